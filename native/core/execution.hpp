@@ -1,0 +1,30 @@
+// How a call runs: on how many threads, watched by which monitor. Passed down by reference.
+#pragma once
+#include <cstddef>
+#include <functional>
+
+#include "monitor.hpp"
+#include "thread_pool.hpp"
+
+namespace unsuperpose {
+
+struct Execution {
+  unsigned threads = 1;
+  Monitor* monitor = nullptr;  // may be null
+
+  bool cancelled() const { return monitor && monitor->cancelled(); }
+
+  /// parallel_for that skips the blocks left once the call is cancelled. The caller checks
+  /// cancelled() afterwards and discards what it has.
+  void for_each(std::size_t blocks, const std::function<void(std::size_t)>& body) const {
+    if (threads <= 1 || blocks <= 1) {
+      for (std::size_t block = 0; block < blocks && !cancelled(); ++block) body(block);
+      return;
+    }
+    ThreadPool::instance().parallel_for(blocks, threads, [&](std::size_t block) {
+      if (!cancelled()) body(block);
+    });
+  }
+};
+
+}  // namespace unsuperpose

@@ -1,0 +1,110 @@
+// The selecting product: scores = left · rightᵀ, keeping only what matters.
+//
+// left   samples × dims, row-major float32, rows gathered by index or taken in order
+// right  features × dims, packed once (PackedRows): panels of `panel` features, dims-major inside a
+//        panel, so the micro-kernel streams it with aligned loads
+//
+// The epilogue runs on each tile while it is in registers or L1; only `store` writes the full matrix.
+//
+// Accuracy: every score is one chain of float32 fused multiply-adds over dims in ascending order (a fixed number
+// of chains at the scalar level), so |computed − exact| ≤ error_bound(dims)·‖left row‖·‖right row‖.
+// Results do not depend on threads, on the other rows in the batch, or on how a batch is cut.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "../../core/aligned.hpp"
+#include "../../core/execution.hpp"
+#include "../../core/status.hpp"
+#include "../../core/view.hpp"
+#include "../isa.hpp"
+
+namespace unsuperpose::product {
+
+/// γ_n = n·u/(1 − n·u), u = 2⁻²⁴ (Higham, Accuracy and Stability, eq. 3.5): bound of a float32 dot
+/// product of n terms, in any order of summation, relative to Σ|a_i b_i| ≤ ‖a‖‖b‖.
+/// Underflow adds at most n·2⁻¹⁴⁹, which callers that need rigour below 1e-30 add themselves.
+inline double error_bound(std::size_t n) {
+  const double nu = static_cast<double>(n) * 0x1.0p-24;
+  return nu < 0.5 ? nu / (1 - nu) : std::numeric_limits<double>::infinity();
+}
+
+/// The right-hand side, packed for the active level. Owns its copy; the source may go away.
+class PackedRows {
+ public:
+  PackedRows() = default;
+  /// Packs `rows` (features × dims) for `isa`; throws std::bad_alloc.
+  explicit PackedRows(ConstMatrix32 rows, Isa isa = active_isa());
+
+  std::size_t rows() const { return rows_; }
+  std::size_t dims() const { return dims_; }
+  Isa isa() const { return isa_; }
+  std::size_t bytes() const { return data_.bytes(); }
+  const float* data() const { return data_.data(); }
+  std::size_t panel() const { return panel_; }  // features in a panel
+
+ private:
+  AlignedBuffer<float> data_;
+  std::size_t rows_ = 0, dims_ = 0, panel_ = 0;
+  Isa isa_ = Isa::scalar;
+};
+
+/// The left-hand side: `count` rows of `matrix`, at `pick[i]` or at i where pick is null.
+struct LeftRows {
+  ConstMatrix32 matrix;
+  const std::uint32_t* pick = nullptr;
+  std::size_t count = 0;
+
+  LeftRows(ConstMatrix32 matrix_) : matrix(matrix_), count(matrix_.rows) {}
+  LeftRows(ConstMatrix32 matrix_, const std::uint32_t* pick_, std::size_t count_)
+      : matrix(matrix_), pick(pick_), count(count_) {}
+  const float* row(std::size_t i) const { return matrix.row(pick ? pick[i] : i); }
+};
+
+/// One score that was kept: the raw product, and the feature it belongs to.
+struct Entry {
+  float value;
+  std::uint32_t index;
+};
+
+struct SelectOptions {
+  /// At most this many entries a row: the strongest.
+  std::size_t capacity = 1;
+  /// Only entries with strength > floor[i] for row i (count entries), or any strength where null.
+  /// A score that is NaN is never kept.
+  const float* floor = nullptr;
+  /// strength = |score|·scale, or score·scale with positive_only (then negative scores have negative
+  /// strength, and lose against any floor ≥ 0).
+  bool positive_only = false;
+  /// One positive factor a feature, or null for 1.
+  const float* scale = nullptr;
+};
+
+/// What select found, row by row: strongest first, ties by lower index.
+struct Selection {
+  std::vector<Entry> entries;        // row i: entries[i·capacity … i·capacity + count[i])
+  std::vector<std::uint32_t> count;  // one a row
+  std::size_t capacity = 0;
+  const Entry* row(std::size_t i) const { return entries.data() + i * capacity; }
+};
+
+/// out[i, j] = left_i · right_j. out is count × right.rows().
+void store(const LeftRows& left, const PackedRows& right, Matrix32 out, const Execution& execution);
+
+/// The strongest entries of each row. Exact with respect to the computed float32 scores.
+void select(const LeftRows& left, const PackedRows& right, const SelectOptions& options, Selection& out,
+            const Execution& execution);
+
+/// Every entry with strength > floor, in each row by ascending index; no capacity. `rows[i]` are the
+/// entries of row i. Answers ERR_TOO_LARGE once more than `limit` entries in all were found.
+Status above(const LeftRows& left, const PackedRows& right, const SelectOptions& options, std::size_t limit,
+             std::vector<std::vector<Entry>>& rows, const Execution& execution);
+
+/// strongest[i] = max_j strength of row i (−∞ for no features; positive_only and scale as in select,
+/// floor and capacity unused).
+void max(const LeftRows& left, const PackedRows& right, const SelectOptions& options, float* strongest,
+         const Execution& execution);
+
+}  // namespace unsuperpose::product

@@ -1,0 +1,24 @@
+// Sparse codes times a dictionary: the way back from features to activations.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "../isa.hpp"
+
+namespace unsuperpose::sparse_rows {
+
+struct Table {
+  /// out = x − Σ_k values[k]·dictionary_row(indices[k]), accumulated in float64 and rounded once to
+  /// float32; x may be null (zero). The dictionary is row-major with `stride` floats a row.
+  /// Returns Σ out² before the rounding, in float64; `scratch` holds dims doubles.
+  double (*residual)(const float* x, const std::uint32_t* indices, const float* values, std::size_t count,
+                     const float* dictionary, std::size_t stride, std::size_t dims, float* out, double* scratch);
+
+  /// y += factor · x over n floats (fused multiply-add).
+  void (*axpy)(float factor, const float* x, float* y, std::size_t n);
+};
+
+const Table* table(Isa isa);
+const Table& table();
+
+}  // namespace unsuperpose::sparse_rows

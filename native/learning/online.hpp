@@ -1,0 +1,65 @@
+// Online dictionary learning (Mairal, Bach, Ponce, Sapiro 2009, "Online dictionary learning for sparse
+// coding", Algorithms 1 and 2): minimises over D the expectation of min_a ½‖x − aD‖² + λ‖a‖₁ with
+// ‖d_j‖ ≤ 1, one mini-batch at a time:
+//   1. a = lasso(x, D) for the batch;  2. A ← ρA + aᵀa, B ← ρB + aᵀx;
+//   3. block-coordinate descent over the atoms: u = (b_j − A_j D)/A_jj + d_j, d_j = u/max(1, ‖u‖).
+// Atoms that no sample used for a while are replaced by samples that the dictionary explains worst.
+// Deterministic for a seed, for any number of threads.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "../core/execution.hpp"
+#include "../core/status.hpp"
+#include "../core/view.hpp"
+
+namespace unsuperpose {
+
+struct OnlineOptions {
+  std::size_t features = 0;
+  double lambda = 0;               // > 0
+  bool nonnegative = false;
+  std::size_t batch_size = 512;
+  double tolerance = 1e-3;         // of the codes while learning (relative duality gap)
+  double forgetting = 0.98;        // ρ in (0, 1]: 1 forgets nothing
+  std::uint64_t seed = 0;
+};
+
+/// What the last steps saw; all over the batches since the previous call of statistics().
+struct LearningStatistics {
+  std::uint64_t steps = 0;          // in all, since the start
+  std::uint64_t samples = 0;        // in all
+  double objective = 0;             // mean P a sample
+  double explained_variance = 0;    // 1 − Σ‖x − aD‖² / Σ‖x − mean‖²
+  double l0 = 0;                    // mean number of active atoms a sample
+  std::uint64_t replaced = 0;       // atoms replaced, in all
+};
+
+class OnlineLearner {
+ public:
+  /// The atoms start from `initial` (features × dims) if it has rows; otherwise from the first samples seen.
+  static Status make(std::size_t dims, const OnlineOptions& options, ConstMatrix32 initial,
+                     std::unique_ptr<OnlineLearner>& out);
+  ~OnlineLearner();
+
+  /// Runs `steps` mini-batches drawn from `data` (n × dims, finite) in seeded epochs: each epoch visits
+  /// the samples in a new random order. Progress counts steps.
+  Status fit(ConstMatrix32 data, std::uint64_t steps, const Execution& execution);
+
+  /// Runs through `data` once in its own order, in mini-batches of at most batch_size: for streams.
+  Status observe(ConstMatrix32 data, const Execution& execution);
+
+  /// The current dictionary, features × dims; valid until the next call.
+  ConstMatrix32 atoms() const;
+  LearningStatistics statistics();
+  /// How often each atom was active, over all samples so far: one count a feature.
+  const std::vector<double>& usage() const;
+
+ private:
+  OnlineLearner();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace unsuperpose

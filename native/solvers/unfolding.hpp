@@ -1,0 +1,68 @@
+// What every solver takes and answers.
+//
+// Convex methods (lasso, fista, ista) minimise, one sample at a time,
+//   P(a) = ½‖x − aD‖² + λ Σ_j w_j |a_j| + (β/2)‖a‖²     (a ≥ 0 when nonnegative)
+// with D features × dims, no 1/n anywhere, w_j = 1 unless weights are given, β = ridge.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../core/execution.hpp"
+#include "../core/status.hpp"
+#include "../core/view.hpp"
+#include "dictionary.hpp"
+
+namespace unsuperpose {
+
+/// Codes in compressed sparse rows; indices ascend in each row, no explicit zeros.
+struct SparseCodes {
+  std::vector<std::uint32_t> indptr;  // samples + 1
+  std::vector<std::uint32_t> indices;
+  std::vector<float> values;
+};
+
+enum class Method { lasso, fista, ista, omp };
+
+/// How a sample ended.
+enum class Outcome : std::uint8_t {
+  converged = 0,       // the tolerance (convex) or the stopping rule (pursuits) was met
+  iterations = 1,      // the iteration limit came first
+  stalled = 2,         // float32 codes cannot come closer (convex), or no independent atom is left (pursuits)
+};
+
+struct UnfoldOptions {
+  Method method = Method::lasso;
+  std::vector<double> lambda;            // 1 entry or one a sample; finite, ≥ 0 (lasso: > 0)
+  double ridge = 0;                      // β ≥ 0
+  std::vector<float> weights;            // empty or one a feature; finite, > 0
+  bool nonnegative = false;
+  std::vector<std::uint32_t> sparsity;   // pursuits: most atoms a sample; 1 entry or one a sample; empty: min(dims, features)
+  double residual = 0;                   // pursuits: stop once ‖x − aD‖ ≤ residual
+  double tolerance = 1e-4;               // convex: stop once gap ≤ tolerance
+  std::uint32_t max_iterations = 0;      // 0: the method's default
+  const SparseCodes* warm_start = nullptr;  // one row a sample (convex methods)
+};
+
+/// One entry a sample in every vector but codes.
+struct Unfolding {
+  SparseCodes codes;
+  std::vector<double> gap;            // (P − dual) / ½‖x‖²; NaN for pursuits; 0 for a zero sample
+  std::vector<double> objective;      // P in float64; pursuits: ½‖x − aD‖²
+  std::vector<float> residual;        // ‖x − aD‖
+  std::vector<std::uint8_t> status;   // Outcome
+  std::vector<std::uint32_t> iterations;  // lasso: scoring passes; fista, ista: steps; omp: atoms tried
+};
+
+/// Unfolds `samples` (n × dims, finite: the caller has checked). Progress counts samples.
+/// ERR_SHAPE/ERR_OPTION for options that do not fit, ERR_CANCELLED, ERR_TOO_LARGE for more than 2³²−1 codes.
+Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options,
+              const Execution& execution, Unfolding& out);
+
+/// out (n × dims) = codes · D, accumulated in float64. Indices must be < features.
+Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out, const Execution& execution);
+
+/// lambda_max[i] = the smallest λ with the zero solution: max_j |d_j·x_i| / w_j (nonnegative: without | |, at least 0).
+Status lambda_max(ConstMatrix32 samples, const Dictionary& dictionary, const std::vector<float>& weights,
+                  bool nonnegative, const Execution& execution, std::vector<double>& out);
+
+}  // namespace unsuperpose
