@@ -1,6 +1,7 @@
 // How a call runs: on how many threads, watched by which monitor. Passed down by reference.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 
 #include "monitor.hpp"
@@ -11,8 +12,16 @@ namespace unsuperpose {
 struct Execution {
   unsigned threads = 1;
   Monitor* monitor = nullptr;  // may be null
+  bool reports = true;         // false inside a larger call, which counts in its own unit
 
   bool cancelled() const { return monitor && monitor->cancelled(); }
+
+  void set_total(std::uint64_t total) const {
+    if (monitor && reports) monitor->set_total(total);
+  }
+  void advance(std::uint64_t count) const {
+    if (monitor && reports && count > 0) monitor->advance(count);
+  }
 
   /// parallel_for that skips the blocks left once the call is cancelled. The caller checks
   /// cancelled() afterwards and discards what it has.

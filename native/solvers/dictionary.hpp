@@ -1,17 +1,21 @@
 // A dictionary as the solvers see it: atoms in rows, a packed copy for the selecting product, and norms.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "../core/execution.hpp"
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "../kernels/product/product.hpp"
 
 namespace unsuperpose {
 
-/// Immutable once made, and therefore safe to share between threads and calls (std::shared_ptr).
+/// Immutable once made (the Gram matrix is a cache behind a lock), and therefore safe to share between
+/// threads and calls by std::shared_ptr.
 class Dictionary {
  public:
   /// Atom norms above this are refused: their float32 scores could overflow.
@@ -29,7 +33,15 @@ class Dictionary {
   const product::PackedRows& packed() const { return packed_; }
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }
-  /// memory held: atoms, packed copy, norms
+  /// The Gram matrix D·Dᵀ, features rows padded with zeros to a multiple of 16 floats; made on first use and
+  /// kept. Null if it would take more than kGramBytes, or if the call was cancelled meanwhile.
+  const float* gram(const Execution& execution) const;
+  std::size_t gram_stride() const { return round_up(features_, kCacheLine / sizeof(float)); }
+  bool gram_fits() const { return features_ * gram_stride() * sizeof(float) <= kGramBytes; }
+  bool has_gram() const { return gram_ready_.load(std::memory_order_acquire); }
+  static constexpr std::size_t kGramBytes = std::size_t{256} << 20;
+
+  /// memory held: atoms, packed copy, norms, and the Gram matrix once there is one
   std::size_t bytes() const;
 
  private:
@@ -38,6 +50,10 @@ class Dictionary {
   std::vector<double> norms_;
   std::size_t features_ = 0, dims_ = 0, stride_ = 0;
   double max_norm_ = 0;
+
+  mutable std::mutex gram_mutex_;
+  mutable AlignedBuffer<float> gram_;
+  mutable std::atomic<bool> gram_ready_{false};
 };
 
 }  // namespace unsuperpose

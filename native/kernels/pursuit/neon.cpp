@@ -1,0 +1,17 @@
+#include "pursuit.hpp"
+
+namespace unsuperpose::pursuit::neon {
+
+#if defined(__aarch64__)
+constexpr std::size_t kLanes = 4;
+
+#include "pursuit-inl.hpp"
+
+
+const Table kTable = {residual_argmax};
+const Table* table() { return &kTable; }
+#else
+const Table* table() { return nullptr; }
+#endif
+
+}  // namespace unsuperpose::pursuit::neon

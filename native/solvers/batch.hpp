@@ -1,0 +1,58 @@
+// What all solvers share: a batch of samples brought to a common scale, and the answer of one sample.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../core/aligned.hpp"
+#include "unfolding.hpp"
+
+namespace unsuperpose {
+
+struct SampleResult {
+  std::vector<std::uint32_t> indices;  // ascending
+  std::vector<float> values;           // no zeros
+  double gap = 0;
+  double objective = 0;
+  float residual = 0;
+  Outcome outcome = Outcome::converged;
+  std::uint32_t iterations = 0;
+};
+
+/// Samples multiplied by powers of two, so that their norms lie in [½, 1): exact (up to subnormal input),
+/// and the solvers meet neither overflow nor underflow. Solutions scale along: a(cx, cλ) = c·a(x, λ).
+class ScaledBatch {
+ public:
+  ScaledBatch(ConstMatrix32 samples, const UnfoldOptions& options, std::size_t first);
+
+  std::size_t count() const { return exponents_.size(); }
+  ConstMatrix32 samples() const { return {samples_.data(), count(), dims_, stride_}; }
+  double squared_norm(std::size_t i) const { return squared_norms_[i]; }
+  double lambda(std::size_t i) const { return lambdas_.empty() ? 0 : lambdas_[i]; }
+  /// v·2^−exponent: the caller's units to the batch's
+  double to_scaled(std::size_t i, double v) const;
+  /// v·2^exponent: back
+  double from_scaled(std::size_t i, double v) const;
+  /// fills values, objective and residual of `result` from scaled codes (ascending indices; zeros dropped)
+  void finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes, double objective,
+              double squared_residual, SampleResult& result) const;
+
+ private:
+  AlignedBuffer<float> samples_;
+  std::vector<int> exponents_;
+  std::vector<double> squared_norms_;
+  std::vector<double> lambdas_;
+  std::size_t dims_ = 0, stride_ = 0;
+};
+
+/// One solver's work on one batch, which starts at sample `first` of the call (of `total`). Results are in the
+/// order of the samples.
+Status lasso(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+             const SparseCodes* warm_start, std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
+Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                         const SparseCodes* warm_start, std::size_t first, const Execution& execution,
+                         std::vector<SampleResult>& out);
+Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary,
+                                   const UnfoldOptions& options, std::size_t first, std::size_t total,
+                                   const Execution& execution, std::vector<SampleResult>& out);
+
+}  // namespace unsuperpose

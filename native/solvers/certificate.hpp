@@ -1,0 +1,40 @@
+// The duality gap of one sample: how far from the optimum a code can be at most (REFERENCE: LASSO and
+// its certificate). All in float64.
+//
+// With r̂ any vector (here the residual as rounded to float32) and D̃ = [D, √β·I], the point
+// θ = s·(r̂, −√β·a) is dual feasible when s·|d_j·r̂ − βa_j| ≤ λw_j for every feature j; then
+//   gap = P(a) − [s·x·r̂ − ½s²(‖r̂‖² + β‖a‖²)] ≥ P(a) − P(a*).
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+namespace unsuperpose {
+
+struct Evaluation {
+  double squared_input;     // ‖x‖²
+  double squared_residual;  // ‖x − aD‖² before rounding
+  double squared_rounded;   // ‖r̂‖²
+  double input_residual;    // x·r̂
+  double weighted_l1;       // Σ w_j|a_j|
+  double squared_code;      // ‖a‖²
+
+  double objective(double lambda, double ridge) const {
+    return 0.5 * squared_residual + lambda * weighted_l1 + 0.5 * ridge * squared_code;
+  }
+};
+
+/// The gap relative to ½‖x‖² (0 for a zero sample). `strongest` bounds max_j |d_j·r̂ − βa_j|/w_j from
+/// above (nonnegative: without the absolute value).
+inline double relative_gap(const Evaluation& e, double lambda, double ridge, double strongest) {
+  if (e.squared_input == 0) return 0;
+  const double curvature = e.squared_rounded + ridge * e.squared_code;
+  double scale = 1;
+  if (curvature > 0) scale = e.input_residual / curvature;
+  // A negative multiple is never needed: x·r̂ > 0 at every point that is better than zero.
+  const double limit = strongest > 0 ? lambda / strongest : scale;
+  scale = std::clamp(scale, 0.0, std::max(limit, 0.0));
+  const double dual = scale * e.input_residual - 0.5 * scale * scale * curvature;
+  return std::max(0.0, e.objective(lambda, ridge) - dual) / (0.5 * e.squared_input);
+}
+
+}  // namespace unsuperpose

@@ -1,0 +1,70 @@
+#include "dictionary.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "../kernels/reduce/reduce.hpp"
+
+namespace unsuperpose {
+
+namespace {
+constexpr std::size_t kRowPadding = kCacheLine / sizeof(float);
+}
+
+Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<const Dictionary>& out) {
+  if (atoms.rows == 0 || atoms.cols == 0)
+    return Status::fail(Code::shape, "a dictionary needs at least one feature and one dim, got " +
+                                         std::to_string(atoms.rows) + " × " + std::to_string(atoms.cols));
+  const auto& reduce = reduce::table();
+  auto made = std::make_shared<Dictionary>();
+  made->features_ = atoms.rows;
+  made->dims_ = atoms.cols;
+  made->stride_ = round_up(atoms.cols, kRowPadding);
+  made->atoms_ = AlignedBuffer<float>(atoms.rows * made->stride_);
+  made->norms_.resize(atoms.rows);
+  for (std::size_t j = 0; j < atoms.rows; ++j) {
+    const float* from = atoms.row(j);
+    float* to = made->atoms_.data() + j * made->stride_;
+    if (!reduce.all_finite(from, atoms.cols))
+      return Status::fail(Code::not_finite, "dictionary row " + std::to_string(j) + " holds NaN or ±Infinity");
+    double norm = std::sqrt(reduce.squared_norm(from, atoms.cols));
+    if (normalize && norm > 0) {
+      for (std::size_t i = 0; i < atoms.cols; ++i) to[i] = static_cast<float>(from[i] / norm);
+      norm = std::sqrt(reduce.squared_norm(to, atoms.cols));
+    } else {
+      std::memcpy(to, from, atoms.cols * sizeof(float));
+    }
+    std::fill(to + atoms.cols, to + made->stride_, 0.0f);
+    if (norm > kMaxNorm)
+      return Status::fail(Code::option, "dictionary row " + std::to_string(j) +
+                                            " has a norm above 1e18, where float32 scores overflow: scale the dictionary");
+    made->norms_[j] = norm;
+    made->max_norm_ = std::max(made->max_norm_, norm);
+  }
+  made->packed_ = product::PackedRows(made->atoms());
+  out = std::move(made);
+  return {};
+}
+
+std::size_t Dictionary::bytes() const {
+  return atoms_.bytes() + packed_.bytes() + norms_.size() * sizeof(double) + (has_gram() ? gram_.bytes() : 0);
+}
+
+const float* Dictionary::gram(const Execution& execution) const {
+  if (!gram_fits()) return nullptr;
+  std::lock_guard lock(gram_mutex_);
+  if (!has_gram()) {
+    const std::size_t stride = gram_stride();
+    AlignedBuffer<float> gram(features_ * stride);
+    product::store(atoms(), packed_, {gram.data(), features_, features_, stride}, execution);
+    if (execution.cancelled()) return nullptr;
+    for (std::size_t j = 0; j < features_; ++j)
+      std::fill(gram.data() + j * stride + features_, gram.data() + (j + 1) * stride, 0.0f);
+    gram_ = std::move(gram);
+    gram_ready_.store(true, std::memory_order_release);
+  }
+  return gram_.data();
+}
+
+}  // namespace unsuperpose

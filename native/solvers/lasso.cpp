@@ -1,0 +1,349 @@
+// LASSO by working sets: score → certify → choose → solve → residual, a batch at a time.
+//
+//   P(a) = ½‖x − aD‖² + λ Σ w_j|a_j| + (β/2)‖a‖²
+//
+// One pass scores every atom against the residuals of the samples that are left (the selecting product);
+// each sample then certifies itself by its duality gap and leaves, or takes its strongest KKT violators
+// into its working set and solves on it, with a small Gram matrix. The structure is that of celer
+// (Massias, Gramfort, Salmon 2018), cut down to what a batch of small problems needs.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "../kernels/dots/dots.hpp"
+#include "../kernels/reduce/reduce.hpp"
+#include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "batch.hpp"
+#include "certificate.hpp"
+#include "working_set.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+constexpr std::uint32_t kDefaultRounds = 200;
+/// Samples a block of the parallel loops: enough to amortise a block, few enough to balance.
+constexpr std::size_t kBlock = 8;
+/// The inner solve aims at this share of the gap that is asked for.
+constexpr double kInnerShare = 0.25;
+constexpr unsigned kSweeps = 12;         // of coordinate descent before a Newton step is tried
+constexpr unsigned kAttempts = 60;       // descent + Newton rounds
+constexpr unsigned kPatientSweeps = 400;  // where Newton cannot help (dependent atoms)
+constexpr unsigned kStallRounds = 3;     // rounds without a new atom and without progress
+
+struct Sample {
+  std::uint32_t slot;  // place in the batch
+  WorkingSet set;
+  Evaluation at{};           // of the current code
+  double best_gap = std::numeric_limits<double>::infinity();
+  unsigned rounds_without_progress = 0;
+  std::uint32_t solves = 0;
+  bool done = false;
+};
+
+/// Scratch of one thread; marks is all zero between uses.
+struct Workspace {
+  std::vector<std::uint8_t> marks;
+  std::vector<double> doubles;
+  AlignedBuffer<double> newton;
+  std::vector<std::uint32_t> violators;
+  std::vector<std::uint32_t> support;
+  std::vector<float> support_values;
+};
+
+Workspace& workspace(std::size_t features) {
+  thread_local Workspace scratch;
+  if (scratch.marks.size() < features) scratch.marks.resize(features, 0);
+  return scratch;
+}
+
+class LassoBatch {
+ public:
+  LassoBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+             const Execution& execution, std::vector<SampleResult>& out)
+      : batch_(batch),
+        dictionary_(dictionary),
+        options_(options),
+        execution_(execution),
+        out_(out),
+        ridge_(options.ridge),
+        max_rounds_(options.max_iterations ? options.max_iterations : kDefaultRounds),
+        residual_stride_(batch.samples().stride),
+        residuals_(batch.count() * batch.samples().stride) {
+    double smallest = 1, largest_norm = dictionary.max_norm();
+    if (!options.weights.empty()) {
+      scale_.resize(options.weights.size());
+      smallest = std::numeric_limits<double>::infinity();
+      largest_norm = 0;
+      for (std::size_t j = 0; j < scale_.size(); ++j) {
+        const double w = options.weights[j];
+        scale_[j] = static_cast<float>(1 / w);
+        smallest = std::min(smallest, w);
+        largest_norm = std::max(largest_norm, dictionary.norm(j) / w);
+      }
+    }
+    smallest_weight_ = smallest;
+    // A computed strength is off by at most this · ‖r̂‖, by the rounding of 1/w, and by what underflows.
+    underflow_ = static_cast<double>(dictionary.dims()) * 0x1.0p-149 / smallest;
+    score_error_ = (product::error_bound(dictionary.dims()) + 0x1.0p-21) * largest_norm;
+  }
+
+  Status run(const SparseCodes* warm, std::size_t first);
+
+ private:
+  void start(Sample& sample, const SparseCodes* warm, std::size_t first);
+  void score();
+  void advance(std::size_t position);
+  double certify(Sample& sample, std::size_t position, Workspace& scratch);
+  void choose(Sample& sample, const Workspace& scratch);
+  void solve(Sample& sample, Workspace& scratch);
+  void evaluate(Sample& sample, Workspace& scratch);
+  void finish(Sample& sample, double gap, Outcome outcome);
+
+  float* residual(const Sample& sample) const { return residuals_.data() + sample.slot * residual_stride_; }
+  double weight(std::uint32_t j) const { return options_.weights.empty() ? 1.0 : options_.weights[j]; }
+  double strength(double correlation, double weight) const {
+    return (options_.nonnegative ? correlation : std::fabs(correlation)) / weight;
+  }
+  double error(const Sample& sample) const {
+    return score_error_ * std::sqrt(sample.at.squared_rounded) + batch_.lambda(sample.slot) * 0x1.0p-21 + underflow_;
+  }
+
+  const ScaledBatch& batch_;
+  const Dictionary& dictionary_;
+  const UnfoldOptions& options_;
+  const Execution& execution_;
+  std::vector<SampleResult>& out_;
+  const double ridge_;
+  const std::uint32_t max_rounds_;
+  double smallest_weight_ = 1, score_error_ = 0, underflow_ = 0;
+  std::vector<float> scale_;  // 1/w_j, empty for unit weights
+
+  std::vector<Sample> samples_;
+  std::vector<std::uint32_t> active_;  // samples not yet certified
+  const std::size_t residual_stride_;
+  AlignedBuffer<float> residuals_;
+  product::Selection scores_;
+  std::vector<float> floors_;
+};
+
+/// The first pass meets the zero code, where far more atoms exceed λ than will be active: a number that grows
+/// with the dims covers most supports that ℓ1 can recover, and the next passes bring the rest.
+std::size_t first_choice(std::size_t dims) { return std::clamp<std::size_t>(dims / 10, 16, 96); }
+
+void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t first) {
+  Workspace& scratch = workspace(dictionary_.features());
+  if (warm) {
+    const double lambda = batch_.lambda(sample.slot);
+    for (std::size_t k = warm->indptr[first + sample.slot]; k < warm->indptr[first + sample.slot + 1]; ++k) {
+      const float value = static_cast<float>(batch_.to_scaled(sample.slot, warm->values[k]));
+      if (value == 0 || (options_.nonnegative && value < 0) || dictionary_.norm(warm->indices[k]) == 0) continue;
+      sample.set.add(dictionary_, warm->indices[k], static_cast<float>(lambda * weight(warm->indices[k])));
+      sample.set.code()[sample.set.size() - 1] = value;
+    }
+  }
+  evaluate(sample, scratch);
+}
+
+/// Scores all atoms against the residuals of the active samples, down to where a score might still
+/// belong to a violator.
+void LassoBatch::score() {
+  std::vector<std::uint32_t> slots(active_.size());
+  floors_.resize(active_.size());
+  std::size_t largest = 0;
+  bool fresh = true;
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    const Sample& sample = samples_[active_[i]];
+    slots[i] = sample.slot;
+    const double floor = std::max(0.0, batch_.lambda(sample.slot) - error(sample));
+    floors_[i] = std::nextafter(static_cast<float>(floor), 0.0f);
+    largest = std::max(largest, sample.set.size());
+    fresh = fresh && sample.solves == 0;
+  }
+  const std::size_t wanted = first_choice(dictionary_.dims());
+  product::SelectOptions select;
+  select.capacity = std::min(dictionary_.features(), fresh ? largest + wanted : 2 * largest + wanted);
+  select.floor = floors_.data();
+  select.positive_only = options_.nonnegative;
+  select.scale = scale_.empty() ? nullptr : scale_.data();
+  const ConstMatrix32 residuals{residuals_.data(), batch_.count(), dictionary_.dims(), residual_stride_};
+  product::select({residuals, slots.data(), slots.size()}, dictionary_.packed(), select, scores_, execution_);
+}
+
+/// The relative gap at the current code; leaves the exact correlations of the working set in it, and
+/// the violators outside, strongest first, in scratch.
+double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scratch) {
+  const double lambda = batch_.lambda(sample.slot);
+  const double error_bound = error(sample);
+  const auto& dots = dots::table();
+  const float* r = residual(sample);
+  const std::size_t n = sample.set.size();
+  const product::Entry* entries = scores_.row(position);
+  const std::size_t found = scores_.count[position];
+  double strongest = 0;
+
+  scratch.doubles.resize(n);
+  scratch.violators.clear();
+  scratch.violators.reserve(found);  // nothing may throw while marks are set
+
+  dots.correlate(sample.set.rows(), n, r, dictionary_.dims(), scratch.doubles.data());
+  for (std::size_t k = 0; k < n; ++k) {
+    const std::uint32_t j = sample.set.atoms()[k];
+    scratch.marks[j] = 1;
+    sample.set.correlation()[k] = static_cast<float>(scratch.doubles[k]);
+    strongest = std::max(strongest, strength(scratch.doubles[k] - ridge_ * sample.set.code()[k], weight(j)));
+  }
+
+  for (std::size_t k = 0; k < found; ++k) {
+    const std::uint32_t j = entries[k].index;
+    if (scratch.marks[j]) continue;
+    double s = strength(entries[k].value, weight(j));
+    if (s <= lambda + error_bound) {
+      // Too close to call in float32.
+      s = strength(dots.dot(dictionary_.atom(j), r, dictionary_.dims()), weight(j));
+      if (s > lambda) scratch.violators.push_back(j);
+    } else {
+      scratch.violators.push_back(j);
+      s += error_bound;
+    }
+    strongest = std::max(strongest, s);
+  }
+  // What was not listed is below the floor, or below the weakest of a full list.
+  if (found == scores_.capacity && found < dictionary_.features())
+    strongest = std::max(strongest, strength(entries[found - 1].value, weight(entries[found - 1].index)) + error_bound);
+  else if (lambda <= error_bound)
+    strongest = std::max(strongest, lambda + error_bound);
+  for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 0;
+  return relative_gap(sample.at, lambda, ridge_, strongest);
+}
+
+void LassoBatch::choose(Sample& sample, const Workspace& scratch) {
+  const std::size_t most = std::max(first_choice(dictionary_.dims()), sample.set.size());
+  const std::size_t count = std::min(most, scratch.violators.size());
+  const double lambda = batch_.lambda(sample.slot);
+  const auto& dots = dots::table();
+  for (std::size_t k = 0; k < count; ++k) {
+    const std::uint32_t j = scratch.violators[k];
+    sample.set.add(dictionary_, j, static_cast<float>(lambda * weight(j)));
+    const std::size_t at = sample.set.size() - 1;
+    sample.set.correlation()[at] =
+        static_cast<float>(dots.dot(dictionary_.atom(j), residual(sample), dictionary_.dims()));
+  }
+}
+
+void LassoBatch::solve(Sample& sample, Workspace& scratch) {
+  sample.set.complete_gram(dictionary_);
+  const descent::Problem problem = sample.set.problem(ridge_, options_.nonnegative);
+  const auto& descent = descent::table();
+  scratch.newton.reserve(descent::newton_scratch(problem.count));
+  const float largest = reduce::table().max_absolute(problem.correlation, problem.count);
+  for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
+    // A KKT violation of η costs about η·Σ|a|/w_min in the gap; below 2⁻²² of the largest correlation
+    // float32 cannot tell it from rounding.
+    double l1 = 0;
+    for (std::size_t k = 0; k < problem.count; ++k) l1 += std::fabs(problem.code[k]);
+    const double affordable = kInnerShare * options_.tolerance * 0.5 * sample.at.squared_input * smallest_weight_;
+    const float accuracy = static_cast<float>(std::max(l1 > 0 ? affordable / l1 : 0.0, largest * 0x1.0p-22));
+    if (descent.sweep(problem, accuracy, kSweeps)) break;
+    if (!descent.newton(problem, scratch.newton.data())) {
+      descent.sweep(problem, accuracy, kPatientSweeps);
+      break;
+    }
+  }
+  sample.set.release_large_gram();
+  ++sample.solves;
+}
+
+/// The residual and the float64 sums of the current code.
+void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
+  scratch.support.clear();
+  scratch.support_values.clear();
+  sample.at.weighted_l1 = sample.at.squared_code = 0;
+  for (std::size_t k = 0; k < sample.set.size(); ++k) {
+    const float a = sample.set.code()[k];
+    if (a == 0) continue;
+    scratch.support.push_back(sample.set.atoms()[k]);
+    scratch.support_values.push_back(a);
+    sample.at.weighted_l1 += weight(sample.set.atoms()[k]) * std::fabs(static_cast<double>(a));
+    sample.at.squared_code += static_cast<double>(a) * a;
+  }
+  const ConstMatrix32 samples = batch_.samples(), atoms = dictionary_.atoms();
+  scratch.doubles.resize(dictionary_.dims());
+  sample.at.squared_input = batch_.squared_norm(sample.slot);
+  sample.at.squared_residual = sparse_rows::table().residual(
+      samples.row(sample.slot), scratch.support.data(), scratch.support_values.data(), scratch.support.size(),
+      atoms.data, atoms.stride, dictionary_.dims(), residual(sample), scratch.doubles.data());
+  sample.at.squared_rounded = reduce::table().squared_norm(residual(sample), dictionary_.dims());
+  sample.at.input_residual = dots::table().dot(samples.row(sample.slot), residual(sample), dictionary_.dims());
+}
+
+void LassoBatch::finish(Sample& sample, double gap, Outcome outcome) {
+  std::vector<std::pair<std::uint32_t, float>> codes;
+  for (std::size_t k = 0; k < sample.set.size(); ++k)
+    if (sample.set.code()[k] != 0) codes.emplace_back(sample.set.atoms()[k], sample.set.code()[k]);
+  std::sort(codes.begin(), codes.end());
+  SampleResult& result = out_[sample.slot];
+  result.gap = gap;
+  result.outcome = outcome;
+  result.iterations = sample.solves;
+  batch_.finish(sample.slot, codes, sample.at.objective(batch_.lambda(sample.slot), ridge_),
+                sample.at.squared_residual, result);
+  sample.done = true;
+}
+
+void LassoBatch::advance(std::size_t position) {
+  Sample& sample = samples_[active_[position]];
+  Workspace& scratch = workspace(dictionary_.features());
+  const double gap = certify(sample, position, scratch);
+  if (gap <= options_.tolerance) return finish(sample, gap, Outcome::converged);
+  if (scratch.violators.empty() && gap > 0.5 * sample.best_gap) {
+    if (++sample.rounds_without_progress == kStallRounds) return finish(sample, gap, Outcome::stalled);
+  } else {
+    sample.rounds_without_progress = 0;
+  }
+  sample.best_gap = std::min(sample.best_gap, gap);
+  if (sample.solves == max_rounds_) return finish(sample, gap, Outcome::iterations);
+  choose(sample, scratch);
+  solve(sample, scratch);
+  evaluate(sample, scratch);
+}
+
+Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
+  const std::size_t count = batch_.count();
+  samples_.resize(count);
+  active_.resize(count);
+  const auto over = [&](std::size_t total, auto&& each) {
+    execution_.for_each((total + kBlock - 1) / kBlock, [&](std::size_t block) {
+      const std::size_t last = std::min(total, (block + 1) * kBlock);
+      for (std::size_t i = block * kBlock; i < last; ++i) each(i);
+    });
+  };
+  over(count, [&](std::size_t i) {
+    active_[i] = samples_[i].slot = static_cast<std::uint32_t>(i);
+    start(samples_[i], warm, first);
+  });
+  while (!active_.empty()) {
+    if (execution_.cancelled()) return Status::cancelled();
+    score();
+    if (execution_.cancelled()) return Status::cancelled();
+    over(active_.size(), [&](std::size_t position) { advance(position); });
+    if (execution_.cancelled()) return Status::cancelled();
+    const std::size_t before = active_.size();
+    std::erase_if(active_, [&](std::uint32_t i) {
+      if (samples_[i].done) samples_[i].set = WorkingSet();
+      return samples_[i].done;
+    });
+    execution_.advance(before - active_.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+Status lasso(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+             const SparseCodes* warm_start, std::size_t first, const Execution& execution,
+             std::vector<SampleResult>& out) {
+  return LassoBatch(batch, dictionary, options, execution, out).run(warm_start, first);
+}
+
+}  // namespace unsuperpose

@@ -1,0 +1,33 @@
+// Least squares on a growing support, by a Cholesky factor of its Gram matrix, in float64.
+#pragma once
+#include <cstddef>
+#include <vector>
+
+namespace unsuperpose {
+
+/// Solves min ‖x − γD_I‖ for the current support I, which grows by one atom at a time.
+class LeastSquares {
+ public:
+  /// Appends an atom: products[i] = d_i·d_new for the atoms so far and d_new·d_new last; target = d_new·x.
+  /// False, with nothing changed, if the atom depends on the others to float32 accuracy.
+  bool append(const double* products, double target);
+
+  /// Drops atoms until the solution is positive, as Lawson & Hanson's inner loop does. Returns the
+  /// positions that were dropped, each with respect to the support at that moment.
+  std::vector<std::size_t> make_nonnegative();
+
+  const std::vector<double>& solution() const { return solution_; }
+  /// ‖γD_I‖² = Σ γ_i d_i·x, the energy that the support explains
+  double explained() const;
+
+ private:
+  bool factor_last();
+  void solve(std::vector<double>& solution) const;
+  void drop(std::size_t position);
+
+  // Row i of either triangle starts at i(i + 1)/2.
+  std::vector<double> gram_, factor_, targets_, solution_;
+  std::vector<double> feasible_;  // the last solution accepted by make_nonnegative, one a support atom
+};
+
+}  // namespace unsuperpose

@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "../kernels/dots/dots.hpp"
+#include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "batch.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+/// Samples that are worked on together: as many as keep a pass bound by arithmetic rather than by reading the
+/// dictionary, and their working sets within some hundred megabytes.
+constexpr std::size_t kBatch = 512;
+constexpr std::size_t kFoldBlock = 16;
+
+bool convex(Method method) { return method != Method::omp; }
+
+Status fail_option(const std::string& message) { return Status::fail(Code::option, message); }
+
+Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options) {
+  const std::size_t n = samples.rows, features = dictionary.features();
+  if (samples.cols != dictionary.dims())
+    return Status::fail(Code::shape, "activations have " + std::to_string(samples.cols) + " dims, the dictionary has " +
+                                         std::to_string(dictionary.dims()));
+  if (convex(options.method)) {
+    if (options.lambda.size() != 1 && options.lambda.size() != n)
+      return Status::fail(Code::shape, "lambda must be one number or one a sample (" + std::to_string(n) + "), got " +
+                                           std::to_string(options.lambda.size()));
+    for (double lambda : options.lambda)
+      if (!(lambda > 0) || !std::isfinite(lambda)) return fail_option("lambda must be finite and > 0");
+    if (!(options.ridge >= 0) || !std::isfinite(options.ridge)) return fail_option("ridge must be finite and ≥ 0");
+    if (!(options.tolerance > 0)) return fail_option("tolerance must be > 0");
+    if (!options.weights.empty() && options.weights.size() != features)
+      return Status::fail(Code::shape, "weights must be one a feature (" + std::to_string(features) + "), got " +
+                                           std::to_string(options.weights.size()));
+    for (float weight : options.weights)
+      if (!(weight > 0) || !std::isfinite(weight)) return fail_option("weights must be finite and > 0");
+  } else {
+    if (options.sparsity.size() > 1 && options.sparsity.size() != n)
+      return Status::fail(Code::shape, "sparsity must be one number or one a sample (" + std::to_string(n) +
+                                           "), got " + std::to_string(options.sparsity.size()));
+    if (!(options.residual >= 0)) return fail_option("residual must be ≥ 0");
+    if (options.warm_start) return fail_option("warmStart is for convex methods");
+  }
+  if (const SparseCodes* warm = options.warm_start) {
+    if (warm->indptr.size() != n + 1 || warm->indptr.front() != 0 || warm->indptr.back() != warm->indices.size() ||
+        warm->indices.size() != warm->values.size() || !std::is_sorted(warm->indptr.begin(), warm->indptr.end()))
+      return Status::fail(Code::shape, "warmStart must be codes with one row a sample");
+    for (std::uint32_t index : warm->indices)
+      if (index >= features) return Status::fail(Code::shape, "warmStart holds a feature beyond the dictionary");
+  }
+  return {};
+}
+
+Status append(const std::vector<SampleResult>& results, Unfolding& out) {
+  for (const SampleResult& result : results) {
+    if (out.codes.indices.size() + result.indices.size() > std::numeric_limits<std::uint32_t>::max())
+      return Status::fail(Code::too_large, "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
+    out.codes.indices.insert(out.codes.indices.end(), result.indices.begin(), result.indices.end());
+    out.codes.values.insert(out.codes.values.end(), result.values.begin(), result.values.end());
+    out.codes.indptr.push_back(static_cast<std::uint32_t>(out.codes.indices.size()));
+    out.gap.push_back(result.gap);
+    out.objective.push_back(result.objective);
+    out.residual.push_back(result.residual);
+    out.status.push_back(static_cast<std::uint8_t>(result.outcome));
+    out.iterations.push_back(result.iterations);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options,
+              const Execution& execution, Unfolding& out) {
+  if (Status status = check(samples, dictionary, options); !status.ok()) return status;
+  execution.set_total(samples.rows);
+  out = {};
+  out.codes.indptr.push_back(0);
+  for (std::size_t first = 0; first < samples.rows; first += kBatch) {
+    const std::size_t count = std::min(kBatch, samples.rows - first);
+    const ScaledBatch batch(samples.slice(first, count), options, first);
+    std::vector<SampleResult> results(count);
+    Status status;
+    switch (options.method) {
+      case Method::lasso:
+        status = lasso(batch, dictionary, options, options.warm_start, first, execution, results);
+        break;
+      case Method::fista:
+      case Method::ista:
+        status = proximal_gradient(batch, dictionary, options, options.warm_start, first, execution, results);
+        break;
+      case Method::omp:
+        status = orthogonal_matching_pursuit(batch, dictionary, options, first, samples.rows, execution, results);
+        break;
+    }
+    if (!status.ok()) return status;
+    if (status = append(results, out); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out, const Execution& execution) {
+  const std::size_t n = codes.indptr.size() - 1;
+  if (out.rows != n || out.cols != dictionary.dims()) return Status::fail(Code::shape, "fold: the output has the wrong shape");
+  const ConstMatrix32 atoms = dictionary.atoms();
+  execution.for_each((n + kFoldBlock - 1) / kFoldBlock, [&](std::size_t block) {
+    std::vector<double> scratch(dictionary.dims());
+    for (std::size_t i = block * kFoldBlock; i < std::min(n, (block + 1) * kFoldBlock); ++i) {
+      const std::size_t begin = codes.indptr[i];
+      sparse_rows::table().residual(nullptr, codes.indices.data() + begin, codes.values.data() + begin,
+                                    codes.indptr[i + 1] - begin, atoms.data, atoms.stride, dictionary.dims(),
+                                    out.row(i), scratch.data());
+      // residual() subtracts: turn the sign, and never leave a −0
+      for (std::size_t k = 0; k < out.cols; ++k) out.row(i)[k] = 0.0f - out.row(i)[k];
+    }
+  });
+  return execution.cancelled() ? Status::cancelled() : Status{};
+}
+
+Status lambda_max(ConstMatrix32 samples, const Dictionary& dictionary, const std::vector<float>& weights,
+                  bool nonnegative, const Execution& execution, std::vector<double>& out) {
+  UnfoldOptions options;
+  options.lambda = {1.0};
+  options.weights = weights;
+  if (Status status = check(samples, dictionary, options); !status.ok()) return status;
+
+  constexpr std::size_t kCandidates = 16;
+  const std::size_t features = dictionary.features();
+  const auto weight = [&](std::size_t j) { return weights.empty() ? 1.0 : static_cast<double>(weights[j]); };
+  std::vector<float> scale(weights.size());
+  double norm = weights.empty() ? dictionary.max_norm() : 0, smallest = 1;
+  for (std::size_t j = 0; j < weights.size(); ++j) {
+    scale[j] = 1 / weights[j];
+    norm = std::max(norm, dictionary.norm(j) / weight(j));
+    smallest = std::min(smallest, weight(j));
+  }
+  product::SelectOptions select;
+  select.capacity = std::min(kCandidates, features);
+  select.positive_only = nonnegative;
+  select.scale = scale.empty() ? nullptr : scale.data();
+
+  out.assign(samples.rows, 0);
+  product::Selection scores;
+  for (std::size_t first = 0; first < samples.rows; first += kBatch) {
+    const std::size_t count = std::min(kBatch, samples.rows - first);
+    const ScaledBatch batch(samples.slice(first, count), options, first);
+    product::select(batch.samples(), dictionary.packed(), select, scores, execution);
+    if (execution.cancelled()) return Status::cancelled();
+    execution.for_each(count, [&](std::size_t i) {
+      const float* x = batch.samples().row(i);
+      const auto exact = [&](std::size_t j) {
+        const double c = dots::table().dot(dictionary.atom(j), x, dictionary.dims());
+        return (nonnegative ? c : std::fabs(c)) / weight(j);
+      };
+      double largest = 0;
+      for (std::size_t k = 0; k < scores.count[i]; ++k) largest = std::max(largest, exact(scores.row(i)[k].index));
+      // The float32 ranking may have cut off the true maximum if the list ends within its error.
+      const double error = (product::error_bound(dictionary.dims()) + 0x1.0p-21) * norm * std::sqrt(batch.squared_norm(i)) +
+                           static_cast<double>(dictionary.dims()) * 0x1.0p-149 / smallest;
+      if (scores.count[i] == select.capacity && select.capacity < features &&
+          exact(scores.row(i)[select.capacity - 1].index) + 2 * error >= largest)
+        for (std::size_t j = 0; j < features; ++j) largest = std::max(largest, exact(j));
+      out[first + i] = batch.from_scaled(i, largest);
+    });
+  }
+  return execution.cancelled() ? Status::cancelled() : Status{};
+}
+
+}  // namespace unsuperpose

@@ -1,0 +1,45 @@
+// The few atoms that a sample's LASSO is being solved on, with their Gram matrix and codes.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../core/aligned.hpp"
+#include "../kernels/descent/descent.hpp"
+#include "dictionary.hpp"
+
+namespace unsuperpose {
+
+/// Owns its arrays. Positions (0 … size−1) are places in the set; atoms() says which feature is where.
+class WorkingSet {
+ public:
+  std::size_t size() const { return atoms_.size(); }
+  const std::vector<std::uint32_t>& atoms() const { return atoms_; }
+  /// pointers to the atoms' rows in the dictionary
+  const float* const* rows() const { return rows_.data(); }
+  float* code() const { return code_.data(); }
+  float* correlation() const { return correlation_.data(); }
+  float* threshold() const { return threshold_.data(); }
+
+  /// Appends an atom with code 0 and soft threshold λ·w. Its Gram row is made by complete_gram().
+  void add(const Dictionary& dictionary, std::uint32_t atom, float threshold);
+
+  /// Computes what the Gram matrix lacks since it was last complete.
+  void complete_gram(const Dictionary& dictionary);
+
+  /// Frees the Gram matrix if the set is so large that keeping one a sample would not fit in memory.
+  void release_large_gram();
+
+  /// The inner problem; valid until the set changes. Needs a complete Gram matrix.
+  descent::Problem problem(double ridge, bool nonnegative) const;
+
+ private:
+  void grow(std::size_t size);
+
+  std::vector<std::uint32_t> atoms_;
+  std::vector<const float*> rows_;
+  AlignedBuffer<float> gram_, code_, correlation_, threshold_;
+  std::size_t stride_ = 0;  // of gram_; also the capacity of the vectors
+  std::size_t gram_size_ = 0;  // atoms whose Gram rows are there
+};
+
+}  // namespace unsuperpose
