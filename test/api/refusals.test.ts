@@ -1,0 +1,395 @@
+// Bad input of every kind: an UnsuperposeError with its code, a message that names the argument, and a library that
+// still works afterwards. One row a mistake; a new option gets its rows here.
+import { afterEach, describe, expect, it } from 'vitest';
+import { UnsuperposeError, unfoldSync } from '../../lib/index.js';
+import { bits } from '../reference/verify.js';
+import {
+  type Anything,
+  atoms,
+  calls,
+  codes,
+  DIMS,
+  dictionary,
+  FEATURES,
+  failure,
+  SAMPLES,
+  samples,
+  valid,
+} from './calls.js';
+
+const expected = bits(unfoldSync(samples, dictionary, { lambda: 0.1 }).codes.values);
+
+afterEach(() => {
+  expect(bits(unfoldSync(samples, dictionary, { lambda: 0.1 }).codes.values)).toBe(expected);
+});
+
+async function refuses(call: () => unknown, code: string, names: RegExp): Promise<void> {
+  const error = await failure(call);
+  expect(error).toBeInstanceOf(UnsuperposeError);
+  expect(error).toBeInstanceOf(Error);
+  const { code: got, message } = error as UnsuperposeError;
+  expect(got, message).toBe(code);
+  expect(message).toMatch(names);
+}
+
+type Name = keyof typeof calls;
+const names = Object.keys(calls) as Name[];
+
+it.each(names)('%s accepts its valid arguments', async (name) => {
+  expect(await failure(() => calls[name](...valid[name]))).toBeUndefined();
+});
+
+// --- options: [option, bad values, code]; `also` are further options that make the call otherwise valid
+
+interface Row {
+  readonly option: string;
+  readonly values: unknown[];
+  readonly also?: Record<string, unknown>;
+  readonly code?: string;
+}
+
+const NOT_POSITIVE = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '1', true, {}];
+const NOT_NEGATIVE = [-1e-9, Number.NaN, Number.POSITIVE_INFINITY, '0', null];
+const NOT_COUNT = [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '2', null];
+const NOT_BOOLEAN = [1, 0, 'yes', null];
+
+const convex: Row[] = [
+  { option: 'ridge', values: NOT_NEGATIVE },
+  { option: 'tolerance', values: NOT_POSITIVE },
+  { option: 'maxIterations', values: NOT_COUNT },
+  { option: 'nonnegative', values: NOT_BOOLEAN },
+  { option: 'weights', values: [[1, 2], new Float32Array(FEATURES + 1).fill(1)], code: 'ERR_SHAPE' },
+  {
+    option: 'weights',
+    values: [new Float32Array(FEATURES), new Array(FEATURES).fill(-1), new Array(FEATURES).fill(Number.NaN)],
+  },
+  { option: 'threads', values: [...NOT_COUNT] },
+  { option: 'device', values: ['gpu', 7, null] },
+  { option: 'device', values: ['cuda'], code: 'ERR_NO_DEVICE' },
+  { option: 'precision', values: ['float16', 'double', 32] },
+];
+
+const unfoldRows: Row[] = [
+  {
+    option: 'lambda',
+    values: [...NOT_POSITIVE, undefined, null, [0.1, 0.1, 0.1, -1], [0.1, 0.1, 0.1, Number.NaN]],
+  },
+  { option: 'lambda', values: [[0.1, 0.2], new Float64Array(SAMPLES + 1).fill(1), []], code: 'ERR_SHAPE' },
+  ...convex,
+  { option: 'warmStart', values: [{}, 7, 'codes', []] },
+  { option: 'method', values: ['Lasso', '', 'lars', 1, null] },
+  { option: 'method', values: ['mp', 'iht', 'cosamp', 'amp', 'bpdn', 'gradient-pursuit'] },
+  { option: 'sparsity', values: [3] }, // belongs to omp
+  { option: 'residual', values: [0.5] },
+  { option: 'lamda', values: [0.1] },
+  { option: 'constructor', values: [1] },
+  {
+    option: 'sparsity',
+    also: { method: 'omp', lambda: undefined },
+    values: [...NOT_COUNT, DIMS + 1, [1, 2, 0, 1]],
+  },
+  { option: 'sparsity', also: { method: 'omp', lambda: undefined }, values: [[1, 2]], code: 'ERR_SHAPE' },
+  { option: 'residual', also: { method: 'omp', lambda: undefined }, values: NOT_NEGATIVE },
+  { option: 'lambda', also: { method: 'omp', sparsity: 2 }, values: [0.1] },
+  { option: 'ridge', also: { method: 'omp', sparsity: 2, lambda: undefined }, values: [0.1] },
+  { option: 'sparsity', also: { method: 'omp', lambda: undefined }, values: [undefined] }, // nor residual
+];
+
+const asyncRows: Row[] = [
+  { option: 'signal', values: [{}, 7, 'abort', null, new EventTarget()] },
+  { option: 'onProgress', values: [7, {}, 'print', null] },
+];
+
+const table: Record<string, [Name, Row[]]> = {
+  unfold: ['unfold', [...unfoldRows, ...asyncRows]],
+  unfoldSync: [
+    'unfoldSync',
+    [
+      ...unfoldRows,
+      { option: 'signal', values: [new AbortController().signal] },
+      { option: 'onProgress', values: [() => {}] },
+    ],
+  ],
+  unfoldPath: [
+    'unfoldPath',
+    [
+      ...convex,
+      ...asyncRows,
+      { option: 'lambda', values: [0.1] },
+      { option: 'warmStart', values: [codes] },
+      { option: 'method', values: ['omp', 'mp'] },
+      {
+        option: 'lambdas',
+        values: [[], [0.1, 0.2], [0.1, 0.1], [0.1, 0], [0.1, Number.NaN], 0.1, 'x', null],
+      },
+      { option: 'count', also: { lambdas: undefined }, values: [1, ...NOT_COUNT] },
+      { option: 'count', values: [3] }, // beside lambdas
+      { option: 'ratio', also: { lambdas: undefined, count: 3 }, values: [0, 1, 2, -0.1, Number.NaN, '0.1'] },
+    ],
+  ],
+  learnDictionary: [
+    'learnDictionary',
+    [
+      ...asyncRows,
+      { option: 'features', values: [...NOT_COUNT, undefined] },
+      { option: 'lambda', values: [...NOT_POSITIVE, undefined, [0.1]] },
+      { option: 'nonnegative', values: NOT_BOOLEAN },
+      { option: 'batchSize', values: NOT_COUNT },
+      { option: 'epochs', values: NOT_COUNT },
+      { option: 'steps', also: { epochs: undefined }, values: NOT_COUNT },
+      { option: 'steps', values: [5] }, // beside epochs
+      { option: 'tolerance', values: NOT_POSITIVE },
+      { option: 'forgetting', values: [0, -1, 1.01, Number.NaN, '0.9'] },
+      { option: 'seed', values: [-1, 0.5, 2 ** 53, Number.NaN, '1', null] },
+      { option: 'initial', values: [7, {}, [1, 2]], code: 'ERR_DTYPE|ERR_SHAPE' },
+      { option: 'initial', values: [atoms], code: 'ERR_SHAPE' }, // 12 atoms, not 3
+      { option: 'threads', values: NOT_COUNT },
+      { option: 'ridge', values: [0.1] },
+    ],
+  ],
+  lambdaMax: [
+    'lambdaMax',
+    [
+      { option: 'nonnegative', values: NOT_BOOLEAN },
+      { option: 'weights', values: [[1]], code: 'ERR_SHAPE' },
+      { option: 'lambda', values: [1] },
+    ],
+  ],
+  'Dictionary.from': [
+    'from',
+    [
+      { option: 'normalize', values: NOT_BOOLEAN },
+      { option: 'normalise', values: [true] },
+    ],
+  ],
+  'ops.correlate': [
+    'correlate',
+    [
+      { option: 'threads', values: NOT_COUNT },
+      { option: 'out', values: [7, {}, new Float32Array(SAMPLES * FEATURES)], code: 'ERR_DTYPE|ERR_SHAPE' },
+      {
+        option: 'out',
+        values: [{ data: new Float64Array(SAMPLES * FEATURES), shape: [SAMPLES, FEATURES] }],
+        code: 'ERR_DTYPE',
+      },
+      {
+        option: 'out',
+        values: [{ data: new Float32Array(SAMPLES * FEATURES), shape: [FEATURES, SAMPLES] }],
+        code: 'ERR_SHAPE',
+      },
+      { option: 'transpose', values: [true] },
+    ],
+  ],
+  'ops.maximum': [
+    'maximum',
+    [
+      { option: 'absolute', values: NOT_BOOLEAN },
+      { option: 'abs', values: [true] },
+    ],
+  ],
+};
+
+describe.each(Object.entries(table))('options of %s', (_, [name, rows]) => {
+  const [x, d, options] = valid[name];
+  const flat = rows.flatMap((row) => row.values.map((value) => ({ ...row, value })));
+  it.each(flat)('$option: $value', async ({ option, value, also, code = 'ERR_OPTION' }) => {
+    const spoilt = { ...options, ...also, [option]: value };
+    const error = await failure(() => calls[name](x, d, spoilt));
+    expect(error).toBeInstanceOf(UnsuperposeError);
+    const { code: got, message } = error as UnsuperposeError;
+    expect(got, message).toMatch(new RegExp(`^(${code})$`));
+    expect(message).toContain(option);
+  });
+
+  it.each([7, 'lasso', null, [], true])('options that are no object: %s', async (value) => {
+    await refuses(() => calls[name](x, d, value), 'ERR_OPTION', /options/);
+  });
+});
+
+it('positional arguments of ops', async () => {
+  for (const k of [...NOT_COUNT, FEATURES + 1].filter((v) => v !== null))
+    await refuses(() => calls.topK(samples, atoms, { k }), 'ERR_OPTION', /\bk\b/);
+  for (const threshold of [Number.NaN, '1', {}])
+    await refuses(() => calls.above(samples, atoms, { threshold }), 'ERR_OPTION', /threshold/);
+  for (const limit of [-1, 0.5, '1'])
+    await refuses(() => calls.above(samples, atoms, { options: { limit } }), 'ERR_OPTION', /limit/);
+  await refuses(() => calls.topK(samples, atoms, { options: { absolut: true } }), 'ERR_OPTION', /absolut\b/);
+});
+
+it('the message of an unknown method says which there are; of an unknown option, its name', async () => {
+  await refuses(
+    () => unfoldSync(samples, dictionary, { method: 'iht' } as Anything),
+    'ERR_OPTION',
+    /lasso.*fista.*ista.*omp/,
+  );
+  await refuses(
+    () => unfoldSync(samples, dictionary, { lambda: 1, alpha: 2 } as Anything),
+    'ERR_OPTION',
+    /alpha/,
+  );
+});
+
+// --- matrices
+
+const matrixCalls: [Name, argument: 0 | 1][] = [
+  ['unfold', 0],
+  ['unfoldSync', 0],
+  ['unfoldPath', 0],
+  ['learnDictionary', 0],
+  ['lambdaMax', 0],
+  ['from', 0],
+  ['correlate', 0],
+  ['correlate', 1],
+  ['topK', 0],
+  ['topK', 1],
+  ['above', 0],
+  ['above', 1],
+  ['maximum', 0],
+  ['maximum', 1],
+  ['gram', 0],
+  ['spectralNorm', 0],
+];
+
+const data = samples.data;
+const badMatrices: [string, unknown, RegExp][] = [
+  ['undefined', undefined, /^ERR_(DTYPE|SHAPE)$/],
+  ['null', null, /^ERR_(DTYPE|SHAPE)$/],
+  ['a number', 7, /^ERR_(DTYPE|SHAPE)$/],
+  ['a bare array', data, /^ERR_(DTYPE|SHAPE)$/],
+  [
+    'nested arrays',
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    /^ERR_(DTYPE|SHAPE)$/,
+  ],
+  ['no data', { shape: [SAMPLES, DIMS] }, /^ERR_DTYPE$/],
+  ['plain numbers', { data: Array.from(data), shape: [SAMPLES, DIMS] }, /^ERR_DTYPE$/],
+  ['integers', { data: new Int32Array(data.length), shape: [SAMPLES, DIMS] }, /^ERR_DTYPE$/],
+  ['bytes', { data: new Uint8Array(data.buffer), shape: [SAMPLES, DIMS] }, /^ERR_DTYPE$/],
+  ['an ArrayBuffer', { data: data.buffer, shape: [SAMPLES, DIMS] }, /^ERR_DTYPE$/],
+  ['a DataView', { data: new DataView(new ArrayBuffer(80)), shape: [SAMPLES, DIMS] }, /^ERR_DTYPE$/],
+  ['no shape', { data }, /^ERR_SHAPE$/],
+  ['a flat shape', { data, shape: [data.length] }, /^ERR_SHAPE$/],
+  ['three axes', { data, shape: [SAMPLES, DIMS, 1] }, /^ERR_SHAPE$/],
+  ['too many rows', { data, shape: [SAMPLES + 1, DIMS] }, /^ERR_SHAPE$/],
+  ['too few rows', { data, shape: [SAMPLES - 1, DIMS] }, /^ERR_SHAPE$/],
+  ['negative', { data, shape: [-SAMPLES, -DIMS] }, /^ERR_SHAPE$/],
+  ['fractions', { data, shape: [2.5, 8] }, /^ERR_SHAPE$/],
+  ['NaN', { data, shape: [Number.NaN, DIMS] }, /^ERR_SHAPE$/],
+  ['infinite', { data, shape: [Number.POSITIVE_INFINITY, DIMS] }, /^ERR_SHAPE$/],
+  ['strings', { data, shape: ['4', '5'] }, /^ERR_SHAPE$/],
+  ['2³² rows', { data, shape: [2 ** 32, DIMS] }, /^ERR_(SHAPE|TOO_LARGE)$/],
+  [
+    'a product that overflows 32 bits',
+    { data: new Float32Array(0), shape: [2 ** 16, 2 ** 16] },
+    /^ERR_(SHAPE|TOO_LARGE)$/,
+  ],
+  [
+    'a product that overflows 53 bits',
+    { data: new Float32Array(0), shape: [2 ** 31, 2 ** 31] },
+    /^ERR_(SHAPE|TOO_LARGE)$/,
+  ],
+  [
+    'a product that wraps to the right size',
+    { data, shape: [2 ** 32 + SAMPLES, DIMS] },
+    /^ERR_(SHAPE|TOO_LARGE)$/,
+  ],
+];
+
+describe.each(matrixCalls)('%s, argument %i', (name, argument) => {
+  const spoil = (matrix: unknown) => () => {
+    const args = [...valid[name]] as [Anything, Anything, Anything];
+    args[argument] = matrix;
+    return calls[name](...args);
+  };
+
+  it.each(badMatrices)('%s', async (_, matrix, code) => {
+    const error = await failure(spoil(matrix));
+    expect(error).toBeInstanceOf(UnsuperposeError);
+    expect((error as UnsuperposeError).code, (error as Error).message).toMatch(code);
+    expect((error as Error).message.length).toBeGreaterThan(10);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    '%s is named with its row',
+    async (bad) => {
+      const [rows, cols] = (argument === 0 ? (name === 'from' ? atoms : samples) : atoms).shape;
+      for (const row of [0, rows - 1]) {
+        for (const array of [Float32Array, Float64Array]) {
+          const spoilt = new array((argument === 0 && name !== 'from' ? samples : atoms).data);
+          spoilt[row * cols + cols - 1] = bad;
+          await refuses(
+            spoil({ data: spoilt, shape: [rows, cols] }),
+            'ERR_NOT_FINITE',
+            new RegExp(`row ${row}\\b`),
+          );
+        }
+      }
+    },
+  );
+
+  it('a float64 value beyond float32 is not finite either', async () => {
+    const [rows, cols] = (argument === 0 ? (name === 'from' ? atoms : samples) : atoms).shape;
+    const wide = new Float64Array(rows * cols);
+    wide[cols] = 1e300;
+    await refuses(spoil({ data: wide, shape: [rows, cols] }), 'ERR_NOT_FINITE', /row 1\b/);
+  });
+});
+
+it('dims that do not fit, naming both', async () => {
+  const wrong = { data: new Float32Array(SAMPLES * (DIMS + 1)), shape: [SAMPLES, DIMS + 1] };
+  for (const name of [
+    'unfold',
+    'unfoldSync',
+    'unfoldPath',
+    'lambdaMax',
+    'correlate',
+    'topK',
+    'above',
+    'maximum',
+  ] as const)
+    await refuses(() => calls[name](wrong, valid[name][1], valid[name][2]), 'ERR_SHAPE', /5.*6|6.*5/s);
+});
+
+it('a dictionary without features or dims', async () => {
+  await refuses(
+    () => calls.from({ data: new Float32Array(0), shape: [0, 5] }, 0, undefined),
+    'ERR_SHAPE',
+    /feature/,
+  );
+  await refuses(
+    () => calls.from({ data: new Float32Array(0), shape: [5, 0] }, 0, undefined),
+    'ERR_SHAPE',
+    /dim/,
+  );
+});
+
+it('learning from nothing', async () => {
+  const nothing = { data: new Float32Array(0), shape: [0, DIMS] };
+  await refuses(
+    () => calls.learnDictionary(nothing, 0, { features: 3, lambda: 0.1 }),
+    'ERR_SHAPE',
+    /sample|activations|row/,
+  );
+});
+
+it('a warm start of another shape', async () => {
+  const fewer = { ...codes, indptr: codes.indptr.slice(0, 2), shape: [1, FEATURES] };
+  await refuses(
+    () => unfoldSync(samples, dictionary, { lambda: 0.1, warmStart: fewer } as Anything),
+    'ERR_SHAPE',
+    /warmStart/,
+  );
+});
+
+it('codes that do not fit the dictionary', async () => {
+  const wide = {
+    indptr: new Uint32Array(2),
+    indices: new Uint32Array(0),
+    values: new Float32Array(0),
+    shape: [1, FEATURES + 1],
+  };
+  await refuses(() => calls.fold(calls.codesFrom(wide, 0, 0), dictionary, 0), 'ERR_SHAPE', /12.*13|13.*12/s);
+});
