@@ -7,7 +7,7 @@
 
 #include "../core/aligned.hpp"
 #include "../core/random.hpp"
-#include "../kernels/dots/dots.hpp"
+#include "../kernels/product/product.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "../solvers/unfolding.hpp"
@@ -21,8 +21,8 @@ namespace {
 constexpr double kUnusedShare = 0.01;
 /// … looked at once in so many steps, so that a new atom has time to find its samples.
 constexpr std::uint64_t kReplaceEvery = 25;
-/// Atoms updated together: numerators in parallel, corrections within the block.
-constexpr std::size_t kAtomBlock = 64;
+/// Features a block of the parallel loops.
+constexpr std::size_t kAtomBlock = 16;
 
 /// A sample that could become an atom, by the share of its energy that is not explained.
 struct Candidate {
@@ -143,48 +143,43 @@ void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& co
   });
 }
 
-/// Block-coordinate descent over the atoms that the batch used. Exact Gauss–Seidel: a block's numerators
-/// b_j − Σ_k A_jk d_k are made in parallel, then each atom's change is carried to the rest of its block.
+/// Block-coordinate descent over the atoms that the batch used. Exact Gauss–Seidel, at the cost of one dense
+/// product: all numerators b_j − A_j D are made at once with the old atoms, then each atom's change is carried to
+/// the atoms that come after it.
 void OnlineLearner::State::update_atoms(const Execution& execution) {
-  std::vector<double> numerators(kAtomBlock * dims);
-  for (std::size_t begin = 0; begin < touched.size() && !execution.cancelled(); begin += kAtomBlock) {
-    const std::size_t count = std::min(kAtomBlock, touched.size() - begin);
-    execution.for_each(count, [&](std::size_t i) {
-      const std::uint32_t j = touched[begin + i];
-      const float* row = a.data() + j * a_stride;
-      std::vector<std::uint32_t> indices;
-      std::vector<float> values, rounded(dims);
-      for (std::uint32_t k = 0; k < options.features; ++k) {
-        if (row[k] == 0 || k == j) continue;
-        indices.push_back(k);
-        values.push_back(row[k]);
-      }
-      sparse_rows::table().residual(b.data() + j * stride, indices.data(), values.data(), indices.size(), atoms.data(), stride,
-                                    dims, rounded.data(), numerators.data() + i * dims);
-      for (std::size_t k = 0; k < dims; ++k) numerators[i * dims + k] = rounded[k];
-    });
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t j = touched[begin + i];
-      const double own = a[j * a_stride + j];
-      if (!(own > 0)) continue;
-      double norm = 0;
-      const double* numerator = numerators.data() + i * dims;
-      for (std::size_t k = 0; k < dims; ++k) norm += numerator[k] * numerator[k];
-      norm = std::sqrt(norm);
-      if (norm == 0) continue;
-      const double scale = 1 / std::max(own, norm);  // u/max(1, ‖u‖) with u = numerator/own
-      std::vector<double> change(dims);
-      for (std::size_t k = 0; k < dims; ++k) {
-        const float next = static_cast<float>(numerator[k] * scale);
-        change[k] = static_cast<double>(next) - atom(j)[k];
-        atom(j)[k] = next;
-      }
-      for (std::size_t other = i + 1; other < count; ++other) {
-        const double coupling = a[touched[begin + other] * a_stride + j];
-        if (coupling == 0) continue;
-        for (std::size_t k = 0; k < dims; ++k) numerators[other * dims + k] -= coupling * change[k];
-      }
+  const std::size_t count = touched.size();
+  AlignedBuffer<float> transposed(dims * a_stride), numerators(count * stride);
+  execution.for_each(dims, [&](std::size_t k) {
+    float* column = transposed.data() + k * a_stride;
+    for (std::size_t j = 0; j < options.features; ++j) column[j] = atom(j)[k];
+  });
+  const product::PackedRows columns({transposed.data(), dims, options.features, a_stride});
+  const ConstMatrix32 rows{a.data(), options.features, options.features, a_stride};
+  product::store({rows, touched.data(), count}, columns, {numerators.data(), count, dims, stride}, execution);
+  if (execution.cancelled()) return;
+
+  const auto& sparse = sparse_rows::table();
+  std::vector<float> change(dims);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t j = touched[i];
+    const float* coupling = a.data() + j * a_stride;
+    const float own = coupling[j];
+    float* numerator = numerators.data() + i * stride;
+    if (!(own > 0)) continue;
+    for (std::size_t k = 0; k < dims; ++k)
+      numerator[k] = b[j * stride + k] - numerator[k] + own * atom(j)[k];
+    const double norm = std::sqrt(reduce::table().squared_norm(numerator, dims));
+    if (norm == 0) continue;
+    // u = numerator/own, then u/max(1, ‖u‖)
+    const auto scale = static_cast<float>(1 / std::max(static_cast<double>(own), norm));
+    for (std::size_t k = 0; k < dims; ++k) {
+      const float next = numerator[k] * scale;
+      change[k] = next - atom(j)[k];
+      atom(j)[k] = next;
     }
+    for (std::size_t later = i + 1; later < count; ++later)
+      if (const float c = coupling[touched[later]]; c != 0)
+        sparse.axpy(c, change.data(), numerators.data() + later * stride, dims);
   }
 }
 
