@@ -1,0 +1,19 @@
+#include "dots.hpp"
+#include "../simd/avx2.hpp"
+
+namespace unsuperpose::dots::avx2 {
+
+#if defined(UNSUPERPOSE_HAS_AVX2)
+UNSUPERPOSE_BEGIN_AVX2
+using namespace simd::avx2;
+constexpr std::size_t kBlockRows = 2;  // 16 registers
+#include "dots-inl.hpp"
+UNSUPERPOSE_END
+
+const Table kTable = {gram, correlate, dot};
+const Table* table() { return &kTable; }
+#else
+const Table* table() { return nullptr; }
+#endif
+
+}  // namespace unsuperpose::dots::avx2

@@ -1,0 +1,105 @@
+// The loops around the micro-kernel, shared by all epilogues: the left rows are packed in chunks, a chunk is
+// cut into items (blocks of left rows × groups of panels) by size alone, and each item calls the
+// epilogue with one finished tile after the other, panels ascending.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+
+#include "kernels.hpp"
+
+namespace unsuperpose::product {
+
+struct Range {
+  std::size_t first, end;
+  std::size_t size() const { return end - first; }
+};
+
+/// part `index` of [0, total) cut into `parts` nearly equal ones
+inline Range part(std::size_t total, std::size_t parts, std::size_t index) {
+  const std::size_t base = total / parts, extra = total % parts;
+  const std::size_t first = index * base + std::min(index, extra);
+  return {first, first + base + (index < extra ? 1 : 0)};
+}
+
+struct Plan {
+  Plan(std::size_t count, const PackedRows& right);
+
+  const Kernels& kernels;
+  std::size_t count, features, dims;
+  std::size_t panels;      // of right rows
+  std::size_t depth_parts; // the depth is cut so that a panel and a block of left rows share L2
+  std::size_t chunks;      // of left rows, so that a packed chunk is of bounded size
+  std::size_t blocks;      // of left rows, in each chunk
+  std::size_t groups;      // of panels
+
+  Range chunk(std::size_t index) const { return part(count, chunks, index); }
+  Range group(std::size_t index) const { return part(panels, groups, index); }
+  /// rows of a block, relative to its chunk
+  Range block(const Range& chunk, std::size_t index) const { return part(chunk.size(), blocks, index); }
+  std::size_t largest_block() const;
+  std::size_t largest_group() const { return part(panels, groups, 0).size() * kernels.panel; }
+};
+
+/// One unit of work: `rows` are left rows in the order of the call.
+struct Item {
+  Range rows;
+  Range panels;
+  std::size_t group;
+};
+
+/// Packs the left rows `rows` into `to` (rows × dims floats), tile after tile, dims-major in a tile.
+void pack_left(const LeftRows& left, const Range& rows, const Plan& plan, float* to);
+
+/// A buffer of the calling thread, kept between calls.
+float* left_buffer(std::size_t size);
+
+/// Runs one item. `target(first, rows, panel, &stride)` says where a tile may be computed in place, or
+/// answers null for a scratch tile; `consume(first, rows, panel, tile)` gets every finished scratch tile.
+/// `first` counts from the item's first row.
+template <class Target, class Consume>
+void run_item(const Plan& plan, const PackedRows& right, const float* left, const Item& item, float* scratch,
+              const Execution& execution, const Target& target, const Consume& consume) {
+  const Kernels& kernels = plan.kernels;
+  const std::size_t tiles = (item.rows.size() + kernels.rows - 1) / kernels.rows;
+  for (std::size_t panel = item.panels.first; panel < item.panels.end; ++panel) {
+    if (execution.cancelled()) return;
+    const float* columns = right.data() + panel * kernels.panel * plan.dims;
+    for (std::size_t k = 0; k < plan.depth_parts; ++k) {
+      const Range depth = part(plan.dims, plan.depth_parts, k);
+      for (std::size_t t = 0; t < tiles; ++t) {
+        const Range rows = part(item.rows.size(), tiles, t);
+        std::size_t stride = kernels.panel;
+        float* direct = target(rows.first, rows.size(), panel, &stride);
+        // With several parts the tiles of a panel wait for the next one side by side.
+        float* tile = direct ? direct : scratch + (plan.depth_parts > 1 ? rows.first * kernels.panel : 0);
+        kernels.multiply(rows.size(), left + rows.first * plan.dims + depth.first * rows.size(),
+                         columns + depth.first * kernels.panel, depth.size(), tile, stride, k > 0);
+        if (k + 1 == plan.depth_parts && !direct) consume(rows.first, rows.size(), panel, tile);
+      }
+    }
+  }
+}
+
+/// Calls work(item, packed left rows of the item) for every item of every chunk; the items of a chunk in parallel,
+/// groups ascending. Answers whether the call was cancelled.
+template <class Work>
+bool for_each_item(const Plan& plan, const LeftRows& left, const Execution& execution, const Work& work) {
+  for (std::size_t c = 0; c < plan.chunks && !execution.cancelled(); ++c) {
+    const Range chunk = plan.chunk(c);
+    float* packed = left_buffer(chunk.size() * plan.dims);
+    execution.for_each(plan.blocks, [&](std::size_t b) {
+      const Range block = plan.block(chunk, b);
+      pack_left(left, {chunk.first + block.first, chunk.first + block.end}, plan, packed + block.first * plan.dims);
+    });
+    // Neighbours in time share a group of panels, so that threads share it in the last cache.
+    execution.for_each(plan.blocks * plan.groups, [&](std::size_t index) {
+      const std::size_t group = index / plan.blocks;
+      const Range block = plan.block(chunk, index % plan.blocks);
+      work(Item{{chunk.first + block.first, chunk.first + block.end}, plan.group(group), group},
+           packed + block.first * plan.dims);
+    });
+  }
+  return execution.cancelled();
+}
+
+}  // namespace unsuperpose::product

@@ -1,0 +1,40 @@
+// What a level supplies to the selecting product: its tile shape and the loops over registers. product.cpp
+// holds the loops around them. A tile is up to `rows` left rows by one panel of right rows.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "product.hpp"
+
+namespace unsuperpose::product {
+
+/// The candidates of one left row, in ascending order of index.
+struct Candidates {
+  Entry* entries;
+  std::size_t count;
+  float floor;  // only strengths above it are worth keeping
+};
+
+struct Kernels {
+  std::size_t panel;  // right rows in a panel
+  std::size_t rows;   // left rows in a full tile
+
+  /// c[r·stride + j] = (accumulate ? itself : 0) + Σ_d left[d·rows + r]·right[d·panel + j], one chain of
+  /// fused multiply-adds over ascending d, the same for every number of rows.
+  void (*multiply)(std::size_t rows, const float* left, const float* right, std::size_t depth, float* c,
+                   std::size_t stride, bool accumulate);
+
+  /// Appends to candidates[r] the entries of row r of the tile (rows × panel) that are stronger than its
+  /// floor; the tile's columns are features first … first + valid. There must be room for `valid` entries.
+  /// `scale` starts at the tile's first feature and has `panel` entries, or is null.
+  void (*filter)(const float* tile, std::size_t rows, std::size_t valid, const float* scale, bool positive_only,
+                 std::uint32_t first, Candidates* candidates);
+
+  /// strongest[r] = max(strongest[r], the strengths in row r of the tile)
+  void (*strongest)(const float* tile, std::size_t rows, std::size_t valid, const float* scale, bool positive_only,
+                    float* strongest);
+};
+
+const Kernels* kernels(Isa isa);
+
+}  // namespace unsuperpose::product

@@ -1,0 +1,15 @@
+#include "kernels.hpp"
+#include "../simd/scalar.hpp"
+
+namespace unsuperpose::product::scalar {
+
+using namespace simd::scalar;
+using simd::scalar::max, simd::scalar::store;  // not the product's
+// 4 × 2 sums, 2 of the panel and a broadcast: what the registers hold
+constexpr std::size_t kTileRows = 4, kTileRegisters = 2;
+#include "product-inl.hpp"
+
+const Kernels kKernels = {kPanel, kTileRows, multiply, filter, strongest};
+const Kernels* kernels() { return &kKernels; }
+
+}  // namespace unsuperpose::product::scalar

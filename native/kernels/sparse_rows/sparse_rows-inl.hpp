@@ -1,0 +1,66 @@
+// The body, compiled once a level: included inside a level's namespace and target region. No include guard
+// on purpose.
+
+/// One strip of kStrip registers, its sums held there over all the rows: nothing is written in between.
+template <std::size_t kStrip>
+UNSUPERPOSE_INLINE Doubles residual_strip(const float* x, const std::uint32_t* indices, const float* values,
+                                          std::size_t count, const float* dictionary, std::size_t stride,
+                                          float* out) {
+  Doubles sums[2 * kStrip];
+  for (std::size_t s = 0; s < kStrip; ++s) {
+    const Vector v = x ? load(x + s * kLanes) : zero();
+    sums[2 * s] = low(v);
+    sums[2 * s + 1] = high(v);
+  }
+  for (std::size_t k = 0; k < count; ++k) {
+    const float* row = dictionary + indices[k] * stride;
+    const Doubles factor = doubles_broadcast(-static_cast<double>(values[k]));
+    for (std::size_t s = 0; s < kStrip; ++s) {
+      const Vector v = load(row + s * kLanes);
+      sums[2 * s] = doubles_fma(factor, low(v), sums[2 * s]);
+      sums[2 * s + 1] = doubles_fma(factor, high(v), sums[2 * s + 1]);
+    }
+  }
+  Doubles energy = doubles_zero();
+  for (std::size_t s = 0; s < kStrip; ++s) {
+    store(out + s * kLanes, narrow(sums[2 * s], sums[2 * s + 1]));
+    energy = doubles_fma(sums[2 * s], sums[2 * s], energy);
+    energy = doubles_fma(sums[2 * s + 1], sums[2 * s + 1], energy);
+  }
+  return energy;
+}
+
+double residual(const float* x, const std::uint32_t* indices, const float* values, std::size_t count,
+                const float* dictionary, std::size_t stride, std::size_t dims, float* out, double*) {
+  constexpr std::size_t kWide = 4;
+  Doubles energy = doubles_zero();
+  std::size_t d = 0;
+  for (; d + kWide * kLanes <= dims; d += kWide * kLanes)
+    energy = doubles_add(energy, residual_strip<kWide>(x ? x + d : nullptr, indices, values, count, dictionary + d,
+                                                       stride, out + d));
+  for (; d + kLanes <= dims; d += kLanes)
+    energy = doubles_add(energy, residual_strip<1>(x ? x + d : nullptr, indices, values, count, dictionary + d,
+                                                   stride, out + d));
+  if (d < dims) {
+    const std::size_t n = dims - d;
+    const Vector start = x ? load_partial(x + d, n) : zero();
+    Doubles lo = low(start), hi = high(start);
+    for (std::size_t k = 0; k < count; ++k) {
+      const Vector v = load_partial(dictionary + indices[k] * stride + d, n);
+      const Doubles factor = doubles_broadcast(-static_cast<double>(values[k]));
+      lo = doubles_fma(factor, low(v), lo);
+      hi = doubles_fma(factor, high(v), hi);
+    }
+    store_partial(out + d, narrow(lo, hi), n);
+    energy = doubles_fma(lo, lo, energy);
+    energy = doubles_fma(hi, hi, energy);
+  }
+  return doubles_sum(energy);
+}
+
+void axpy(float factor, const float* x, float* y, std::size_t n) {
+  const Vector f = broadcast(factor);
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(y + i, fma(f, load(x + i), load(y + i)));
+  if (i < n) store_partial(y + i, fma(f, load_partial(x + i, n - i), load_partial(y + i, n - i)), n - i);
+}
