@@ -95,7 +95,7 @@ class LassoBatch {
   void score();
   void advance(std::size_t position);
   double certify(Sample& sample, std::size_t position, Workspace& scratch);
-  void choose(Sample& sample, const Workspace& scratch);
+  void choose(Sample& sample, Workspace& scratch);
   void solve(Sample& sample, Workspace& scratch);
   void evaluate(Sample& sample, Workspace& scratch);
   void finish(Sample& sample, double gap, Outcome outcome);
@@ -217,18 +217,19 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
   return relative_gap(sample.at, lambda, ridge_, strongest);
 }
 
-void LassoBatch::choose(Sample& sample, const Workspace& scratch) {
-  const std::size_t most = std::max(first_choice(dictionary_.dims()), sample.set.size());
+/// Takes the strongest violators into the working set, with their exact correlations.
+void LassoBatch::choose(Sample& sample, Workspace& scratch) {
+  const std::size_t size = sample.set.size();
+  const std::size_t most = std::max(first_choice(dictionary_.dims()), size);
   const std::size_t count = std::min(most, scratch.violators.size());
   const double lambda = batch_.lambda(sample.slot);
-  const auto& dots = dots::table();
   for (std::size_t k = 0; k < count; ++k) {
     const std::uint32_t j = scratch.violators[k];
     sample.set.add(dictionary_, j, static_cast<float>(lambda * weight(j)));
-    const std::size_t at = sample.set.size() - 1;
-    sample.set.correlation()[at] =
-        static_cast<float>(dots.dot(dictionary_.atom(j), residual(sample), dictionary_.dims()));
   }
+  scratch.doubles.resize(count);
+  dots::table().correlate(sample.set.rows() + size, count, residual(sample), dictionary_.dims(), scratch.doubles.data());
+  for (std::size_t k = 0; k < count; ++k) sample.set.correlation()[size + k] = static_cast<float>(scratch.doubles[k]);
 }
 
 void LassoBatch::solve(Sample& sample, Workspace& scratch) {
