@@ -1,0 +1,53 @@
+// The one error that the package throws on purpose. Codes are stable; messages are not.
+
+/**
+ * What went wrong, in a form that programs can rely on.
+ *
+ * - `ERR_SHAPE`: shapes or lengths that do not fit (also detached or shrunk buffers)
+ * - `ERR_DTYPE`: an argument of the wrong type
+ * - `ERR_OPTION`: an unknown option, or a value out of range
+ * - `ERR_NOT_FINITE`: NaN or ±Infinity in the data; the message names the row and column
+ * - `ERR_DISPOSED`: a handle that was used after `dispose()`
+ * - `ERR_TOO_LARGE`: a result or a copy that does not fit in memory or in an array
+ * - `ERR_NO_DEVICE`: a device that this build or this machine lacks
+ * - `ERR_FORMAT`: a file or structure that breaks its own format
+ * - `ERR_NATIVE`: the native module is missing or failed
+ */
+export type ErrorCode =
+  | 'ERR_SHAPE'
+  | 'ERR_DTYPE'
+  | 'ERR_OPTION'
+  | 'ERR_NOT_FINITE'
+  | 'ERR_DISPOSED'
+  | 'ERR_TOO_LARGE'
+  | 'ERR_NO_DEVICE'
+  | 'ERR_FORMAT'
+  | 'ERR_NATIVE';
+
+/**
+ * Thrown (or rejected with) for every refusal. The message says which argument, what was expected and what was got.
+ *
+ * @example
+ * ```ts
+ * import { Dictionary, UnsuperposeError } from 'unsuperpose';
+ *
+ * try {
+ *   Dictionary.from({ data: new Float32Array(6), shape: [2, 4] });
+ * } catch (error) {
+ *   if (error instanceof UnsuperposeError) console.log(error.code, error.argument); // → ERR_SHAPE matrix
+ * }
+ * ```
+ */
+export class UnsuperposeError extends Error {
+  override readonly name = 'UnsuperposeError';
+  /** Stable, for programs. */
+  readonly code: ErrorCode;
+  /** The argument or option that was refused, where there is one. */
+  readonly argument?: string;
+
+  constructor(code: ErrorCode, message: string, argument?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    if (argument !== undefined) this.argument = argument;
+  }
+}
