@@ -32,7 +32,7 @@ Processor detect() {
   Processor found;
   std::uint32_t a, b, c, d;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return found;
-  const bool fma = bit(c, 12), osxsave = bit(c, 27), avx = bit(c, 28), f16c = bit(c, 29);
+  const bool fma = bit(c, 12), popcnt = bit(c, 23), osxsave = bit(c, 27), avx = bit(c, 28), f16c = bit(c, 29);
   if (!osxsave || !avx) return found;
   constexpr std::uint64_t kYmm = 0x06, kZmm = 0xe6;  // SSE and AVX; with opmask and both halves of zmm
   const std::uint64_t saved = saved_state();
@@ -41,7 +41,7 @@ Processor detect() {
   std::uint32_t extended = 0;
   if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) extended = a;
 
-  found.avx2 = bit(features, 5) && fma && f16c;
+  found.avx2 = bit(features, 5) && fma && f16c && popcnt;
   found.avx512 = found.avx2 && (saved & kZmm) == kZmm && bit(features, 16) && bit(features, 17) &&
                  bit(features, 30) && bit(features, 31);  // F, DQ, BW, VL
   if (found.avx512 && bit(extended, 5)) found.capabilities.emplace_back("avx512_bf16");

@@ -12,7 +12,7 @@ constexpr std::size_t kTileRows = 6, kTileRegisters = 2;
 #include "product-inl.hpp"
 UNSUPERPOSE_END
 
-const Kernels kKernels = {kPanel, kTileRows, multiply, filter, strongest};
+const Kernels kKernels = {kPanel, kTileRows, multiply, filter, cut, order, strongest};
 const Kernels* kernels() { return &kKernels; }
 #else
 const Kernels* kernels() { return nullptr; }

@@ -8,12 +8,16 @@
 
 namespace unsuperpose::product {
 
-/// The candidates of one left row, in ascending order of index.
+/// The candidates of one left row, in ascending order of index. Each array has kSlack elements more than
+/// are ever counted: registers are stored whole.
 struct Candidates {
-  Entry* entries;
+  float* strengths;
+  float* values;
+  std::uint32_t* indices;
   std::size_t count;
   float floor;  // only strengths above it are worth keeping
 };
+inline constexpr std::size_t kSlack = 16;
 
 struct Kernels {
   std::size_t panel;  // right rows in a panel
@@ -29,6 +33,13 @@ struct Kernels {
   /// `scale` starts at the tile's first feature and has `panel` entries, or is null.
   void (*filter)(const float* tile, std::size_t rows, std::size_t valid, const float* scale, bool positive_only,
                  std::uint32_t first, Candidates* candidates);
+
+  /// Drops candidates that at least `keep` stronger ones make hopeless, and raises the floor to match, until not
+  /// many more than `keep` are left. False if ties prevent that.
+  bool (*cut)(Candidates& candidates, std::size_t keep);
+
+  /// out[rank] = candidate for the `keep` strongest, ties by lower index. Time grows with count².
+  void (*order)(const Candidates& candidates, std::size_t keep, Entry* out);
 
   /// strongest[r] = max(strongest[r], the strengths in row r of the tile)
   void (*strongest)(const float* tile, std::size_t rows, std::size_t valid, const float* scale, bool positive_only,

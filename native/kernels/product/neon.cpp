@@ -10,7 +10,7 @@ using simd::neon::max, simd::neon::store;  // not the product's
 constexpr std::size_t kTileRows = 6, kTileRegisters = 4;
 #include "product-inl.hpp"
 
-const Kernels kKernels = {kPanel, kTileRows, multiply, filter, strongest};
+const Kernels kKernels = {kPanel, kTileRows, multiply, filter, cut, order, strongest};
 const Kernels* kernels() { return &kKernels; }
 #else
 const Kernels* kernels() { return nullptr; }

@@ -56,19 +56,97 @@ void filter(const float* tile, std::size_t rows, std::size_t valid, const float*
   const std::uint64_t inside = valid < 64 ? (std::uint64_t{1} << valid) - 1 : ~std::uint64_t{0};
   for (std::size_t r = 0; r < rows; ++r, tile += kPanel) {
     const Vector floor = broadcast(candidates[r].floor);
+    Vector strength[kTileRegisters];
     std::uint64_t kept = 0;
     for (std::size_t v = 0; v < kTileRegisters; ++v) {
-      const Vector strength = strengths(tile + v * kLanes, scale ? scale + v * kLanes : nullptr, positive_only);
-      kept |= std::uint64_t{greater(strength, floor)} << (v * kLanes);
+      strength[v] = strengths(tile + v * kLanes, scale ? scale + v * kLanes : nullptr, positive_only);
+      kept |= std::uint64_t{greater(strength[v], floor)} << (v * kLanes);
     }
     kept &= inside;
     if (kept == 0) continue;
-    Entry* end = candidates[r].entries + candidates[r].count;
-    for (; kept != 0; kept &= kept - 1) {
-      const auto column = static_cast<std::uint32_t>(__builtin_ctzll(kept));
-      *end++ = {tile[column], first + column};
+    Candidates& row = candidates[r];
+    for (std::size_t v = 0; v < kTileRegisters; ++v, kept >>= kLanes) {
+      const auto bits = static_cast<std::uint32_t>(kept & ((std::uint64_t{1} << kLanes) - 1));
+      compress(row.strengths + row.count, strength[v], bits);
+      compress(row.values + row.count, load(tile + v * kLanes), bits);
+      compress_indices(row.indices + row.count, first + static_cast<std::uint32_t>(v * kLanes), bits);
+      row.count += static_cast<std::size_t>(__builtin_popcount(bits));
     }
-    candidates[r].count = static_cast<std::size_t>(end - candidates[r].entries);
+  }
+}
+
+/// the bits of the lanes from `i` on that exist
+UNSUPERPOSE_INLINE std::uint32_t lanes_before(std::size_t count, std::size_t i) {
+  return count - i >= kLanes ? ~std::uint32_t{0} : (std::uint32_t{1} << (count - i)) - 1;
+}
+
+UNSUPERPOSE_INLINE std::size_t count_above(const Candidates& candidates, float floor) {
+  const Vector limit = broadcast(floor);
+  std::size_t above = 0;
+  for (std::size_t i = 0; i < candidates.count; i += kLanes)
+    above += static_cast<std::size_t>(__builtin_popcount(greater(load(candidates.strengths + i), limit) &
+                                                         lanes_before(candidates.count, i)));
+  return above;
+}
+
+bool cut(Candidates& row, std::size_t keep) {
+  // Bisection: far cheaper than a selection by swaps, and any floor that leaves `keep` will do.
+  constexpr int kSteps = 40;
+  const std::size_t enough = keep + keep / 4;
+  float weakest = row.strengths[0], strongest = weakest;
+  for (std::size_t i = 1; i < row.count; ++i) {
+    const float s = row.strengths[i];
+    weakest = s < weakest ? s : weakest;
+    strongest = s > strongest ? s : strongest;
+  }
+  float low = weakest, high = strongest;
+  std::size_t above = count_above(row, low);
+  if (above < keep) return false;
+  for (int step = 0; step < kSteps && above > enough; ++step) {
+    const float middle = low + (high - low) * 0.5f;
+    const std::size_t count = count_above(row, middle);
+    if (count >= keep) {
+      low = middle;
+      above = count;
+    } else {
+      high = middle;
+    }
+  }
+  if (above > enough) return false;
+  const Vector limit = broadcast(low);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < row.count; i += kLanes) {
+    const Vector strength = load(row.strengths + i), value = load(row.values + i);
+    std::uint32_t bits = greater(strength, limit) & lanes_before(row.count, i), rest = bits;
+    std::uint32_t indices[kLanes];
+    for (std::size_t n = 0; rest != 0; rest &= rest - 1, ++n) indices[n] = row.indices[i + __builtin_ctz(rest)];
+    compress(row.strengths + kept, strength, bits);
+    compress(row.values + kept, value, bits);
+    const auto n = static_cast<std::size_t>(__builtin_popcount(bits));
+    for (std::size_t k = 0; k < n; ++k) row.indices[kept + k] = indices[k];
+    kept += n;
+  }
+  row.count = kept;
+  row.floor = low;
+  return true;
+}
+
+void order(const Candidates& row, std::size_t keep, Entry* out) {
+  float positions[kLanes];
+  for (std::size_t lane = 0; lane < kLanes; ++lane) positions[lane] = static_cast<float>(lane);
+  for (std::size_t i = 0; i < row.count; i += kLanes) {
+    const Vector mine = load(row.strengths + i);
+    const Vector place = add(load(positions), broadcast(static_cast<float>(i)));
+    Vector rank = zero();
+    for (std::size_t j = 0; j < row.count; ++j)
+      rank = count_before(rank, broadcast(row.strengths[j]), mine, broadcast(static_cast<float>(j)), place);
+    float ranks[kLanes];
+    store(ranks, rank);
+    const std::size_t lanes = row.count - i < kLanes ? row.count - i : kLanes;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const auto at = static_cast<std::size_t>(ranks[lane]);
+      if (at < keep) out[at] = {row.values[i + lane], row.indices[i + lane]};
+    }
   }
 }
 

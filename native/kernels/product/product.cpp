@@ -113,26 +113,67 @@ void max(const LeftRows& left, const PackedRows& right, const SelectOptions& opt
 
 namespace {
 
-/// Stronger first, ties by lower index. A total order, so "the strongest k" is one set, whoever finds it.
-struct Stronger {
-  const float* scale;
-  bool positive_only;
-  float strength(const Entry& entry) const {
-    const float value = positive_only ? entry.value : std::fabs(entry.value);
-    return scale ? value * scale[entry.index] : value;
+/// The memory of the candidates of some rows.
+class CandidateRows {
+ public:
+  CandidateRows(std::size_t rows, std::size_t room)
+      : rows_(rows), strengths_(rows * (room + kSlack)), values_(strengths_.size()), indices_(strengths_.size()) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      const std::size_t at = r * (room + kSlack);
+      rows_[r] = {strengths_.data() + at, values_.data() + at, indices_.data() + at, 0,
+                  -std::numeric_limits<float>::infinity()};
+    }
   }
-  bool operator()(const Entry& a, const Entry& b) const {
-    const float x = strength(a), y = strength(b);
-    return x > y || (x == y && a.index < b.index);
-  }
+  Candidates& operator[](std::size_t r) { return rows_[r]; }
+  Candidates* data() { return rows_.data(); }
+
+ private:
+  std::vector<Candidates> rows_;
+  AlignedBuffer<float> strengths_, values_;
+  AlignedBuffer<std::uint32_t> indices_;
 };
 
-/// Leaves the `capacity` strongest of `count` entries in front, sorted; answers how many there are.
-std::size_t keep_strongest(Entry* entries, std::size_t count, std::size_t capacity, const Stronger& stronger) {
-  if (count > capacity) std::nth_element(entries, entries + capacity, entries + count, stronger);
-  count = std::min(count, capacity);
-  std::sort(entries, entries + count, stronger);
-  return count;
+/// The positions of the `keep` strongest, strongest first: the plain way, for many or for tied candidates.
+std::vector<std::uint32_t> rank(const Candidates& row, std::size_t keep) {
+  std::vector<std::uint32_t> positions(row.count);
+  for (std::size_t i = 0; i < row.count; ++i) positions[i] = static_cast<std::uint32_t>(i);
+  const auto stronger = [&](std::uint32_t a, std::uint32_t b) {
+    return row.strengths[a] > row.strengths[b] || (row.strengths[a] == row.strengths[b] && a < b);
+  };
+  keep = std::min(keep, row.count);
+  if (keep < row.count) std::nth_element(positions.begin(), positions.begin() + keep, positions.end(), stronger);
+  positions.resize(keep);
+  std::sort(positions.begin(), positions.end(), stronger);
+  return positions;
+}
+
+/// Leaves at least the `keep` strongest, and room for more; answers a floor that entries of any index must pass.
+float cut(const Kernels& kernels, Candidates& row, std::size_t keep) {
+  if (kernels.cut(row, keep)) return row.floor;
+  std::vector<std::uint32_t> positions = rank(row, keep);
+  // Later entries lose a tie, so they have to be stronger; those before may win one.
+  row.floor = row.strengths[positions.back()];
+  std::sort(positions.begin(), positions.end());
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    row.strengths[i] = row.strengths[positions[i]];
+    row.values[i] = row.values[positions[i]];
+    row.indices[i] = row.indices[positions[i]];
+  }
+  row.count = positions.size();
+  return std::nextafter(row.floor, -std::numeric_limits<float>::infinity());
+}
+
+/// Writes the `keep` strongest to `out`, strongest first; answers how many there are.
+std::size_t finish(const Kernels& kernels, Candidates& row, std::size_t keep, Entry* out) {
+  constexpr std::size_t kFewEnough = 256;  // for the quadratic way
+  if (row.count > keep) cut(kernels, row, keep);
+  if (row.count <= kFewEnough) {
+    kernels.order(row, keep, out);
+    return std::min(row.count, keep);
+  }
+  const std::vector<std::uint32_t> positions = rank(row, keep);
+  for (std::size_t i = 0; i < positions.size(); ++i) out[i] = {row.values[positions[i]], row.indices[positions[i]]};
+  return positions.size();
 }
 
 void raise(std::atomic<float>& floor, float to) {
@@ -153,17 +194,19 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
   const Plan plan(left.count, right);
   AlignedBuffer<float> scales;
   const float* scale = padded_scale(options.scale, plan, scales);
-  const Stronger stronger{options.scale, options.positive_only};
 
   // What a group keeps of a row, and how much it gathers before it cuts.
-  const std::size_t kept = std::min(options.capacity, plan.largest_group());
-  const std::size_t room = (kept == plan.largest_group() ? kept : 2 * kept) + plan.kernels.panel;
+  const std::size_t keep = std::min(options.capacity, plan.largest_group());
+  const std::size_t room = (keep == plan.largest_group() ? keep : 2 * keep) + plan.kernels.panel;
   const bool merges = plan.groups > 1;
-  std::vector<Entry> partial(merges ? plan.groups * left.count * kept : 0);
-  std::vector<std::uint32_t> partial_count(merges ? plan.groups * left.count : 0);
+  // Between the groups and the merge: at most `keep` and a quarter a row, in ascending order of index.
+  const std::size_t line_size = keep + keep / 4;
+  AlignedBuffer<Entry> lines(merges ? plan.groups * left.count * line_size : 0);
+  AlignedBuffer<float> line_strengths(lines.size());
+  std::vector<std::uint32_t> line_count(merges ? plan.groups * left.count : 0);
 
-  // A row's floor as known to all groups: `capacity` entries at least as strong as it exist. Which group
-  // raises it first changes the work, never the answer.
+  // A row's floor as known to all groups: at least `capacity` stronger entries exist. Which group raises it
+  // first changes the work, never the answer.
   std::vector<std::atomic<float>> floors(left.count);
   for (std::size_t i = 0; i < left.count; ++i)
     floors[i].store(options.floor ? options.floor[i] : -std::numeric_limits<float>::infinity(),
@@ -171,52 +214,60 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
 
   const bool cancelled = for_each_item(plan, left, execution, [&](const Item& item, const float* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
-    AlignedBuffer<Entry> gathered(item.rows.size() * room);
-    std::vector<Candidates> candidates(item.rows.size());
+    CandidateRows candidates(item.rows.size(), room);
     for (std::size_t r = 0; r < item.rows.size(); ++r)
-      candidates[r] = {gathered.data() + r * room, 0, floors[item.rows.first + r].load(std::memory_order_relaxed)};
-
+      candidates[r].floor = floors[item.rows.first + r].load(std::memory_order_relaxed);
+    const auto shrink = [&](std::size_t r) {
+      const float floor = cut(plan.kernels, candidates[r], keep);
+      if (keep == options.capacity) raise(floors[item.rows.first + r], floor);
+    };
     run_item(plan, right, packed, item, scratch.data(), execution, NoTarget(),
              [&](std::size_t first, std::size_t rows, std::size_t panel, const float* tile) {
                plan.kernels.filter(tile, rows, valid_columns(plan, panel),
                                    scale ? scale + panel * plan.kernels.panel : nullptr, options.positive_only,
                                    static_cast<std::uint32_t>(panel * plan.kernels.panel), candidates.data() + first);
-               for (std::size_t r = first; r < first + rows; ++r) {
-                 Candidates& row = candidates[r];
-                 if (row.count + plan.kernels.panel <= room) continue;
-                 row.count = keep_strongest(row.entries, row.count, kept, stronger);
-                 if (kept < options.capacity) continue;
-                 // Later entries lose a tie, so they have to be stronger; those of other groups may win one.
-                 row.floor = std::max(row.floor, stronger.strength(row.entries[kept - 1]));
-                 raise(floors[item.rows.first + r], std::nextafter(row.floor, -std::numeric_limits<float>::infinity()));
-               }
+               for (std::size_t r = first; r < first + rows; ++r)
+                 if (candidates[r].count + plan.kernels.panel > room) shrink(r);
              });
-
+    if (execution.cancelled()) return;
     for (std::size_t r = 0; r < item.rows.size(); ++r) {
-      const std::size_t i = item.rows.first + r, line = item.group * left.count + i;
-      const std::size_t count = keep_strongest(candidates[r].entries, candidates[r].count, kept, stronger);
-      std::copy(candidates[r].entries, candidates[r].entries + count,
-                merges ? partial.data() + line * kept : out.entries.data() + i * options.capacity);
-      (merges ? partial_count[line] : out.count[i]) = static_cast<std::uint32_t>(count);
+      const std::size_t i = item.rows.first + r;
+      Candidates& row = candidates[r];
+      if (!merges) {
+        out.count[i] = static_cast<std::uint32_t>(
+            finish(plan.kernels, row, keep, out.entries.data() + i * options.capacity));
+        continue;
+      }
+      if (row.count > line_size) shrink(r);
+      const std::size_t line = item.group * left.count + i;
+      for (std::size_t k = 0; k < row.count; ++k) {
+        lines[line * line_size + k] = {row.values[k], row.indices[k]};
+        line_strengths[line * line_size + k] = row.strengths[k];
+      }
+      line_count[line] = static_cast<std::uint32_t>(row.count);
     }
   });
   if (cancelled || !merges) return;
 
   constexpr std::size_t kRowsTogether = 64;
   execution.for_each((left.count + kRowsTogether - 1) / kRowsTogether, [&](std::size_t block) {
-    std::vector<Entry> all(plan.groups * kept);
+    CandidateRows all(1, plan.groups * line_size);
+    Candidates& row = all[0];
     const std::size_t end = std::min(left.count, (block + 1) * kRowsTogether);
     for (std::size_t i = block * kRowsTogether; i < end; ++i) {
-      std::size_t count = 0;
+      row.count = 0;
+      const float floor = floors[i].load(std::memory_order_relaxed);
       for (std::size_t g = 0; g < plan.groups; ++g) {
         const std::size_t line = g * left.count + i;
-        std::copy(partial.data() + line * kept, partial.data() + line * kept + partial_count[line],
-                  all.data() + count);
-        count += partial_count[line];
+        for (std::size_t k = line * line_size; k < line * line_size + line_count[line]; ++k) {
+          if (!(line_strengths[k] > floor)) continue;
+          row.strengths[row.count] = line_strengths[k];
+          row.values[row.count] = lines[k].value;
+          row.indices[row.count++] = lines[k].index;
+        }
       }
-      count = keep_strongest(all.data(), count, options.capacity, stronger);
-      std::copy(all.data(), all.data() + count, out.entries.data() + i * options.capacity);
-      out.count[i] = static_cast<std::uint32_t>(count);
+      out.count[i] = static_cast<std::uint32_t>(
+          finish(plan.kernels, row, options.capacity, out.entries.data() + i * options.capacity));
     }
   });
 }
@@ -234,22 +285,22 @@ Status above(const LeftRows& left, const PackedRows& right, const SelectOptions&
 
   const bool cancelled = for_each_item(plan, left, execution, [&](const Item& item, const float* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
-    AlignedBuffer<Entry> gathered(plan.kernels.rows * panel_size);
-    std::vector<Candidates> candidates(plan.kernels.rows);
+    CandidateRows candidates(plan.kernels.rows, panel_size);
     run_item(plan, right, packed, item, scratch.data(), execution, NoTarget(),
              [&](std::size_t first, std::size_t tile_rows, std::size_t panel, const float* tile) {
                if (total.load(std::memory_order_relaxed) > limit) return;
-               for (std::size_t r = 0; r < tile_rows; ++r)
-                 candidates[r] = {gathered.data() + r * panel_size, 0,
-                                  options.floor ? options.floor[item.rows.first + first + r]
-                                                : -std::numeric_limits<float>::infinity()};
+               for (std::size_t r = 0; r < tile_rows; ++r) {
+                 candidates[r].count = 0;
+                 if (options.floor) candidates[r].floor = options.floor[item.rows.first + first + r];
+               }
                plan.kernels.filter(tile, tile_rows, valid_columns(plan, panel),
                                    scale ? scale + panel * panel_size : nullptr, options.positive_only,
                                    static_cast<std::uint32_t>(panel * panel_size), candidates.data());
                std::size_t found = 0;
                for (std::size_t r = 0; r < tile_rows; ++r) {
                  auto& line = partial[item.group * left.count + item.rows.first + first + r];
-                 line.insert(line.end(), candidates[r].entries, candidates[r].entries + candidates[r].count);
+                 for (std::size_t k = 0; k < candidates[r].count; ++k)
+                   line.push_back({candidates[r].values[k], candidates[r].indices[k]});
                  found += candidates[r].count;
                }
                if (found > 0) total.fetch_add(found, std::memory_order_relaxed);

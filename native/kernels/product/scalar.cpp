@@ -9,7 +9,7 @@ using simd::scalar::max, simd::scalar::store;  // not the product's
 constexpr std::size_t kTileRows = 4, kTileRegisters = 2;
 #include "product-inl.hpp"
 
-const Kernels kKernels = {kPanel, kTileRows, multiply, filter, strongest};
+const Kernels kKernels = {kPanel, kTileRows, multiply, filter, cut, order, strongest};
 const Kernels* kernels() { return &kKernels; }
 
 }  // namespace unsuperpose::product::scalar

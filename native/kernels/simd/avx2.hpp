@@ -44,6 +44,19 @@ UNSUPERPOSE_INLINE Vector keep_unless_small(Vector test, Vector value) {
 UNSUPERPOSE_INLINE std::uint32_t greater(Vector a, Vector b) {
   return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)));
 }
+UNSUPERPOSE_INLINE Vector count_before(Vector rank, Vector s, Vector t, Vector position, Vector other) {
+  const Vector tie = _mm256_and_ps(_mm256_cmp_ps(s, t, _CMP_EQ_OQ), _mm256_cmp_ps(position, other, _CMP_LT_OQ));
+  const Vector before = _mm256_or_ps(_mm256_cmp_ps(s, t, _CMP_GT_OQ), tie);
+  return _mm256_add_ps(rank, _mm256_and_ps(before, _mm256_set1_ps(1.0f)));
+}
+UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {
+  float lanes[kLanes];
+  store(lanes, v);
+  for (; bits != 0; bits &= bits - 1) *to++ = lanes[__builtin_ctz(bits)];
+}
+UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
+  for (; bits != 0; bits &= bits - 1) *to++ = first + static_cast<std::uint32_t>(__builtin_ctz(bits));
+}
 UNSUPERPOSE_INLINE float largest(Vector v) {
   __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   m = _mm_max_ps(m, _mm_movehl_ps(m, m));

@@ -38,6 +38,21 @@ UNSUPERPOSE_INLINE Vector keep_unless_small(Vector test, Vector value) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(test, _mm512_setzero_ps(), _CMP_NLE_UQ), value);
 }
 UNSUPERPOSE_INLINE std::uint32_t greater(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+UNSUPERPOSE_INLINE Vector count_before(Vector rank, Vector s, Vector t, Vector position, Vector other) {
+  const __mmask16 later = _mm512_cmp_ps_mask(position, other, _CMP_LT_OQ);
+  const __mmask16 tie = _mm512_mask_cmp_ps_mask(later, s, t, _CMP_EQ_OQ);
+  const __mmask16 before = static_cast<__mmask16>(tie | _mm512_cmp_ps_mask(s, t, _CMP_GT_OQ));
+  return _mm512_mask_add_ps(rank, before, rank, _mm512_set1_ps(1.0f));
+}
+// A whole register is stored: compressing straight to memory is microcode on some processors (Zen 4).
+UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {
+  _mm512_storeu_ps(to, _mm512_maskz_compress_ps(static_cast<__mmask16>(bits), v));
+}
+UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
+  const __m512i lanes = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
+                                         _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), lanes));
+}
 UNSUPERPOSE_INLINE float largest(Vector v) {
   const __m256 half = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
   __m128 m = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));

@@ -43,6 +43,18 @@ UNSUPERPOSE_INLINE std::uint32_t greater(Vector a, Vector b) {
   const std::uint32_t places[kLanes] = {1, 2, 4, 8};
   return vaddvq_u32(vandq_u32(vcgtq_f32(a, b), vld1q_u32(places)));
 }
+UNSUPERPOSE_INLINE Vector count_before(Vector rank, Vector s, Vector t, Vector position, Vector other) {
+  const uint32x4_t before = vorrq_u32(vcgtq_f32(s, t), vandq_u32(vceqq_f32(s, t), vcltq_f32(position, other)));
+  return vaddq_f32(rank, vreinterpretq_f32_u32(vandq_u32(before, vreinterpretq_u32_f32(vdupq_n_f32(1)))));
+}
+UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {
+  float lanes[kLanes];
+  store(lanes, v);
+  for (; bits != 0; bits &= bits - 1) *to++ = lanes[__builtin_ctz(bits)];
+}
+UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
+  for (; bits != 0; bits &= bits - 1) *to++ = first + static_cast<std::uint32_t>(__builtin_ctz(bits));
+}
 UNSUPERPOSE_INLINE float largest(Vector v) { return vmaxnmvq_f32(v); }
 UNSUPERPOSE_INLINE void sums4(Vector a, Vector b, Vector c, Vector d, float* out) {
   vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));

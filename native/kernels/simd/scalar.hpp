@@ -53,6 +53,21 @@ UNSUPERPOSE_INLINE std::uint32_t greater(Vector a, Vector b) {
   const Bits bits = (a > b) & Bits{1, 2, 4, 8};
   return static_cast<std::uint32_t>(bits[0] | bits[1] | bits[2] | bits[3]);
 }
+/// rank + 1 where s precedes t: s > t, or s = t and position < other
+UNSUPERPOSE_INLINE Vector count_before(Vector rank, Vector s, Vector t, Vector position, Vector other) {
+  const Bits before = (s > t) | ((s == t) & (position < other));
+  return rank + reinterpret_cast<Vector>(before & reinterpret_cast<Bits>(Vector{1, 1, 1, 1}));
+}
+/// the lanes of v whose bit is set, one after the other; kLanes floats may be written at `to`
+UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {
+  float lanes[kLanes];
+  store(lanes, v);
+  for (; bits != 0; bits &= bits - 1) *to++ = lanes[__builtin_ctz(bits)];
+}
+/// first + i for every set bit i, likewise
+UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
+  for (; bits != 0; bits &= bits - 1) *to++ = first + static_cast<std::uint32_t>(__builtin_ctz(bits));
+}
 UNSUPERPOSE_INLINE float largest(Vector v) {
   const float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
   return a > b ? a : b;
