@@ -1,0 +1,130 @@
+"""Peer process of the benchmark: reads one JSON command a line from stdin, answers one JSON line each on stdout.
+
+The caller sets OPENBLAS_NUM_THREADS and friends; only this process's own clock times what it runs.
+"""
+import ctypes
+import importlib
+import json
+import platform
+import sys
+import time
+
+import numpy as np
+
+from workload import Workload
+
+PROBE_SAMPLES = 5  # solved to estimate the time a sample of each variant
+
+
+def openblas():
+    """Version, kernel family and threads of the OpenBLAS that numpy has loaded; None if it has another BLAS."""
+    np.ones((2, 2), np.float32) @ np.ones((2, 2), np.float32)
+    try:
+        with open("/proc/self/maps") as maps:
+            path = next(line.split()[-1] for line in maps if "libopenblas" in line)
+        library = ctypes.CDLL(path)
+        for name in ("openblas_get_corename", "openblas_get_config"):
+            getattr(library, name).restype = ctypes.c_char_p
+        config = library.openblas_get_config().decode().split()
+        return {
+            "version": config[1],
+            "core": library.openblas_get_corename().decode(),
+            "threads": library.openblas_get_num_threads(),
+        }
+    except (OSError, StopIteration, AttributeError):
+        return None
+
+
+class Server:
+    def __init__(self):
+        self.peers = {}
+        self.ready = {}
+        self.work = None
+        self.out = None
+
+    def hello(self, _):
+        versions = {"python": platform.python_version(), "numpy": np.__version__}
+        missing = {}
+        for name, module in (("scikit-learn", "scikit"), ("torch", "fista_torch")):
+            try:
+                loaded = importlib.import_module(module)
+                versions[name] = loaded.VERSION
+                self.peers.update(loaded.PEERS)
+            except ImportError as error:
+                missing[name] = str(error)
+        return {"versions": versions, "openblas": openblas(), "missing": missing, "peers": list(self.peers)}
+
+    def load(self, command):
+        self.ready = {}
+        self.work = Workload(command)
+        self.out = np.empty((len(self.work.samples), len(self.work.atoms)), np.float32)
+        self.sgemm(command)  # touches the buffer's pages
+        return {}
+
+    def sgemm(self, _):
+        started = time.perf_counter()
+        np.matmul(self.work.samples, self.work.atoms.T, out=self.out)
+        return {"seconds": time.perf_counter() - started}
+
+    def prepare(self, command):
+        """Sets a peer up, keeps its faster variant, chooses how many samples fit the budget, certifies its codes."""
+        trials = []
+        for label, setup in self.peers[command["peer"]].items():
+            started = time.perf_counter()
+            solve = setup(self.work)
+            setup_seconds = time.perf_counter() - started
+            self._time(solve, 1)
+            seconds = self._time(solve, PROBE_SAMPLES)
+            trials.append({"label": label, "solve": solve, "setup": setup_seconds, "probe": seconds})
+        best = min(trials, key=lambda trial: trial["probe"])
+        affordable = int(command["budget"] * PROBE_SAMPLES / best["probe"])
+        count = min(len(self.work.samples), max(command["fewest"], affordable))
+        codes = best["solve"](self.work.samples[:count])
+        self.ready[command["peer"]] = (best["solve"], count)
+        certificate = self.work.certify(codes)
+        return {
+            "samples": count,
+            "variant": best["label"],
+            "setupSeconds": best["setup"],
+            "tried": {trial["label"]: trial["probe"] / PROBE_SAMPLES for trial in trials},
+            **certificate,
+        }
+
+    def run(self, command):
+        solve, count = self.ready[command["peer"]]
+        return {"seconds": self._time(solve, count)}
+
+    def certify(self, command):
+        return self.work.certify(self.work.dense(command))
+
+    def learn(self, command):
+        columns = command["dims"]
+        samples, initial = (np.fromfile(command[k], np.float32).reshape(-1, columns) for k in ("samples", "initial"))
+        scikit = importlib.import_module("scikit")
+        seconds, atoms = scikit.learn(samples, initial, command["lambda"], command["batch"], command["steps"])
+        return {"seconds": seconds, "atoms": atoms.ravel().tolist()}
+
+    def _time(self, solve, count):
+        samples = self.work.samples[:count]
+        started = time.perf_counter()
+        solve(samples)
+        return time.perf_counter() - started
+
+
+def main():
+    server = Server()
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # nothing a peer prints may mix with the answers
+    names = ("hello", "load", "sgemm", "prepare", "run", "certify", "learn")
+    commands = {name: getattr(server, name) for name in names}
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            answer = {"ok": True, **commands[command["command"]](command)}
+        except Exception as error:  # the caller decides what a failed peer means
+            answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+main()
