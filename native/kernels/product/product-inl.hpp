@@ -67,6 +67,7 @@ void filter(const float* tile, std::size_t rows, std::size_t valid, const float*
     Candidates& row = candidates[r];
     for (std::size_t v = 0; v < kTileRegisters; ++v, kept >>= kLanes) {
       const auto bits = static_cast<std::uint32_t>(kept & ((std::uint64_t{1} << kLanes) - 1));
+      if (bits == 0) continue;
       compress(row.strengths + row.count, strength[v], bits);
       compress(row.values + row.count, load(tile + v * kLanes), bits);
       compress_indices(row.indices + row.count, first + static_cast<std::uint32_t>(v * kLanes), bits);
@@ -75,8 +76,8 @@ void filter(const float* tile, std::size_t rows, std::size_t valid, const float*
   }
 }
 
-/// the bits of the lanes from `i` on that exist
-UNSUPERPOSE_INLINE std::uint32_t lanes_before(std::size_t count, std::size_t i) {
+/// the bits of the lanes at `i` that hold one of `count` elements
+UNSUPERPOSE_INLINE std::uint32_t lanes_inside(std::size_t count, std::size_t i) {
   return count - i >= kLanes ? ~std::uint32_t{0} : (std::uint32_t{1} << (count - i)) - 1;
 }
 
@@ -85,7 +86,7 @@ UNSUPERPOSE_INLINE std::size_t count_above(const Candidates& candidates, float f
   std::size_t above = 0;
   for (std::size_t i = 0; i < candidates.count; i += kLanes)
     above += static_cast<std::size_t>(__builtin_popcount(greater(load(candidates.strengths + i), limit) &
-                                                         lanes_before(candidates.count, i)));
+                                                         lanes_inside(candidates.count, i)));
   return above;
 }
 
@@ -93,13 +94,16 @@ bool cut(Candidates& row, std::size_t keep) {
   // Bisection: far cheaper than a selection by swaps, and any floor that leaves `keep` will do.
   constexpr int kSteps = 40;
   const std::size_t enough = keep + keep / 4;
-  float weakest = row.strengths[0], strongest = weakest;
-  for (std::size_t i = 1; i < row.count; ++i) {
-    const float s = row.strengths[i];
-    weakest = s < weakest ? s : weakest;
-    strongest = s > strongest ? s : strongest;
+  const Vector any = broadcast(row.strengths[0]), minus = broadcast(-1.0f);
+  Vector most = any, least = mul(any, minus);
+  for (std::size_t i = 0; i < row.count; i += kLanes) {
+    // The zeros after the last one can only widen the interval.
+    const std::size_t left = row.count - i;
+    const Vector s = left >= kLanes ? load(row.strengths + i) : load_partial(row.strengths + i, left);
+    most = max(s, most);
+    least = max(mul(s, minus), least);
   }
-  float low = weakest, high = strongest;
+  float low = -largest(least), high = largest(most);
   std::size_t above = count_above(row, low);
   if (above < keep) return false;
   for (int step = 0; step < kSteps && above > enough; ++step) {
@@ -116,15 +120,12 @@ bool cut(Candidates& row, std::size_t keep) {
   const Vector limit = broadcast(low);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < row.count; i += kLanes) {
-    const Vector strength = load(row.strengths + i), value = load(row.values + i);
-    std::uint32_t bits = greater(strength, limit) & lanes_before(row.count, i), rest = bits;
-    std::uint32_t indices[kLanes];
-    for (std::size_t n = 0; rest != 0; rest &= rest - 1, ++n) indices[n] = row.indices[i + __builtin_ctz(rest)];
+    const Vector strength = load(row.strengths + i), value = load(row.values + i), index = load_bits(row.indices + i);
+    const std::uint32_t bits = greater(strength, limit) & lanes_inside(row.count, i);
     compress(row.strengths + kept, strength, bits);
     compress(row.values + kept, value, bits);
-    const auto n = static_cast<std::size_t>(__builtin_popcount(bits));
-    for (std::size_t k = 0; k < n; ++k) row.indices[kept + k] = indices[k];
-    kept += n;
+    compress_bits(row.indices + kept, index, bits);
+    kept += static_cast<std::size_t>(__builtin_popcount(bits));
   }
   row.count = kept;
   row.floor = low;

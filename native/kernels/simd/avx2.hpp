@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "region.hpp"
 
@@ -20,6 +21,11 @@ UNSUPERPOSE_INLINE __m256i first_lanes(std::size_t n) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMasks + 8 - n));
 }
 UNSUPERPOSE_INLINE Vector load(const float* p) { return _mm256_loadu_ps(p); }
+UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {
+  Vector v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
 UNSUPERPOSE_INLINE Vector load_partial(const float* p, std::size_t n) {
   return _mm256_maskload_ps(p, first_lanes(n));
 }
@@ -56,6 +62,11 @@ UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {
 }
 UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
   for (; bits != 0; bits &= bits - 1) *to++ = first + static_cast<std::uint32_t>(__builtin_ctz(bits));
+}
+UNSUPERPOSE_INLINE void compress_bits(std::uint32_t* to, Vector v, std::uint32_t bits) {
+  std::uint32_t lanes[kLanes];
+  std::memcpy(lanes, &v, sizeof lanes);
+  for (; bits != 0; bits &= bits - 1) *to++ = lanes[__builtin_ctz(bits)];
 }
 UNSUPERPOSE_INLINE float largest(Vector v) {
   __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

@@ -16,6 +16,7 @@ UNSUPERPOSE_BEGIN_AVX512
 
 UNSUPERPOSE_INLINE __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
 UNSUPERPOSE_INLINE Vector load(const float* p) { return _mm512_loadu_ps(p); }
+UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) { return _mm512_castsi512_ps(_mm512_loadu_si512(p)); }
 UNSUPERPOSE_INLINE Vector load_partial(const float* p, std::size_t n) {
   return _mm512_maskz_loadu_ps(first_lanes(n), p);
 }
@@ -47,6 +48,9 @@ UNSUPERPOSE_INLINE Vector count_before(Vector rank, Vector s, Vector t, Vector p
 // A whole register is stored: compressing straight to memory is microcode on some processors (Zen 4).
 UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {
   _mm512_storeu_ps(to, _mm512_maskz_compress_ps(static_cast<__mmask16>(bits), v));
+}
+UNSUPERPOSE_INLINE void compress_bits(std::uint32_t* to, Vector v, std::uint32_t bits) {
+  _mm512_storeu_si512(to, _mm512_castps_si512(_mm512_maskz_compress_ps(static_cast<__mmask16>(bits), v)));
 }
 UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
   const __m512i lanes = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),

@@ -14,6 +14,11 @@ using Doubles = float64x2_t;
 inline constexpr std::size_t kLanes = 4, kDoubleLanes = 2;
 
 UNSUPERPOSE_INLINE Vector load(const float* p) { return vld1q_f32(p); }
+UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {
+  Vector v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
 UNSUPERPOSE_INLINE Vector load_partial(const float* p, std::size_t n) {
   float lanes[kLanes] = {};
   std::memcpy(lanes, p, n * sizeof(float));
@@ -54,6 +59,11 @@ UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {
 }
 UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
   for (; bits != 0; bits &= bits - 1) *to++ = first + static_cast<std::uint32_t>(__builtin_ctz(bits));
+}
+UNSUPERPOSE_INLINE void compress_bits(std::uint32_t* to, Vector v, std::uint32_t bits) {
+  std::uint32_t lanes[kLanes];
+  std::memcpy(lanes, &v, sizeof lanes);
+  for (; bits != 0; bits &= bits - 1) *to++ = lanes[__builtin_ctz(bits)];
 }
 UNSUPERPOSE_INLINE float largest(Vector v) { return vmaxnmvq_f32(v); }
 UNSUPERPOSE_INLINE void sums4(Vector a, Vector b, Vector c, Vector d, float* out) {

@@ -19,6 +19,12 @@ UNSUPERPOSE_INLINE Vector load(const float* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
+/// any 32 bits, to be moved, not computed with
+UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {
+  Vector v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
 /// the first n < kLanes floats, zeros after them
 UNSUPERPOSE_INLINE Vector load_partial(const float* p, std::size_t n) {
   Vector v{};
@@ -67,6 +73,12 @@ UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {
 /// first + i for every set bit i, likewise
 UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
   for (; bits != 0; bits &= bits - 1) *to++ = first + static_cast<std::uint32_t>(__builtin_ctz(bits));
+}
+/// compress for what load_bits loaded
+UNSUPERPOSE_INLINE void compress_bits(std::uint32_t* to, Vector v, std::uint32_t bits) {
+  std::uint32_t lanes[kLanes];
+  std::memcpy(lanes, &v, sizeof lanes);
+  for (; bits != 0; bits &= bits - 1) *to++ = lanes[__builtin_ctz(bits)];
 }
 UNSUPERPOSE_INLINE float largest(Vector v) {
   const float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
