@@ -1,6 +1,9 @@
 // The module: what lib/binding.ts declares, and nothing else.
 #include "../kernels/isa.hpp"
-#include "napi.hpp"
+#include "arguments.hpp"
+#include "environment.hpp"
+#include "exports.hpp"
+#include "guard.hpp"
 
 namespace unsuperpose::node {
 namespace {
@@ -20,14 +23,24 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   return result;
 }
 
-Napi::Object start(Napi::Env env, Napi::Object exports) {
-  exports.Set("info", Napi::Function::New(env, info, "info"));
-  return exports;
+Napi::Value cancel(const Napi::CallbackInfo& call) {
+  Environment::of(call.Env()).cancel(static_cast<std::uint32_t>(count(call[0], "job")));
+  return call.Env().Undefined();
 }
 
 }  // namespace
 }  // namespace unsuperpose::node
 
-static Napi::Object start_addon(Napi::Env env, Napi::Object exports) { return unsuperpose::node::start(env, exports); }
+static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
+  using namespace unsuperpose::node;
+  Environment::attach(env);
+  add<info>(exports, "info");
+  add<cancel>(exports, "cancel");
+  add_dictionary(exports);
+  add_unfold(exports);
+  add_learn(exports);
+  add_ops(exports);
+  return exports;
+}
 
 NODE_API_MODULE(unsuperpose, start_addon)

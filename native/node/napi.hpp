@@ -10,4 +10,8 @@
 #ifndef NODE_ADDON_API_DISABLE_DEPRECATED
 #define NODE_ADDON_API_DISABLE_DEPRECATED
 #endif
+// A worker that is being terminated cannot throw any more: its exceptions are dropped, not fatal.
+#ifndef NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
+#define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
+#endif
 #include <napi.h>

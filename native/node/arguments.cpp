@@ -1,0 +1,153 @@
+#include "arguments.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "../core/thread_pool.hpp"
+#include "../kernels/reduce/reduce.hpp"
+
+namespace unsuperpose::node {
+
+namespace {
+
+constexpr double kLargestCount = 9007199254740991;  // 2⁵³ − 1, the largest integer that doubles count to
+
+template <class T>
+std::span<T> elements(const Napi::Value& value, napi_typedarray_type wanted, const char* name, const char* type) {
+  const auto fail = [&] { refuse(Code::dtype, std::string(name) + " must be a " + type); };
+  bool is_array = false;
+  if (napi_is_typedarray(value.Env(), value, &is_array) != napi_ok || !is_array) fail();
+  napi_typedarray_type found;
+  std::size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(value.Env(), value, &found, &length, &data, nullptr, nullptr) != napi_ok || found != wanted)
+    fail();
+  if (data == nullptr) length = 0;
+  return {static_cast<T*>(data), length};
+}
+
+template <class T>
+Napi::Value copied(const Environment& environment, Environment::Array type, const std::vector<T>& values) {
+  Napi::TypedArray array = environment.make_array(type, values.size());
+  void* data = nullptr;
+  std::size_t length = 0;
+  napi_get_typedarray_info(array.Env(), array, nullptr, &length, &data, nullptr, nullptr);
+  if (length != values.size()) refuse(Code::native, "a result array has the wrong length");
+  if (length > 0) std::memcpy(data, values.data(), length * sizeof(T));
+  return array;
+}
+
+std::string describe(float value) { return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity"; }
+
+}  // namespace
+
+std::span<float> floats(const Napi::Value& value, const char* name) {
+  return elements<float>(value, napi_float32_array, name, "Float32Array");
+}
+std::span<double> doubles(const Napi::Value& value, const char* name) {
+  return elements<double>(value, napi_float64_array, name, "Float64Array");
+}
+std::span<std::uint32_t> integers(const Napi::Value& value, const char* name) {
+  return elements<std::uint32_t>(value, napi_uint32_array, name, "Uint32Array");
+}
+
+double number(const Napi::Value& value, const char* name) {
+  if (!value.IsNumber()) refuse(Code::option, std::string(name) + " must be a number");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+std::size_t count(const Napi::Value& value, const char* name) {
+  const double result = number(value, name);
+  if (!(result >= 0 && result <= kLargestCount) || result != std::floor(result))
+    refuse(Code::option, std::string(name) + " must be an integer ≥ 0");
+  return static_cast<std::size_t>(result);
+}
+
+unsigned threads(const Napi::Value& value) {
+  const std::size_t result = count(value, "threads");
+  if (result < 1 || result > ThreadPool::kMaxThreads)
+    refuse(Code::option, "threads must be between 1 and " + std::to_string(ThreadPool::kMaxThreads));
+  return static_cast<unsigned>(result);
+}
+
+Matrix32 matrix(const Napi::Value& value, const char* name) {
+  if (!value.IsObject()) refuse(Code::dtype, std::string(name) + " must be a matrix");
+  const auto object = value.As<Napi::Object>();
+  const std::size_t rows = count(object.Get("rows"), name), cols = count(object.Get("cols"), name);
+  const std::span<float> data = floats(object.Get("data"), name);
+  const bool overflows = cols != 0 && rows > std::numeric_limits<std::size_t>::max() / sizeof(float) / cols;
+  if (overflows || data.size() != rows * cols)
+    refuse(Code::shape, std::string(name) + ": the data holds " + std::to_string(data.size()) +
+                            " values, the shape is " + std::to_string(rows) + " × " + std::to_string(cols));
+  return {data.data(), rows, cols};
+}
+
+void require_finite(ConstMatrix32 matrix, const char* name) {
+  const auto& reduce = reduce::table();
+  for (std::size_t i = 0; i < matrix.rows; ++i) {
+    const float* row = matrix.row(i);
+    if (reduce.all_finite(row, matrix.cols)) continue;
+    std::size_t k = 0;
+    while (k + 1 < matrix.cols && std::isfinite(row[k])) ++k;
+    refuse(Code::not_finite, std::string(name) + " must be finite in float32: row " + std::to_string(i) + ", column " +
+                                 std::to_string(k) + " is " + describe(row[k]));
+  }
+}
+
+MatrixCopy::MatrixCopy(ConstMatrix32 from) : data(from.rows * from.cols), rows(from.rows), cols(from.cols) {
+  if (rows * cols > 0) std::memcpy(data.data(), from.data, rows * cols * sizeof(float));
+}
+
+CodesView codes(const Napi::Value& value, const char* name) {
+  if (!value.IsObject()) refuse(Code::dtype, std::string(name) + " must be sparse codes");
+  const auto object = value.As<Napi::Object>();
+  const Napi::Value indptr = object.Get("indptr"), indices = object.Get("indices"), values = object.Get("values");
+  return {integers(indptr, name), integers(indices, name), floats(values, name)};
+}
+
+void require_valid(const CodesView& codes, std::size_t rows, std::size_t features, const char* name) {
+  const auto fail = [&](const std::string& what) { refuse(Code::shape, std::string(name) + ": " + what); };
+  const auto& [indptr, indices, values] = codes;
+  if (indptr.size() != rows + 1)
+    fail("indptr must have rows + 1 (" + std::to_string(rows + 1) + ") entries, got " + std::to_string(indptr.size()));
+  if (indices.size() != values.size())
+    fail("indices (" + std::to_string(indices.size()) + ") and values (" + std::to_string(values.size()) +
+         ") must be equally long");
+  if (indptr[0] != 0 || indptr[rows] != indices.size())
+    fail("indptr must run from 0 to the number of indices (" + std::to_string(indices.size()) + ")");
+  for (std::size_t i = 0; i < rows; ++i)
+    if (indptr[i] > indptr[i + 1]) fail("indptr must not fall, at row " + std::to_string(i));
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t at = indptr[i]; at < indptr[i + 1]; ++at) {
+      if (indices[at] >= features)
+        fail("row " + std::to_string(i) + " holds index " + std::to_string(indices[at]) + ", there are " +
+             std::to_string(features) + " features");
+      if (at > indptr[i] && indices[at] <= indices[at - 1]) fail("indices must ascend, in row " + std::to_string(i));
+      if (!std::isfinite(values[at]))
+        refuse(Code::not_finite, std::string(name) + " must be finite: row " + std::to_string(i) + ", column " +
+                                     std::to_string(indices[at]) + " is " + describe(values[at]));
+    }
+  }
+}
+
+SparseCodes copy(const CodesView& codes) {
+  return {{codes.indptr.begin(), codes.indptr.end()},
+          {codes.indices.begin(), codes.indices.end()},
+          {codes.values.begin(), codes.values.end()}};
+}
+
+Napi::Value to_array(const Environment& environment, const std::vector<float>& values) {
+  return copied(environment, Environment::Array::float32, values);
+}
+Napi::Value to_array(const Environment& environment, const std::vector<double>& values) {
+  return copied(environment, Environment::Array::float64, values);
+}
+Napi::Value to_array(const Environment& environment, const std::vector<std::uint8_t>& values) {
+  return copied(environment, Environment::Array::uint8, values);
+}
+Napi::Value to_array(const Environment& environment, const std::vector<std::uint32_t>& values) {
+  return copied(environment, Environment::Array::uint32, values);
+}
+
+}  // namespace unsuperpose::node

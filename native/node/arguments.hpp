@@ -1,0 +1,55 @@
+// Reading what lib/ hands over and writing what it gets. lib/ has validated names and ranges; here types, pointers and
+// lengths are checked again, right before use: a typed array may have been detached, shrunk or resized meanwhile.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "../core/aligned.hpp"
+#include "../core/view.hpp"
+#include "../solvers/unfolding.hpp"
+#include "environment.hpp"
+#include "guard.hpp"
+
+namespace unsuperpose::node {
+
+/// The memory of a typed array, as it is now. Valid until JavaScript runs again. ERR_DTYPE for another type.
+std::span<float> floats(const Napi::Value& value, const char* name);
+std::span<double> doubles(const Napi::Value& value, const char* name);
+std::span<std::uint32_t> integers(const Napi::Value& value, const char* name);
+
+/// A number that is a count. ERR_OPTION otherwise.
+std::size_t count(const Napi::Value& value, const char* name);
+double number(const Napi::Value& value, const char* name);
+unsigned threads(const Napi::Value& value);
+
+/// A matrix borrowed from JavaScript: { data: Float32Array, rows, cols }. ERR_SHAPE if data is not rows × cols long.
+Matrix32 matrix(const Napi::Value& value, const char* name);
+/// ERR_NOT_FINITE with the first row and column that hold NaN or ±Infinity.
+void require_finite(ConstMatrix32 matrix, const char* name);
+
+/// A matrix of our own. Moves, never copies implicitly.
+struct MatrixCopy {
+  AlignedBuffer<float> data;
+  std::size_t rows = 0, cols = 0;
+  explicit MatrixCopy(ConstMatrix32 from);
+  ConstMatrix32 view() const { return {data.data(), rows, cols}; }
+};
+
+/// Codes borrowed from { indptr, indices, values }.
+struct CodesView {
+  std::span<const std::uint32_t> indptr, indices;
+  std::span<const float> values;
+};
+CodesView codes(const Napi::Value& value, const char* name);
+/// ERR_SHAPE or ERR_NOT_FINITE unless these are `rows` rows over `features` features, indices ascending.
+void require_valid(const CodesView& codes, std::size_t rows, std::size_t features, const char* name);
+SparseCodes copy(const CodesView& codes);
+
+Napi::Value to_array(const Environment& environment, const std::vector<float>& values);
+Napi::Value to_array(const Environment& environment, const std::vector<double>& values);
+Napi::Value to_array(const Environment& environment, const std::vector<std::uint8_t>& values);
+Napi::Value to_array(const Environment& environment, const std::vector<std::uint32_t>& values);
+
+}  // namespace unsuperpose::node

@@ -1,0 +1,56 @@
+#include <cstring>
+
+#include "arguments.hpp"
+#include "exports.hpp"
+#include "handles.hpp"
+
+namespace unsuperpose::node {
+namespace {
+
+/// (matrix, normalize) → handle
+Napi::Value create_dictionary(const Napi::CallbackInfo& call) {
+  const bool normalize = call[1].ToBoolean();
+  const Matrix32 atoms = matrix(call[0], "matrix");
+  require_finite(atoms, "matrix");
+  std::shared_ptr<const Dictionary> dictionary;
+  require(Dictionary::make(atoms, normalize, dictionary));
+  return DictionaryHandle::wrap(call.Env(), std::move(dictionary));
+}
+
+/// (handle) → { features, dims, bytes }
+Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
+  DictionaryHandle& handle = DictionaryHandle::unwrap(call[0]);
+  const auto dictionary = handle.get();
+  Napi::Object result = Napi::Object::New(call.Env());
+  result.Set("features", static_cast<double>(dictionary->features()));
+  result.Set("dims", static_cast<double>(dictionary->dims()));
+  result.Set("bytes", static_cast<double>(handle.account(call.Env())));
+  return result;
+}
+
+/// (handle, out: Float32Array of features × dims)
+Napi::Value dictionary_atoms(const Napi::CallbackInfo& call) {
+  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const std::span<float> out = floats(call[1], "out");
+  const std::size_t dims = dictionary->dims();
+  if (out.size() != dictionary->features() * dims) refuse(Code::shape, "out must hold features × dims values");
+  for (std::size_t j = 0; j < dictionary->features(); ++j)
+    std::memcpy(out.data() + j * dims, dictionary->atom(j), dims * sizeof(float));
+  return call.Env().Undefined();
+}
+
+Napi::Value dispose_dictionary(const Napi::CallbackInfo& call) {
+  DictionaryHandle::unwrap(call[0]).dispose(call.Env());
+  return call.Env().Undefined();
+}
+
+}  // namespace
+
+void add_dictionary(Napi::Object exports) {
+  add<create_dictionary>(exports, "createDictionary");
+  add<dictionary_info>(exports, "dictionaryInfo");
+  add<dictionary_atoms>(exports, "dictionaryAtoms");
+  add<dispose_dictionary>(exports, "disposeDictionary");
+}
+
+}  // namespace unsuperpose::node

@@ -1,0 +1,12 @@
+// The exported functions, by topic. Each adds its own to the module.
+#pragma once
+#include "napi.hpp"
+
+namespace unsuperpose::node {
+
+void add_dictionary(Napi::Object exports);  // createDictionary, dictionaryInfo, dictionaryAtoms, disposeDictionary
+void add_unfold(Napi::Object exports);      // unfoldSync, unfold, checkCodes, fold, lambdaMaxSync, lambdaMax
+void add_learn(Napi::Object exports);       // createLearner, learnerFit, learnerObserve, learnerFinish
+void add_ops(Napi::Object exports);         // correlate, topK, above, maximum, softThreshold, spectralNorm
+
+}  // namespace unsuperpose::node

@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "../kernels/product/product.hpp"
+#include "../kernels/shrink/shrink.hpp"
+#include "../solvers/spectral.hpp"
+#include "arguments.hpp"
+#include "environment.hpp"
+#include "exports.hpp"
+#include "handles.hpp"
+
+namespace unsuperpose::node {
+namespace {
+
+/// The right-hand side of a product: a dictionary's packed copy, or a plain matrix packed for this call.
+class Right {
+ public:
+  /// `value`: { handle } or { data, rows, cols }
+  explicit Right(const Napi::Value& value) {
+    if (!value.IsObject()) refuse(Code::dtype, "b must be a matrix or a Dictionary");
+    const Napi::Value handle = value.As<Napi::Object>().Get("handle");
+    if (!handle.IsUndefined()) {
+      dictionary_ = DictionaryHandle::unwrap(handle).get();
+    } else {
+      const Matrix32 rows = matrix(value, "b");
+      require_finite(rows, "b");
+      own_ = product::PackedRows(ConstMatrix32(rows));
+    }
+  }
+  const product::PackedRows& packed() const { return dictionary_ ? dictionary_->packed() : own_; }
+
+ private:
+  std::shared_ptr<const Dictionary> dictionary_;
+  product::PackedRows own_;
+};
+
+bool overlap(const float* a, std::size_t a_size, const float* b, std::size_t b_size) {
+  return a_size > 0 && b_size > 0 && std::less<>()(a, b + b_size) && std::less<>()(b, a + a_size);
+}
+
+/// The left-hand side, borrowed: taken after the right one, whose reading may run no JavaScript but may pack.
+Matrix32 left_of(const Napi::Value& value, const product::PackedRows& right) {
+  const Matrix32 left = matrix(value, "a");
+  if (left.cols != right.dims())
+    refuse(Code::shape,
+           "a has " + std::to_string(left.cols) + " columns, b has " + std::to_string(right.dims()) + ": they must agree");
+  require_finite(left, "a");
+  return left;
+}
+
+/// (a, b, out: Float32Array of rows × rows, threads)
+Napi::Value correlate(const Napi::CallbackInfo& call) {
+  const Right right(call[1]);
+  const Matrix32 left = left_of(call[0], right.packed());
+  const std::span<float> out = floats(call[2], "out");
+  const std::size_t columns = right.packed().rows();
+  if (columns == 0 ? !out.empty() : out.size() / columns != left.rows || out.size() % columns != 0)
+    refuse(Code::shape, "out must hold " + std::to_string(left.rows) + " × " + std::to_string(columns) + " values, got " +
+                            std::to_string(out.size()));
+  if (overlap(out.data(), out.size(), left.data, left.rows * left.cols))
+    refuse(Code::option, "out must not share memory with a");
+  if (!out.empty())
+    product::store(ConstMatrix32(left), right.packed(), {out.data(), left.rows, columns}, {threads(call[3])});
+  return call.Env().Undefined();
+}
+
+/// (a, b, k, absolute, threads) → { indices, values }, k a row
+Napi::Value top_k(const Napi::CallbackInfo& call) {
+  const Right right(call[1]);
+  const Matrix32 left = left_of(call[0], right.packed());
+  const std::size_t k = count(call[2], "k");
+  if (k < 1 || k > right.packed().rows())
+    refuse(Code::option, "k must be between 1 and " + std::to_string(right.packed().rows()) + ", got " + std::to_string(k));
+  product::SelectOptions options;
+  options.capacity = k;
+  options.positive_only = !call[3].ToBoolean();
+  product::Selection found;
+  product::select(ConstMatrix32(left), right.packed(), options, found, {threads(call[4])});
+
+  std::vector<std::uint32_t> indices(left.rows * k);
+  std::vector<float> values(left.rows * k);
+  for (std::size_t i = 0; i < left.rows; ++i) {
+    if (found.count[i] != k) refuse(Code::not_finite, "row " + std::to_string(i) + " of a: its products overflow float32");
+    for (std::size_t j = 0; j < k; ++j) {
+      indices[i * k + j] = found.row(i)[j].index;
+      values[i * k + j] = found.row(i)[j].value;
+    }
+  }
+  const auto& environment = Environment::of(call.Env());
+  Napi::Object result = Napi::Object::New(call.Env());
+  result.Set("indices", to_array(environment, indices));
+  result.Set("values", to_array(environment, values));
+  return result;
+}
+
+/// (a, b, threshold, absolute, limit, threads) → { indptr, indices, values }
+Napi::Value above(const Napi::CallbackInfo& call) {
+  const Right right(call[1]);
+  const Matrix32 left = left_of(call[0], right.packed());
+  const std::vector<float> floor(left.rows, static_cast<float>(number(call[2], "threshold")));
+  const std::size_t limit = std::min<std::size_t>(count(call[4], "limit"), std::numeric_limits<std::uint32_t>::max());
+  product::SelectOptions options;
+  options.floor = floor.data();
+  options.positive_only = !call[3].ToBoolean();
+  std::vector<std::vector<product::Entry>> rows;
+  require(product::above(ConstMatrix32(left), right.packed(), options, limit, rows, {threads(call[5])}));
+
+  SparseCodes codes;
+  codes.indptr.push_back(0);
+  for (auto& row : rows) {
+    for (const product::Entry& entry : row) {
+      codes.indices.push_back(entry.index);
+      codes.values.push_back(entry.value);
+    }
+    codes.indptr.push_back(static_cast<std::uint32_t>(codes.indices.size()));
+    row = {};
+  }
+  const auto& environment = Environment::of(call.Env());
+  Napi::Object result = Napi::Object::New(call.Env());
+  result.Set("indptr", to_array(environment, codes.indptr));
+  result.Set("indices", to_array(environment, codes.indices));
+  result.Set("values", to_array(environment, codes.values));
+  return result;
+}
+
+/// (a, b, absolute, out: Float32Array of a's rows, threads)
+Napi::Value maximum(const Napi::CallbackInfo& call) {
+  const Right right(call[1]);
+  const Matrix32 left = left_of(call[0], right.packed());
+  const std::span<float> out = floats(call[3], "out");
+  if (out.size() != left.rows) refuse(Code::shape, "out must hold one value a row");
+  product::SelectOptions options;
+  options.positive_only = !call[2].ToBoolean();
+  if (left.rows > 0) product::max(ConstMatrix32(left), right.packed(), options, out.data(), {threads(call[4])});
+  return call.Env().Undefined();
+}
+
+/// (v, threshold, weights | undefined, nonnegative, out)
+Napi::Value soft_threshold(const Napi::CallbackInfo& call) {
+  const double threshold = number(call[1], "threshold");
+  if (!(threshold >= 0)) refuse(Code::option, "threshold must be ≥ 0");
+  const std::span<float> v = floats(call[0], "v"), out = floats(call[4], "out");
+  const std::span<float> weights = call[2].IsUndefined() ? std::span<float>{} : floats(call[2], "weights");
+  if (out.size() != v.size())
+    refuse(Code::shape, "out must hold " + std::to_string(v.size()) + " values, got " + std::to_string(out.size()));
+  if (!call[2].IsUndefined() && weights.size() != v.size())
+    refuse(Code::shape, "weights must hold " + std::to_string(v.size()) + " values, got " + std::to_string(weights.size()));
+  if ((out.data() != v.data() && overlap(out.data(), out.size(), v.data(), v.size())) ||
+      overlap(out.data(), out.size(), weights.data(), weights.size()))
+    refuse(Code::option, "out must be v itself or share no memory with v and weights");
+  shrink::table().soft(v.data(), static_cast<float>(threshold), weights.empty() ? nullptr : weights.data(),
+                       call[3].ToBoolean(), out.data(), v.size());
+  return call.Env().Undefined();
+}
+
+/// ({ handle } | matrix, threads) → number
+Napi::Value norm(const Napi::CallbackInfo& call) {
+  const Napi::Value handle = call[0].As<Napi::Object>().Get("handle");
+  std::shared_ptr<const Dictionary> dictionary;
+  if (!handle.IsUndefined()) {
+    dictionary = DictionaryHandle::unwrap(handle).get();
+  } else {
+    const Matrix32 rows = matrix(call[0], "matrix");
+    require_finite(rows, "matrix");
+    require(Dictionary::make(rows, false, dictionary));
+  }
+  return Napi::Number::New(call.Env(), spectral_norm(*dictionary, {threads(call[1])}));
+}
+
+}  // namespace
+
+void add_ops(Napi::Object exports) {
+  add<correlate>(exports, "correlate");
+  add<top_k>(exports, "topK");
+  add<above>(exports, "above");
+  add<maximum>(exports, "maximum");
+  add<soft_threshold>(exports, "softThreshold");
+  add<norm>(exports, "spectralNorm");
+}
+
+}  // namespace unsuperpose::node

@@ -1,0 +1,186 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "../core/thread_pool.hpp"
+#include "arguments.hpp"
+#include "environment.hpp"
+#include "exports.hpp"
+#include "handles.hpp"
+
+namespace unsuperpose::node {
+namespace {
+
+Method method_of(const std::string& name) {
+  if (name == "lasso") return Method::lasso;
+  if (name == "fista") return Method::fista;
+  if (name == "ista") return Method::ista;
+  if (name == "omp") return Method::omp;
+  refuse(Code::option, "method " + name + " does not exist");
+}
+
+std::vector<float> weights_of(const Napi::Value& value) {
+  if (value.IsUndefined()) return {};
+  const auto weights = floats(value, "weights");
+  return {weights.begin(), weights.end()};
+}
+
+/// Options with all they own: they may outlive the call that made them.
+struct OwnedOptions {
+  UnfoldOptions options;
+  SparseCodes warm_start;
+
+  OwnedOptions(const Napi::Object& from, std::size_t samples, std::size_t features) {
+    options.method = method_of(from.Get("method").ToString());
+    const auto lambda = doubles(from.Get("lambda"), "lambda");
+    options.lambda.assign(lambda.begin(), lambda.end());
+    options.ridge = number(from.Get("ridge"), "ridge");
+    options.weights = weights_of(from.Get("weights"));
+    options.nonnegative = from.Get("nonnegative").ToBoolean();
+    const auto sparsity = integers(from.Get("sparsity"), "sparsity");
+    options.sparsity.assign(sparsity.begin(), sparsity.end());
+    options.residual = number(from.Get("residual"), "residual");
+    options.tolerance = number(from.Get("tolerance"), "tolerance");
+    options.max_iterations = static_cast<std::uint32_t>(count(from.Get("maxIterations"), "maxIterations"));
+    if (const Napi::Value warm = from.Get("warmStart"); !warm.IsUndefined()) {
+      // Copied first, checked afterwards: shared memory may change in between.
+      warm_start = copy(codes(warm, "warmStart"));
+      require_valid({warm_start.indptr, warm_start.indices, warm_start.values}, samples, features, "warmStart");
+      options.warm_start = &warm_start;
+    }
+  }
+  OwnedOptions(const OwnedOptions&) = delete;
+  OwnedOptions& operator=(const OwnedOptions&) = delete;
+};
+
+Napi::Value codes_object(Napi::Env env, const SparseCodes& codes) {
+  const auto& environment = Environment::of(env);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("indptr", to_array(environment, codes.indptr));
+  result.Set("indices", to_array(environment, codes.indices));
+  result.Set("values", to_array(environment, codes.values));
+  return result;
+}
+
+Napi::Value unfolding_object(Napi::Env env, const Unfolding& unfolding) {
+  const auto& environment = Environment::of(env);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("codes", codes_object(env, unfolding.codes));
+  result.Set("gap", to_array(environment, unfolding.gap));
+  result.Set("objective", to_array(environment, unfolding.objective));
+  result.Set("residual", to_array(environment, unfolding.residual));
+  result.Set("status", to_array(environment, unfolding.status));
+  result.Set("iterations", to_array(environment, unfolding.iterations));
+  return result;
+}
+
+void require_dims(ConstMatrix32 samples, const Dictionary& dictionary) {
+  if (samples.cols != dictionary.dims())
+    refuse(Code::shape, "activations have " + std::to_string(samples.cols) + " dims, the dictionary has " +
+                            std::to_string(dictionary.dims()));
+}
+
+/// (handle, matrix, options, threads) → unfolding
+Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
+  DictionaryHandle& handle = DictionaryHandle::unwrap(call[0]);
+  const auto dictionary = handle.get();
+  const Execution execution{threads(call[3])};
+  const Matrix32 samples = matrix(call[1], "activations");
+  require_dims(samples, *dictionary);
+  const OwnedOptions owned(call[2].As<Napi::Object>(), samples.rows, dictionary->features());
+  require_finite(samples, "activations");
+  ThreadPool::instance().ensure(execution.threads);
+  Unfolding unfolding;
+  require(unfold(samples, *dictionary, owned.options, execution, unfolding));
+  handle.account(call.Env());
+  return unfolding_object(call.Env(), unfolding);
+}
+
+/// (handle, matrix, options, threads, onProgress, onSettled) → job
+Napi::Value unfold_async(const Napi::CallbackInfo& call) {
+  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const unsigned limit = threads(call[3]);
+  const Matrix32 borrowed = matrix(call[1], "activations");
+  require_dims(borrowed, *dictionary);
+  auto samples = std::make_shared<MatrixCopy>(borrowed);
+  auto owned = std::make_shared<OwnedOptions>(call[2].As<Napi::Object>(), samples->rows, dictionary->features());
+  require_finite(samples->view(), "activations");
+  auto result = std::make_shared<Unfolding>();
+  Callbacks callbacks{[result](Napi::Env env) { return unfolding_object(env, *result); }, nullptr, call[4],
+                      call[5].As<Napi::Function>()};
+  const auto id = Environment::of(call.Env())
+                      .start(
+                          limit,
+                          [=](Monitor& monitor) {
+                            return unfold(samples->view(), *dictionary, owned->options, {limit, &monitor}, *result);
+                          },
+                          std::move(callbacks));
+  return Napi::Number::New(call.Env(), id);
+}
+
+/// (codes, rows, features, name): throws unless they are valid
+Napi::Value check_codes(const Napi::CallbackInfo& call) {
+  const std::size_t rows = count(call[1], "shape"), features = count(call[2], "shape");
+  require_valid(codes(call[0], "codes"), rows, features, call[3].ToString().Utf8Value().c_str());
+  return call.Env().Undefined();
+}
+
+/// (codes, rows, handle, out: Float32Array of rows × dims, threads)
+Napi::Value fold_codes(const Napi::CallbackInfo& call) {
+  const std::size_t rows = count(call[1], "shape");
+  const auto dictionary = DictionaryHandle::unwrap(call[2]).get();
+  const SparseCodes owned = copy(codes(call[0], "codes"));
+  require_valid({owned.indptr, owned.indices, owned.values}, rows, dictionary->features(), "codes");
+  const std::span<float> out = floats(call[3], "out");
+  if (out.size() / dictionary->dims() != rows || out.size() % dictionary->dims() != 0)
+    refuse(Code::shape, "out must hold samples × dims values");
+  require(fold(owned, *dictionary, {out.data(), rows, dictionary->dims()}, Execution{threads(call[4])}));
+  return call.Env().Undefined();
+}
+
+/// (handle, matrix, weights | undefined, nonnegative, threads) → Float64Array
+Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
+  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const Matrix32 samples = matrix(call[1], "activations");
+  require_dims(samples, *dictionary);
+  require_finite(samples, "activations");
+  std::vector<double> result;
+  require(lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), {threads(call[4])}, result));
+  return to_array(Environment::of(call.Env()), result);
+}
+
+/// (handle, matrix, weights | undefined, nonnegative, threads, onSettled) → job
+Napi::Value lambda_max_async(const Napi::CallbackInfo& call) {
+  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const unsigned limit = threads(call[4]);
+  const Matrix32 borrowed = matrix(call[1], "activations");
+  require_dims(borrowed, *dictionary);
+  auto samples = std::make_shared<MatrixCopy>(borrowed);
+  require_finite(samples->view(), "activations");
+  auto weights = weights_of(call[2]);
+  const bool nonnegative = call[3].ToBoolean();
+  auto result = std::make_shared<std::vector<double>>();
+  Callbacks callbacks{[result](Napi::Env env) { return to_array(Environment::of(env), *result); }, nullptr,
+                      call.Env().Undefined(), call[5].As<Napi::Function>()};
+  const auto id = Environment::of(call.Env())
+                      .start(
+                          limit,
+                          [=](Monitor& monitor) {
+                            return lambda_max(samples->view(), *dictionary, weights, nonnegative, {limit, &monitor}, *result);
+                          },
+                          std::move(callbacks));
+  return Napi::Number::New(call.Env(), id);
+}
+
+}  // namespace
+
+void add_unfold(Napi::Object exports) {
+  add<unfold_sync>(exports, "unfoldSync");
+  add<unfold_async>(exports, "unfold");
+  add<check_codes>(exports, "checkCodes");
+  add<fold_codes>(exports, "fold");
+  add<lambda_max_sync>(exports, "lambdaMaxSync");
+  add<lambda_max_async>(exports, "lambdaMax");
+}
+
+}  // namespace unsuperpose::node
