@@ -103,18 +103,25 @@ bool newton(const Problem& p, double* scratch) {
     if (p.code[j] != 0) active[n++] = static_cast<std::uint32_t>(j);
   if (n == 0) return true;
 
+  // Nearly dependent atoms get a damped step (G_II + βI + ε diag): still downhill, and along directions in which
+  // ½aᵀGa is flat it is long enough to take an atom to zero.
+  constexpr double kDamping = 2e-5;  // above cholesky's floor, so that the second attempt succeeds
   const std::size_t stride = pad(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t j = active[i];
-    const float* gram = p.gram + j * p.stride;
-    double* row = matrix + i * stride;
-    for (std::size_t k = 0; k < stride; ++k) row[k] = k < n ? static_cast<double>(gram[active[k]]) : 0.0;
-    row[i] += p.ridge;
-    diagonal[i] = row[i];
-    const double t = p.code[j] > 0 ? p.threshold[j] : -p.threshold[j];
-    step[i] = static_cast<double>(p.correlation[j]) - t - static_cast<double>(p.ridge) * p.code[j];
+  bool factored = false;
+  for (double damping = 0; !factored && damping <= kDamping; damping += kDamping) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t j = active[i];
+      const float* gram = p.gram + j * p.stride;
+      double* row = matrix + i * stride;
+      for (std::size_t k = 0; k < stride; ++k) row[k] = k < n ? static_cast<double>(gram[active[k]]) : 0.0;
+      row[i] = row[i] * (1 + damping) + p.ridge;
+      diagonal[i] = row[i];
+      const double t = p.code[j] > 0 ? p.threshold[j] : -p.threshold[j];
+      step[i] = static_cast<double>(p.correlation[j]) - t - static_cast<double>(p.ridge) * p.code[j];
+    }
+    factored = cholesky(matrix, n, stride, diagonal);
   }
-  if (!cholesky(matrix, n, stride, diagonal)) return false;
+  if (!factored) return false;
   solve(matrix, n, stride, step);
 
   double length = 1;

@@ -34,7 +34,8 @@ struct Table {
   /// One Newton step on the active atoms, with their signs kept: solves
   /// (G_II + βI)Δ = c_I − t_I s_I − βa_I by Cholesky in float64, then a += αΔ with α ≤ 1 up to the first change of sign
   /// (that atom becomes zero). `scratch` holds newton_scratch(count) doubles.
-  /// Returns false, with nothing changed, if the active atoms are dependent to float32 accuracy.
+  /// Where the active atoms are dependent to float32 accuracy the step is damped: G_II + βI + ε diag.
+  /// Returns false, with nothing changed, if even that has no factor.
   bool (*newton)(const Problem& problem, double* scratch);
 };
 
