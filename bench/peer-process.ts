@@ -17,7 +17,7 @@ export interface PeerHello {
   readonly versions: Readonly<Record<string, string>>;
   readonly openblas: OpenBlas | null;
   readonly missing: Readonly<Record<string, string>>;
-  readonly peers: readonly string[];
+  readonly peers: readonly { readonly name: string; readonly convex: boolean }[];
 }
 
 /** One entry a sample. */

@@ -130,7 +130,9 @@ async function runAll(): Promise<Result> {
     }
     if (only.includes('learning')) {
       log('learning …');
-      const learner = peers?.hello.peers.some((name) => name.startsWith('sklearn') && settings.wanted(name));
+      const learner = peers?.hello.peers.some(
+        ({ name }) => name.startsWith('sklearn') && settings.wanted(name),
+      );
       const learningPlan = { steps: plan.learningSteps, repeats: plan.learningRepeats, folder };
       result.learning = await runLearning(learningPlan, learner ? peers?.process : undefined);
     }

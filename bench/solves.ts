@@ -36,7 +36,6 @@ interface Contender extends Omit<Row, 'seconds' | 'sgemms' | 'sgemmsAsConfigured
 
 const fewestSamples = 20;
 const probeSamples = 20;
-const convexPeers = (name: string): boolean => !name.endsWith('omp');
 
 function timed(body: () => void): number {
   const started = process.hrtime.bigint();
@@ -157,8 +156,8 @@ async function peerSolves(
   failures: string[],
 ): Promise<Contender[]> {
   const contenders: Contender[] = [];
-  for (const peer of peers.hello.peers.filter(settings.wanted)) {
-    if (spec.nonnegative && !convexPeers(peer)) continue;
+  for (const { name: peer, convex } of peers.hello.peers.filter(({ name }) => settings.wanted(name))) {
+    if (spec.nonnegative && !convex) continue;
     try {
       const { samples, variant, setupSeconds, ...certificate } = await peers.process.ask<Prepared>(
         'prepare',
@@ -175,7 +174,7 @@ async function peerSolves(
         samples,
         setupSeconds,
         certificate,
-        kind: convexPeers(peer) ? 'convex' : 'greedy',
+        kind: convex ? 'convex' : 'greedy',
         repeats: settings.peerRepeats,
         run: async () => (await peers.process.ask<{ seconds: number }>('run', { peer })).seconds,
         ...(variant === '' ? {} : { variant }),

@@ -9,20 +9,22 @@ import sklearn
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.linear_model import Lasso, LassoLars, orthogonal_mp
 
+from peer import Peer
+
 VERSION = sklearn.__version__
 MOST_EPOCHS = 100_000
 MOST_LARS_STEPS = 4_000
 
 
 def lasso_cd(gram):
-    def setup(work):
+    def setup(work, gap):
         dims = work.atoms.shape[1]
         # Lasso stops at gap ≤ tol·‖x‖²; our gaps are relative to ½‖x‖².
         model = Lasso(
             alpha=work.penalty / dims,
             fit_intercept=False,
             precompute=work.gram if gram else False,
-            tol=work.tolerance / 2,
+            tol=gap / 2,
             max_iter=MOST_EPOCHS,
             positive=work.nonnegative,
             selection="cyclic",
@@ -34,7 +36,7 @@ def lasso_cd(gram):
 
 
 def lasso_lars(gram):
-    def setup(work):
+    def setup(work, gap):
         dims = work.atoms.shape[1]
         model = LassoLars(
             alpha=work.penalty / dims,
@@ -52,7 +54,7 @@ def lasso_lars(gram):
 
 
 def omp(gram):
-    def setup(work):
+    def setup(work, gap):
         if gram:
             table = work.gram
             return lambda samples: sparse_encode(
@@ -66,10 +68,14 @@ def omp(gram):
     return setup
 
 
+def both(method):
+    return {"with Gram": method(True), "without Gram": method(False)}
+
+
 PEERS = {
-    "sklearn lasso_cd": {"with Gram": lasso_cd(True), "without Gram": lasso_cd(False)},
-    "sklearn lasso_lars": {"with Gram": lasso_lars(True), "without Gram": lasso_lars(False)},
-    "sklearn omp": {"with Gram": omp(True), "without Gram": omp(False)},
+    "sklearn lasso_cd": Peer(both(lasso_cd), convex=True),
+    "sklearn lasso_lars": Peer(both(lasso_lars), convex=True),
+    "sklearn omp": Peer(both(omp), convex=False),
 }
 
 

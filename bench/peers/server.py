@@ -14,6 +14,10 @@ import numpy as np
 from workload import Workload
 
 PROBE_SAMPLES = 5  # solved to estimate the time a sample of each variant
+HOPELESS = 4  # a variant so many times slower than another on its first sample is not probed further
+FEWEST = 20  # samples timed of a method that goes sample by sample
+FEWEST_IN_A_BATCH = 100  # and of one that needs a batch to be at its best
+MOST_TIGHTENINGS = 3
 
 
 def openblas():
@@ -52,7 +56,8 @@ class Server:
                 self.peers.update(loaded.PEERS)
             except ImportError as error:
                 missing[name] = str(error)
-        return {"versions": versions, "openblas": openblas(), "missing": missing, "peers": list(self.peers)}
+        peers = [{"name": name, "convex": peer.convex} for name, peer in self.peers.items()]
+        return {"versions": versions, "openblas": openblas(), "missing": missing, "peers": peers}
 
     def load(self, command):
         self.ready = {}
@@ -68,27 +73,35 @@ class Server:
 
     def prepare(self, command):
         """Sets a peer up, keeps its faster variant, chooses how many samples fit the budget, certifies its codes."""
+        peer = self.peers[command["peer"]]
         trials = []
-        for label, setup in self.peers[command["peer"]].items():
+        for label, setup in peer.variants.items():
             started = time.perf_counter()
-            solve = setup(self.work)
-            setup_seconds = time.perf_counter() - started
-            self._time(solve, 1)
-            seconds = self._time(solve, PROBE_SAMPLES)
-            trials.append({"label": label, "solve": solve, "setup": setup_seconds, "probe": seconds})
+            solve = setup(self.work, self.work.tolerance)
+            trial = {"label": label, "solve": solve, "setup": time.perf_counter() - started}
+            trial["probe"] = self._time(solve, 1)
+            if all(trial["probe"] < HOPELESS * other["probe"] for other in trials):
+                trial["probe"] = self._time(solve, PROBE_SAMPLES) / PROBE_SAMPLES
+            trials.append(trial)
         best = min(trials, key=lambda trial: trial["probe"])
-        affordable = int(command["budget"] * PROBE_SAMPLES / best["probe"])
-        count = min(len(self.work.samples), max(command["fewest"], affordable))
-        codes = best["solve"](self.work.samples[:count])
-        self.ready[command["peer"]] = (best["solve"], count)
-        certificate = self.work.certify(codes)
-        return {
-            "samples": count,
-            "variant": best["label"],
-            "setupSeconds": best["setup"],
-            "tried": {trial["label"]: trial["probe"] / PROBE_SAMPLES for trial in trials},
-            **certificate,
-        }
+        affordable = int(command["budget"] / best["probe"])
+        fewest = FEWEST_IN_A_BATCH if peer.batched else FEWEST
+        count = min(len(self.work.samples), max(fewest, affordable))
+        solve, certificate = self._certified(peer, best, count)
+        self.ready[command["peer"]] = (solve, count)
+        return {"samples": count, "variant": best["label"], "setupSeconds": best["setup"], **certificate}
+
+    def _certified(self, peer, trial, count):
+        """Solves and certifies. A convex peer whose own float32 gap was too kind is asked for a smaller one."""
+        solve, gap = trial["solve"], self.work.tolerance
+        certificate = self.work.certify(solve(self.work.samples[:count]))
+        for _ in range(MOST_TIGHTENINGS):
+            if not peer.convex or max(certificate["gap"]) <= self.work.tolerance:
+                break
+            gap /= 2
+            solve = peer.variants[trial["label"]](self.work, gap)
+            certificate = self.work.certify(solve(self.work.samples[:count]))
+        return solve, certificate
 
     def run(self, command):
         solve, count = self.ready[command["peer"]]
