@@ -6,7 +6,7 @@ namespace unsuperpose::dots::avx2 {
 #if defined(UNSUPERPOSE_HAS_AVX2)
 UNSUPERPOSE_BEGIN_AVX2
 using namespace simd::avx2;
-constexpr std::size_t kBlockRows = 2;  // 16 registers
+constexpr std::size_t kBlockRows = 3;  // 16 registers: 12 sums, 3 rows, a column
 #include "dots-inl.hpp"
 UNSUPERPOSE_END
 

@@ -51,7 +51,10 @@ void gram(const float* const* a, std::size_t a_count, const float* const* b, std
       if (rows == kBlockRows) {
         gram_block<kBlockRows>(a + i, right, dims, block);
       } else {
-        for (std::size_t r = 0; r < rows; ++r) gram_block<1>(a + i + r, right, dims, block + r);
+        constexpr std::size_t kHalf = kBlockRows / 2;
+        std::size_t r = 0;
+        for (; r + kHalf <= rows; r += kHalf) gram_block<kHalf>(a + i + r, right, dims, block + r);
+        for (; r < rows; ++r) gram_block<1>(a + i + r, right, dims, block + r);
       }
       for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t c = 0; c < columns; ++c) {
@@ -69,12 +72,10 @@ UNSUPERPOSE_INLINE void correlate_block(const float* const* rows, const float* x
   for (std::size_t i = 0; i < kRows; ++i) lo[i] = hi[i] = doubles_zero();
   const std::size_t whole = dims / kLanes * kLanes;
   for (std::size_t d = 0; d < whole; d += kLanes) {
-    const Vector right = load(x + d);
-    const Doubles right_lo = low(right), right_hi = high(right);
+    const Doubles right_lo = doubles_load(x + d), right_hi = doubles_load(x + d + kDoubleLanes);
     for (std::size_t i = 0; i < kRows; ++i) {
-      const Vector left = load(rows[i] + d);
-      lo[i] = doubles_fma(low(left), right_lo, lo[i]);
-      hi[i] = doubles_fma(high(left), right_hi, hi[i]);
+      lo[i] = doubles_fma(doubles_load(rows[i] + d), right_lo, lo[i]);
+      hi[i] = doubles_fma(doubles_load(rows[i] + d + kDoubleLanes), right_hi, hi[i]);
     }
   }
   if (whole < dims) {

@@ -5,7 +5,7 @@ namespace unsuperpose::dots::neon {
 
 #if defined(UNSUPERPOSE_HAS_NEON)
 using namespace simd::neon;
-constexpr std::size_t kBlockRows = 4;  // 32 registers
+constexpr std::size_t kBlockRows = 4;  // 32 registers: 16 sums, 4 rows, a column
 #include "dots-inl.hpp"
 
 const Table kTable = {gram, correlate, dot};

@@ -4,7 +4,7 @@
 namespace unsuperpose::dots::scalar {
 
 using namespace simd::scalar;
-constexpr std::size_t kBlockRows = 2;  // 16 registers
+constexpr std::size_t kBlockRows = 2;  // 16 registers, and two-operand instructions
 #include "dots-inl.hpp"
 
 const Table kTable = {gram, correlate, dot};

@@ -7,8 +7,8 @@ namespace unsuperpose::product::avx2 {
 UNSUPERPOSE_BEGIN_AVX2
 using namespace simd::avx2;
 using simd::avx2::max, simd::avx2::store;  // not the product's
-// 6 × 2 sums, 2 of the panel and a broadcast: what the registers hold
-constexpr std::size_t kTileRows = 6, kTileRegisters = 2;
+// 12 sums, 3 of the panel and a broadcast: what 16 registers hold
+constexpr std::size_t kTileRows = 4, kTileRegisters = 3;
 #include "product-inl.hpp"
 UNSUPERPOSE_END
 

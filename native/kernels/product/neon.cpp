@@ -6,7 +6,7 @@ namespace unsuperpose::product::neon {
 #if defined(UNSUPERPOSE_HAS_NEON)
 using namespace simd::neon;
 using simd::neon::max, simd::neon::store;  // not the product's
-// 6 × 4 sums, 4 of the panel and a broadcast: what the registers hold
+// 24 sums, 4 of the panel and a broadcast: what 32 registers hold
 constexpr std::size_t kTileRows = 6, kTileRegisters = 4;
 #include "product-inl.hpp"
 

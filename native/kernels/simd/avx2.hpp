@@ -80,6 +80,7 @@ UNSUPERPOSE_INLINE void sums4(Vector a, Vector b, Vector c, Vector d, float* out
 
 UNSUPERPOSE_INLINE Doubles doubles_zero() { return _mm256_setzero_pd(); }
 UNSUPERPOSE_INLINE Doubles doubles_broadcast(double x) { return _mm256_set1_pd(x); }
+UNSUPERPOSE_INLINE Doubles doubles_load(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 UNSUPERPOSE_INLINE Doubles low(Vector v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
 UNSUPERPOSE_INLINE Doubles high(Vector v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
 UNSUPERPOSE_INLINE Vector narrow(Doubles lo, Doubles hi) {

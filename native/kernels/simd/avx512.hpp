@@ -73,6 +73,7 @@ UNSUPERPOSE_INLINE void sums4(Vector a, Vector b, Vector c, Vector d, float* out
 
 UNSUPERPOSE_INLINE Doubles doubles_zero() { return _mm512_setzero_pd(); }
 UNSUPERPOSE_INLINE Doubles doubles_broadcast(double x) { return _mm512_set1_pd(x); }
+UNSUPERPOSE_INLINE Doubles doubles_load(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 UNSUPERPOSE_INLINE Doubles low(Vector v) { return _mm512_cvtps_pd(_mm512_castps512_ps256(v)); }
 UNSUPERPOSE_INLINE Doubles high(Vector v) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)); }
 UNSUPERPOSE_INLINE Vector narrow(Doubles lo, Doubles hi) {

@@ -72,6 +72,7 @@ UNSUPERPOSE_INLINE void sums4(Vector a, Vector b, Vector c, Vector d, float* out
 
 UNSUPERPOSE_INLINE Doubles doubles_zero() { return vdupq_n_f64(0); }
 UNSUPERPOSE_INLINE Doubles doubles_broadcast(double x) { return vdupq_n_f64(x); }
+UNSUPERPOSE_INLINE Doubles doubles_load(const float* p) { return vcvt_f64_f32(vld1_f32(p)); }
 UNSUPERPOSE_INLINE Doubles low(Vector v) { return vcvt_f64_f32(vget_low_f32(v)); }
 UNSUPERPOSE_INLINE Doubles high(Vector v) { return vcvt_high_f64_f32(v); }
 UNSUPERPOSE_INLINE Vector narrow(Doubles lo, Doubles hi) { return vcvt_high_f32_f64(vcvt_f32_f64(lo), hi); }

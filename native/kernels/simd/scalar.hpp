@@ -94,6 +94,9 @@ UNSUPERPOSE_INLINE void sums4(Vector a, Vector b, Vector c, Vector d, float* out
 
 UNSUPERPOSE_INLINE Doubles doubles_zero() { return Doubles{}; }
 UNSUPERPOSE_INLINE Doubles doubles_broadcast(double x) { return Doubles{x, x}; }
+/// kDoubleLanes floats
+UNSUPERPOSE_INLINE Doubles doubles_load(const float* p) { return Doubles{p[0], p[1]}; }
+/// the two halves of a register
 UNSUPERPOSE_INLINE Doubles low(Vector v) { return Doubles{v[0], v[1]}; }
 UNSUPERPOSE_INLINE Doubles high(Vector v) { return Doubles{v[2], v[3]}; }
 UNSUPERPOSE_INLINE Vector narrow(Doubles lo, Doubles hi) {

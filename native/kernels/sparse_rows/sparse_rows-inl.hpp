@@ -16,9 +16,9 @@ UNSUPERPOSE_INLINE Doubles residual_strip(const float* x, const std::uint32_t* i
     const float* row = dictionary + indices[k] * stride;
     const Doubles factor = doubles_broadcast(-static_cast<double>(values[k]));
     for (std::size_t s = 0; s < kStrip; ++s) {
-      const Vector v = load(row + s * kLanes);
-      sums[2 * s] = doubles_fma(factor, low(v), sums[2 * s]);
-      sums[2 * s + 1] = doubles_fma(factor, high(v), sums[2 * s + 1]);
+      const float* at = row + s * kLanes;
+      sums[2 * s] = doubles_fma(factor, doubles_load(at), sums[2 * s]);
+      sums[2 * s + 1] = doubles_fma(factor, doubles_load(at + kDoubleLanes), sums[2 * s + 1]);
     }
   }
   Doubles energy = doubles_zero();
