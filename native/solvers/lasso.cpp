@@ -239,12 +239,15 @@ void LassoBatch::solve(Sample& sample, Workspace& scratch) {
   scratch.newton.reserve(descent::newton_scratch(problem.count));
   const float largest = reduce::table().max_absolute(problem.correlation, problem.count);
   for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
-    // A KKT violation of η costs about η·Σ|a|/w_min in the gap; below 2⁻²² of the largest correlation
-    // float32 cannot tell it from rounding.
+    // A KKT violation of η costs about η·Σ|a|/w_min in the gap, and ½(η/(λw_min))²‖r‖² by shrinking the dual point,
+    // which is what counts where most of x stays unexplained; below 2⁻²² of the largest correlation float32
+    // cannot tell it from rounding.
     double l1 = 0;
     for (std::size_t k = 0; k < problem.count; ++k) l1 += std::fabs(problem.code[k]);
-    const double affordable = kInnerShare * options_.tolerance * 0.5 * sample.at.squared_input * smallest_weight_;
-    const float accuracy = static_cast<float>(std::max(l1 > 0 ? affordable / l1 : 0.0, largest * 0x1.0p-22));
+    const double affordable = kInnerShare * options_.tolerance * 0.5 * sample.at.squared_input;
+    const double shrunk = batch_.lambda(sample.slot) * std::sqrt(2 * affordable / sample.at.squared_residual);
+    const double violation = l1 > 0 ? smallest_weight_ * std::min(affordable / l1, shrunk) : 0;
+    const float accuracy = static_cast<float>(std::max(violation, largest * 0x1.0p-22));
     if (descent.sweep(problem, accuracy, kSweeps)) break;
     if (!descent.newton(problem, scratch.newton.data())) {
       descent.sweep(problem, accuracy, kPatientSweeps);
