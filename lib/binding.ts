@@ -1,0 +1,172 @@
+// What the native module exports, as native/node/ writes it. Internal: users see dictionary.ts, unfold.ts and the rest.
+
+/** A native dictionary: an opaque, tagged object. */
+export interface DictionaryHandle {
+  readonly __dictionary: never;
+}
+
+/** A native online learner: an opaque, tagged object. */
+export interface LearnerHandle {
+  readonly __learner: never;
+}
+
+/** A running asynchronous call; see {@link NativeBinding.cancel}. */
+export type JobId = number;
+
+/** Called once, on the JavaScript thread. */
+export type Settled<T> = (error: Error | undefined, result: T) => void;
+
+/** `data` has rows · cols values. Async calls copy it before they return. */
+export interface NativeMatrix {
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly cols: number;
+}
+
+export interface NativeCodes {
+  readonly indptr: Uint32Array;
+  readonly indices: Uint32Array;
+  readonly values: Float32Array;
+}
+
+/** Every field is there: lib/ fills in the defaults. */
+export interface NativeUnfoldOptions {
+  readonly method: 'lasso' | 'fista' | 'ista' | 'omp';
+  readonly lambda: Float64Array;
+  readonly ridge: number;
+  readonly weights: Float32Array | undefined;
+  readonly nonnegative: boolean;
+  readonly sparsity: Uint32Array;
+  readonly residual: number;
+  readonly tolerance: number;
+  /** 0: the method's default */
+  readonly maxIterations: number;
+  readonly warmStart: NativeCodes | undefined;
+}
+
+export interface NativeUnfolding {
+  readonly codes: NativeCodes;
+  readonly gap: Float64Array;
+  readonly objective: Float64Array;
+  readonly residual: Float32Array;
+  readonly status: Uint8Array;
+  readonly iterations: Uint32Array;
+}
+
+export interface NativeLearnerOptions {
+  readonly features: number;
+  readonly lambda: number;
+  readonly nonnegative: boolean;
+  readonly batchSize: number;
+  readonly tolerance: number;
+  readonly forgetting: number;
+  readonly seed: number;
+}
+
+export interface NativeStatistics {
+  readonly steps: number;
+  readonly samples: number;
+  readonly objective: number;
+  readonly explainedVariance: number;
+  readonly l0: number;
+  readonly replaced: number;
+}
+
+/** The right-hand side of a product. */
+export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
+
+/** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
+export interface NativeBinding {
+  info(): { isa: string; isaError: string; supportedIsas: string[]; capabilities: string[] };
+  /** Asks a job to stop; ids that are not running are ignored. */
+  cancel(job: JobId): void;
+
+  createDictionary(matrix: NativeMatrix, normalize: boolean): DictionaryHandle;
+  dictionaryInfo(handle: DictionaryHandle): { features: number; dims: number; bytes: number };
+  dictionaryAtoms(handle: DictionaryHandle, out: Float32Array): void;
+  disposeDictionary(handle: DictionaryHandle): void;
+
+  unfoldSync(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    options: NativeUnfoldOptions,
+    threads: number,
+  ): NativeUnfolding;
+  unfold(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    options: NativeUnfoldOptions,
+    threads: number,
+    onProgress: ((done: number, total: number) => void) | undefined,
+    onSettled: Settled<NativeUnfolding>,
+  ): JobId;
+  checkCodes(codes: NativeCodes, rows: number, features: number, name: string): void;
+  fold(codes: NativeCodes, rows: number, handle: DictionaryHandle, out: Float32Array, threads: number): void;
+  lambdaMaxSync(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    weights: Float32Array | undefined,
+    nonnegative: boolean,
+    threads: number,
+  ): Float64Array;
+  lambdaMax(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    weights: Float32Array | undefined,
+    nonnegative: boolean,
+    threads: number,
+    onSettled: Settled<Float64Array>,
+  ): JobId;
+
+  createLearner(
+    dims: number,
+    options: NativeLearnerOptions,
+    initial: NativeMatrix | undefined,
+  ): LearnerHandle;
+  /** Publishes figures every `stride` steps, each over the steps since the last. */
+  learnerFit(
+    learner: LearnerHandle,
+    activations: NativeMatrix,
+    steps: number,
+    stride: number,
+    threads: number,
+    onProgress: ((statistics: NativeStatistics) => void) | undefined,
+    onSettled: Settled<NativeStatistics>,
+  ): JobId;
+  learnerObserve(
+    learner: LearnerHandle,
+    activations: NativeMatrix,
+    threads: number,
+    onSettled: Settled<NativeStatistics>,
+  ): JobId;
+  learnerFinish(
+    learner: LearnerHandle,
+    onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array }>,
+  ): JobId;
+
+  correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
+  topK(
+    a: NativeMatrix,
+    b: NativeRight,
+    k: number,
+    absolute: boolean,
+    threads: number,
+  ): { indices: Uint32Array; values: Float32Array };
+  above(
+    a: NativeMatrix,
+    b: NativeRight,
+    threshold: number,
+    absolute: boolean,
+    limit: number,
+    threads: number,
+  ): NativeCodes;
+  maximum(a: NativeMatrix, b: NativeRight, absolute: boolean, out: Float32Array, threads: number): void;
+  softThreshold(
+    v: Float32Array,
+    threshold: number,
+    weights: Float32Array | undefined,
+    nonnegative: boolean,
+    out: Float32Array,
+  ): void;
+  spectralNorm(matrix: NativeRight, threads: number): number;
+}

@@ -1,0 +1,121 @@
+// Sparse codes in compressed sparse rows.
+import { types } from 'node:util';
+import type { NativeCodes } from './binding.js';
+import { type ErrorCode, UnsuperposeError } from './errors.js';
+import { allocate, type Matrix, readShape } from './matrix.js';
+import { describe, refuseOption } from './options.js';
+import { native } from './runtime.js';
+
+/** One row of codes: which features are active (ascending), and how much. Views, not copies. */
+export interface CodesRow {
+  readonly indices: Uint32Array;
+  readonly values: Float32Array;
+}
+
+/** What codes are made of; see {@link SparseCodes}. */
+export interface CodesParts {
+  readonly indptr: Uint32Array;
+  readonly indices: Uint32Array;
+  readonly values: Float32Array;
+  readonly shape: readonly [samples: number, features: number];
+}
+
+/**
+ * Codes of `samples` samples over `features` features, as compressed sparse rows (the layout of scipy's csr_matrix): row i is
+ * `indices[indptr[i] … indptr[i + 1])` with the `values` at the same places. Indices ascend in each row.
+ *
+ * @example
+ * ```ts
+ * import { SparseCodes } from 'unsuperpose';
+ *
+ * const codes = SparseCodes.from({
+ *   indptr: Uint32Array.of(0, 2, 3),
+ *   indices: Uint32Array.of(0, 3, 1),
+ *   values: Float32Array.of(0.5, -2, 1),
+ *   shape: [2, 4],
+ * });
+ * for (const { indices, values } of codes) console.log([...indices], [...values]);
+ * console.log(codes.toDense().data.join(' ')); // → 0.5 0 0 -2 0 1 0 0
+ * ```
+ */
+export class SparseCodes implements CodesParts {
+  /** Where rows begin: samples + 1 entries, from 0 to the number of active features in all. */
+  readonly indptr: Uint32Array;
+  /** Feature of each entry. */
+  readonly indices: Uint32Array;
+  /** Weight of each entry. */
+  readonly values: Float32Array;
+  readonly shape: readonly [samples: number, features: number];
+
+  private constructor({ indptr, indices, values }: NativeCodes, samples: number, features: number) {
+    this.indptr = indptr;
+    this.indices = indices;
+    this.values = values;
+    this.shape = [samples, features];
+  }
+
+  /**
+   * Codes over the given arrays, which are kept, not copied.
+   * @throws UnsuperposeError `ERR_DTYPE` for other types; `ERR_SHAPE` unless indptr runs from 0 to the number of entries without
+   *   falling and indices ascend in each row and are below `features`; `ERR_NOT_FINITE` for NaN or ±Infinity
+   */
+  static from(parts: CodesParts): SparseCodes {
+    const { codes, samples, features } = readCodes(parts, 'codes', 'ERR_DTYPE');
+    native((binding) => binding.checkCodes(codes, samples, features, 'codes'));
+    return new SparseCodes(codes, samples, features);
+  }
+
+  /** @internal What native code made needs no check. */
+  static adopt(codes: NativeCodes, samples: number, features: number): SparseCodes {
+    return new SparseCodes(codes, samples, features);
+  }
+
+  /**
+   * The active features of sample `i` and their weights.
+   * @throws UnsuperposeError `ERR_OPTION` for a row that is not there
+   */
+  row(i: number): CodesRow {
+    if (!Number.isInteger(i) || i < 0 || i >= this.shape[0])
+      refuseOption('i', `a row, an integer ≥ 0 and < ${this.shape[0]}`, i);
+    const begin = this.indptr[i];
+    const end = this.indptr[i + 1];
+    return { indices: this.indices.subarray(begin, end), values: this.values.subarray(begin, end) };
+  }
+
+  /**
+   * The same codes as a dense matrix, samples × features.
+   * @throws UnsuperposeError `ERR_TOO_LARGE` if that does not fit
+   */
+  toDense(): Matrix<Float32Array> {
+    const [samples, features] = this.shape;
+    const data = allocate(samples, features, 'toDense()');
+    let first = 0;
+    for (const { indices, values } of this) {
+      for (const [at, feature] of indices.entries()) data[first + feature] = values[at] ?? 0;
+      first += features;
+    }
+    return { data, shape: [samples, features] };
+  }
+
+  *[Symbol.iterator](): IterableIterator<CodesRow> {
+    for (let i = 0; i < this.shape[0]; i++) yield this.row(i);
+  }
+}
+
+/** Types and shape of codes, each property read once; native code checks the rest. */
+export function readCodes(
+  value: unknown,
+  name: string,
+  code: ErrorCode,
+): { codes: NativeCodes; samples: number; features: number } {
+  const fail = (what: string, got: unknown): never => {
+    throw new UnsuperposeError(code, `${name} must be SparseCodes: ${what}, got ${describe(got)}`, name);
+  };
+  if (typeof value !== 'object' || value === null) return fail('an object', value);
+  const { indptr, indices, values, shape } = value as Partial<Record<keyof CodesParts, unknown>>;
+  if (!types.isUint32Array(indptr)) return fail('indptr is a Uint32Array', indptr);
+  if (!types.isUint32Array(indices)) return fail('indices is a Uint32Array', indices);
+  if (!types.isFloat32Array(values)) return fail('values is a Float32Array', values);
+  const [samples, features] = readShape(shape, name);
+  return { codes: { indptr, indices, values }, samples, features };
+}

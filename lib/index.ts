@@ -1,0 +1,32 @@
+// The public interface, by topic.
+export { type CodesParts, type CodesRow, SparseCodes } from './codes.js';
+export { Dictionary, type DictionaryOptions } from './dictionary.js';
+export { type ErrorCode, UnsuperposeError } from './errors.js';
+export { fold, type LambdaMaxOptions, lambdaMax } from './fold.js';
+export { type Info, type Isa, info } from './info.js';
+export {
+  type LearnBaseOptions,
+  type LearnedDictionary,
+  type LearningFigures,
+  type LearningProgress,
+  type LearnOptions,
+  learnDictionary,
+} from './learn.js';
+export type { Matrix } from './matrix.js';
+export * as ops from './ops.js';
+export { type PathUnfolding, type UnfoldPathOptions, unfoldPath } from './path.js';
+export type { PerFeature, PerSample } from './samples.js';
+export {
+  type AsyncOptions,
+  type CommonOptions,
+  type ConvexBaseOptions,
+  type ConvexOptions,
+  type Progress,
+  type PursuitOptions,
+  type Unfolding,
+  type UnfoldOptions,
+  UnfoldStatus,
+  type UnfoldSyncOptions,
+  unfold,
+  unfoldSync,
+} from './unfold.js';

@@ -1,0 +1,56 @@
+// What runs.
+import { readFileSync } from 'node:fs';
+import { binding } from './runtime.js';
+import { defaultThreads } from './threads.js';
+
+/** An instruction-set level. */
+export type Isa = 'scalar' | 'avx2' | 'avx512' | 'neon';
+
+/** What {@link info} answers. */
+export interface Info {
+  /** Of this package. */
+  readonly version: string;
+  /** The level in use: the best one, or what UNSUPERPOSE_ISA asks for. */
+  readonly isa: Isa;
+  /** The levels that this build has and this processor can run, weakest first. */
+  readonly supportedIsas: readonly Isa[];
+  /** Capabilities beyond the level that were detected, such as `avx512_vnni`. */
+  readonly capabilities: readonly string[];
+  /** Threads that calls use by default: UNSUPERPOSE_THREADS, or what the machine has. */
+  readonly threads: number;
+  /** The CUDA device in use, or null. */
+  readonly cuda: null | { readonly name: string };
+}
+
+let version: string | undefined;
+
+function readVersion(): string {
+  // lib/ and dist/ both lie one level below the package's root.
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return (manifest as { version: string }).version;
+}
+
+/**
+ * The version, the instruction set and the threads that calls use.
+ * @throws UnsuperposeError `ERR_OPTION` if UNSUPERPOSE_THREADS is not an integer from 1 to 1024
+ *
+ * @example
+ * ```ts
+ * import { info } from 'unsuperpose';
+ *
+ * const { isa, supportedIsas } = info();
+ * console.log(supportedIsas.includes(isa)); // → true
+ * ```
+ */
+export function info(): Info {
+  version ??= readVersion();
+  const { isa, supportedIsas, capabilities } = binding.info();
+  return {
+    version,
+    isa: isa as Isa,
+    supportedIsas: supportedIsas as Isa[],
+    capabilities,
+    threads: defaultThreads(),
+    cuda: null,
+  };
+}

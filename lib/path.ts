@@ -1,0 +1,168 @@
+// Unfolding along a path of λ, each solution the start of the next.
+import type { NativeUnfolding, NativeUnfoldOptions } from './binding.js';
+import { Dictionary } from './dictionary.js';
+import { UnsuperposeError } from './errors.js';
+import { runJob, throwIfAborted } from './job.js';
+import { type Matrix, readMatrix } from './matrix.js';
+import { checkNumber, Options, refuseOption } from './options.js';
+import { binding } from './runtime.js';
+import { readThreads } from './threads.js';
+import {
+  ASYNC_NAMES,
+  type AsyncOptions,
+  COMMON_NAMES,
+  CONVEX_NAMES,
+  type ConvexBaseOptions,
+  checkDevice,
+  checkDims,
+  type Progress,
+  readConvex,
+  readMethod,
+  toUnfolding,
+  type Unfolding,
+} from './unfold.js';
+
+interface GivenLambdas {
+  /** λ of each step, strictly decreasing, the same for all samples. */
+  readonly lambdas: readonly number[] | Float64Array | Float32Array;
+  readonly count?: undefined;
+  readonly ratio?: undefined;
+}
+
+interface CountedLambdas {
+  readonly lambdas?: undefined;
+  /** Number of steps, ≥ 2: each sample gets its own geometric grid from its λ_max down to `ratio` · λ_max. */
+  readonly count: number;
+  /** Where the grid ends, 0 < ratio < 1. Default 0.01. */
+  readonly ratio?: number | undefined;
+}
+
+/** Options of {@link unfoldPath}. Progress counts samples over all steps. */
+export type UnfoldPathOptions = (GivenLambdas | CountedLambdas) & ConvexBaseOptions & AsyncOptions;
+
+/** One step of a path. */
+export interface PathUnfolding extends Unfolding {
+  /** λ of this step, one a sample. */
+  readonly lambda: Float64Array;
+}
+
+const CONVEX = ['lasso', 'fista', 'ista'] as const;
+const GRID_NAMES = ['lambdas', 'count', 'ratio'] as const;
+const NAMES = [...GRID_NAMES, ...COMMON_NAMES, 'nonnegative', ...CONVEX_NAMES, ...ASYNC_NAMES];
+const DEFAULT_RATIO = 0.01;
+const MOST_STEPS = 2 ** 20;
+
+type Grid = { readonly lambdas: readonly number[] } | { readonly count: number; readonly ratio: number };
+
+function readLambdas(value: unknown): readonly number[] {
+  const expected = 'a strictly decreasing list of finite numbers > 0';
+  const list: unknown[] = Array.isArray(value)
+    ? Array.from(value)
+    : value instanceof Float64Array || value instanceof Float32Array
+      ? Array.from(value)
+      : refuseOption('lambdas', expected, value);
+  if (list.length === 0)
+    throw new UnsuperposeError('ERR_OPTION', `lambdas must be ${expected}, got an empty one`, 'lambdas');
+  let previous = Number.POSITIVE_INFINITY;
+  return list.map((entry, i) => {
+    const lambda = checkNumber(`lambdas[${i}]`, entry, { above: 0 });
+    if (lambda >= previous)
+      throw new UnsuperposeError(
+        'ERR_OPTION',
+        `lambdas must decrease: lambdas[${i}] is ${lambda}, after ${previous}`,
+        'lambdas',
+      );
+    previous = lambda;
+    return lambda;
+  });
+}
+
+function readGrid(options: Options): Grid {
+  if (options.has('lambdas')) {
+    options.exclude(['count', 'ratio'], 'paths without lambdas', 'a path with lambdas');
+    return { lambdas: readLambdas(options.get('lambdas')) };
+  }
+  if (!options.has('count'))
+    throw new UnsuperposeError('ERR_OPTION', 'unfoldPath needs lambdas or count', 'lambdas');
+  return {
+    count: options.requiredInteger('count', { min: 2, max: MOST_STEPS }),
+    ratio: options.number('ratio', { above: 0, below: 1 }, DEFAULT_RATIO),
+  };
+}
+
+/**
+ * Unfolds the same activations for a decreasing sequence of λ, each solution starting from the last one (a regularisation
+ * path: Friedman, Hastie, Tibshirani 2010, §2.5). The objective is that of {@link unfold}. Arguments are checked and inputs copied when
+ * this is called; each step is computed when it is asked for.
+ *
+ * @param activations samples × dims, finite
+ * @param dictionary features × dims
+ * @returns an async iterable with one unfolding a step, from the largest λ to the smallest
+ * @throws UnsuperposeError as {@link unfold}; `signal.reason` once aborted
+ *
+ * @example
+ * ```ts
+ * import { Dictionary, unfoldPath } from 'unsuperpose';
+ *
+ * const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
+ * const x = { data: Float32Array.of(3, 2), shape: [1, 2] as const };
+ * const active = [];
+ * for await (const { codes } of unfoldPath(x, dictionary, { lambdas: [4, 2.5, 1] })) active.push(codes.indices.length);
+ * console.log(active.join(' ')); // → 0 1 2
+ * ```
+ */
+export function unfoldPath(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: UnfoldPathOptions,
+): AsyncGenerator<PathUnfolding, void, void> {
+  const read = new Options(options, NAMES, 'unfoldPath');
+  const signal = read.signal();
+  const onProgress = read.callback<Progress>('onProgress');
+  checkDevice(read);
+  const method = readMethod(read, CONVEX, 'lasso');
+  const grid = readGrid(read);
+  const threads = readThreads(read);
+  const matrix = readMatrix(activations, 'activations', { copy: true });
+  const handle = Dictionary.handleOf(dictionary);
+  checkDims(matrix, dictionary.dims);
+  const { features } = dictionary;
+  const convex = readConvex(read, method, features);
+  const steps = 'lambdas' in grid ? grid.lambdas.length : grid.count;
+  const { rows } = matrix;
+
+  async function lambdasOfSteps(): Promise<(step: number) => Float64Array> {
+    if ('lambdas' in grid) return (step) => new Float64Array(rows).fill(grid.lambdas[step] ?? 0);
+    const largest = await runJob<Float64Array>(signal, (onSettled) =>
+      binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, onSettled),
+    );
+    return (step) => {
+      const factor = grid.ratio ** (step / (grid.count - 1));
+      // A sample that no atom correlates with has λ_max 0, and zero codes for any λ.
+      return largest.map((lambda) => (lambda > 0 ? lambda * factor : 1));
+    };
+  }
+
+  async function* walk(): AsyncGenerator<PathUnfolding, void, void> {
+    throwIfAborted(signal);
+    const lambdaAt = await lambdasOfSteps();
+    let warmStart: NativeUnfoldOptions['warmStart'];
+    for (let step = 0; step < steps; step++) {
+      throwIfAborted(signal);
+      Dictionary.handleOf(dictionary);
+      const lambda = lambdaAt(step);
+      const settings: NativeUnfoldOptions = { ...convex, lambda, warmStart };
+      const result = await runJob<NativeUnfolding>(signal, (onSettled, watched) => {
+        const report =
+          onProgress &&
+          watched((done: number) => onProgress({ done: step * rows + done, total: steps * rows }));
+        return binding.unfold(handle, matrix, settings, threads, report, onSettled);
+      });
+      // The caller owns what it is given, and may change it.
+      const { indptr, indices, values } = result.codes;
+      warmStart = { indptr: indptr.slice(), indices: indices.slice(), values: values.slice() };
+      yield { ...toUnfolding(result, rows, features), lambda };
+    }
+  }
+  return walk();
+}
