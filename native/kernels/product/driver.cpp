@@ -4,12 +4,10 @@ namespace unsuperpose::product {
 
 namespace {
 
-constexpr std::size_t kDepth = 1024;                          // of a panel: 128 KiB at 32 features
-constexpr std::size_t kBlockBytes = std::size_t{384} << 10;   // left rows × depth: they stay in a 1 MiB L2
-constexpr std::size_t kChunkBytes = std::size_t{4} << 20;     // packed left rows
-constexpr std::size_t kBlockRows = 256;
-constexpr std::size_t kEnoughBlocks = 16;                     // more only where the blocks stay large
-constexpr std::size_t kBlockTiles = 4;                        // a panel is worth loading for these
+constexpr std::size_t kDepth = 512;                         // of a panel: 128 KiB at 64 features
+constexpr std::size_t kBlockRows = 96;                      // × kDepth: 192 KiB, they share L2 with the panel
+constexpr std::size_t kChunkBytes = std::size_t{4} << 20;   // packed left rows
+constexpr std::size_t kGroupBytes = std::size_t{8} << 20;   // panels that stay in L3 while all blocks pass
 constexpr std::size_t kEnoughItems = 32;
 constexpr std::size_t kItemWork = std::size_t{1} << 22;       // multiply-adds worth handing to a thread
 constexpr std::size_t kItemBytes = std::size_t{1} << 20;      // of panels: few rows are bound by memory
@@ -25,25 +23,19 @@ Plan::Plan(std::size_t count_, const PackedRows& right)
       dims(right.dims()),
       panels(ceil_divide(right.rows(), kernels.panel)),
       depth_parts(std::max<std::size_t>(1, ceil_divide(dims, kDepth))) {
-  const std::size_t depth = std::max<std::size_t>(1, ceil_divide(dims, depth_parts));
-  const std::size_t fit = kBlockBytes / (depth * sizeof(float));
-  const std::size_t most_rows = std::max(std::min(fit, kBlockRows) / kernels.rows, std::size_t{1}) * kernels.rows;
-
-  const std::size_t chunk_rows = std::max(kChunkBytes / (std::max<std::size_t>(dims, 1) * sizeof(float)), most_rows);
+  const std::size_t chunk_rows =
+      std::max(kChunkBytes / (std::max<std::size_t>(dims, 1) * sizeof(float)), 2 * kBlockRows);
   chunks = std::max<std::size_t>(1, ceil_divide(count, chunk_rows));
   const std::size_t rows = std::max<std::size_t>(1, ceil_divide(count, chunks));  // of a chunk
 
-  blocks = std::max(ceil_divide(rows, most_rows),
-                    std::min(kEnoughBlocks, ceil_divide(rows, kBlockTiles * kernels.rows)));
+  blocks = std::max<std::size_t>(1, ceil_divide(rows, kBlockRows));
   const double work = static_cast<double>(rows) * static_cast<double>(features) * static_cast<double>(dims);
-  const std::size_t wanted =
-      std::max(work >= static_cast<double>(kItemWork) * kEnoughItems ? kEnoughItems
-                                                                      : static_cast<std::size_t>(work / kItemWork),
-               std::min(kEnoughItems, right.bytes() / kItemBytes));
-  groups = std::clamp(ceil_divide(wanted, blocks), std::size_t{1}, std::max<std::size_t>(1, panels));
+  const double by_work = std::min(work / kItemWork, static_cast<double>(kEnoughItems));
+  const std::size_t by_bytes = std::min(right.bytes() / kItemBytes, kEnoughItems);
+  const std::size_t wanted = std::max(static_cast<std::size_t>(by_work), by_bytes);
+  groups = std::clamp(std::max(ceil_divide(wanted, blocks), right.bytes() / kGroupBytes), std::size_t{1},
+                      std::max<std::size_t>(1, panels));
 }
-
-std::size_t Plan::largest_block() const { return part(part(count, chunks, 0).size(), blocks, 0).size(); }
 
 float* left_buffer(std::size_t size) {
   static thread_local AlignedBuffer<float> buffer;

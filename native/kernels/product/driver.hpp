@@ -36,15 +36,17 @@ struct Plan {
   Range group(std::size_t index) const { return part(panels, groups, index); }
   /// rows of a block, relative to its chunk
   Range block(const Range& chunk, std::size_t index) const { return part(chunk.size(), blocks, index); }
-  std::size_t largest_block() const;
+  std::size_t largest_chunk() const { return part(count, chunks, 0).size(); }
+  std::size_t largest_block() const { return part(largest_chunk(), blocks, 0).size(); }
   std::size_t largest_group() const { return part(panels, groups, 0).size() * kernels.panel; }
 };
 
-/// One unit of work: `rows` are left rows in the order of the call.
+/// One unit of work: `rows` are left rows in the order of the call, `chunk` those of its chunk.
 struct Item {
-  Range rows;
-  Range panels;
+  Range chunk, rows, panels;
   std::size_t group;
+  /// Row i of the call among the rows of the chunk, group by group: where a partial result waits.
+  std::size_t line(std::size_t i) const { return group * chunk.size() + i - chunk.first; }
 };
 
 /// Packs the left rows `rows` into `to` (rows × dims floats), tile after tile, dims-major in a tile.
@@ -80,10 +82,11 @@ void run_item(const Plan& plan, const PackedRows& right, const float* left, cons
   }
 }
 
-/// Calls work(item, packed left rows of the item) for every item of every chunk; the items of a chunk in parallel,
-/// groups ascending. Answers whether the call was cancelled.
-template <class Work>
-bool for_each_item(const Plan& plan, const LeftRows& left, const Execution& execution, const Work& work) {
+/// Calls work(item, packed left rows of the item) for every item of every chunk, the items of a chunk in parallel,
+/// groups ascending; then merge(chunk). Answers whether the call was cancelled.
+template <class Work, class Merge>
+bool for_each_item(const Plan& plan, const LeftRows& left, const Execution& execution, const Work& work,
+                   const Merge& merge) {
   for (std::size_t c = 0; c < plan.chunks && !execution.cancelled(); ++c) {
     const Range chunk = plan.chunk(c);
     float* packed = left_buffer(chunk.size() * plan.dims);
@@ -95,9 +98,10 @@ bool for_each_item(const Plan& plan, const LeftRows& left, const Execution& exec
     execution.for_each(plan.blocks * plan.groups, [&](std::size_t index) {
       const std::size_t group = index / plan.blocks;
       const Range block = plan.block(chunk, index % plan.blocks);
-      work(Item{{chunk.first + block.first, chunk.first + block.end}, plan.group(group), group},
+      work(Item{chunk, {chunk.first + block.first, chunk.first + block.end}, plan.group(group), group},
            packed + block.first * plan.dims);
     });
+    if (!execution.cancelled()) merge(chunk);
   }
   return execution.cancelled();
 }

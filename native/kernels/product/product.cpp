@@ -69,7 +69,7 @@ void store(const LeftRows& left, const PackedRows& right, Matrix32 out, const Ex
   if (left.count == 0 || right.rows() == 0) return;
   const Plan plan(left.count, right);
   const std::size_t panel_size = plan.kernels.panel;
-  for_each_item(plan, left, execution, [&](const Item& item, const float* packed) {
+  const auto work = [&](const Item& item, const float* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
     run_item(
         plan, right, packed, item, scratch.data(), execution,
@@ -83,7 +83,8 @@ void store(const LeftRows& left, const PackedRows& right, Matrix32 out, const Ex
             std::memcpy(out.row(item.rows.first + first + r) + panel * panel_size, tile + r * panel_size,
                         valid_columns(plan, panel) * sizeof(float));
         });
-  });
+  };
+  for_each_item(plan, left, execution, work, [](const Range&) {});
 }
 
 void max(const LeftRows& left, const PackedRows& right, const SelectOptions& options, float* strongest,
@@ -93,22 +94,24 @@ void max(const LeftRows& left, const PackedRows& right, const SelectOptions& opt
   const Plan plan(left.count, right);
   AlignedBuffer<float> scales;
   const float* scale = padded_scale(options.scale, plan, scales);
-  // One line of results a group; maxima of maxima do not depend on the order.
-  std::vector<float> partial(plan.groups * left.count, -std::numeric_limits<float>::infinity());
-  const bool cancelled = for_each_item(plan, left, execution, [&](const Item& item, const float* packed) {
+  AlignedBuffer<float> partial(plan.groups * plan.largest_chunk());
+  const auto work = [&](const Item& item, const float* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
-    float* best = partial.data() + item.group * left.count + item.rows.first;
+    float* best = partial.data() + item.line(item.rows.first);
+    std::fill(best, best + item.rows.size(), -std::numeric_limits<float>::infinity());
     run_item(plan, right, packed, item, scratch.data(), execution, NoTarget(),
              [&](std::size_t first, std::size_t rows, std::size_t panel, const float* tile) {
                plan.kernels.strongest(tile, rows, valid_columns(plan, panel),
-                                      scale ? scale + panel * plan.kernels.panel : nullptr, options.positive_only,
-                                      best + first);
+                                      scale ? scale + panel * plan.kernels.panel : nullptr,
+                                      options.positive_only, best + first);
              });
-  });
-  if (cancelled) return;
-  for (std::size_t g = 0; g < plan.groups; ++g)
-    for (std::size_t i = 0; i < left.count; ++i)
-      strongest[i] = std::max(strongest[i], partial[g * left.count + i]);
+  };
+  const auto merge = [&](const Range& chunk) {
+    for (std::size_t g = 0; g < plan.groups; ++g)
+      for (std::size_t i = 0; i < chunk.size(); ++i)
+        strongest[chunk.first + i] = std::max(strongest[chunk.first + i], partial[g * chunk.size() + i]);
+  };
+  for_each_item(plan, left, execution, work, merge);
 }
 
 namespace {
@@ -117,7 +120,10 @@ namespace {
 class CandidateRows {
  public:
   CandidateRows(std::size_t rows, std::size_t room)
-      : rows_(rows), strengths_(rows * (room + kSlack)), values_(strengths_.size()), indices_(strengths_.size()) {
+      : rows_(rows),
+        strengths_(rows * (room + kSlack)),
+        values_(strengths_.size()),
+        indices_(strengths_.size()) {
     for (std::size_t r = 0; r < rows; ++r) {
       const std::size_t at = r * (room + kSlack);
       rows_[r] = {strengths_.data() + at, values_.data() + at, indices_.data() + at, 0,
@@ -147,7 +153,8 @@ std::vector<std::uint32_t> rank(const Candidates& row, std::size_t keep) {
   return positions;
 }
 
-/// Leaves at least the `keep` strongest, and room for more; answers a floor that entries of any index must pass.
+/// Leaves at least the `keep` strongest, and room for more; answers a floor that entries of any index must
+/// pass.
 float cut(const Kernels& kernels, Candidates& row, std::size_t keep) {
   if (kernels.cut(row, keep)) return row.floor;
   std::vector<std::uint32_t> positions = rank(row, keep);
@@ -172,7 +179,8 @@ std::size_t finish(const Kernels& kernels, Candidates& row, std::size_t keep, En
     return std::min(row.count, keep);
   }
   const std::vector<std::uint32_t> positions = rank(row, keep);
-  for (std::size_t i = 0; i < positions.size(); ++i) out[i] = {row.values[positions[i]], row.indices[positions[i]]};
+  for (std::size_t i = 0; i < positions.size(); ++i)
+    out[i] = {row.values[positions[i]], row.indices[positions[i]]};
   return positions.size();
 }
 
@@ -201,9 +209,10 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
   const bool merges = plan.groups > 1;
   // Between the groups and the merge: at most `keep` and a quarter a row, in ascending order of index.
   const std::size_t line_size = keep + keep / 4;
-  AlignedBuffer<Entry> lines(merges ? plan.groups * left.count * line_size : 0);
+  const std::size_t line_total = merges ? plan.groups * plan.largest_chunk() : 0;
+  AlignedBuffer<Entry> lines(line_total * line_size);
   AlignedBuffer<float> line_strengths(lines.size());
-  std::vector<std::uint32_t> line_count(merges ? plan.groups * left.count : 0);
+  std::vector<std::uint32_t> line_count(line_total);
 
   // A row's floor as known to all groups: at least `capacity` stronger entries exist. Which group raises it
   // first changes the work, never the answer.
@@ -212,7 +221,7 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
     floors[i].store(options.floor ? options.floor[i] : -std::numeric_limits<float>::infinity(),
                     std::memory_order_relaxed);
 
-  const bool cancelled = for_each_item(plan, left, execution, [&](const Item& item, const float* packed) {
+  const auto work = [&](const Item& item, const float* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
     CandidateRows candidates(item.rows.size(), room);
     for (std::size_t r = 0; r < item.rows.size(); ++r)
@@ -225,7 +234,8 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
              [&](std::size_t first, std::size_t rows, std::size_t panel, const float* tile) {
                plan.kernels.filter(tile, rows, valid_columns(plan, panel),
                                    scale ? scale + panel * plan.kernels.panel : nullptr, options.positive_only,
-                                   static_cast<std::uint32_t>(panel * plan.kernels.panel), candidates.data() + first);
+                                   static_cast<std::uint32_t>(panel * plan.kernels.panel),
+                                   candidates.data() + first);
                for (std::size_t r = first; r < first + rows; ++r)
                  if (candidates[r].count + plan.kernels.panel > room) shrink(r);
              });
@@ -239,37 +249,39 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
         continue;
       }
       if (row.count > line_size) shrink(r);
-      const std::size_t line = item.group * left.count + i;
+      const std::size_t line = item.line(i);
       for (std::size_t k = 0; k < row.count; ++k) {
         lines[line * line_size + k] = {row.values[k], row.indices[k]};
         line_strengths[line * line_size + k] = row.strengths[k];
       }
       line_count[line] = static_cast<std::uint32_t>(row.count);
     }
-  });
-  if (cancelled || !merges) return;
-
-  constexpr std::size_t kRowsTogether = 64;
-  execution.for_each((left.count + kRowsTogether - 1) / kRowsTogether, [&](std::size_t block) {
-    CandidateRows all(1, plan.groups * line_size);
-    Candidates& row = all[0];
-    const std::size_t end = std::min(left.count, (block + 1) * kRowsTogether);
-    for (std::size_t i = block * kRowsTogether; i < end; ++i) {
-      row.count = 0;
-      const float floor = floors[i].load(std::memory_order_relaxed);
-      for (std::size_t g = 0; g < plan.groups; ++g) {
-        const std::size_t line = g * left.count + i;
-        for (std::size_t k = line * line_size; k < line * line_size + line_count[line]; ++k) {
-          if (!(line_strengths[k] > floor)) continue;
-          row.strengths[row.count] = line_strengths[k];
-          row.values[row.count] = lines[k].value;
-          row.indices[row.count++] = lines[k].index;
+  };
+  const auto merge = [&](const Range& chunk) {
+    if (!merges) return;
+    constexpr std::size_t kRowsTogether = 64;
+    execution.for_each((chunk.size() + kRowsTogether - 1) / kRowsTogether, [&](std::size_t block) {
+      CandidateRows all(1, plan.groups * line_size);
+      Candidates& row = all[0];
+      const std::size_t end = chunk.first + std::min(chunk.size(), (block + 1) * kRowsTogether);
+      for (std::size_t i = chunk.first + block * kRowsTogether; i < end; ++i) {
+        row.count = 0;
+        const float floor = floors[i].load(std::memory_order_relaxed);
+        for (std::size_t g = 0; g < plan.groups; ++g) {
+          const std::size_t line = g * chunk.size() + i - chunk.first;
+          for (std::size_t k = line * line_size; k < line * line_size + line_count[line]; ++k) {
+            if (!(line_strengths[k] > floor)) continue;
+            row.strengths[row.count] = line_strengths[k];
+            row.values[row.count] = lines[k].value;
+            row.indices[row.count++] = lines[k].index;
+          }
         }
+        out.count[i] = static_cast<std::uint32_t>(
+            finish(plan.kernels, row, options.capacity, out.entries.data() + i * options.capacity));
       }
-      out.count[i] = static_cast<std::uint32_t>(
-          finish(plan.kernels, row, options.capacity, out.entries.data() + i * options.capacity));
-    }
-  });
+    });
+  };
+  for_each_item(plan, left, execution, work, merge);
 }
 
 Status above(const LeftRows& left, const PackedRows& right, const SelectOptions& options, std::size_t limit,
@@ -280,10 +292,10 @@ Status above(const LeftRows& left, const PackedRows& right, const SelectOptions&
   const std::size_t panel_size = plan.kernels.panel;
   AlignedBuffer<float> scales;
   const float* scale = padded_scale(options.scale, plan, scales);
-  std::vector<std::vector<Entry>> partial(plan.groups * left.count);
+  std::vector<std::vector<Entry>> partial(plan.groups * plan.largest_chunk());
   std::atomic<std::size_t> total{0};
 
-  const bool cancelled = for_each_item(plan, left, execution, [&](const Item& item, const float* packed) {
+  const auto work = [&](const Item& item, const float* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
     CandidateRows candidates(plan.kernels.rows, panel_size);
     run_item(plan, right, packed, item, scratch.data(), execution, NoTarget(),
@@ -298,24 +310,29 @@ Status above(const LeftRows& left, const PackedRows& right, const SelectOptions&
                                    static_cast<std::uint32_t>(panel * panel_size), candidates.data());
                std::size_t found = 0;
                for (std::size_t r = 0; r < tile_rows; ++r) {
-                 auto& line = partial[item.group * left.count + item.rows.first + first + r];
+                 auto& line = partial[item.line(item.rows.first + first + r)];
                  for (std::size_t k = 0; k < candidates[r].count; ++k)
                    line.push_back({candidates[r].values[k], candidates[r].indices[k]});
                  found += candidates[r].count;
                }
                if (found > 0) total.fetch_add(found, std::memory_order_relaxed);
              });
-  });
-  if (cancelled) return Status::cancelled();
+  };
+  const auto merge = [&](const Range& chunk) {
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+      auto& row = rows[chunk.first + i];
+      std::swap(row, partial[i]);
+      partial[i].clear();
+      for (std::size_t g = 1; g < plan.groups; ++g) {
+        auto& more = partial[g * chunk.size() + i];
+        row.insert(row.end(), more.begin(), more.end());
+        more.clear();
+      }
+    }
+  };
+  if (for_each_item(plan, left, execution, work, merge)) return Status::cancelled();
   if (total.load() > limit)
     return Status::fail(Code::too_large, "more than " + std::to_string(limit) + " entries lie above the threshold");
-  for (std::size_t i = 0; i < left.count; ++i) {
-    rows[i] = std::move(partial[i]);
-    for (std::size_t g = 1; g < plan.groups; ++g) {
-      const auto& more = partial[g * left.count + i];
-      rows[i].insert(rows[i].end(), more.begin(), more.end());
-    }
-  }
   return {};
 }
 
