@@ -1,16 +1,45 @@
 // One asynchronous native call as a promise, with its AbortSignal and its progress.
 import type { JobId, Settled } from './binding.js';
-import { binding, translate } from './runtime.js';
+import { binding, native, translate } from './runtime.js';
+
+/** What to call when a signal is aborted. One listener a signal: many calls may share one, and Node warns above ten. */
+const watched = new WeakMap<
+  AbortSignal,
+  { readonly stops: Set<() => void>; readonly listener: () => void }
+>();
+
+function watch(signal: AbortSignal, stop: () => void): void {
+  let entry = watched.get(signal);
+  if (entry === undefined) {
+    const stops = new Set<() => void>();
+    const listener = (): void => {
+      for (const each of [...stops]) each();
+    };
+    signal.addEventListener('abort', listener);
+    entry = { stops, listener };
+    watched.set(signal, entry);
+  }
+  entry.stops.add(stop);
+}
+
+function unwatch(signal: AbortSignal, stop: () => void): void {
+  const entry = watched.get(signal);
+  if (entry === undefined) return;
+  entry.stops.delete(stop);
+  if (entry.stops.size > 0) return;
+  watched.delete(signal);
+  signal.removeEventListener('abort', entry.listener);
+}
 
 /** Throws the signal's reason if it has been aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw signal.reason;
 }
 
-/** Starts the native call. `watched` wraps a progress callback: if it throws, the call stops and rejects with that. */
+/** Starts the native call. `guard` wraps a progress callback: if it throws, the call stops and rejects with that. */
 export type Start<T> = (
   onSettled: Settled<T>,
-  watched: <A extends unknown[]>(report: (...args: A) => void) => (...args: A) => void,
+  guard: <A extends unknown[]>(report: (...args: A) => void) => (...args: A) => void,
 ) => JobId;
 
 /** Rejects with signal.reason once aborted, within one block of native work. Leaves no listener behind. */
@@ -25,22 +54,20 @@ export function runJob<T>(signal: AbortSignal | undefined, start: Start<T>): Pro
     };
     const onAbort = (): void => stop(signal?.reason);
     const onSettled: Settled<T> = (error, result) => {
-      signal?.removeEventListener('abort', onAbort);
+      if (signal !== undefined) unwatch(signal, onAbort);
       if (stopped !== undefined) reject(stopped.error);
       else if (error !== undefined) reject(translate(error));
       else resolve(result);
     };
-    try {
-      job = start(onSettled, (report) => (...args) => {
+    const run = (): JobId =>
+      start(onSettled, (report) => (...args) => {
         try {
           report(...args);
         } catch (error) {
           stop(error);
         }
       });
-    } catch (error) {
-      throw translate(error);
-    }
-    signal?.addEventListener('abort', onAbort, { once: true });
+    job = native(run);
+    if (signal !== undefined) watch(signal, onAbort);
   });
 }

@@ -176,10 +176,10 @@ async function learnFromMatrix(
   const steps = readSteps(read, matrix.rows, options.batchSize);
   throwIfAborted(signal);
   const learner = createLearner(matrix.cols, learning);
-  const last = await runJob<NativeStatistics>(signal, (onSettled, watched) => {
+  const last = await runJob<NativeStatistics>(signal, (onSettled, guard) => {
     const report =
       onProgress &&
-      watched((now: NativeStatistics) => onProgress({ done: now.steps, total: steps, ...figures(now) }));
+      guard((now: NativeStatistics) => onProgress({ done: now.steps, total: steps, ...figures(now) }));
     return binding.learnerFit(learner, matrix, steps, Math.ceil(steps / REPORTS), threads, report, onSettled);
   });
   return finish(learner, last, signal);

@@ -152,10 +152,10 @@ export function unfoldPath(
       Dictionary.handleOf(dictionary);
       const lambda = lambdaAt(step);
       const settings: NativeUnfoldOptions = { ...convex, lambda, warmStart };
-      const result = await runJob<NativeUnfolding>(signal, (onSettled, watched) => {
+      const result = await runJob<NativeUnfolding>(signal, (onSettled, guard) => {
         const report =
           onProgress &&
-          watched((done: number) => onProgress({ done: step * rows + done, total: steps * rows }));
+          guard((done: number) => onProgress({ done: step * rows + done, total: steps * rows }));
         return binding.unfold(handle, matrix, settings, threads, report, onSettled);
       });
       // The caller owns what it is given, and may change it.

@@ -285,8 +285,8 @@ export async function unfold(
   const onProgress = read.callback<Progress>('onProgress');
   const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);
   throwIfAborted(signal);
-  const result = await runJob<NativeUnfolding>(signal, (onSettled, watched) => {
-    const report = onProgress && watched((done: number, total: number) => onProgress({ done, total }));
+  const result = await runJob<NativeUnfolding>(signal, (onSettled, guard) => {
+    const report = onProgress && guard((done: number, total: number) => onProgress({ done, total }));
     return binding.unfold(handle, matrix, settings, threads, report, onSettled);
   });
   return toUnfolding(result, matrix.rows, dictionary.features);
