@@ -45,6 +45,7 @@ function rowCells(row: Row, all: number, configured: boolean): string[] {
   return [
     row.threads > 1 ? `${name}, ${row.threads} threads` : name,
     row.sgemms === undefined ? '' : significant(row.sgemms),
+    row.sgemmsFastest === undefined ? '' : significant(row.sgemmsFastest),
     ...(configured ? [row.sgemmsAsConfigured === undefined ? '' : significant(row.sgemmsAsConfigured)] : []),
     milliseconds(row.seconds.median),
     spread(row.seconds),
@@ -71,6 +72,7 @@ function workloadSection(workload: WorkloadResult): string {
       [
         'method',
         'sgemms',
+        'of the fastest runs',
         ...(configured ? ['sgemms as configured'] : []),
         'median ms',
         'min … max, ±MAD ms',

@@ -24,6 +24,8 @@ export interface Row {
   readonly seconds: Summary;
   /** median seconds / median seconds of one sgemm of the same run */
   readonly sgemms?: number;
+  /** fastest run / fastest sgemm: what the machine does when nothing else disturbs it */
+  readonly sgemmsFastest?: number;
   /** the same over the sgemm that the environment's OPENBLAS_… settings give, where there are such settings */
   readonly sgemmsAsConfigured?: number;
   readonly setupSeconds?: number;

@@ -35,6 +35,8 @@ interface Contender extends Omit<Row, 'seconds' | 'sgemms' | 'sgemmsAsConfigured
 }
 
 const fewestSamples = 20;
+/** of a method that spends a fixed time a call and needs a batch to be at its best */
+const fewestInBatch = 200;
 const probeSamples = 20;
 
 function timed(body: () => void): number {
@@ -102,7 +104,7 @@ async function ourSolves(
     if (slow) {
       const seconds = timed(() => solve(firstRows(all, probeSamples)));
       const affordable = Math.floor((settings.budget * probeSamples) / seconds);
-      samples = Math.min(spec.samples, Math.max(fewestSamples, affordable));
+      samples = Math.min(spec.samples, Math.max(fewestInBatch, affordable));
     }
     const rows = firstRows(all, samples);
     const unfolding = solve(rows);
@@ -112,7 +114,7 @@ async function ourSolves(
       threads,
       samples,
       kind: name === 'omp' ? 'greedy' : 'convex',
-      repeats: settings.repeats,
+      repeats: slow ? settings.peerRepeats : settings.repeats,
       iterations: unfolding.iterations.reduce((sum, count) => sum + count, 0) / samples,
       certificate: await certify(unfolding, settings, peers),
       run: () => timed(() => solve(rows)),
@@ -240,7 +242,9 @@ export async function runWorkload(
     return {
       ...row,
       seconds: scaled,
-      ...(units.length > 0 ? { sgemms: scaled.median / median(units) } : {}),
+      ...(units.length > 0
+        ? { sgemms: scaled.median / median(units), sgemmsFastest: scaled.min / Math.min(...units) }
+        : {}),
       ...(configured.length > 0 ? { sgemmsAsConfigured: scaled.median / median(configured) } : {}),
       ...(judged ? { accuracy: judged } : {}),
     };
