@@ -34,8 +34,7 @@ interface Contender extends Omit<Row, 'seconds' | 'sgemms' | 'sgemmsAsConfigured
   readonly repeats: number;
 }
 
-const fewestSamples = 20;
-/** of a method that spends a fixed time a call and needs a batch to be at its best */
+/** samples timed of a method that spends a fixed time a call and needs a batch to be at its best */
 const fewestInBatch = 200;
 const probeSamples = 20;
 
@@ -166,7 +165,6 @@ async function peerSolves(
         {
           peer,
           budget: settings.budget,
-          fewest: fewestSamples,
         },
       );
       contenders.push({

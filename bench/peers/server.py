@@ -16,7 +16,7 @@ from workload import Workload
 PROBE_SAMPLES = 5  # solved to estimate the time a sample of each variant
 HOPELESS = 4  # a variant so many times slower than another on its first sample is not probed further
 FEWEST = 20  # samples timed of a method that goes sample by sample
-FEWEST_IN_A_BATCH = 100  # and of one that needs a batch to be at its best
+FEWEST_IN_A_BATCH = 200  # and of one that needs a batch to be at its best
 MOST_TIGHTENINGS = 3
 
 
