@@ -120,7 +120,8 @@ bool cut(Candidates& row, std::size_t keep) {
   const Vector limit = broadcast(low);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < row.count; i += kLanes) {
-    const Vector strength = load(row.strengths + i), value = load(row.values + i), index = load_bits(row.indices + i);
+    const Vector strength = load(row.strengths + i), value = load(row.values + i);
+    const Vector index = load_bits(row.indices + i);
     const std::uint32_t bits = greater(strength, limit) & lanes_inside(row.count, i);
     compress(row.strengths + kept, strength, bits);
     compress(row.values + kept, value, bits);

@@ -16,7 +16,9 @@ UNSUPERPOSE_BEGIN_AVX512
 
 UNSUPERPOSE_INLINE __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
 UNSUPERPOSE_INLINE Vector load(const float* p) { return _mm512_loadu_ps(p); }
-UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) { return _mm512_castsi512_ps(_mm512_loadu_si512(p)); }
+UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {
+  return _mm512_castsi512_ps(_mm512_loadu_si512(p));
+}
 UNSUPERPOSE_INLINE Vector load_partial(const float* p, std::size_t n) {
   return _mm512_maskz_loadu_ps(first_lanes(n), p);
 }

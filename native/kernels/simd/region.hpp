@@ -30,7 +30,8 @@
 #define UNSUPERPOSE_HAS_AVX2 1
 #define UNSUPERPOSE_HAS_AVX512 1
 #define UNSUPERPOSE_BEGIN_AVX2 UNSUPERPOSE_BEGIN_TARGET_("avx2,fma,f16c,popcnt")
-#define UNSUPERPOSE_BEGIN_AVX512 UNSUPERPOSE_BEGIN_TARGET_("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,popcnt")
+#define UNSUPERPOSE_BEGIN_AVX512 \
+  UNSUPERPOSE_BEGIN_TARGET_("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,popcnt")
 #endif
 
 #if defined(__aarch64__)

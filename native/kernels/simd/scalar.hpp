@@ -32,7 +32,9 @@ UNSUPERPOSE_INLINE Vector load_partial(const float* p, std::size_t n) {
   return v;
 }
 UNSUPERPOSE_INLINE void store(float* p, Vector v) { std::memcpy(p, &v, sizeof v); }
-UNSUPERPOSE_INLINE void store_partial(float* p, Vector v, std::size_t n) { std::memcpy(p, &v, n * sizeof(float)); }
+UNSUPERPOSE_INLINE void store_partial(float* p, Vector v, std::size_t n) {
+  std::memcpy(p, &v, n * sizeof(float));
+}
 UNSUPERPOSE_INLINE Vector broadcast(float x) { return Vector{x, x, x, x}; }
 UNSUPERPOSE_INLINE Vector zero() { return Vector{}; }
 UNSUPERPOSE_INLINE Vector add(Vector a, Vector b) { return a + b; }
