@@ -262,7 +262,7 @@ export function toUnfolding(result: NativeUnfolding, samples: number, features: 
  * @returns codes of samples × features, with gap, objective and residual a sample
  * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE` (names row and column), `ERR_DISPOSED`,
  *   `ERR_TOO_LARGE`, `ERR_NO_DEVICE`; `signal.reason` once aborted
- * @see REFERENCE: the gap is the one of Mairal, "Sparse coding for machine learning, image processing and computer vision", 2010, app. D
+ * @see the duality gap by Fenchel duality: Mairal, "Sparse coding for machine learning, image processing and computer vision", 2010, app. D
  *
  * @example
  * ```ts
