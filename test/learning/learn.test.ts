@@ -37,7 +37,12 @@ describe.each([false, true])('nonnegative: %s', (nonnegative) => {
   const truth = toRows(problem.atoms);
 
   it('recovers a planted dictionary, matched atom by atom', async () => {
-    const learned = await learnDictionary(problem.samples, { ...options, nonnegative, epochs: 15 });
+    const learned = await learnDictionary(problem.samples, {
+      ...options,
+      nonnegative,
+      batchSize: 64,
+      epochs: 40,
+    });
     expect(learned.dictionary).toBeInstanceOf(Dictionary);
     expect([learned.dictionary.features, learned.dictionary.dims]).toEqual([FEATURES, DIMS]);
     const atoms = toRows(learned.dictionary.toMatrix());
@@ -131,12 +136,12 @@ describe('streams', () => {
       batchSize,
       seed,
     });
-    const fit = async (learned: LearnedDictionary): Promise<number> => {
+    const fitOf = async (learned: LearnedDictionary): Promise<number> => {
       const { codes } = await unfold(small.samples, learned.dictionary, { lambda });
       return explainedVariance(small.samples, codes, toRows(learned.dictionary.toMatrix()));
     };
     // The same data once, in another order: the same quality, not the same numbers.
-    expect(Math.abs((await fit(fromArrays)) - (await fit(fromStream)))).toBeLessThan(0.15);
+    expect(Math.abs((await fitOf(fromArrays)) - (await fitOf(fromStream)))).toBeLessThan(0.15);
   });
 
   it('a stream that throws rejects with that error, and one that changes its dims is refused', async () => {
@@ -272,7 +277,8 @@ describe('figures', () => {
     const initial = widen(small.atoms, FEATURES / 2);
     const learned = await learnDictionary(widen(small.samples), { ...options, initial, epochs: 8 });
     expect(learned.replaced).toBeGreaterThanOrEqual(FEATURES / 2);
-    for (const atom of toRows(learned.dictionary.toMatrix())) expect(Math.abs(at(atom, DIMS))).toBeLessThan(1e-3);
+    for (const atom of toRows(learned.dictionary.toMatrix()))
+      expect(Math.abs(at(atom, DIMS))).toBeLessThan(1e-3);
   });
 });
 
