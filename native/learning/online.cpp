@@ -221,7 +221,11 @@ void OnlineLearner::State::replace_unused(ConstMatrix32 batch) {
 /// use are ratios, so the sums are only scaled back now and then.
 void OnlineLearner::State::forget() {
   constexpr double kLargestWeight = 1e6;
-  weight /= options.forgetting;
+  // Early statistics come from codes on a poor dictionary, and hold it there: the memory starts at 5 steps and
+  // grows to a tenth of the steps so far, up to what was asked for. (Mairal et al. 2010, §3.4.1, has (1 − 1/t)^ρ.)
+  constexpr double kShortest = 0.8, kShareOfSteps = 0.1;
+  const double growing = steps > 0 ? 1 - 1 / (kShareOfSteps * static_cast<double>(steps)) : 0;
+  weight /= std::min(options.forgetting, std::max(kShortest, growing));
   if (weight < kLargestWeight) return;
   const auto scale = static_cast<float>(1 / weight);
   for (std::size_t i = 0; i < a.size(); ++i) a[i] *= scale;

@@ -22,7 +22,7 @@ struct OnlineOptions {
   bool nonnegative = false;
   std::size_t batch_size = 512;
   double tolerance = 1e-3;         // of the codes while learning (relative duality gap)
-  double forgetting = 0.98;        // ρ in (0, 1]: 1 forgets nothing
+  double forgetting = 0.98;        // ρ in (0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end
   std::uint64_t seed = 0;
 };
 
