@@ -1,3 +1,45 @@
-import { defineConfig } from 'vitest/config';
+import { createRequire } from 'node:module';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
-export default defineConfig({ test: { include: ['test/**/*.test.ts'], pool: 'forks', testTimeout: 60_000 } });
+const LEVELS = ['scalar', 'avx2', 'avx512', 'neon'];
+/** What computes, and so runs once more on every level but the one that this machine would choose. */
+const NUMERICAL = ['test/kernels/**/*.test.ts', 'test/solvers/**/*.test.ts', 'test/learning/**/*.test.ts'];
+
+/** The levels of the compiled module, or none where it does not load: the tests then say why. */
+function levels(): { best: string; supported: string[] } {
+  const forced = process.env.UNSUPERPOSE_ISA;
+  if (forced) return { best: forced, supported: [forced] };
+  try {
+    const path = process.env.UNSUPERPOSE_BINARY ?? './build/Release/unsuperpose.node';
+    const { isa, supportedIsas } = createRequire(import.meta.url)(path).info();
+    return { best: isa, supported: supportedIsas };
+  } catch {
+    return { best: '', supported: [] };
+  }
+}
+
+const { best, supported } = levels();
+const missing = LEVELS.filter((level) => !supported.includes(level));
+if (missing.length > 0)
+  console.warn(`SKIPPED: no tests on level ${missing.join(', ')}: not on this machine or in this build`);
+
+const again: TestProjectConfiguration[] = supported
+  .filter((level) => level !== best)
+  .map((level) => ({
+    extends: true,
+    test: { name: level, include: NUMERICAL, env: { UNSUPERPOSE_ISA: level } },
+  }));
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    testTimeout: 60_000,
+    reporters: process.env.CI
+      ? ['default', ['json', { outputFile: 'build/test-results.json' }]]
+      : ['default'],
+    projects: [
+      { extends: true, test: { name: best || 'default', include: ['test/**/*.test.ts'] } },
+      ...again,
+    ],
+  },
+});

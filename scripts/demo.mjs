@@ -14,7 +14,10 @@ function run(args, cwd) {
 }
 
 if (!existsSync(join(root, 'node_modules'))) run(['install'], root);
-if (!existsSync(join(root, 'build', 'Release', 'unsuperpose.node')) || !existsSync(join(root, 'dist', 'index.js')))
+if (
+  !existsSync(join(root, 'build', 'Release', 'unsuperpose.node')) ||
+  !existsSync(join(root, 'dist', 'index.js'))
+)
   run(['run', 'build'], root);
 run(['install', '--no-audit', '--no-fund'], example);
 run(['start', '--silent', '--', ...process.argv.slice(2)], example);

@@ -11,5 +11,7 @@ const env = { ...process.env, PREBUILD_NODE_GYP: fileURLToPath(new URL('node-gyp
 let { status } = spawnSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
 // prebuildify moves its result out of build/Release: put a checkout's own build back.
 if (status === 0)
-  ({ status } = spawnSync(process.execPath, [fileURLToPath(new URL('build.mjs', import.meta.url))], { stdio: 'inherit' }));
+  ({ status } = spawnSync(process.execPath, [fileURLToPath(new URL('build.mjs', import.meta.url))], {
+    stdio: 'inherit',
+  }));
 process.exitCode = status ?? 1;
