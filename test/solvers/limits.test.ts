@@ -167,4 +167,24 @@ describe('input', () => {
     const wanted = { lambda: Float64Array.from({ length: 40 }, (_, i) => 0.01 * 1.12 ** i), tolerance: 1e-5 };
     checkConvex(large, wanted, unfoldSync(large.samples, atoms, wanted));
   });
+
+  it('more samples than a batch holds: each with its own λ, sparsity and warm start', () => {
+    const rows = 1300; // batches are of 512
+    const base = gaussian(44, { features: 40, dims: 16, samples: rows, active: 3 });
+    const atoms = Dictionary.from(base.atoms);
+    const lambdas = Float64Array.from({ length: rows }, (_, i) => 0.05 * 1.002 ** i);
+    const sparsity = Array.from({ length: rows }, (_, i) => 1 + (i % 5));
+    const first = unfoldSync(base.samples, atoms, { lambda: lambdas });
+    const again = unfoldSync(base.samples, atoms, { lambda: lambdas, warmStart: first.codes });
+    const greedy = unfoldSync(base.samples, atoms, { method: 'omp', sparsity });
+    expect([first.converged, again.converged]).toEqual([true, true]);
+    expect(Math.max(...again.iterations)).toBe(0);
+    for (const i of [0, 1, 510, 511, 512, 513, 1023, 1024, 1299]) {
+      const sample = { data: base.samples.data.slice(i * 16, (i + 1) * 16), shape: [1, 16] as const };
+      const alone = unfoldSync(sample, atoms, { lambda: at(lambdas, i) });
+      expect(alone.codes.row(0)).toEqual(first.codes.row(i));
+      const few = unfoldSync(sample, atoms, { method: 'omp', sparsity: at(sparsity, i) });
+      expect(few.codes.row(0).indices).toEqual(greedy.codes.row(i).indices);
+    }
+  });
 });
