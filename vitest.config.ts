@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 
 const LEVELS = ['scalar', 'avx2', 'avx512', 'neon'];
 /** What computes, and so runs once more on every level but the one that this machine would choose. */
@@ -23,23 +23,18 @@ const missing = LEVELS.filter((level) => !supported.includes(level));
 if (missing.length > 0)
   console.warn(`SKIPPED: no tests on level ${missing.join(', ')}: not on this machine or in this build`);
 
-const again: TestProjectConfiguration[] = supported
+const common = { pool: 'forks', testTimeout: 60_000 } as const;
+const again = supported
   .filter((level) => level !== best)
   .map((level) => ({
-    extends: true,
-    test: { name: level, include: NUMERICAL, env: { UNSUPERPOSE_ISA: level } },
+    test: { ...common, name: level, include: NUMERICAL, env: { UNSUPERPOSE_ISA: level } },
   }));
 
 export default defineConfig({
   test: {
-    pool: 'forks',
-    testTimeout: 60_000,
     reporters: process.env.CI
       ? ['default', ['json', { outputFile: 'build/test-results.json' }]]
       : ['default'],
-    projects: [
-      { extends: true, test: { name: best || 'default', include: ['test/**/*.test.ts'] } },
-      ...again,
-    ],
+    projects: [{ test: { ...common, name: best || 'default', include: ['test/**/*.test.ts'] } }, ...again],
   },
 });

@@ -1,17 +1,19 @@
 // Finds and loads the native module. In this order:
-//   1. UNSUPERPOSE_BINARY, a path, where it is set;
+//   1. UNSUPERPOSE_BINARY, a path, and then nothing else, where it is set;
 //   2. build/Release/unsuperpose.node, a build on this machine (a checkout, or `npx unsuperpose build`);
 //   3. prebuilds/<platform>-<arch>/unsuperpose.<libc>.node, what the package ships.
 // Both lib/ and dist/ lie one level below the package's root, so the paths are the same from either.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { NativeBinding } from './binding.js';
 import { UnsuperposeError } from './errors.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PREBUILDS = join(ROOT, 'prebuilds');
 
-/** 'glibc' or 'musl' on Linux, '' elsewhere. */
+/** 'glibc' or 'musl' on Linux, '' elsewhere. Takes some milliseconds, so it is asked only where it matters. */
 function libc(): string {
   if (process.platform !== 'linux') return '';
   const report = process.report as typeof process.report & { excludeNetwork?: boolean };
@@ -25,36 +27,50 @@ function libc(): string {
   }
 }
 
-function candidates(): string[] {
+function* candidates(): Generator<string> {
   const forced = process.env.UNSUPERPOSE_BINARY;
-  if (forced) return [forced];
+  if (forced) {
+    yield resolve(forced);
+    return;
+  }
+  yield join(ROOT, 'build', 'Release', 'unsuperpose.node');
   const name = ['unsuperpose', libc(), 'node'].filter(Boolean).join('.');
-  return [
-    `${ROOT}build/Release/unsuperpose.node`,
-    `${ROOT}prebuilds/${process.platform}-${process.arch}/${name}`,
-  ];
+  yield join(PREBUILDS, `${process.platform}-${process.arch}`, name);
+}
+
+function shipped(): string {
+  const folders = existsSync(PREBUILDS) ? readdirSync(PREBUILDS).sort() : [];
+  return folders.length > 0 ? `has prebuilt modules for ${folders.join(', ')}` : 'has no prebuilt modules';
 }
 
 /** Loads the native module, or says what was tried and what to do. @throws {UnsuperposeError} `ERR_NATIVE` */
 export function loadNative(): NativeBinding {
-  const tried: string[] = [];
+  const failures: string[] = [];
+  let broken = '';
   for (const path of candidates()) {
     if (!existsSync(path)) {
-      tried.push(`  ${path}: not there`);
+      failures.push(`${path}: not there`);
       continue;
     }
     const module: { exports: unknown } = { exports: {} };
     try {
       process.dlopen(module, path);
-      return module.exports as NativeBinding;
     } catch (error) {
-      tried.push(`  ${path}: ${error instanceof Error ? error.message : String(error)}`);
+      const failure = `${path}: ${error instanceof Error ? error.message : String(error)}`;
+      failures.push(failure);
+      broken ||= failure;
+      continue;
     }
+    if (broken !== '') process.emitWarning(`unsuperpose loaded ${path}, because of ${broken}`);
+    return module.exports as NativeBinding;
   }
   const system = [process.platform, process.arch, libc()].filter(Boolean).join('-');
+  const advice = process.env.UNSUPERPOSE_BINARY
+    ? 'UNSUPERPOSE_BINARY names this file: correct it, or unset it to use what the package has.'
+    : `This installation ${shipped()}. To compile one here (it takes a C++20 compiler), run: npx unsuperpose build`;
   throw new UnsuperposeError(
     'ERR_NATIVE',
-    `no native module could be loaded for ${system}, Node.js ${process.version}. Tried:\n${tried.join('\n')}\n` +
-      'To compile one from the shipped sources (needs a C++20 compiler), run: npx unsuperpose build',
+    `no native module could be loaded for ${system}, Node.js ${process.version}. Tried:\n` +
+      `${failures.map((failure) => `  ${failure}`).join('\n')}\n${advice}`,
   );
 }

@@ -1,0 +1,96 @@
+// What the loader tries, and what it says when nothing loads. Runs copies of dist/ in a folder without a native module.
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeEach, expect, it } from 'vitest';
+import { ROOT, run } from './package.js';
+
+const LIBC = process.platform === 'linux' ? '.glibc' : '';
+const BUILT = join(ROOT, 'build', 'Release', 'unsuperpose.node');
+const PREBUILD = `prebuilds/${process.platform}-${process.arch}/unsuperpose${LIBC}.node`;
+
+const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-loader-'));
+const copy = join(folder, 'package');
+
+beforeEach(() => {
+  rmSync(copy, { recursive: true, force: true });
+  mkdirSync(copy);
+  cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true });
+  copyFileSync(join(ROOT, 'package.json'), join(copy, 'package.json'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function place(path: string, content: 'module' | 'rubbish'): void {
+  mkdirSync(dirname(join(copy, path)), { recursive: true });
+  if (content === 'module') copyFileSync(BUILT, join(copy, path));
+  else writeFileSync(join(copy, path), 'not a shared library');
+}
+
+function load(env: NodeJS.ProcessEnv = {}): {
+  error?: { code: string; message: string };
+  isa?: string;
+  err: string;
+} {
+  const source = `
+    try {
+      const { info } = await import('./dist/index.js');
+      console.log(JSON.stringify({ isa: info().isa }));
+    } catch (error) {
+      console.log(JSON.stringify({ error: { code: error.code, message: error.message } }));
+    }
+  `;
+  const inherited = { ...process.env, UNSUPERPOSE_BINARY: '', ...env };
+  const { out, err } = run(process.execPath, ['--input-type=module', '-e', source], copy, inherited);
+  return { ...JSON.parse(out), err };
+}
+
+it('says what was tried, what the package has, and what to do', () => {
+  mkdirSync(join(copy, 'prebuilds', 'plan9-mips'), { recursive: true });
+  const { error } = load();
+  expect(error?.code).toBe('ERR_NATIVE');
+  expect(error?.message).toContain(`for ${process.platform}-${process.arch}`);
+  expect(error?.message).toContain(`${join('build', 'Release', 'unsuperpose.node')}: not there`);
+  expect(error?.message).toContain(`${join(...PREBUILD.split('/'))}: not there`);
+  expect(error?.message).toContain('has prebuilt modules for plan9-mips');
+  expect(error?.message).toContain('run: npx unsuperpose build');
+});
+
+it('a module that does not load is named with the reason', () => {
+  place(PREBUILD, 'rubbish');
+  const { error } = load();
+  expect(error?.code).toBe('ERR_NATIVE');
+  expect(error?.message).toMatch(/unsuperpose\S*\.node: .*(invalid|too short|not a)/i);
+});
+
+it('loads the prebuilt module where there is no build', () => {
+  place(PREBUILD, 'module');
+  const { isa, err } = load();
+  expect(isa).toBeTypeOf('string');
+  expect(err).toBe('');
+});
+
+it('a build of its own wins over a prebuilt module', () => {
+  place(PREBUILD, 'rubbish');
+  place('build/Release/unsuperpose.node', 'module');
+  const { isa, err } = load();
+  expect(isa).toBeTypeOf('string');
+  expect(err).toBe('');
+});
+
+it('a build that does not load gives way to a prebuilt module, with a warning', () => {
+  place('build/Release/unsuperpose.node', 'rubbish');
+  place(PREBUILD, 'module');
+  const { isa, err } = load();
+  expect(isa).toBeTypeOf('string');
+  expect(err).toMatch(/Warning: unsuperpose loaded .*prebuilds.* because of .*build/);
+});
+
+it('UNSUPERPOSE_BINARY is used, and nothing else', () => {
+  place('build/Release/unsuperpose.node', 'module');
+  expect(load({ UNSUPERPOSE_BINARY: BUILT }).isa).toBeTypeOf('string');
+  const { error } = load({ UNSUPERPOSE_BINARY: 'nowhere.node' });
+  expect(error?.code).toBe('ERR_NATIVE');
+  expect(error?.message).toContain(`${join(copy, 'nowhere.node')}: not there`);
+  expect(error?.message).toContain('UNSUPERPOSE_BINARY names this file');
+});

@@ -1,0 +1,92 @@
+// The published package: what is in it, and that it works where there is nothing but node, npm and sh.
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { onlyPrograms, type Packed, pack, run, runOrThrow } from './package.js';
+
+let packed: Packed;
+let app: string;
+let env: NodeJS.ProcessEnv;
+
+const UNFOLD = `
+  import { Dictionary, info, unfold, unfoldSync } from 'unsuperpose';
+  const dictionary = Dictionary.from({ data: new Float32Array([1, 0, -0.6, 0.8, -0.6, -0.8]), shape: [3, 2] });
+  const activations = { data: new Float32Array([0.82, 0.24, -1.2, 0]), shape: [2, 2] };
+  const options = { lambda: 0.01, nonnegative: true };
+  const now = unfoldSync(activations, dictionary, options);
+  const later = await unfold(activations, dictionary, options);
+  console.log(JSON.stringify({
+    version: info().version,
+    converged: now.converged && later.converged,
+    supports: [...now.codes].map(({ indices }) => [...indices]),
+    same: Buffer.compare(Buffer.from(now.codes.values.buffer), Buffer.from(later.codes.values.buffer)) === 0,
+  }));
+`;
+
+beforeAll(() => {
+  packed = pack();
+  app = join(packed.folder, 'app');
+  mkdirSync(app);
+  env = onlyPrograms(packed.folder, ['node', 'npm', 'sh']);
+  runOrThrow('npm', ['init', '--yes'], app, env);
+}, 300_000);
+
+afterAll(() => {
+  if (packed) rmSync(packed.folder, { recursive: true, force: true });
+});
+
+it('holds the build for this machine, the sources to build others, and nothing that runs at install', () => {
+  const { files } = packed;
+  const libc = process.platform === 'linux' ? '.glibc' : '';
+  expect(files).toContain(`prebuilds/${process.platform}-${process.arch}/unsuperpose${libc}.node`);
+  for (const file of [
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/cli.js',
+    'README.md',
+    'LICENSE',
+    'CHANGELOG.md',
+  ])
+    expect(files).toContain(file);
+  for (const file of ['CMakeLists.txt', 'scripts/build.mjs', 'scripts/tools.mjs', 'native/node/addon.cpp'])
+    expect(files).toContain(file);
+  expect(files).not.toContain('binding.gyp');
+  const folders = new Set(files.filter((file) => file.includes('/')).map((file) => file.split('/')[0]));
+  expect([...folders].sort()).toEqual(['dist', 'native', 'prebuilds', 'scripts']);
+});
+
+it('installs offline into an empty folder, without scripts or dependencies, and unfolds', () => {
+  runOrThrow('npm', ['install', '--offline', '--foreground-scripts', packed.tarball], app, env);
+  const { out } = run('npm', ['ls', '--all', '--parseable'], app, env);
+  expect(out.trim().split('\n')).toHaveLength(2); // the empty folder itself, and the package
+
+  const { status, out: printed, err } = run('node', ['--input-type=module', '-e', UNFOLD], app, env);
+  expect(err).toBe('');
+  expect(status).toBe(0);
+  expect(JSON.parse(printed)).toEqual({
+    version: '0.1.0',
+    converged: true,
+    supports: [
+      [0, 1],
+      [1, 2],
+    ],
+    same: true,
+  });
+});
+
+it('can be required, and has a command that explains itself', () => {
+  const required = run('node', ['-e', "console.log(typeof require('unsuperpose').unfold)"], app, env);
+  expect(required.out.trim()).toBe('function');
+  const help = run('npm', ['exec', '--offline', '--', 'unsuperpose', '--help'], app, env);
+  expect(help.status, help.err).toBe(0);
+  expect(help.out).toContain('unsuperpose build');
+  const wrong = run('node', ['node_modules/unsuperpose/dist/cli.js', 'biuld'], app, env);
+  expect(wrong.status).toBe(2);
+  expect(wrong.err).toContain('unknown command: biuld');
+});
+
+it('on a machine without a compiler, the build says what to install', () => {
+  const { status, err } = run('node', ['node_modules/unsuperpose/dist/cli.js', 'build'], app, env);
+  expect(status).not.toBe(0);
+  expect(err).toMatch(/neither ninja nor make is on the PATH: install one/);
+});
