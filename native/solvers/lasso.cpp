@@ -46,7 +46,7 @@ struct Workspace {
   std::vector<std::uint8_t> marks;
   std::vector<double> doubles;
   AlignedBuffer<double> newton;
-  std::vector<std::uint32_t> violators;
+  std::vector<product::Entry> violators, doubtful;
   std::vector<std::uint32_t> support;
   std::vector<float> support_values;
 };
@@ -95,7 +95,7 @@ class LassoBatch {
   void score();
   void advance(std::size_t position);
   double certify(Sample& sample, std::size_t position, Workspace& scratch);
-  void choose(Sample& sample, Workspace& scratch);
+  void choose(Sample& sample, const Workspace& scratch);
   void solve(Sample& sample, Workspace& scratch);
   void evaluate(Sample& sample, Workspace& scratch);
   void finish(Sample& sample, double gap, Outcome outcome);
@@ -129,7 +129,7 @@ class LassoBatch {
 
 /// The first pass meets the zero code, where far more atoms exceed λ than will be active: a number that grows
 /// with the dims covers most supports that ℓ1 can recover, and the next passes bring the rest.
-std::size_t first_choice(std::size_t dims) { return std::clamp<std::size_t>(dims / 10, 16, 96); }
+std::size_t first_choice(std::size_t dims) { return std::clamp<std::size_t>(dims / 12, 16, 96); }
 
 void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t first) {
   Workspace& scratch = workspace(dictionary_.features());
@@ -170,66 +170,67 @@ void LassoBatch::score() {
   product::select({residuals, slots.data(), slots.size()}, dictionary_.packed(), select, scores_, execution_);
 }
 
-/// The relative gap at the current code; leaves the exact correlations of the working set in it, and
-/// the violators outside, strongest first, in scratch.
+/// The relative gap at the current code; leaves the violators outside the working set in scratch, strongest
+/// first. Where the violators alone show that the sample is not finished, the answer is a lower bound of
+/// the gap, and the exact correlations that a certificate takes are spared.
 double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scratch) {
   const double lambda = batch_.lambda(sample.slot);
   const double error_bound = error(sample);
-  const auto& dots = dots::table();
   const float* r = residual(sample);
-  const std::size_t n = sample.set.size();
   const product::Entry* entries = scores_.row(position);
   const std::size_t found = scores_.count[position];
-  double strongest = 0;
+  const auto scored = [&](const product::Entry& entry) { return strength(entry.value, weight(entry.index)); };
 
-  scratch.doubles.resize(n);
   scratch.violators.clear();
+  scratch.doubtful.clear();
   scratch.violators.reserve(found);  // nothing may throw while marks are set
-
-  dots.correlate(sample.set.rows(), n, r, dictionary_.dims(), scratch.doubles.data());
-  for (std::size_t k = 0; k < n; ++k) {
-    const std::uint32_t j = sample.set.atoms()[k];
-    scratch.marks[j] = 1;
-    sample.set.correlation()[k] = static_cast<float>(scratch.doubles[k]);
-    strongest = std::max(strongest, strength(scratch.doubles[k] - ridge_ * sample.set.code()[k], weight(j)));
+  scratch.doubtful.reserve(found);
+  for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 1;
+  for (std::size_t k = 0; k < found; ++k) {
+    if (scratch.marks[entries[k].index]) continue;
+    (scored(entries[k]) > lambda + error_bound ? scratch.violators : scratch.doubtful).push_back(entries[k]);
+  }
+  for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 0;
+  if (!scratch.violators.empty() && sample.solves < max_rounds_) {
+    const double gap = relative_gap(sample.at, lambda, ridge_, scored(scratch.violators.front()) - error_bound);
+    if (gap > options_.tolerance) return gap;
   }
 
-  for (std::size_t k = 0; k < found; ++k) {
-    const std::uint32_t j = entries[k].index;
-    if (scratch.marks[j]) continue;
-    double s = strength(entries[k].value, weight(j));
-    if (s <= lambda + error_bound) {
-      // Too close to call in float32.
-      s = strength(dots.dot(dictionary_.atom(j), r, dictionary_.dims()), weight(j));
-      if (s > lambda) scratch.violators.push_back(j);
-    } else {
-      scratch.violators.push_back(j);
-      s += error_bound;
-    }
-    strongest = std::max(strongest, s);
+  const auto& dots = dots::table();
+  const std::size_t n = sample.set.size();
+  double strongest = scratch.violators.empty() ? 0 : scored(scratch.violators.front()) + error_bound;
+  scratch.doubles.resize(n);
+  dots.correlate(sample.set.rows(), n, r, dictionary_.dims(), scratch.doubles.data());
+  for (std::size_t k = 0; k < n; ++k) {
+    sample.set.correlation()[k] = static_cast<float>(scratch.doubles[k]);
+    strongest = std::max(strongest, strength(scratch.doubles[k] - ridge_ * sample.set.code()[k], weight(sample.set.atoms()[k])));
+  }
+  // Too close to λ to call in float32.
+  for (const product::Entry& entry : scratch.doubtful) {
+    const double exact = strength(dots.dot(dictionary_.atom(entry.index), r, dictionary_.dims()), weight(entry.index));
+    strongest = std::max(strongest, exact);
+    if (exact > lambda) scratch.violators.push_back(entry);
   }
   // What was not listed is below the floor, or below the weakest of a full list.
   if (found == scores_.capacity && found < dictionary_.features())
-    strongest = std::max(strongest, strength(entries[found - 1].value, weight(entries[found - 1].index)) + error_bound);
+    strongest = std::max(strongest, scored(entries[found - 1]) + error_bound);
   else if (lambda <= error_bound)
     strongest = std::max(strongest, lambda + error_bound);
-  for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 0;
   return relative_gap(sample.at, lambda, ridge_, strongest);
 }
 
-/// Takes the strongest violators into the working set, with their exact correlations.
-void LassoBatch::choose(Sample& sample, Workspace& scratch) {
-  const std::size_t size = sample.set.size();
-  const std::size_t most = std::max(first_choice(dictionary_.dims()), size);
+/// Takes the strongest violators into the working set. Their scores are good enough to start from: the
+/// correlations are made exact before a certificate.
+void LassoBatch::choose(Sample& sample, const Workspace& scratch) {
+  const std::size_t most = std::max(first_choice(dictionary_.dims()), sample.set.size());
   const std::size_t count = std::min(most, scratch.violators.size());
   const double lambda = batch_.lambda(sample.slot);
+  sample.set.reserve(sample.set.size() + count);
   for (std::size_t k = 0; k < count; ++k) {
-    const std::uint32_t j = scratch.violators[k];
-    sample.set.add(dictionary_, j, static_cast<float>(lambda * weight(j)));
+    const product::Entry& entry = scratch.violators[k];
+    sample.set.add(dictionary_, entry.index, static_cast<float>(lambda * weight(entry.index)));
+    sample.set.correlation()[sample.set.size() - 1] = entry.value;
   }
-  scratch.doubles.resize(count);
-  dots::table().correlate(sample.set.rows() + size, count, residual(sample), dictionary_.dims(), scratch.doubles.data());
-  for (std::size_t k = 0; k < count; ++k) sample.set.correlation()[size + k] = static_cast<float>(scratch.doubles[k]);
 }
 
 void LassoBatch::solve(Sample& sample, Workspace& scratch) {
@@ -300,12 +301,13 @@ void LassoBatch::advance(std::size_t position) {
   Workspace& scratch = workspace(dictionary_.features());
   const double gap = certify(sample, position, scratch);
   if (gap <= options_.tolerance) return finish(sample, gap, Outcome::converged);
-  if (scratch.violators.empty() && gap > 0.5 * sample.best_gap) {
-    if (++sample.rounds_without_progress == kStallRounds) return finish(sample, gap, Outcome::stalled);
+  if (scratch.violators.empty()) {  // the gap is exact then
+    sample.rounds_without_progress = gap > 0.5 * sample.best_gap ? sample.rounds_without_progress + 1 : 0;
+    if (sample.rounds_without_progress == kStallRounds) return finish(sample, gap, Outcome::stalled);
+    sample.best_gap = std::min(sample.best_gap, gap);
   } else {
     sample.rounds_without_progress = 0;
   }
-  sample.best_gap = std::min(sample.best_gap, gap);
   if (sample.solves == max_rounds_) return finish(sample, gap, Outcome::iterations);
   choose(sample, scratch);
   solve(sample, scratch);

@@ -16,9 +16,14 @@ class WorkingSet {
   const std::vector<std::uint32_t>& atoms() const { return atoms_; }
   /// pointers to the atoms' rows in the dictionary
   const float* const* rows() const { return rows_.data(); }
-  float* code() const { return code_.data(); }
-  float* correlation() const { return correlation_.data(); }
-  float* threshold() const { return threshold_.data(); }
+  float* code() const { return vectors_.data(); }
+  float* correlation() const { return vectors_.data() + stride_; }
+  float* threshold() const { return vectors_.data() + 2 * stride_; }
+
+  /// Makes room for `size` atoms.
+  void reserve(std::size_t size) {
+    if (size > stride_) grow(size);
+  }
 
   /// Appends an atom with code 0 and soft threshold λ·w. Its Gram row is made by complete_gram().
   void add(const Dictionary& dictionary, std::uint32_t atom, float threshold);
@@ -37,7 +42,8 @@ class WorkingSet {
 
   std::vector<std::uint32_t> atoms_;
   std::vector<const float*> rows_;
-  AlignedBuffer<float> gram_, code_, correlation_, threshold_;
+  AlignedBuffer<float> gram_;
+  AlignedBuffer<float> vectors_;  // code, correlation, threshold: stride_ floats each
   std::size_t stride_ = 0;  // of gram_; also the capacity of the vectors
   std::size_t gram_size_ = 0;  // atoms whose Gram rows are there
 };
