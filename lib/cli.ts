@@ -3,13 +3,15 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const USAGE =
-  'usage: unsuperpose build    compile the native module on this machine (it takes a C++20 compiler)';
+const USAGE = `usage: unsuperpose build [options]
+
+Compiles the native module on this machine; it takes a C++20 compiler. What the build needs of npm packages is fetched.
+Options go to cmake-js, for example: --cxx clang++`;
 
 /** Compiles, then shows that the result loads. */
-async function build(): Promise<number> {
+async function build(options: string[]): Promise<number> {
   const script = fileURLToPath(new URL('../scripts/build.mjs', import.meta.url));
-  const { status } = spawnSync(process.execPath, [script], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [script, ...options], { stdio: 'inherit' });
   if (status !== 0) return status ?? 1;
   try {
     const { info } = await import('./index.js');
@@ -24,12 +26,12 @@ async function build(): Promise<number> {
   }
 }
 
-const args = process.argv.slice(2);
-if (args.length === 1 && args[0] === 'build') {
-  process.exitCode = await build();
-} else if (args.length === 0 || (args.length === 1 && ['help', '--help', '-h'].includes(args[0] ?? ''))) {
+const [command, ...options] = process.argv.slice(2);
+if (command === 'build' && !options.includes('--help')) {
+  process.exitCode = await build(options);
+} else if (command === undefined || ['build', 'help', '--help', '-h'].includes(command)) {
   console.log(USAGE);
 } else {
-  console.error(`unknown command: ${args.join(' ')}\n\n${USAGE}`);
+  console.error(`unknown command: ${command}\n\n${USAGE}`);
   process.exitCode = 2;
 }

@@ -1,5 +1,5 @@
 // The published package: what is in it, and that it works where there is nothing but node, npm and sh.
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { onlyPrograms, type Packed, pack, run, runOrThrow } from './package.js';
@@ -57,6 +57,10 @@ it('holds the build for this machine, the sources to build others, and nothing t
 
 it('installs offline into an empty folder, without scripts or dependencies, and unfolds', () => {
   runOrThrow('npm', ['install', '--offline', '--foreground-scripts', packed.tarball], app, env);
+  const installed = join(app, 'node_modules', 'unsuperpose');
+  const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  for (const script of ['preinstall', 'install', 'postinstall']) expect(scripts).not.toHaveProperty(script);
+  expect(existsSync(join(installed, 'build'))).toBe(false); // `prepare` is for checkouts, and did not run
   const { out } = run('npm', ['ls', '--all', '--parseable'], app, env);
   expect(out.trim().split('\n')).toHaveLength(2); // the empty folder itself, and the package
 
