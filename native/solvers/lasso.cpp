@@ -38,6 +38,9 @@ struct Sample {
   double best_gap = std::numeric_limits<double>::infinity();
   unsigned rounds_without_progress = 0;
   std::uint32_t solves = 0;
+  // Are the working set's correlations good as the inner solve left them? Not those of a warm start, which come with
+  // the first certificate, nor after a solve from a point so bad that float32 updates lost the small ones.
+  bool tracked = false;
   bool done = false;
 };
 
@@ -142,6 +145,7 @@ void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t firs
       sample.set.code()[sample.set.size() - 1] = value;
     }
   }
+  sample.tracked = sample.set.size() == 0;
   evaluate(sample, scratch);
 }
 
@@ -191,7 +195,7 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
     (scored(entries[k]) > lambda + error_bound ? scratch.violators : scratch.doubtful).push_back(entries[k]);
   }
   for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 0;
-  if (!scratch.violators.empty() && sample.solves < max_rounds_) {
+  if (sample.tracked && !scratch.violators.empty() && sample.solves < max_rounds_) {
     const double gap = relative_gap(sample.at, lambda, ridge_, scored(scratch.violators.front()) - error_bound);
     if (gap > options_.tolerance) return gap;
   }
@@ -310,6 +314,7 @@ void LassoBatch::advance(std::size_t position) {
   }
   if (sample.solves == max_rounds_) return finish(sample, gap, Outcome::iterations);
   choose(sample, scratch);
+  sample.tracked = sample.at.squared_residual <= 2 * sample.at.squared_input;
   solve(sample, scratch);
   evaluate(sample, scratch);
 }
