@@ -1,14 +1,13 @@
 #include <cstdint>
 
 #include "descent.hpp"
+#include "../simd/region.hpp"
 
 namespace unsuperpose::descent::neon {
 
-#if defined(__aarch64__)
+#if defined(UNSUPERPOSE_HAS_NEON)
 constexpr std::size_t kLanes = 4;
-
 #include "descent-inl.hpp"
-
 
 const Table kTable = {sweep, newton};
 const Table* table() { return &kTable; }

@@ -1,12 +1,11 @@
 #include "pursuit.hpp"
+#include "../simd/region.hpp"
 
 namespace unsuperpose::pursuit::neon {
 
-#if defined(__aarch64__)
+#if defined(UNSUPERPOSE_HAS_NEON)
 constexpr std::size_t kLanes = 4;
-
 #include "pursuit-inl.hpp"
-
 
 const Table kTable = {residual_argmax};
 const Table* table() { return &kTable; }
