@@ -43,14 +43,21 @@ function keyOf(settings: LearningSettings): string {
 }
 
 /** The dictionary that an earlier run learned with these settings and kept at `path`. */
-export async function recallDictionary(path: string, settings: LearningSettings): Promise<Learned | undefined> {
+export async function recallDictionary(
+  path: string,
+  settings: LearningSettings,
+): Promise<Learned | undefined> {
   const stored = await recallMatrix<Notes>(path, keyOf(settings));
   if (!stored) return undefined;
   const dictionary = Dictionary.from({ data: stored.data, shape: stored.shape });
   return { dictionary, ...stored.notes, recalled: true };
 }
 
-export async function keepDictionary(path: string, settings: LearningSettings, learned: Learned): Promise<void> {
+export async function keepDictionary(
+  path: string,
+  settings: LearningSettings,
+  learned: Learned,
+): Promise<void> {
   const { data, shape } = learned.dictionary.toMatrix();
   const notes: Notes = { curve: learned.curve, elapsed: learned.elapsed };
   await storeMatrix(path, { key: keyOf(settings), data, shape: [shape[0], shape[1]], notes });

@@ -19,7 +19,9 @@ async function main(): Promise<void> {
   if (args.help) return console.log(HELP);
   const started = performance.now();
   const output = args.output ? resolve(args.output) : OUTPUT_FOLDER;
-  const asked = [...new Set(args.only && args.words.length > 0 ? args.words : [...args.words, ...DEFAULT_WORDS])];
+  const asked = [
+    ...new Set(args.only && args.words.length > 0 ? args.words : [...args.words, ...DEFAULT_WORDS]),
+  ];
 
   const read = await phase(
     'Reading word vectors',
@@ -32,7 +34,10 @@ async function main(): Promise<void> {
     ({ count, dims }) => `${count.toLocaleString('en')} words of ${dims} dims`,
   );
   const mean = meanOfRows(read.rows, read.dims);
-  const vectors: Matrix<Float32Array> = { data: toDirections(read.rows, mean), shape: [read.count, read.dims] };
+  const vectors: Matrix<Float32Array> = {
+    data: toDirections(read.rows, mean),
+    shape: [read.count, read.dims],
+  };
   const vocabulary = { words: read.words.slice(0, read.count), vectors };
 
   const kept = join(output, 'dictionary.bin');
@@ -63,10 +68,15 @@ async function main(): Promise<void> {
   const path = join(output, 'report.html');
   const facts = { settings: DEMO_LEARNING, info: info(), elapsed: learned.elapsed, curve: learned.curve };
   const written = await attempt(`write the report to ${path}`, () =>
-    writeAtomically(path, renderReport({ words, survey: whole, vocabulary: read.count, dims: read.dims, ...facts })),
+    writeAtomically(
+      path,
+      renderReport({ words, survey: whole, vocabulary: read.count, dims: read.dims, ...facts }),
+    ),
   );
   const total = seconds(performance.now() - started);
-  console.log(`\n${written ? `Report: ${path}\n` : ''}In all: ${total}, at most ${peakMemory().toFixed(0)} MiB of memory`);
+  console.log(
+    `\n${written ? `Report: ${path}\n` : ''}In all: ${total}, at most ${peakMemory().toFixed(0)} MiB of memory`,
+  );
   dictionary.dispose();
 }
 
@@ -101,7 +111,9 @@ async function attempt(what: string, work: () => Promise<void>): Promise<boolean
     return true;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    console.error(`Cannot ${what}: ${code === 'EACCES' || code === 'EPERM' ? 'no permission to write there' : message}`);
+    console.error(
+      `Cannot ${what}: ${code === 'EACCES' || code === 'EPERM' ? 'no permission to write there' : message}`,
+    );
     process.exitCode = 1;
     return false;
   }

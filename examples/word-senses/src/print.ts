@@ -7,7 +7,9 @@ const CELLS_AT_FULL_WEIGHT = 30;
 
 /** How right a word's code is, in words. */
 export function certificate({ gap, status }: UnfoldedWord): string {
-  return status === 'converged' ? `gap ${gap.toExponential(1)}` : `gap ${gap.toExponential(1)}, not converged (${status})`;
+  return status === 'converged'
+    ? `gap ${gap.toExponential(1)}`
+    : `gap ${gap.toExponential(1)}, not converged (${status})`;
 }
 
 export function faintNote(count: number): string {

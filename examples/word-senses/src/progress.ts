@@ -23,7 +23,9 @@ export async function phase<Result>(
       bar.update(done, { detail });
     });
     bar.stop();
-    console.log(`${name.padEnd(NAME_WIDTH)} ${seconds(performance.now() - started).padStart(7)}  ${summary(result)}`);
+    console.log(
+      `${name.padEnd(NAME_WIDTH)} ${seconds(performance.now() - started).padStart(7)}  ${summary(result)}`,
+    );
     return result;
   } catch (error) {
     bar.stop();

@@ -1,4 +1,5 @@
-import { type Dictionary, type Matrix, ops, type Unfolding, unfold, UnfoldStatus } from 'unsuperpose';
+import { type Dictionary, type Matrix, ops, type Unfolding, UnfoldStatus, unfold } from 'unsuperpose';
+import { TOLERANCE } from './settings.js';
 
 /** One atom of a word's code, with the words that point most nearly in its direction. */
 export interface Sense {
@@ -36,12 +37,13 @@ export async function unfoldWords(
   asked: ReadonlyMap<string, Float32Array>,
   dictionary: Dictionary,
   vocabulary: Vocabulary,
-  settings: UnfoldSettings,
+  { lambda, nonnegative }: UnfoldSettings,
 ): Promise<UnfoldedWord[]> {
   const words = [...asked.keys()];
   const data = new Float32Array(words.length * dictionary.dims);
   for (const [i, vector] of [...asked.values()].entries()) data.set(vector, i * dictionary.dims);
-  const unfolding = await unfold({ data, shape: [words.length, dictionary.dims] }, dictionary, settings);
+  const activations: Matrix<Float32Array> = { data, shape: [words.length, dictionary.dims] };
+  const unfolding = await unfold(activations, dictionary, { lambda, nonnegative, tolerance: TOLERANCE });
   const nearest = nearestWords(unfolding, dictionary, vocabulary);
   return words.map((word, i) => ({
     word,
@@ -67,7 +69,11 @@ function sensesOf(
 }
 
 /** For each atom in use, the vocabulary's words with the largest cosine to it. */
-function nearestWords({ codes }: Unfolding, dictionary: Dictionary, { words, vectors }: Vocabulary): Map<number, string[]> {
+function nearestWords(
+  { codes }: Unfolding,
+  dictionary: Dictionary,
+  { words, vectors }: Vocabulary,
+): Map<number, string[]> {
   const atoms = [...new Set(codes.indices)];
   const { data, shape } = dictionary.toMatrix();
   const dims = shape[1];
@@ -100,11 +106,12 @@ export interface Survey {
 export async function survey(
   vectors: Matrix<Float32Array>,
   dictionary: Dictionary,
-  settings: UnfoldSettings,
-  report: (done: number, total: number) => void,
+  { lambda, nonnegative }: UnfoldSettings,
+  report: (done: number, total: number) => void = () => {},
 ): Promise<Survey> {
   const onProgress = ({ done, total }: { done: number; total: number }) => report(done, total);
-  const unfolding = await unfold(vectors, dictionary, { ...settings, onProgress });
+  const options = { lambda, nonnegative, tolerance: TOLERANCE, onProgress };
+  const unfolding = await unfold(vectors, dictionary, options);
   const { indptr } = unfolding.codes;
   const atomsPerWord = Array.from(unfolding.gap, (_, i) => indptr[i + 1] - indptr[i]);
   const lost = unfolding.residual.reduce((sum, residual) => sum + residual ** 2, 0);

@@ -19,7 +19,7 @@ export const DEMO_LEARNING: LearningSettings = {
   nonnegative: true,
   steps: 600,
   batchSize: 512,
-  forgetting: 0.98,
+  forgetting: 0.99,
   seed: 1,
 };
 

@@ -33,18 +33,29 @@ export async function writeAtomically(path: string, content: string | Uint8Array
   }
 }
 
-export async function storeMatrix<Notes>(path: string, { key, shape, data, notes }: StoredMatrix<Notes>): Promise<void> {
+export async function storeMatrix<Notes>(
+  path: string,
+  { key, shape, data, notes }: StoredMatrix<Notes>,
+): Promise<void> {
   const json = Buffer.from(JSON.stringify({ key, shape, notes }), 'utf8');
   const header = Buffer.alloc(Math.ceil(json.length / 4) * 4, ' ');
   json.copy(header);
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32LE(header.length);
-  const body = Buffer.concat([MAGIC, length, header, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
+  const body = Buffer.concat([
+    MAGIC,
+    length,
+    header,
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+  ]);
   await writeAtomically(path, Buffer.concat([body, digest(body)]));
 }
 
 /** The matrix kept under `key`, or undefined: no file, another key, or a file that does not match its own checksum. */
-export async function recallMatrix<Notes>(path: string, key: string): Promise<StoredMatrix<Notes> | undefined> {
+export async function recallMatrix<Notes>(
+  path: string,
+  key: string,
+): Promise<StoredMatrix<Notes> | undefined> {
   let file: Buffer;
   try {
     file = await readFile(path);
@@ -52,12 +63,16 @@ export async function recallMatrix<Notes>(path: string, key: string): Promise<St
     return undefined;
   }
   const headerStart = MAGIC.length + LENGTH_BYTES;
-  if (file.length < headerStart + HASH_BYTES || !file.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  if (file.length < headerStart + HASH_BYTES || !file.subarray(0, MAGIC.length).equals(MAGIC))
+    return undefined;
   const body = file.subarray(0, file.length - HASH_BYTES);
   if (!digest(body).equals(file.subarray(body.length))) return undefined;
 
   const dataStart = headerStart + body.readUInt32LE(MAGIC.length);
-  const header = JSON.parse(body.toString('utf8', headerStart, dataStart)) as Omit<StoredMatrix<Notes>, 'data'>;
+  const header = JSON.parse(body.toString('utf8', headerStart, dataStart)) as Omit<
+    StoredMatrix<Notes>,
+    'data'
+  >;
   if (header.key !== key) return undefined;
   const data = new Float32Array(Uint8Array.from(body.subarray(dataStart)).buffer);
   return { ...header, data };

@@ -37,7 +37,14 @@ export function senseBars(word: string, senses: readonly Sense[], heaviest: numb
       x: { domain: [0, heaviest], axis: null },
       y: { domain: bars.map(({ order }) => order), axis: null, padding: 0 },
       marks: [
-        Plot.barX(bars, { x: 'weight', y: 'order', fill: ({ order }) => colourOf(order), rx: 2, insetTop: 2, insetBottom: 24 }),
+        Plot.barX(bars, {
+          x: 'weight',
+          y: 'order',
+          fill: ({ order }) => colourOf(order),
+          rx: 2,
+          insetTop: 2,
+          insetBottom: 24,
+        }),
         Plot.text(bars, {
           x: 'weight',
           y: 'order',
@@ -66,7 +73,10 @@ export function atomsHistogram(atomsPerWord: readonly number[], mean: number): s
       ...CHART,
       x: { label: 'atoms in the code', interval: 1, labelAnchor: 'right', tickFormat: everyFifth },
       y: { label: 'words', grid: true },
-      marks: [Plot.barY(bars, { x: 'atoms', y: 'words', fill: BAR, insetLeft: 0.5, insetRight: 0.5 }), Plot.ruleY([0])],
+      marks: [
+        Plot.barY(bars, { x: 'atoms', y: 'words', fill: BAR, insetLeft: 0.5, insetRight: 0.5 }),
+        Plot.ruleY([0]),
+      ],
     },
     `Histogram of the number of atoms a word: ${mean.toFixed(2)} on average, at most ${Math.max(...counts.keys())}`,
   );
@@ -86,7 +96,10 @@ export function gapHistogram(gaps: readonly number[], tolerance: number): string
       x: { label: 'duality gap ÷ ½‖x‖²', labelAnchor: 'right', tickFormat: powerOfTen, ticks: 6 },
       y: { label: 'words', grid: true },
       marks: [
-        Plot.rectY(exponents, { ...Plot.binX({ y: 'count' }, { x: (value: number) => value, thresholds: 30 }), fill: BAR }),
+        Plot.rectY(exponents, {
+          ...Plot.binX({ y: 'count' }, { x: (value: number) => value, thresholds: 30 }),
+          fill: BAR,
+        }),
         Plot.ruleX([Math.log10(tolerance)], { stroke: '#c8553d', strokeWidth: 1.5, strokeDasharray: '4,3' }),
         Plot.text([Math.log10(tolerance)], {
           x: (value: number) => value,
@@ -118,7 +131,9 @@ export function learningCurve(curve: readonly LearningPoint[]): string {
       ...CHART,
       x: { label: 'batches seen', labelAnchor: 'right' },
       y: { label: 'explained variance', grid: true, nice: true },
-      marks: [Plot.lineY(curve, { x: 'step', y: 'explainedVariance', stroke: SENSE_COLOURS[0], strokeWidth: 1.75 })],
+      marks: [
+        Plot.lineY(curve, { x: 'step', y: 'explainedVariance', stroke: SENSE_COLOURS[0], strokeWidth: 1.75 }),
+      ],
     },
     `Learning curve: explained variance ${last.explainedVariance.toFixed(3)} after ${last.step} batches`,
   );

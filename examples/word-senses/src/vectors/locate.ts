@@ -10,6 +10,8 @@ export function locateVectors(): string {
     const manifest = createRequire(import.meta.url).resolve(`${PACKAGE}/package.json`);
     return join(dirname(manifest), `${PACKAGE}.json`);
   } catch (cause) {
-    throw new VectorsError('MISSING', `The package ${PACKAGE} is not installed. Run \`npm install\` here.`, { cause });
+    throw new VectorsError('MISSING', `The package ${PACKAGE} is not installed. Run \`npm install\` here.`, {
+      cause,
+    });
   }
 }

@@ -63,9 +63,13 @@ async function openVectors(path: string): Promise<FileHandle> {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') {
-      throw new VectorsError('MISSING', `There are no word vectors at ${path}. Run \`npm install\` here.`, { cause });
+      throw new VectorsError('MISSING', `There are no word vectors at ${path}. Run \`npm install\` here.`, {
+        cause,
+      });
     }
-    throw new VectorsError('UNREADABLE', `The word vectors at ${path} cannot be opened (${code}).`, { cause });
+    throw new VectorsError('UNREADABLE', `The word vectors at ${path} cannot be opened (${code}).`, {
+      cause,
+    });
   }
 }
 
@@ -86,7 +90,8 @@ async function readHeader(window: ByteWindow, path: string): Promise<Header> {
 }
 
 function parseHeader(text: string, path: string): Header {
-  const malformed = (what: string) => new VectorsError('MALFORMED', `${path} is not the word-vector file: ${what}.`);
+  const malformed = (what: string) =>
+    new VectorsError('MALFORMED', `${path} is not the word-vector file: ${what}.`);
   let raw: Record<string, unknown>;
   try {
     raw = JSON.parse(text) as Record<string, unknown>;
@@ -94,7 +99,8 @@ function parseHeader(text: string, path: string): Header {
     throw new VectorsError('MALFORMED', `The header of ${path} is not JSON.`, { cause });
   }
   const { words, dimensions, size, l2NormIndex, wordIndex } = raw;
-  if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) throw malformed('no list of words');
+  if (!Array.isArray(words) || !words.every((word) => typeof word === 'string'))
+    throw malformed('no list of words');
   if (size !== words.length) throw malformed(`it states ${String(size)} words and lists ${words.length}`);
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
   if (!isCount(dimensions) || !isCount(l2NormIndex) || !isCount(wordIndex)) throw malformed('no dimensions');
@@ -130,7 +136,10 @@ async function readRows(
       else extra.set(words[rank], row);
     }
     if (span.last !== (rank === words.length - 1)) {
-      throw new VectorsError('MALFORMED', `${path} does not hold as many vectors as words (at "${words[rank]}").`);
+      throw new VectorsError(
+        'MALFORMED',
+        `${path} does not hold as many vectors as words (at "${words[rank]}").`,
+      );
     }
     window.consumeTo(span.next);
     if (rank % ROWS_BETWEEN_REPORTS === 0) onProgress?.({ done: rank, total });
@@ -158,7 +167,10 @@ async function nextRow(window: ByteWindow, word: string, path: string): Promise<
     }
     if (span !== 'incomplete') return span;
     if (!(await window.more())) {
-      throw new VectorsError('TRUNCATED', `${path} ends in the middle (at "${word}"). Delete it and run \`npm install\`.`);
+      throw new VectorsError(
+        'TRUNCATED',
+        `${path} ends in the middle (at "${word}"). Delete it and run \`npm install\`.`,
+      );
     }
   }
 }
@@ -166,7 +178,10 @@ async function nextRow(window: ByteWindow, word: string, path: string): Promise<
 function checkWord(bytes: Buffer, { keyStart, keyEnd }: RowSpan, word: string, path: string): void {
   const key: unknown = parseJson(bytes.toString('utf8', keyStart, keyEnd));
   if (key === word) return;
-  throw new VectorsError('MALFORMED', `${path} has ${JSON.stringify(key)} where its list of words has "${word}".`);
+  throw new VectorsError(
+    'MALFORMED',
+    `${path} has ${JSON.stringify(key)} where its list of words has "${word}".`,
+  );
 }
 
 function parseRow(bytes: Buffer, span: RowSpan, header: Header, rank: number, path: string): Float32Array {
@@ -181,7 +196,10 @@ function parseRow(bytes: Buffer, span: RowSpan, header: Header, rank: number, pa
   const row = Float32Array.from(numbers.slice(0, dims) as number[]);
   const norm = Math.hypot(...row);
   if (Math.abs(norm - numbers[normIndex]) > NORM_TOLERANCE * Math.max(1, norm)) {
-    throw new VectorsError('MALFORMED', `The vector of "${words[rank]}" in ${path} does not have its stated norm.`);
+    throw new VectorsError(
+      'MALFORMED',
+      `The vector of "${words[rank]}" in ${path} does not have its stated norm.`,
+    );
   }
   return row;
 }
