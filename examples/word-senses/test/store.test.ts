@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { recallMatrix, storeMatrix } from '../src/store.js';
 
-const MATRIX = { key: 'λ', shape: [2, 2] as [number, number], data: Float32Array.of(1, -2, 0.5, 3), notes: [1, 2] };
+const MATRIX = {
+  key: 'λ',
+  shape: [2, 2] as [number, number],
+  data: Float32Array.of(1, -2, 0.5, 3),
+  notes: [1, 2],
+};
 
 let folder: string;
 let path: string;

@@ -16,7 +16,13 @@ function fixture(words: readonly string[] = WORDS) {
   const vectors = Object.fromEntries(
     words.map((word, rank) => [word, [...vectorOf(rank), Math.hypot(...vectorOf(rank)), rank]]),
   );
-  const counts = { precision: 8, l2NormIndex: DIMS, wordIndex: DIMS + 1, size: words.length, dimensions: DIMS };
+  const counts = {
+    precision: 8,
+    l2NormIndex: DIMS,
+    wordIndex: DIMS + 1,
+    size: words.length,
+    dimensions: DIMS,
+  };
   return { ...counts, words, vectors, unkVector: [0, 0, 0, 0, -1] };
 }
 
@@ -33,14 +39,17 @@ describe('word vectors', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it.each([1, 2, 7, 64, 1 << 16])('agree with JSON.parse when read %i bytes at a time', async (chunkBytes) => {
-    const text = JSON.stringify(fixture());
-    const parsed = JSON.parse(text) as ReturnType<typeof fixture>;
-    const read = await readWordVectors(await write(text), { first: WORDS.length, chunkBytes });
-    expect(read.words).toEqual(parsed.words);
-    const rows = parsed.words.flatMap((word) => parsed.vectors[word].slice(0, DIMS));
-    expect([...read.rows]).toEqual(rows);
-  });
+  it.each([1, 2, 7, 64, 1 << 16])(
+    'agree with JSON.parse when read %i bytes at a time',
+    async (chunkBytes) => {
+      const text = JSON.stringify(fixture());
+      const parsed = JSON.parse(text) as ReturnType<typeof fixture>;
+      const read = await readWordVectors(await write(text), { first: WORDS.length, chunkBytes });
+      expect(read.words).toEqual(parsed.words);
+      const rows = parsed.words.flatMap((word) => parsed.vectors[word].slice(0, DIMS));
+      expect([...read.rows]).toEqual(rows);
+    },
+  );
 
   it('keep the first words and the asked-for ones only', async () => {
     const words = ['spring', 'the', 'absent', 'vectors'];
@@ -60,13 +69,21 @@ describe('word vectors', () => {
 
   it('say that the file is missing', async () => {
     const reading = readWordVectors(join(folder, 'absent.json'), { first: 1 });
-    await expect(reading).rejects.toMatchObject({ code: 'MISSING', message: expect.stringContaining('npm install') });
+    await expect(reading).rejects.toMatchObject({
+      code: 'MISSING',
+      message: expect.stringContaining('npm install'),
+    });
   });
 
   it('say where a truncated file ends', async () => {
     const text = JSON.stringify(fixture());
-    const reading = readWordVectors(await write(text.slice(0, text.lastIndexOf('"spring":[') + 14)), { first: 10 });
-    await expect(reading).rejects.toMatchObject({ code: 'TRUNCATED', message: expect.stringContaining('"spring"') });
+    const reading = readWordVectors(await write(text.slice(0, text.lastIndexOf('"spring":[') + 14)), {
+      first: 10,
+    });
+    await expect(reading).rejects.toMatchObject({
+      code: 'TRUNCATED',
+      message: expect.stringContaining('"spring"'),
+    });
   });
 
   const damage: [string, (text: string) => string][] = [
@@ -92,7 +109,9 @@ describe('word vectors', () => {
     for (let start = 0; start < directions.length; start += DIMS) {
       expect(Math.hypot(...directions.subarray(start, start + DIMS))).toBeCloseTo(1, 5);
     }
-    expect([...toDirections(Float32Array.from(mean), Float64Array.from(Float32Array.from(mean)))]).toEqual([0, 0, 0]);
+    expect([...toDirections(Float32Array.from(mean), Float64Array.from(Float32Array.from(mean)))]).toEqual([
+      0, 0, 0,
+    ]);
   });
 });
 
