@@ -71,18 +71,22 @@ export function atomsHistogram(atomsPerWord: readonly number[], mean: number): s
   return draw(
     {
       ...CHART,
-      x: { label: 'atoms in the code', interval: 1, labelAnchor: 'right', tickFormat: everyFifth },
+      x: { label: 'atoms in the code', labelAnchor: 'right' },
       y: { label: 'words', grid: true },
       marks: [
-        Plot.barY(bars, { x: 'atoms', y: 'words', fill: BAR, insetLeft: 0.5, insetRight: 0.5 }),
+        Plot.rectY(bars, {
+          x1: ({ atoms }) => atoms - 0.5,
+          x2: ({ atoms }) => atoms + 0.5,
+          y: 'words',
+          fill: BAR,
+          inset: 0.5,
+        }),
         Plot.ruleY([0]),
       ],
     },
     `Histogram of the number of atoms a word: ${mean.toFixed(2)} on average, at most ${Math.max(...counts.keys())}`,
   );
 }
-
-const everyFifth = (value: number) => (value % 5 === 0 ? String(value) : '');
 
 /** Gaps below this are drawn at it: an exact code has gap zero, which a logarithmic axis lacks. */
 const SMALLEST_GAP = 1e-8;
@@ -121,10 +125,12 @@ const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
 function powerOfTen(exponent: number): string {
   if (!Number.isInteger(exponent)) return '';
-  return `10${exponent < 0 ? '⁻' : ''}${[...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join('')}`;
+  const lowest = exponent === Math.log10(SMALLEST_GAP) ? '≤ ' : '';
+  return `${lowest}10${exponent < 0 ? '⁻' : ''}${[...String(Math.abs(exponent))].map((digit) => SUPERSCRIPTS[Number(digit)]).join('')}`;
 }
 
-export function learningCurve(curve: readonly LearningPoint[]): string {
+/** Without its first point: the atoms start as words of the first batch, which they explain all too well. */
+export function learningCurve([, ...curve]: readonly LearningPoint[]): string {
   const last = curve[curve.length - 1];
   return draw(
     {

