@@ -50,7 +50,7 @@ struct Unfolding {
   std::vector<double> objective;      // P in float64; pursuits: ½‖x − aD‖²
   std::vector<float> residual;        // ‖x − aD‖
   std::vector<std::uint8_t> status;   // Outcome
-  std::vector<std::uint32_t> iterations;  // lasso: scoring passes; fista, ista: steps; omp: atoms tried
+  std::vector<std::uint32_t> iterations;  // lasso: working-set solves, one less than scoring passes; fista, ista: steps; omp: atoms tried
 };
 
 /// Unfolds `samples` (n × dims, finite: the caller has checked). Progress counts samples.
