@@ -30,7 +30,7 @@ export interface Row {
   readonly sgemmsAsConfigured?: number;
   readonly setupSeconds?: number;
   readonly accuracy?: Accuracy;
-  /** mean iterations a sample; lasso: scoring passes */
+  /** mean iterations a sample; lasso: working-set solves, one less than scoring passes */
   readonly iterations?: number;
   /** how the peer was used */
   readonly variant?: string;

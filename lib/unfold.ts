@@ -99,7 +99,7 @@ export interface Unfolding {
   readonly status: Uint8Array;
   /** Whether every sample converged. */
   readonly converged: boolean;
-  /** lasso: scoring passes; fista and ista: steps; omp: atoms tried. */
+  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried. */
   readonly iterations: Uint32Array;
   readonly device: 'cpu';
   readonly isa: Isa;
