@@ -52,6 +52,10 @@ export async function readWordVectors(path: string, options: ReadOptions): Promi
     const window = new ByteWindow(file, options.chunkBytes ?? DEFAULT_CHUNK_BYTES, LONGEST_HEADER_BYTES);
     const header = await readHeader(window, path);
     return await readRows(window, header, path, options);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (cause instanceof VectorsError) throw cause;
+    throw new VectorsError('UNREADABLE', `The word vectors at ${path} cannot be read (${code}).`, { cause });
   } finally {
     await file.close();
   }
