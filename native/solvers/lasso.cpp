@@ -132,7 +132,9 @@ class LassoBatch {
 
 /// The first pass meets the zero code, where far more atoms exceed λ than will be active: a number that grows
 /// with the dims covers most supports that ℓ1 can recover, and the next passes bring the rest.
-std::size_t first_choice(std::size_t dims) { return std::clamp<std::size_t>(dims / 12, 16, 96); }
+std::size_t first_choice(std::size_t dims) { return std::clamp<std::size_t>(dims / 18, 16, 96); }
+/// Later violators have met a solution already, and more of them will be active: what is left out costs a pass.
+std::size_t later_choice(std::size_t dims, std::size_t size) { return std::max(2 * first_choice(dims), size); }
 
 void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t first) {
   Workspace& scratch = workspace(dictionary_.features());
@@ -164,9 +166,10 @@ void LassoBatch::score() {
     largest = std::max(largest, sample.set.size());
     fresh = fresh && sample.solves == 0;
   }
-  const std::size_t wanted = first_choice(dictionary_.dims());
+  const std::size_t dims = dictionary_.dims();
   product::SelectOptions select;
-  select.capacity = std::min(dictionary_.features(), fresh ? largest + wanted : 2 * largest + wanted);
+  // A working set's own atoms are listed too.
+  select.capacity = std::min(dictionary_.features(), largest + (fresh ? first_choice(dims) : later_choice(dims, largest)));
   select.floor = floors_.data();
   select.positive_only = options_.nonnegative;
   select.scale = scale_.empty() ? nullptr : scale_.data();
@@ -226,7 +229,8 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
 /// Takes the strongest violators into the working set. Their scores are good enough to start from: the
 /// correlations are made exact before a certificate.
 void LassoBatch::choose(Sample& sample, const Workspace& scratch) {
-  const std::size_t most = std::max(first_choice(dictionary_.dims()), sample.set.size());
+  const std::size_t dims = dictionary_.dims();
+  const std::size_t most = sample.solves == 0 ? first_choice(dims) : later_choice(dims, sample.set.size());
   const std::size_t count = std::min(most, scratch.violators.size());
   const double lambda = batch_.lambda(sample.slot);
   sample.set.reserve(sample.set.size() + count);
