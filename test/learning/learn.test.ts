@@ -37,12 +37,7 @@ describe.each([false, true])('nonnegative: %s', (nonnegative) => {
   const truth = toRows(problem.atoms);
 
   it('recovers a planted dictionary, matched atom by atom', async () => {
-    const learned = await learnDictionary(problem.samples, {
-      ...options,
-      nonnegative,
-      batchSize: 64,
-      epochs: 40,
-    });
+    const learned = await learnDictionary(problem.samples, { ...options, nonnegative, epochs: 15 });
     expect(learned.dictionary).toBeInstanceOf(Dictionary);
     expect([learned.dictionary.features, learned.dictionary.dims]).toEqual([FEATURES, DIMS]);
     const atoms = toRows(learned.dictionary.toMatrix());
