@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <utility>
 #if defined(__linux__)
@@ -35,6 +36,13 @@ class AlignedBuffer {
     return *this;
   }
   ~AlignedBuffer() { release(); }
+
+  /// `size` elements that are zero.
+  static AlignedBuffer zeros(std::size_t size) {
+    AlignedBuffer buffer(size);
+    if (size > 0) std::memset(buffer.data_, 0, size * sizeof(T));
+    return buffer;
+  }
 
   /// Grows to at least `size`; the old contents are lost when it does. Never shrinks.
   void reserve(std::size_t size) {

@@ -63,18 +63,13 @@ struct OnlineLearner::State {
         stride(round_up(dims_, kCacheLine / sizeof(float))),
         a_stride(round_up(options_.features, kCacheLine / sizeof(float))),
         random(options_.seed),
-        atoms(zeros(options_.features * stride)),
-        a(zeros(options_.features * a_stride)),
-        b(zeros(options_.features * stride)),
+        atoms(AlignedBuffer<float>::zeros(options_.features * stride)),
+        a(AlignedBuffer<float>::zeros(options_.features * a_stride)),
+        b(AlignedBuffer<float>::zeros(options_.features * stride)),
         recent(options_.features, 0),
         usage(options_.features, 0),
         users_by_feature(options_.features) {}
 
-  static AlignedBuffer<float> zeros(std::size_t count) {
-    AlignedBuffer<float> buffer(count);
-    std::memset(buffer.data(), 0, count * sizeof(float));
-    return buffer;
-  }
   float* atom(std::size_t j) const { return atoms.data() + j * stride; }
   void new_epoch(std::size_t rows) {
     order.resize(rows);

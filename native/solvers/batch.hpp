@@ -48,7 +48,8 @@ class ScaledBatch {
 /// order of the samples.
 Status lasso(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
              const SparseCodes* warm_start, std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
-Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+/// `norm` is the dictionary's spectral norm, or a little less.
+Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm, const UnfoldOptions& options,
                          const SparseCodes* warm_start, std::size_t first, const Execution& execution,
                          std::vector<SampleResult>& out);
 Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary,

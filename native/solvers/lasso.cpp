@@ -281,11 +281,10 @@ void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
     sample.at.squared_code += static_cast<double>(a) * a;
   }
   const ConstMatrix32 samples = batch_.samples(), atoms = dictionary_.atoms();
-  scratch.doubles.resize(dictionary_.dims());
   sample.at.squared_input = batch_.squared_norm(sample.slot);
   sample.at.squared_residual = sparse_rows::table().residual(
       samples.row(sample.slot), scratch.support.data(), scratch.support_values.data(), scratch.support.size(),
-      atoms.data, atoms.stride, dictionary_.dims(), residual(sample), scratch.doubles.data());
+      atoms.data, atoms.stride, dictionary_.dims(), residual(sample));
   sample.at.squared_rounded = reduce::table().squared_norm(residual(sample), dictionary_.dims());
   sample.at.input_residual = dots::table().dot(samples.row(sample.slot), residual(sample), dictionary_.dims());
 }

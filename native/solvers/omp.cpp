@@ -116,10 +116,9 @@ void PursuitBatch::take(std::size_t i, std::size_t atom, float correlation) {
 double PursuitBatch::residual(std::size_t i, float* out) {
   const Sample& sample = samples_[i];
   const std::vector<float> values(sample.fit.solution().begin(), sample.fit.solution().end());
-  std::vector<double> scratch(dictionary_.dims());
   const ConstMatrix32 atoms = dictionary_.atoms();
   return sparse_rows::table().residual(batch_.samples().row(i), sample.support.data(), values.data(), values.size(), atoms.data,
-                                       atoms.stride, dictionary_.dims(), out, scratch.data());
+                                       atoms.stride, dictionary_.dims(), out);
 }
 
 void PursuitBatch::finish(std::size_t i) {

@@ -14,7 +14,6 @@
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
-#include "spectral.hpp"
 
 namespace unsuperpose {
 
@@ -48,20 +47,15 @@ class ProximalBatch {
         features_(round_up(dictionary.features(), kCacheLine / sizeof(float))),
         dims_(batch.samples().stride),
         steps_(count, Step{lipschitz}),
-        code_(zeros(count * features_)),
-        point_(zeros(count * features_)),
-        correlation_(zeros(count * features_)),
-        residual_(zeros(count * dims_)),
-        point_residual_(zeros(count * dims_)) {}
+        code_(AlignedBuffer<float>::zeros(count * features_)),
+        point_(AlignedBuffer<float>::zeros(count * features_)),
+        correlation_(AlignedBuffer<float>::zeros(count * features_)),
+        residual_(AlignedBuffer<float>::zeros(count * dims_)),
+        point_residual_(AlignedBuffer<float>::zeros(count * dims_)) {}
 
   Status run(const SparseCodes* warm, std::size_t first);
 
  private:
-  static AlignedBuffer<float> zeros(std::size_t count) {
-    AlignedBuffer<float> buffer(count);
-    std::memset(buffer.data(), 0, count * sizeof(float));
-    return buffer;
-  }
   double residual_of(std::size_t i, const float* code, float* out) const;
   void correlate(const AlignedBuffer<float>& residuals, const std::vector<std::uint32_t>& rows);
   void advance(std::size_t i, std::size_t position);
@@ -88,10 +82,9 @@ double ProximalBatch::residual_of(std::size_t i, const float* code, float* out) 
     support.push_back(j);
     values.push_back(code[j]);
   }
-  std::vector<double> scratch(dictionary_.dims());
   const ConstMatrix32 atoms = dictionary_.atoms();
   return sparse_rows::table().residual(batch_.samples().row(begin_ + i), support.data(), values.data(), support.size(),
-                                       atoms.data, atoms.stride, dictionary_.dims(), out, scratch.data());
+                                       atoms.data, atoms.stride, dictionary_.dims(), out);
 }
 
 /// correlation row `position` = D · residual of sample rows[position]
@@ -253,11 +246,9 @@ Status ProximalBatch::run(const SparseCodes* warm, std::size_t first) {
 
 }  // namespace
 
-Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm, const UnfoldOptions& options,
                          const SparseCodes* warm_start, std::size_t first, const Execution& execution,
                          std::vector<SampleResult>& out) {
-  const double norm = spectral_norm(dictionary, execution);
-  if (execution.cancelled()) return Status::cancelled();
   const double lipschitz = std::max(norm * norm * kLipschitzMargin, std::numeric_limits<double>::min());
   const std::size_t step = std::clamp<std::size_t>(kDenseFloats / dictionary.features(), 1, batch.count());
   for (std::size_t begin = 0; begin < batch.count(); begin += step) {

@@ -6,6 +6,7 @@
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "batch.hpp"
+#include "spectral.hpp"
 
 namespace unsuperpose {
 
@@ -79,6 +80,9 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
   execution.set_total(samples.rows);
   out = {};
   out.codes.indptr.push_back(0);
+  const bool proximal = options.method == Method::fista || options.method == Method::ista;
+  const double norm = proximal && samples.rows > 0 ? spectral_norm(dictionary, execution) : 0;
+  if (execution.cancelled()) return Status::cancelled();
   for (std::size_t first = 0; first < samples.rows; first += kBatch) {
     const std::size_t count = std::min(kBatch, samples.rows - first);
     const ScaledBatch batch(samples.slice(first, count), options, first);
@@ -90,7 +94,7 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
         break;
       case Method::fista:
       case Method::ista:
-        status = proximal_gradient(batch, dictionary, options, options.warm_start, first, execution, results);
+        status = proximal_gradient(batch, dictionary, norm, options, options.warm_start, first, execution, results);
         break;
       case Method::omp:
         status = orthogonal_matching_pursuit(batch, dictionary, options, first, samples.rows, execution, results);
@@ -107,12 +111,11 @@ Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out
   if (out.rows != n || out.cols != dictionary.dims()) return Status::fail(Code::shape, "fold: the output has the wrong shape");
   const ConstMatrix32 atoms = dictionary.atoms();
   execution.for_each((n + kFoldBlock - 1) / kFoldBlock, [&](std::size_t block) {
-    std::vector<double> scratch(dictionary.dims());
     for (std::size_t i = block * kFoldBlock; i < std::min(n, (block + 1) * kFoldBlock); ++i) {
       const std::size_t begin = codes.indptr[i];
       sparse_rows::table().residual(nullptr, codes.indices.data() + begin, codes.values.data() + begin,
                                     codes.indptr[i + 1] - begin, atoms.data, atoms.stride, dictionary.dims(),
-                                    out.row(i), scratch.data());
+                                    out.row(i));
       // residual() subtracts: turn the sign, and never leave a −0
       for (std::size_t k = 0; k < out.cols; ++k) out.row(i)[k] = 0.0f - out.row(i)[k];
     }

@@ -12,22 +12,16 @@ namespace {
 /// A Gram matrix is kept between passes up to this size: 1 MiB a sample, 0.5 GiB a batch of 512.
 constexpr std::size_t kLargestKeptGram = 512;
 
-AlignedBuffer<float> zeros(std::size_t count) {
-  AlignedBuffer<float> buffer(count);
-  std::memset(buffer.data(), 0, count * sizeof(float));
-  return buffer;
-}
-
 }  // namespace
 
 void WorkingSet::grow(std::size_t size) {
   const std::size_t stride = round_up(std::max(size, stride_ + stride_ / 2), descent::kPadding);
-  AlignedBuffer<float> vectors = zeros(3 * stride);
+  AlignedBuffer<float> vectors = AlignedBuffer<float>::zeros(3 * stride);
   for (std::size_t v = 0; v < 3 && !atoms_.empty(); ++v)
     std::memcpy(vectors.data() + v * stride, vectors_.data() + v * stride_, atoms_.size() * sizeof(float));
   vectors_ = std::move(vectors);
   if (gram_size_) {
-    AlignedBuffer<float> gram = zeros(stride * stride);
+    AlignedBuffer<float> gram = AlignedBuffer<float>::zeros(stride * stride);
     for (std::size_t i = 0; i < gram_size_; ++i)
       std::memcpy(gram.data() + i * stride, gram_.data() + i * stride_, gram_size_ * sizeof(float));
     gram_ = std::move(gram);
@@ -50,7 +44,7 @@ void WorkingSet::add(const Dictionary& dictionary, std::uint32_t atom, float thr
 void WorkingSet::complete_gram(const Dictionary& dictionary) {
   const std::size_t n = atoms_.size();
   if (gram_size_ == n) return;
-  if (gram_.size() == 0) gram_ = zeros(stride_ * stride_);
+  if (gram_.size() == 0) gram_ = AlignedBuffer<float>::zeros(stride_ * stride_);
   const auto& dots = dots::table();
   const std::size_t old = gram_size_;
   // The new rows against all: their own block, which gram() knows to be symmetric, and the block below the old one.

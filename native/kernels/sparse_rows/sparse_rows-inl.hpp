@@ -31,7 +31,7 @@ UNSUPERPOSE_INLINE Doubles residual_strip(const float* x, const std::uint32_t* i
 }
 
 double residual(const float* x, const std::uint32_t* indices, const float* values, std::size_t count,
-                const float* dictionary, std::size_t stride, std::size_t dims, float* out, double*) {
+                const float* dictionary, std::size_t stride, std::size_t dims, float* out) {
   constexpr std::size_t kWide = 4;
   Doubles energy = doubles_zero();
   std::size_t d = 0;
