@@ -42,6 +42,18 @@ export interface NativeUnfoldOptions {
   /** 0: the method's default */
   readonly maxIterations: number;
   readonly warmStart: NativeCodes | undefined;
+  /** unfoldSync with method lasso: answer where the time went. For the benchmarks. */
+  readonly profile?: boolean;
+}
+
+/** Seconds of all threads together. */
+export interface NativeStages {
+  readonly score: number;
+  readonly rescore: number;
+  readonly gram: number;
+  readonly solve: number;
+  readonly residual: number;
+  readonly certify: number;
 }
 
 export interface NativeUnfolding {
@@ -51,6 +63,8 @@ export interface NativeUnfolding {
   readonly residual: Float32Array;
   readonly status: Uint8Array;
   readonly iterations: Uint32Array;
+  /** with `profile` */
+  readonly stages?: NativeStages;
 }
 
 export interface NativeLearnerOptions {
@@ -77,7 +91,13 @@ export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
 /** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
 export interface NativeBinding {
-  info(): { isa: string; isaError: string; supportedIsas: string[]; capabilities: string[] };
+  info(): {
+    isa: string;
+    isaError: string;
+    supportedIsas: string[];
+    capabilities: string[];
+    precisions: string[];
+  };
   /** Asks a job to stop; ids that are not running are ignored. */
   cancel(job: JobId): void;
 
@@ -145,6 +165,14 @@ export interface NativeBinding {
   ): JobId;
 
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
+  estimate(
+    a: NativeMatrix,
+    b: NativeRight,
+    precision: string,
+    out: Float32Array,
+    errors: Float64Array,
+    threads: number,
+  ): void;
   topK(
     a: NativeMatrix,
     b: NativeRight,

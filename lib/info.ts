@@ -1,5 +1,6 @@
 // What runs.
 import { readFileSync } from 'node:fs';
+import type { Precision } from './ops.js';
 import { binding } from './runtime.js';
 import { defaultThreads } from './threads.js';
 
@@ -16,6 +17,8 @@ export interface Info {
   readonly supportedIsas: readonly Isa[];
   /** Capabilities beyond the level that were detected, such as `avx512_vnni`. */
   readonly capabilities: readonly string[];
+  /** Precisions in which all atoms can be scored at this level, most exact first; see `ops.estimate`. */
+  readonly precisions: readonly Precision[];
   /** Threads that calls use by default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads: number;
   /** The CUDA device in use, or null. */
@@ -44,12 +47,13 @@ function readVersion(): string {
  */
 export function info(): Info {
   version ??= readVersion();
-  const { isa, supportedIsas, capabilities } = binding.info();
+  const { isa, supportedIsas, capabilities, precisions } = binding.info();
   return {
     version,
     isa: isa as Isa,
     supportedIsas: supportedIsas as Isa[],
     capabilities,
+    precisions: precisions as Precision[],
     threads: defaultThreads(),
     cuda: null,
   };

@@ -159,7 +159,9 @@ export function gram(a: Matrix | Dictionary, options?: OpOptions): Matrix<Float3
 }
 
 /**
- * The `k` strongest entries of each row of `a · bᵀ`, which is never written to memory.
+ * The `k` strongest entries of each row of `a · bᵀ`, which is never written to memory: TopK encoding. Exactly those that
+ * float64 products and sums put first, ties by lower index; `values` are these sums, rounded to float32. Scored in bfloat16 or
+ * int16 where the processor has them, and again in float64 as far as their error bounds leave the ranking open.
  *
  * @param a rows × dims, finite
  * @param b features × dims, finite
@@ -185,6 +187,56 @@ export function topK(a: Matrix, b: Matrix | Dictionary, k: number, options?: Sel
   checkInteger('k', k, { min: 1, max: features, note: 'features' });
   const { indices, values } = native((binding) => binding.topK(left, right, k, absolute, threads));
   return { indices, values, shape: [left.rows, k] };
+}
+
+/** Precisions of {@link estimate}. */
+export type Precision = 'float32' | 'bfloat16' | 'int16' | 'int8';
+
+/** What {@link estimate} answers. */
+export interface Estimate {
+  /** rows × features. */
+  readonly scores: Matrix<Float32Array>;
+  /** One a row: no score of the row is further than this from the exact product. */
+  readonly error: Float64Array;
+}
+
+/**
+ * All products of rows `a · bᵀ` in a cheaper precision, with a rigorous bound of their error: rounding a and b to â and b̂
+ * costs at most ‖b − b̂‖‖â‖ + ‖b‖‖a − â‖, norms that are computed exactly, and the arithmetic a little more. It is how
+ * {@link topK} and the lasso score all atoms and still answer exactly.
+ *
+ * @param a rows × dims, finite
+ * @param b features × dims, finite
+ * @param options.precision `'float32'`, `'bfloat16'` (8 bits of significand), `'int16'` (integers of at most ±√(2³¹/dims), one scale a row),
+ *   `'int8'` (±127, one scale a row); see {@link Info.precisions} for those that this processor has
+ * @throws UnsuperposeError as {@link correlate}; `ERR_OPTION` for a precision that is not available
+ *
+ * @example
+ * ```ts
+ * import { info, ops } from 'unsuperpose';
+ *
+ * const a = { data: Float32Array.of(1, 2), shape: [1, 2] as const };
+ * const b = { data: Float32Array.of(1, 0.3, 0, 1), shape: [2, 2] as const };
+ * for (const precision of info().precisions) {
+ *   const { scores, error } = ops.estimate(a, b, { precision });
+ *   if (Math.abs(scores.data[0] - 1.6) > error[0] + 1e-6) console.log('never');
+ * }
+ * ```
+ */
+export function estimate(
+  a: Matrix,
+  b: Matrix | Dictionary,
+  options: { readonly precision: Precision; readonly threads?: number | undefined },
+): Estimate {
+  const read = new Options(options, ['precision', 'threads'], 'ops.estimate');
+  const threads = readThreads(read);
+  const precision = read.choice('precision', ['float32', 'bfloat16', 'int16', 'int8'], 'float32');
+  const { a: left, b: right, features } = readProduct(a, b);
+  if (features === 0) throw new UnsuperposeError('ERR_SHAPE', 'b must have at least one feature (row)', 'b');
+  const data = allocate(left.rows, features, 'ops.estimate()');
+  const error = new Float64Array(left.rows);
+  native((binding) => binding.estimate(left, right, precision, data, error, threads));
+  return { scores: { data, shape: [left.rows, features] }, error };
 }
 
 /**

@@ -1,5 +1,6 @@
 // The module: what lib/binding.ts declares, and nothing else.
 #include "../kernels/isa.hpp"
+#include "../kernels/product/precision.hpp"
 #include "arguments.hpp"
 #include "environment.hpp"
 #include "exports.hpp"
@@ -19,6 +20,11 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   result.Set("isa", isa_name(active_isa()));
   result.Set("isaError", isa_error());
   result.Set("supportedIsas", strings(supported_isas(), [](Isa isa) { return std::string(isa_name(isa)); }));
+  std::vector<product::Precision> precisions;
+  for (const product::Precision precision : {product::Precision::float32, product::Precision::bfloat16,
+                                             product::Precision::int16, product::Precision::int8})
+    if (precision == product::Precision::float32 || product::rounded_kernels(precision, 1)) precisions.push_back(precision);
+  result.Set("precisions", strings(precisions, [](product::Precision p) { return std::string(product::precision_name(p)); }));
   result.Set("capabilities", strings(capabilities(), [](const std::string& name) { return name; }));
   return result;
 }

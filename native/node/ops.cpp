@@ -1,11 +1,14 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <string>
 
 #include "../kernels/product/product.hpp"
+#include "../kernels/reduce/reduce.hpp"
 #include "../kernels/shrink/shrink.hpp"
 #include "../solvers/spectral.hpp"
+#include "../solvers/top_k.hpp"
 #include "arguments.hpp"
 #include "environment.hpp"
 #include "exports.hpp"
@@ -41,11 +44,11 @@ bool overlap(const float* a, std::size_t a_size, const float* b, std::size_t b_s
 }
 
 /// The left-hand side, borrowed: taken after the right one, whose reading may run no JavaScript but may pack.
-Matrix32 left_of(const Napi::Value& value, const product::PackedRows& right) {
+Matrix32 left_of(const Napi::Value& value, std::size_t dims) {
   const Matrix32 left = matrix(value, "a");
-  if (left.cols != right.dims())
+  if (left.cols != dims)
     refuse(Code::shape,
-           "a has " + std::to_string(left.cols) + " columns, b has " + std::to_string(right.dims()) + ": they must agree");
+           "a has " + std::to_string(left.cols) + " columns, b has " + std::to_string(dims) + ": they must agree");
   require_finite(left, "a");
   return left;
 }
@@ -53,7 +56,7 @@ Matrix32 left_of(const Napi::Value& value, const product::PackedRows& right) {
 /// (a, b, out: Float32Array of rows × rows, threads)
 Napi::Value correlate(const Napi::CallbackInfo& call) {
   const Right right(call[1]);
-  const Matrix32 left = left_of(call[0], right.packed());
+  const Matrix32 left = left_of(call[0], right.packed().dims());
   const std::span<float> out = floats(call[2], "out");
   const std::size_t columns = right.packed().rows();
   if (columns == 0 ? !out.empty() : out.size() / columns != left.rows || out.size() % columns != 0)
@@ -66,28 +69,30 @@ Napi::Value correlate(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
+/// A right-hand side as a dictionary: the one of a handle, or one made for this call.
+std::shared_ptr<const Dictionary> dictionary_of(const Napi::Value& value) {
+  if (!value.IsObject()) refuse(Code::dtype, "b must be a matrix or a Dictionary");
+  const Napi::Value handle = value.As<Napi::Object>().Get("handle");
+  if (!handle.IsUndefined()) return DictionaryHandle::unwrap(handle).get();
+  const Matrix32 rows = matrix(value, "b");
+  require_finite(rows, "b");
+  std::shared_ptr<const Dictionary> made;
+  require(Dictionary::make(rows, false, made));
+  return made;
+}
+
 /// (a, b, k, absolute, threads) → { indices, values }, k a row
 Napi::Value top_k(const Napi::CallbackInfo& call) {
-  const Right right(call[1]);
-  const Matrix32 left = left_of(call[0], right.packed());
+  const auto right = dictionary_of(call[1]);
+  const Matrix32 left = left_of(call[0], right->dims());
   const std::size_t k = count(call[2], "k");
-  if (k < 1 || k > right.packed().rows())
-    refuse(Code::option, "k must be between 1 and " + std::to_string(right.packed().rows()) + ", got " + std::to_string(k));
-  product::SelectOptions options;
-  options.capacity = k;
-  options.positive_only = !call[3].ToBoolean();
-  product::Selection found;
-  product::select(ConstMatrix32(left), right.packed(), options, found, {threads(call[4])});
-
+  if (k < 1 || k > right->features())
+    refuse(Code::option, "k must be between 1 and " + std::to_string(right->features()) + ", got " + std::to_string(k));
   std::vector<std::uint32_t> indices(left.rows * k);
   std::vector<float> values(left.rows * k);
-  for (std::size_t i = 0; i < left.rows; ++i) {
-    if (found.count[i] != k) refuse(Code::not_finite, "row " + std::to_string(i) + " of a: its products overflow float32");
-    for (std::size_t j = 0; j < k; ++j) {
-      indices[i * k + j] = found.row(i)[j].index;
-      values[i * k + j] = found.row(i)[j].value;
-    }
-  }
+  unsuperpose::top_k(left, *right, k, call[3].ToBoolean(), {threads(call[4])}, indices.data(), values.data());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!std::isfinite(values[i])) refuse(Code::not_finite, "row " + std::to_string(i / k) + " of a: its products overflow float32");
   const auto& environment = Environment::of(call.Env());
   Napi::Object result = Napi::Object::New(call.Env());
   result.Set("indices", to_array(environment, indices));
@@ -95,10 +100,50 @@ Napi::Value top_k(const Napi::CallbackInfo& call) {
   return result;
 }
 
+product::Precision precision_of(const std::string& name, std::size_t dims) {
+  using product::Precision;
+  for (const Precision precision : {Precision::bfloat16, Precision::int16, Precision::int8}) {
+    if (name != product::precision_name(precision)) continue;
+    if (!product::rounded_kernels(precision, dims))
+      refuse(Code::option, "precision " + name + " is not available for " + std::to_string(dims) + " dims at level " +
+                               isa_name(active_isa()));
+    return precision;
+  }
+  if (name != product::precision_name(Precision::float32)) refuse(Code::option, "precision " + name + " does not exist");
+  return Precision::float32;
+}
+
+/// (a, b, precision, out: Float32Array of rows × rows, errors: Float64Array of a's rows, threads)
+Napi::Value estimate(const Napi::CallbackInfo& call) {
+  const auto right = dictionary_of(call[1]);
+  const Matrix32 left = left_of(call[0], right->dims());
+  const std::size_t dims = right->dims(), columns = right->features();
+  const product::Precision precision = precision_of(call[2].ToString(), dims);
+  const std::span<float> out = floats(call[3], "out");
+  const std::span<double> errors = doubles(call[4], "errors");
+  if (out.size() != left.rows * columns || errors.size() != left.rows) refuse(Code::shape, "out or errors have the wrong size");
+  const Execution execution{threads(call[5])};
+  const product::PackedRows& packed = right->packed(precision);
+  double moved = 0;
+  for (const float error : packed.errors()) moved = std::max(moved, static_cast<double>(error));
+  product::LeftRows rows{ConstMatrix32(left)};
+  product::RoundedRows rounded;
+  if (precision != product::Precision::float32) {
+    rounded.assign(rows, precision, packed.isa(), execution);
+    rows.rounded = &rounded;
+  }
+  if (!out.empty()) product::store(rows, packed, {out.data(), left.rows, columns}, execution);
+  for (std::size_t i = 0; i < left.rows; ++i) {
+    const double norm = rows.rounded ? rounded.norm(i) : std::sqrt(reduce::table().squared_norm(left.row(i), dims));
+    errors[i] = product::score_error(precision, dims, norm, rows.rounded ? rounded.error(i) : 0, right->max_norm(), moved);
+  }
+  return call.Env().Undefined();
+}
+
 /// (a, b, threshold, absolute, limit, threads) → { indptr, indices, values }
 Napi::Value above(const Napi::CallbackInfo& call) {
   const Right right(call[1]);
-  const Matrix32 left = left_of(call[0], right.packed());
+  const Matrix32 left = left_of(call[0], right.packed().dims());
   const std::vector<float> floor(left.rows, static_cast<float>(number(call[2], "threshold")));
   const std::size_t limit = std::min<std::size_t>(count(call[4], "limit"), std::numeric_limits<std::uint32_t>::max());
   product::SelectOptions options;
@@ -128,7 +173,7 @@ Napi::Value above(const Napi::CallbackInfo& call) {
 /// (a, b, absolute, out: Float32Array of a's rows, threads)
 Napi::Value maximum(const Napi::CallbackInfo& call) {
   const Right right(call[1]);
-  const Matrix32 left = left_of(call[0], right.packed());
+  const Matrix32 left = left_of(call[0], right.packed().dims());
   const std::span<float> out = floats(call[3], "out");
   if (out.size() != left.rows) refuse(Code::shape, "out must hold one value a row");
   product::SelectOptions options;
@@ -174,6 +219,7 @@ Napi::Value norm(const Napi::CallbackInfo& call) {
 void add_ops(Napi::Object exports) {
   add<correlate>(exports, "correlate");
   add<top_k>(exports, "topK");
+  add<estimate>(exports, "estimate");
   add<above>(exports, "above");
   add<maximum>(exports, "maximum");
   add<soft_threshold>(exports, "softThreshold");

@@ -29,6 +29,7 @@ std::vector<float> weights_of(const Napi::Value& value) {
 struct OwnedOptions {
   UnfoldOptions options;
   SparseCodes warm_start;
+  Profile profile;
 
   OwnedOptions(const Napi::Object& from, std::size_t samples, std::size_t features) {
     options.method = method_of(from.Get("method").ToString());
@@ -42,6 +43,7 @@ struct OwnedOptions {
     options.residual = number(from.Get("residual"), "residual");
     options.tolerance = number(from.Get("tolerance"), "tolerance");
     options.max_iterations = static_cast<std::uint32_t>(count(from.Get("maxIterations"), "maxIterations"));
+    if (from.Get("profile").ToBoolean()) options.profile = &profile;
     if (const Napi::Value warm = from.Get("warmStart"); !warm.IsUndefined()) {
       // Copied first, checked afterwards: shared memory may change in between.
       warm_start = copy(codes(warm, "warmStart"));
@@ -62,7 +64,15 @@ Napi::Value codes_object(Napi::Env env, const SparseCodes& codes) {
   return result;
 }
 
-Napi::Value unfolding_object(Napi::Env env, const Unfolding& unfolding) {
+Napi::Value stages_object(Napi::Env env, const Profile& profile) {
+  Napi::Object stages = Napi::Object::New(env);
+  const char* const names[kStages] = {"score", "rescore", "gram", "solve", "residual", "certify"};
+  for (std::size_t stage = 0; stage < kStages; ++stage)
+    stages.Set(names[stage], Napi::Number::New(env, profile.seconds(static_cast<Stage>(stage))));
+  return stages;
+}
+
+Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
   const auto& environment = Environment::of(env);
   Napi::Object result = Napi::Object::New(env);
   result.Set("codes", codes_object(env, unfolding.codes));
@@ -93,7 +103,9 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
   Unfolding unfolding;
   require(unfold(samples, *dictionary, owned.options, execution, unfolding));
   handle.account(call.Env());
-  return unfolding_object(call.Env(), unfolding);
+  Napi::Object result = unfolding_object(call.Env(), unfolding);
+  if (owned.options.profile) result.Set("stages", stages_object(call.Env(), owned.profile));
+  return result;
 }
 
 /// (handle, matrix, options, threads, onProgress, onSettled) → job

@@ -42,13 +42,27 @@ Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<con
     made->norms_[j] = norm;
     made->max_norm_ = std::max(made->max_norm_, norm);
   }
-  made->packed_ = product::PackedRows(made->atoms());
   out = std::move(made);
   return {};
 }
 
 std::size_t Dictionary::bytes() const {
-  return atoms_.bytes() + packed_.bytes() + norms_.size() * sizeof(double) + (has_gram() ? gram_.bytes() : 0);
+  std::size_t bytes = atoms_.bytes() + norms_.size() * sizeof(double) + (has_gram() ? gram_.bytes() : 0);
+  for (const Packed& packed : packed_)
+    if (packed.ready.load(std::memory_order_acquire)) bytes += packed.rows.bytes();
+  return bytes;
+}
+
+const product::PackedRows& Dictionary::packed(product::Precision precision) const {
+  Packed& packed = packed_[static_cast<std::size_t>(precision)];
+  if (!packed.ready.load(std::memory_order_acquire)) {
+    std::lock_guard lock(packed_mutex_);
+    if (!packed.ready.load(std::memory_order_relaxed)) {
+      packed.rows = product::PackedRows(atoms(), active_isa(), precision);
+      packed.ready.store(true, std::memory_order_release);
+    }
+  }
+  return packed.rows;
 }
 
 const float* Dictionary::gram(const Execution& execution) const {
@@ -57,7 +71,7 @@ const float* Dictionary::gram(const Execution& execution) const {
   if (!has_gram()) {
     const std::size_t stride = gram_stride();
     AlignedBuffer<float> gram(features_ * stride);
-    product::store(atoms(), packed_, {gram.data(), features_, features_, stride}, execution);
+    product::store(atoms(), packed(), {gram.data(), features_, features_, stride}, execution);
     if (execution.cancelled()) return nullptr;
     for (std::size_t j = 0; j < features_; ++j)
       std::fill(gram.data() + j * stride + features_, gram.data() + (j + 1) * stride, 0.0f);

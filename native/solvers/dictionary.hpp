@@ -1,4 +1,4 @@
-// A dictionary as the solvers see it: atoms in rows, a packed copy for the selecting product, and norms.
+// A dictionary as the solvers see it: atoms in rows, packed copies for the selecting product, and norms.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace unsuperpose {
 
-/// Immutable once made (the Gram matrix is a cache behind a lock), and therefore safe to share between
+/// Immutable once made (packed copies and the Gram matrix are caches behind locks), and therefore safe to share between
 /// threads and calls by std::shared_ptr.
 class Dictionary {
  public:
@@ -30,7 +30,9 @@ class Dictionary {
   /// features × dims, rows padded with zeros to a multiple of 16 floats (stride), cache-line aligned
   ConstMatrix32 atoms() const { return {atoms_.data(), features_, dims_, stride_}; }
   const float* atom(std::size_t j) const { return atoms_.data() + j * stride_; }
-  const product::PackedRows& packed() const { return packed_; }
+  /// The atoms packed for the selecting product, made on first use and kept. A precision other than float32 must
+  /// have product::rounded_kernels() at these dims.
+  const product::PackedRows& packed(product::Precision precision = product::Precision::float32) const;
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }
   /// The Gram matrix D·Dᵀ, features rows padded with zeros to a multiple of 16 floats; made on first use and
@@ -41,15 +43,22 @@ class Dictionary {
   bool has_gram() const { return gram_ready_.load(std::memory_order_acquire); }
   static constexpr std::size_t kGramBytes = std::size_t{256} << 20;
 
-  /// memory held: atoms, packed copy, norms, and the Gram matrix once there is one
+  /// memory held: atoms and norms, and the packed copies and the Gram matrix once they are made
   std::size_t bytes() const;
 
  private:
+  struct Packed {
+    product::PackedRows rows;
+    std::atomic<bool> ready{false};
+  };
+
   AlignedBuffer<float> atoms_;
-  product::PackedRows packed_;
   std::vector<double> norms_;
   std::size_t features_ = 0, dims_ = 0, stride_ = 0;
   double max_norm_ = 0;
+
+  mutable std::mutex packed_mutex_;
+  mutable Packed packed_[product::kPrecisions];
 
   mutable std::mutex gram_mutex_;
   mutable AlignedBuffer<float> gram_;

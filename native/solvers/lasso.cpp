@@ -2,9 +2,9 @@
 //
 //   P(a) = ½‖x − aD‖² + λ Σ w_j|a_j| + (β/2)‖a‖²
 //
-// One pass scores every atom against the residuals of the samples that are left (the selecting product);
-// each sample then certifies itself by its duality gap and leaves, or takes its strongest KKT violators
-// into its working set and solves on it, with a small Gram matrix. The structure is that of celer
+// One pass scores every atom against the residuals of the samples that are left (scoring.hpp, in low precision where its
+// error bound allows); each sample then certifies itself by its duality gap and leaves, or takes its strongest KKT
+// violators into its working set and solves on it, with a small Gram matrix. The structure is that of celer
 // (Massias, Gramfort, Salmon 2018), cut down to what a batch of small problems needs.
 #include <algorithm>
 #include <cmath>
@@ -15,6 +15,8 @@
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
+#include "profile.hpp"
+#include "scoring.hpp"
 #include "working_set.hpp"
 
 namespace unsuperpose {
@@ -26,7 +28,7 @@ constexpr std::uint32_t kDefaultRounds = 200;
 constexpr std::size_t kBlock = 8;
 /// The inner solve aims at this share of the gap that is asked for.
 constexpr double kInnerShare = 0.25;
-constexpr unsigned kSweeps = 12;         // of coordinate descent before a Newton step is tried
+constexpr unsigned kSweeps = 3;         // of coordinate descent before a Newton step is tried
 constexpr unsigned kAttempts = 60;       // descent + Newton rounds
 constexpr unsigned kPatientSweeps = 400;  // where Newton cannot help (dependent atoms)
 constexpr unsigned kStallRounds = 3;     // rounds without a new atom and without progress
@@ -35,12 +37,11 @@ struct Sample {
   std::uint32_t slot;  // place in the batch
   WorkingSet set;
   Evaluation at{};           // of the current code
+  double strongest = 0;      // strength in the working set, exact
   double best_gap = std::numeric_limits<double>::infinity();
   unsigned rounds_without_progress = 0;
   std::uint32_t solves = 0;
-  // Are the working set's correlations good as the inner solve left them? Not those of a warm start, which come with
-  // the first certificate, nor after a solve from a point so bad that float32 updates lost the small ones.
-  bool tracked = false;
+  std::uint8_t rung = 0;  // of the scorer's precisions
   bool done = false;
 };
 
@@ -71,25 +72,10 @@ class LassoBatch {
         out_(out),
         ridge_(options.ridge),
         max_rounds_(options.max_iterations ? options.max_iterations : kDefaultRounds),
+        smallest_weight_(options.weights.empty() ? 1 : *std::min_element(options.weights.begin(), options.weights.end())),
         residual_stride_(batch.samples().stride),
-        residuals_(batch.count() * batch.samples().stride) {
-    double smallest = 1, largest_norm = dictionary.max_norm();
-    if (!options.weights.empty()) {
-      scale_.resize(options.weights.size());
-      smallest = std::numeric_limits<double>::infinity();
-      largest_norm = 0;
-      for (std::size_t j = 0; j < scale_.size(); ++j) {
-        const double w = options.weights[j];
-        scale_[j] = static_cast<float>(1 / w);
-        smallest = std::min(smallest, w);
-        largest_norm = std::max(largest_norm, dictionary.norm(j) / w);
-      }
-    }
-    smallest_weight_ = smallest;
-    // A computed strength is off by at most this · ‖r̂‖, by the rounding of 1/w, and by what underflows.
-    underflow_ = static_cast<double>(dictionary.dims()) * 0x1.0p-149 / smallest;
-    score_error_ = (product::error_bound(dictionary.dims()) + 0x1.0p-21) * largest_norm;
-  }
+        residuals_(batch.count() * batch.samples().stride),
+        scorer_(dictionary, options.weights, options.nonnegative) {}
 
   Status run(const SparseCodes* warm, std::size_t first);
 
@@ -98,6 +84,7 @@ class LassoBatch {
   void score();
   void advance(std::size_t position);
   double certify(Sample& sample, std::size_t position, Workspace& scratch);
+  bool undecided(const Sample& sample, std::size_t position) const;
   void choose(Sample& sample, const Workspace& scratch);
   void solve(Sample& sample, Workspace& scratch);
   void evaluate(Sample& sample, Workspace& scratch);
@@ -108,10 +95,6 @@ class LassoBatch {
   double strength(double correlation, double weight) const {
     return (options_.nonnegative ? correlation : std::fabs(correlation)) / weight;
   }
-  double error(const Sample& sample) const {
-    return score_error_ * std::sqrt(sample.at.squared_rounded) + batch_.lambda(sample.slot) * 0x1.0p-21 + underflow_;
-  }
-
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
   const UnfoldOptions& options_;
@@ -119,22 +102,21 @@ class LassoBatch {
   std::vector<SampleResult>& out_;
   const double ridge_;
   const std::uint32_t max_rounds_;
-  double smallest_weight_ = 1, score_error_ = 0, underflow_ = 0;
-  std::vector<float> scale_;  // 1/w_j, empty for unit weights
+  const double smallest_weight_;
 
   std::vector<Sample> samples_;
   std::vector<std::uint32_t> active_;  // samples not yet certified
   const std::size_t residual_stride_;
   AlignedBuffer<float> residuals_;
-  product::Selection scores_;
-  std::vector<float> floors_;
+  Scorer scorer_;
+  std::vector<ScoreRequest> requests_;
 };
 
-/// The first pass meets the zero code, where far more atoms exceed λ than will be active: a number that grows
-/// with the dims covers most supports that ℓ1 can recover, and the next passes bring the rest.
-std::size_t first_choice(std::size_t dims) { return std::clamp<std::size_t>(dims / 18, 16, 96); }
-/// Later violators have met a solution already, and more of them will be active: what is left out costs a pass.
-std::size_t later_choice(std::size_t dims, std::size_t size) { return std::max(2 * first_choice(dims), size); }
+/// Atoms taken at a time. Passes in low precision cost little beside the Gram matrix of a large working set, so the
+/// sets start small: the first pass meets the zero code, where far more atoms exceed λ than will be active.
+std::size_t first_choice(std::size_t dims) { return std::clamp<std::size_t>(dims / 32, 8, 64); }
+/// Later violators have met a solution already, and more of them will be active.
+std::size_t later_choice(std::size_t dims, std::size_t size) { return std::max(first_choice(dims) * 3 / 4, size / 2); }
 
 void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t first) {
   Workspace& scratch = workspace(dictionary_.features());
@@ -147,34 +129,29 @@ void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t firs
       sample.set.code()[sample.set.size() - 1] = value;
     }
   }
-  sample.tracked = sample.set.size() == 0;
   evaluate(sample, scratch);
 }
 
 /// Scores all atoms against the residuals of the active samples, down to where a score might still
 /// belong to a violator.
 void LassoBatch::score() {
-  std::vector<std::uint32_t> slots(active_.size());
-  floors_.resize(active_.size());
+  const StageTimer timer(options_.profile, Stage::score);
+  requests_.resize(active_.size());
   std::size_t largest = 0;
   bool fresh = true;
   for (std::size_t i = 0; i < active_.size(); ++i) {
     const Sample& sample = samples_[active_[i]];
-    slots[i] = sample.slot;
-    const double floor = std::max(0.0, batch_.lambda(sample.slot) - error(sample));
-    floors_[i] = std::nextafter(static_cast<float>(floor), 0.0f);
+    // The first choice needs no proof.
+    requests_[i] = {sample.slot, std::sqrt(sample.at.squared_rounded), batch_.lambda(sample.slot), sample.rung,
+                    sample.solves == 0 && sample.rung == 0};
     largest = std::max(largest, sample.set.size());
     fresh = fresh && sample.solves == 0;
   }
   const std::size_t dims = dictionary_.dims();
-  product::SelectOptions select;
   // A working set's own atoms are listed too.
-  select.capacity = std::min(dictionary_.features(), largest + (fresh ? first_choice(dims) : later_choice(dims, largest)));
-  select.floor = floors_.data();
-  select.positive_only = options_.nonnegative;
-  select.scale = scale_.empty() ? nullptr : scale_.data();
-  const ConstMatrix32 residuals{residuals_.data(), batch_.count(), dictionary_.dims(), residual_stride_};
-  product::select({residuals, slots.data(), slots.size()}, dictionary_.packed(), select, scores_, execution_);
+  const std::size_t capacity = largest + (fresh ? first_choice(dims) : later_choice(dims, largest));
+  const ConstMatrix32 residuals{residuals_.data(), batch_.count(), dims, residual_stride_};
+  scorer_.score(residuals, requests_, capacity, execution_);
 }
 
 /// The relative gap at the current code; leaves the violators outside the working set in scratch, strongest
@@ -182,67 +159,85 @@ void LassoBatch::score() {
 /// the gap, and the exact correlations that a certificate takes are spared.
 double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scratch) {
   const double lambda = batch_.lambda(sample.slot);
-  const double error_bound = error(sample);
   const float* r = residual(sample);
-  const product::Entry* entries = scores_.row(position);
-  const std::size_t found = scores_.count[position];
-  const auto scored = [&](const product::Entry& entry) { return strength(entry.value, weight(entry.index)); };
-
-  scratch.violators.clear();
-  scratch.doubtful.clear();
-  scratch.violators.reserve(found);  // nothing may throw while marks are set
-  scratch.doubtful.reserve(found);
-  for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 1;
-  for (std::size_t k = 0; k < found; ++k) {
-    if (scratch.marks[entries[k].index]) continue;
-    (scored(entries[k]) > lambda + error_bound ? scratch.violators : scratch.doubtful).push_back(entries[k]);
-  }
-  for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 0;
-  if (sample.tracked && !scratch.violators.empty() && sample.solves < max_rounds_) {
-    const double gap = relative_gap(sample.at, lambda, ridge_, scored(scratch.violators.front()) - error_bound);
-    if (gap > options_.tolerance) return gap;
-  }
-
+  const Scored scored = scorer_[position];
+  const auto scored_strength = [&](const product::Entry& entry) { return strength(entry.value, weight(entry.index)); };
   const auto& dots = dots::table();
-  const std::size_t n = sample.set.size();
-  double strongest = scratch.violators.empty() ? 0 : scored(scratch.violators.front()) + error_bound;
-  scratch.doubles.resize(n);
-  dots.correlate(sample.set.rows(), n, r, dictionary_.dims(), scratch.doubles.data());
-  for (std::size_t k = 0; k < n; ++k) {
-    sample.set.correlation()[k] = static_cast<float>(scratch.doubles[k]);
-    strongest = std::max(strongest, strength(scratch.doubles[k] - ridge_ * sample.set.code()[k], weight(sample.set.atoms()[k])));
+  double strongest = 0;
+  {
+    const StageTimer timer(options_.profile, Stage::certify);
+    scratch.violators.clear();
+    scratch.doubtful.clear();
+    scratch.violators.reserve(scored.count);  // nothing may throw while marks are set
+    scratch.doubtful.reserve(scored.count);
+    for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 1;
+    for (std::size_t k = 0; k < scored.count; ++k) {
+      const product::Entry& entry = scored.entries[k];
+      if (scratch.marks[entry.index]) continue;
+      (scored_strength(entry) > lambda + scored.error ? scratch.violators : scratch.doubtful).push_back(entry);
+    }
+    for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 0;
+    if (!scratch.violators.empty() && sample.solves < max_rounds_) {
+      const double least = scored_strength(scratch.violators.front()) - scored.error;
+      const double gap = relative_gap(sample.at, lambda, ridge_, least);
+      if (gap > options_.tolerance) {
+        // What probably violates too comes along.
+        for (const product::Entry& entry : scratch.doubtful)
+          if (scored_strength(entry) > lambda) scratch.violators.push_back(entry);
+        return gap;
+      }
+    }
+    strongest = sample.strongest;
   }
-  // Too close to λ to call in float32.
+  const StageTimer timer(options_.profile, Stage::rescore);
+  const auto exact_strength = [&](const product::Entry& entry) {
+    return strength(dots.dot(dictionary_.atom(entry.index), r, dictionary_.dims()), weight(entry.index));
+  };
+  for (const product::Entry& entry : scratch.violators) {
+    if (scored_strength(entry) + scored.error <= strongest) break;
+    strongest = std::max(strongest, exact_strength(entry));
+  }
+  // Too close to λ to call.
   for (const product::Entry& entry : scratch.doubtful) {
-    const double exact = strength(dots.dot(dictionary_.atom(entry.index), r, dictionary_.dims()), weight(entry.index));
+    const double exact = exact_strength(entry);
     strongest = std::max(strongest, exact);
     if (exact > lambda) scratch.violators.push_back(entry);
   }
-  // What was not listed is below the floor, or below the weakest of a full list.
-  if (found == scores_.capacity && found < dictionary_.features())
-    strongest = std::max(strongest, scored(entries[found - 1]) + error_bound);
-  else if (lambda <= error_bound)
-    strongest = std::max(strongest, lambda + error_bound);
+  // What was not listed is below the weakest of a full list, or below the floor.
+  if (scored.full)
+    strongest = std::max(strongest, scored_strength(scored.entries[scored.count - 1]) + scored.error);
+  else if (scored.floor > lambda)
+    strongest = std::max(strongest, scored.floor);
   return relative_gap(sample.at, lambda, ridge_, strongest);
 }
 
-/// Takes the strongest violators into the working set. Their scores are good enough to start from: the
-/// correlations are made exact before a certificate.
+/// Did the scoring leave open whether atoms that it did not list violate?
+bool LassoBatch::undecided(const Sample& sample, std::size_t position) const {
+  const Scored scored = scorer_[position];
+  return scored.full || scored.floor > batch_.lambda(sample.slot);
+}
+
+/// Takes the strongest violators into the working set, with their exact correlations.
 void LassoBatch::choose(Sample& sample, const Workspace& scratch) {
-  const std::size_t dims = dictionary_.dims();
-  const std::size_t most = sample.solves == 0 ? first_choice(dims) : later_choice(dims, sample.set.size());
+  const StageTimer timer(options_.profile, Stage::rescore);
+  const std::size_t dims = dictionary_.dims(), old = sample.set.size();
+  const std::size_t most = sample.solves == 0 ? first_choice(dims) : later_choice(dims, old);
   const std::size_t count = std::min(most, scratch.violators.size());
   const double lambda = batch_.lambda(sample.slot);
-  sample.set.reserve(sample.set.size() + count);
+  sample.set.reserve(old + count);
   for (std::size_t k = 0; k < count; ++k) {
-    const product::Entry& entry = scratch.violators[k];
-    sample.set.add(dictionary_, entry.index, static_cast<float>(lambda * weight(entry.index)));
-    sample.set.correlation()[sample.set.size() - 1] = entry.value;
+    const std::uint32_t j = scratch.violators[k].index;
+    sample.set.add(dictionary_, j, static_cast<float>(lambda * weight(j)));
   }
+  sample.set.correlate_new(old, residual(sample), dims);
 }
 
 void LassoBatch::solve(Sample& sample, Workspace& scratch) {
-  sample.set.complete_gram(dictionary_);
+  {
+    const StageTimer timer(options_.profile, Stage::gram);
+    sample.set.complete_gram(dictionary_, ridge_);
+  }
+  const StageTimer timer(options_.profile, Stage::solve);
   const descent::Problem problem = sample.set.problem(ridge_, options_.nonnegative);
   const auto& descent = descent::table();
   scratch.newton.reserve(descent::newton_scratch(problem.count));
@@ -269,6 +264,7 @@ void LassoBatch::solve(Sample& sample, Workspace& scratch) {
 
 /// The residual and the float64 sums of the current code.
 void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
+  const StageTimer timer(options_.profile, Stage::residual);
   scratch.support.clear();
   scratch.support_values.clear();
   sample.at.weighted_l1 = sample.at.squared_code = 0;
@@ -287,6 +283,16 @@ void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
       atoms.data, atoms.stride, dictionary_.dims(), residual(sample));
   sample.at.squared_rounded = reduce::table().squared_norm(residual(sample), dictionary_.dims());
   sample.at.input_residual = dots::table().dot(samples.row(sample.slot), residual(sample), dictionary_.dims());
+  // While their rows are still in the cache.
+  const std::size_t n = sample.set.size();
+  scratch.doubles.resize(n);
+  dots::table().correlate(sample.set.rows(), n, residual(sample), dictionary_.dims(), scratch.doubles.data());
+  sample.strongest = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    sample.set.correlation()[k] = static_cast<float>(scratch.doubles[k]);
+    sample.strongest = std::max(
+        sample.strongest, strength(scratch.doubles[k] - ridge_ * sample.set.code()[k], weight(sample.set.atoms()[k])));
+  }
 }
 
 void LassoBatch::finish(Sample& sample, double gap, Outcome outcome) {
@@ -306,8 +312,13 @@ void LassoBatch::finish(Sample& sample, double gap, Outcome outcome) {
 void LassoBatch::advance(std::size_t position) {
   Sample& sample = samples_[active_[position]];
   Workspace& scratch = workspace(dictionary_.features());
+  sample.rung = requests_[position].rung;
   const double gap = certify(sample, position, scratch);
   if (gap <= options_.tolerance) return finish(sample, gap, Outcome::converged);
+  if (scratch.violators.empty() && sample.rung + 1u < scorer_.rungs() && undecided(sample, position)) {
+    ++sample.rung;  // nothing to add, but too coarse a look to certify: look closer
+    return;
+  }
   if (scratch.violators.empty()) {  // the gap is exact then
     sample.rounds_without_progress = gap > 0.5 * sample.best_gap ? sample.rounds_without_progress + 1 : 0;
     if (sample.rounds_without_progress == kStallRounds) return finish(sample, gap, Outcome::stalled);
@@ -317,7 +328,6 @@ void LassoBatch::advance(std::size_t position) {
   }
   if (sample.solves == max_rounds_) return finish(sample, gap, Outcome::iterations);
   choose(sample, scratch);
-  sample.tracked = sample.at.squared_residual <= 2 * sample.at.squared_input;
   solve(sample, scratch);
   evaluate(sample, scratch);
 }

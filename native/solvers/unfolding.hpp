@@ -11,6 +11,7 @@
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "dictionary.hpp"
+#include "profile.hpp"
 
 namespace unsuperpose {
 
@@ -41,6 +42,7 @@ struct UnfoldOptions {
   double tolerance = 1e-4;               // convex: stop once gap ≤ tolerance
   std::uint32_t max_iterations = 0;      // 0: the method's default
   const SparseCodes* warm_start = nullptr;  // one row a sample (convex methods)
+  Profile* profile = nullptr;               // lasso: where its time goes is added to it
 };
 
 /// One entry a sample in every vector but codes.

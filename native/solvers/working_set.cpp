@@ -16,8 +16,8 @@ constexpr std::size_t kLargestKeptGram = 512;
 
 void WorkingSet::grow(std::size_t size) {
   const std::size_t stride = round_up(std::max(size, stride_ + stride_ / 2), descent::kPadding);
-  AlignedBuffer<float> vectors = AlignedBuffer<float>::zeros(3 * stride);
-  for (std::size_t v = 0; v < 3 && !atoms_.empty(); ++v)
+  AlignedBuffer<float> vectors = AlignedBuffer<float>::zeros(4 * stride);
+  for (std::size_t v = 0; v < 4 && !atoms_.empty(); ++v)
     std::memcpy(vectors.data() + v * stride, vectors_.data() + v * stride_, atoms_.size() * sizeof(float));
   vectors_ = std::move(vectors);
   if (gram_size_) {
@@ -41,7 +41,14 @@ void WorkingSet::add(const Dictionary& dictionary, std::uint32_t atom, float thr
   this->threshold()[at] = threshold;
 }
 
-void WorkingSet::complete_gram(const Dictionary& dictionary) {
+void WorkingSet::correlate_new(std::size_t first, const float* residual, std::size_t dims) {
+  const std::size_t count = atoms_.size() - first;
+  products_.resize(count);
+  dots::table().correlate(rows_.data() + first, count, residual, dims, products_.data());
+  for (std::size_t k = 0; k < count; ++k) correlation()[first + k] = static_cast<float>(products_[k]);
+}
+
+void WorkingSet::complete_gram(const Dictionary& dictionary, double ridge) {
   const std::size_t n = atoms_.size();
   if (gram_size_ == n) return;
   if (gram_.size() == 0) gram_ = AlignedBuffer<float>::zeros(stride_ * stride_);
@@ -52,6 +59,10 @@ void WorkingSet::complete_gram(const Dictionary& dictionary) {
   for (std::size_t i = 0; i < old; ++i)
     for (std::size_t k = old; k < n; ++k) gram_[i * stride_ + k] = gram_[k * stride_ + i];
   gram_size_ = n;
+  for (std::size_t k = old; k < n; ++k) {
+    const double diagonal = static_cast<double>(gram_[k * stride_ + k]) + ridge;
+    inverse()[k] = diagonal > 0 ? static_cast<float>(1 / diagonal) : 0;
+  }
 }
 
 void WorkingSet::release_large_gram() {
@@ -61,7 +72,7 @@ void WorkingSet::release_large_gram() {
 }
 
 descent::Problem WorkingSet::problem(double ridge, bool nonnegative) const {
-  return {gram_.data(), stride_,     atoms_.size(), threshold(), static_cast<float>(ridge),
+  return {gram_.data(), stride_,     atoms_.size(), threshold(), inverse(), static_cast<float>(ridge),
           nonnegative,  code(),      correlation()};
 }
 

@@ -19,6 +19,7 @@ class WorkingSet {
   float* code() const { return vectors_.data(); }
   float* correlation() const { return vectors_.data() + stride_; }
   float* threshold() const { return vectors_.data() + 2 * stride_; }
+  float* inverse() const { return vectors_.data() + 3 * stride_; }
 
   /// Makes room for `size` atoms.
   void reserve(std::size_t size) {
@@ -28,8 +29,11 @@ class WorkingSet {
   /// Appends an atom with code 0 and soft threshold λ·w. Its Gram row is made by complete_gram().
   void add(const Dictionary& dictionary, std::uint32_t atom, float threshold);
 
+  /// Sets the correlations of the atoms from position `first` on with a residual, computed in float64.
+  void correlate_new(std::size_t first, const float* residual, std::size_t dims);
+
   /// Computes what the Gram matrix lacks since it was last complete.
-  void complete_gram(const Dictionary& dictionary);
+  void complete_gram(const Dictionary& dictionary, double ridge);
 
   /// Frees the Gram matrix if the set is so large that keeping one a sample would not fit in memory.
   void release_large_gram();
@@ -42,8 +46,9 @@ class WorkingSet {
 
   std::vector<std::uint32_t> atoms_;
   std::vector<const float*> rows_;
+  std::vector<double> products_;
   AlignedBuffer<float> gram_;
-  AlignedBuffer<float> vectors_;  // code, correlation, threshold: stride_ floats each
+  AlignedBuffer<float> vectors_;  // code, correlation, threshold, inverse: stride_ floats each
   std::size_t stride_ = 0;  // of gram_; also the capacity of the vectors
   std::size_t gram_size_ = 0;  // atoms whose Gram rows are there
 };

@@ -1,7 +1,7 @@
 // The epilogues that keep a few entries: they must agree to the bit with picking from the full product.
 import { describe, expect, it } from 'vitest';
 import { Dictionary, type Matrix, ops } from '../../lib/index.js';
-import { at } from '../reference/linear.js';
+import { at, dot, toRows } from '../reference/linear.js';
 import { makeRandom } from '../reference/random.js';
 
 const random = makeRandom(111);
@@ -25,13 +25,40 @@ interface Entry {
 }
 
 /** Row i of the full product, as entries in order of strength, ties by lower index. */
-function ranked(product: Matrix<Float32Array>, i: number, absolute: boolean): Entry[] {
+function ranked(product: Matrix, i: number, absolute: boolean): Entry[] {
   const features = product.shape[1];
   return Array.from(product.data.subarray(i * features, (i + 1) * features), (value, index) => ({
     index,
     value,
     strength: absolute ? Math.abs(value) : value,
   })).sort((a, b) => b.strength - a.strength || a.index - b.index);
+}
+
+/** a·bᵀ in float64: products of float32 numbers are exact there. */
+function exactProduct(a: Matrix<Float32Array>, b: Matrix<Float32Array>): Matrix<Float64Array> {
+  const [left, right] = [toRows(a), toRows(b)];
+  const data = Float64Array.from(left.flatMap((x) => right.map((d) => dot(x, d))));
+  return { data, shape: [left.length, right.length] };
+}
+
+/** One vector, and as many that differ from it by a unit in the last place of one entry: scores that float32 cannot order. */
+function neighbours(rows: number, cols: number): Matrix<Float32Array> {
+  const base = Array.from({ length: cols }, () => Math.fround(1 + random.uniform()));
+  return {
+    data: Float32Array.from({ length: rows * cols }, (_, k) => {
+      const [j, d] = [Math.floor(k / cols), k % cols];
+      return (base[d] as number) * (d === j % cols ? 1 + (1 + Math.floor(j / cols)) * 2 ** -22 : 1);
+    }),
+    shape: [rows, cols],
+  };
+}
+
+/** One entry a row far above the rest. */
+function spiked(rows: number, cols: number): Matrix<Float32Array> {
+  return {
+    data: Float32Array.from({ length: rows * cols }, (_, k) => (k % cols === 3 ? 5000 : random.normal())),
+    shape: [rows, cols],
+  };
 }
 
 const cases: { name: string; a: Matrix<Float32Array>; b: Matrix<Float32Array> }[] = [
@@ -43,8 +70,16 @@ const cases: { name: string; a: Matrix<Float32Array>; b: Matrix<Float32Array> }[
   { name: 'fewer features than a register', a: normals(4, 5), b: normals(3, 5) },
   { name: 'many rows', a: normals(140, 12), b: normals(61, 12) },
   { name: 'ascending strength', a: { data: Float32Array.of(1), shape: [1, 1] }, b: ramp(300, 1) },
+  { name: 'scores closer than float32 tells', a: normals(12, 40), b: neighbours(160, 40) },
+  { name: 'one huge entry a row', a: spiked(9, 48), b: spiked(300, 48) },
+  { name: 'wider than a panel, deeper than a part', a: normals(20, 530), b: normals(333, 530) },
+  { name: 'products of tiny numbers', a: scaled(normals(5, 20), 1e-30), b: scaled(normals(90, 20), 1e-6) },
   { name: 'descending strength', a: { data: Float32Array.of(1), shape: [1, 1] }, b: ramp(300, -1) },
 ];
+
+function scaled(m: Matrix<Float32Array>, factor: number): Matrix<Float32Array> {
+  return { data: m.data.map((v) => v * factor), shape: m.shape };
+}
 
 /** Atoms 1, 2, 3, … or …, 3, 2, 1: the worst and the best order for a running top-k. */
 function ramp(count: number, direction: 1 | -1): Matrix<Float32Array> {
@@ -56,6 +91,7 @@ function ramp(count: number, direction: 1 | -1): Matrix<Float32Array> {
 
 describe.each(cases)('$name', ({ a, b }) => {
   const product = ops.correlate(a, b);
+  const exact = exactProduct(a, b);
   const [rows, features] = product.shape;
   const right = Dictionary.from(b);
 
@@ -66,9 +102,11 @@ describe.each(cases)('$name', ({ a, b }) => {
         expect(top.shape).toEqual([rows, k]);
         expect(top.indices).toBeInstanceOf(Uint32Array);
         for (let i = 0; i < rows; i++) {
-          const expected = ranked(product, i, absolute).slice(0, k);
+          const expected = ranked(exact, i, absolute).slice(0, k);
           expect(Array.from(top.indices.subarray(i * k, (i + 1) * k))).toEqual(expected.map((e) => e.index));
-          expect(Array.from(top.values.subarray(i * k, (i + 1) * k))).toEqual(expected.map((e) => e.value));
+          expect(Array.from(top.values.subarray(i * k, (i + 1) * k))).toEqual(
+            expected.map((e) => Math.fround(e.value)),
+          );
         }
       }
     });

@@ -1,13 +1,13 @@
 #include <cstdint>
 
 #include "descent.hpp"
-#include "../simd/region.hpp"
+#include "../simd/avx2.hpp"
 
 namespace unsuperpose::descent::avx2 {
 
 #if defined(UNSUPERPOSE_HAS_AVX2)
 UNSUPERPOSE_BEGIN_AVX2
-constexpr std::size_t kLanes = 8;
+using namespace simd::avx2;
 #include "descent-inl.hpp"
 UNSUPERPOSE_END
 

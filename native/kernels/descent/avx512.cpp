@@ -1,13 +1,13 @@
 #include <cstdint>
 
 #include "descent.hpp"
-#include "../simd/region.hpp"
+#include "../simd/avx512.hpp"
 
 namespace unsuperpose::descent::avx512 {
 
 #if defined(UNSUPERPOSE_HAS_AVX512)
 UNSUPERPOSE_BEGIN_AVX512
-constexpr std::size_t kLanes = 16;
+using namespace simd::avx512;
 #include "descent-inl.hpp"
 UNSUPERPOSE_END
 

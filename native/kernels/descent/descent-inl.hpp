@@ -1,10 +1,9 @@
-// The body, compiled once a level: included inside a level's namespace and target region, where
-// kLanes is the number of floats in a register. Uses the compilers' vector extension, which lowers
-// to whatever the region allows. No include guard on purpose.
+// The body, compiled once a level: included inside a level's namespace and target region. Uses the level's vector
+// operations (simd/), and the compilers' vector extension, which lowers to whatever the region allows. No
+// include guard on purpose.
 
 typedef float VectorF __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
 typedef double VectorD __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
-constexpr std::size_t kDoubleLanes = kLanes / 2;
 
 /// c −= delta · row over `padded` floats
 inline void subtract(float* c, const float* row, float delta, std::size_t padded) {
@@ -22,73 +21,81 @@ inline std::size_t pad(std::size_t count) { return (count + kPadding - 1) / kPad
 
 /// Minimises over coordinate j exactly; returns the KKT violation that it removed, in units of c.
 inline float update(const Problem& p, std::size_t j, std::size_t padded) {
-  const float diagonal = p.gram[j * p.stride + j];
+  const float* row = p.gram + j * p.stride;
+  const float diagonal = row[j];
   const float old = p.code[j], t = p.threshold[j];
   const float rho = p.correlation[j] + diagonal * old;
   float next = 0;
   if (rho > t)
-    next = (rho - t) / (diagonal + p.ridge);
+    next = (rho - t) * p.inverse[j];
   else if (rho < -t && !p.nonnegative)
-    next = (rho + t) / (diagonal + p.ridge);
+    next = (rho + t) * p.inverse[j];
   const float delta = next - old;
-  if (delta == 0 || !(diagonal > 0)) return 0;
+  if (delta == 0) return 0;
   p.code[j] = next;
-  subtract(p.correlation, p.gram + j * p.stride, delta, padded);
+  subtract(p.correlation, row, delta, padded);
   return (delta < 0 ? -delta : delta) * (diagonal + p.ridge);
+}
+
+/// The coordinates of a register that are not zero; with `all`, those too that violate KKT at zero.
+UNSUPERPOSE_INLINE std::uint32_t unsettled(const Problem& p, std::size_t first, bool all) {
+  std::uint32_t bits = greater(abs(load(p.code + first)), zero());
+  if (all) {
+    const Vector c = load(p.correlation + first);
+    bits |= greater(p.nonnegative ? c : abs(c), load(p.threshold + first));
+  }
+  return bits;
+}
+
+/// One round over the coordinates; returns the largest violation met.
+inline float round_of(const Problem& p, std::size_t padded, bool all) {
+  float worst = 0;
+  for (std::size_t first = 0; first < padded; first += kLanes)
+    for (std::uint32_t bits = unsettled(p, first, all); bits != 0; bits &= bits - 1) {
+      const float violation = update(p, first + static_cast<std::size_t>(__builtin_ctz(bits)), padded);
+      if (violation > worst) worst = violation;
+    }
+  return worst;
 }
 
 bool sweep(const Problem& p, float accuracy, unsigned limit) {
   constexpr unsigned kActiveSweeps = 8;  // between two full ones
   const std::size_t padded = pad(p.count);
   for (unsigned done = 0; done < limit;) {
-    float worst = 0;
-    for (std::size_t j = 0; j < p.count; ++j) {
-      // A zero coordinate inside its threshold is optimal: the common case, told by one compare.
-      const float c = p.correlation[j];
-      if (p.code[j] == 0 && c <= p.threshold[j] && (p.nonnegative || c >= -p.threshold[j])) continue;
-      const float violation = update(p, j, padded);
-      if (violation > worst) worst = violation;
-    }
     ++done;
-    if (worst <= accuracy) return true;
-    for (unsigned inner = 0; inner < kActiveSweeps && done < limit; ++inner, ++done) {
-      worst = 0;
-      for (std::size_t j = 0; j < p.count; ++j) {
-        if (p.code[j] == 0) continue;
-        const float violation = update(p, j, padded);
-        if (violation > worst) worst = violation;
-      }
-      if (worst <= accuracy) break;
-    }
+    if (round_of(p, padded, true) <= accuracy) return true;
+    for (unsigned inner = 0; inner < kActiveSweeps && done < limit; ++inner, ++done)
+      if (round_of(p, padded, false) <= accuracy) break;
   }
   return false;
 }
 
-/// Cholesky of the n × n matrix in the upper triangle of `a` (row-major, `stride` doubles a row):
-/// a becomes U with UᵀU = a. False if a pivot falls to the rounding level of the float32 Gram.
-inline bool cholesky(double* a, std::size_t n, std::size_t stride, const double* diagonal) {
+/// Factors the n × n matrix in the upper triangle of `a` (row-major, `stride` doubles a row) as UᵀΔ⁻¹U, Δ the pivots,
+/// whose inverses go to `inverse`; the rows become those of U with zeros in place of the pivots and, in the register
+/// where a row starts, before them. False if a pivot falls to the rounding level of the float32 Gram.
+inline bool factor(double* a, std::size_t n, std::size_t stride, const double* diagonal, double* inverse) {
   // A float32 Gram of unit atoms is off by at most dims·2⁻²⁴, for hundreds of dims by some 1e-6.
   constexpr double kPivotFloor = 1e-5;
   for (std::size_t k = 0; k < n; ++k) {
     double* row = a + k * stride;
     if (!(row[k] > kPivotFloor * diagonal[k])) return false;
-    const double scale = 1 / __builtin_sqrt(row[k]);
-    for (std::size_t i = k; i < n; ++i) row[i] *= scale;
-    for (std::size_t i = k + 1; i < n; ++i) subtract(a + i * stride, row, row[i], i, n);
+    inverse[k] = 1 / row[k];
+    for (std::size_t i = k / kDoubleLanes * kDoubleLanes; i <= k; ++i) row[i] = 0;
+    for (std::size_t i = k + 1; i < n; ++i) subtract(a + i * stride, row, row[i] * inverse[k], i, stride);
   }
   return true;
 }
 
-/// x ← (UᵀU)⁻¹x
-inline void solve(const double* u, std::size_t n, std::size_t stride, double* x) {
-  for (std::size_t k = 0; k < n; ++k) {
-    x[k] /= u[k * stride + k];
-    for (std::size_t i = k + 1; i < n; ++i) x[i] -= u[k * stride + i] * x[k];
-  }
+/// x ← (UᵀΔ⁻¹U)⁻¹x
+inline void solve(const double* u, std::size_t n, std::size_t stride, const double* inverse, double* x) {
+  for (std::size_t k = 0; k < n; ++k) subtract(x, u + k * stride, x[k] * inverse[k], k, stride);
   for (std::size_t k = n; k-- > 0;) {
-    double sum = x[k];
-    for (std::size_t i = k + 1; i < n; ++i) sum -= u[k * stride + i] * x[i];
-    x[k] = sum / u[k * stride + k];
+    VectorD sums{};
+    for (std::size_t i = k / kDoubleLanes * kDoubleLanes; i < stride; i += kDoubleLanes)
+      sums += *reinterpret_cast<const VectorD*>(u + k * stride + i) * *reinterpret_cast<const VectorD*>(x + i);
+    double sum = 0;
+    for (std::size_t lane = 0; lane < kDoubleLanes; ++lane) sum += sums[lane];
+    x[k] = (x[k] - sum) * inverse[k];
   }
 }
 
@@ -96,7 +103,8 @@ bool newton(const Problem& p, double* scratch) {
   const std::size_t padded = pad(p.count);
   double* matrix = scratch;
   double* diagonal = scratch + padded * padded;
-  double* step = diagonal + padded;
+  double* inverse = diagonal + padded;
+  double* step = inverse + padded;
   auto* active = reinterpret_cast<std::uint32_t*>(step + padded);
   std::size_t n = 0;
   for (std::size_t j = 0; j < p.count; ++j)
@@ -113,16 +121,19 @@ bool newton(const Problem& p, double* scratch) {
       const std::size_t j = active[i];
       const float* gram = p.gram + j * p.stride;
       double* row = matrix + i * stride;
-      for (std::size_t k = 0; k < stride; ++k) row[k] = k < n ? static_cast<double>(gram[active[k]]) : 0.0;
+      for (std::size_t k = i; k < n; ++k) row[k] = static_cast<double>(gram[active[k]]);
+      for (std::size_t k = n; k < stride; ++k) row[k] = 0;
+      for (std::size_t k = i / kDoubleLanes * kDoubleLanes; k < i; ++k) row[k] = 0;
       row[i] = row[i] * (1 + damping) + p.ridge;
       diagonal[i] = row[i];
       const double t = p.code[j] > 0 ? p.threshold[j] : -p.threshold[j];
       step[i] = static_cast<double>(p.correlation[j]) - t - static_cast<double>(p.ridge) * p.code[j];
     }
-    factored = cholesky(matrix, n, stride, diagonal);
+    factored = factor(matrix, n, stride, diagonal, inverse);
   }
   if (!factored) return false;
-  solve(matrix, n, stride, step);
+  for (std::size_t i = n; i < stride; ++i) step[i] = 0;
+  solve(matrix, n, stride, inverse, step);
 
   double length = 1;
   std::size_t first = n;  // the atom that changes sign first

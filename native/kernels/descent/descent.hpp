@@ -18,7 +18,8 @@ struct Problem {
   const float* gram;  // count rows of stride floats, symmetric
   std::size_t stride;
   std::size_t count;
-  const float* threshold;  // t_j = λ·w_j, count entries
+  const float* threshold;  // t_j = λ·w_j, padded like code and correlation
+  const float* inverse;    // 1/(G_jj + β), 0 where that is 0
   float ridge;
   bool nonnegative;
   float* code;         // a, in and out
@@ -32,7 +33,7 @@ struct Table {
   bool (*sweep)(const Problem& problem, float accuracy, unsigned limit);
 
   /// One Newton step on the active atoms, with their signs kept: solves
-  /// (G_II + βI)Δ = c_I − t_I s_I − βa_I by Cholesky in float64, then a += αΔ with α ≤ 1 up to the first change of sign
+  /// (G_II + βI)Δ = c_I − t_I s_I − βa_I by Cholesky (as UᵀΔ⁻¹U) in float64, then a += αΔ with α ≤ 1 up to the first change of sign
   /// (that atom becomes zero). `scratch` holds newton_scratch(count) doubles.
   /// Where the active atoms are dependent to float32 accuracy the step is damped: G_II + βI + ε diag.
   /// Returns false, with nothing changed, if even that has no factor.
@@ -42,7 +43,7 @@ struct Table {
 /// doubles that newton needs for `count` atoms
 inline std::size_t newton_scratch(std::size_t count) {
   const std::size_t padded = (count + kPadding - 1) / kPadding * kPadding;
-  return padded * (padded + 4);
+  return padded * (padded + 5);
 }
 
 const Table* table(Isa isa);

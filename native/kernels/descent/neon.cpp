@@ -1,12 +1,12 @@
 #include <cstdint>
 
 #include "descent.hpp"
-#include "../simd/region.hpp"
+#include "../simd/neon.hpp"
 
 namespace unsuperpose::descent::neon {
 
 #if defined(UNSUPERPOSE_HAS_NEON)
-constexpr std::size_t kLanes = 4;
+using namespace simd::neon;
 #include "descent-inl.hpp"
 
 const Table kTable = {sweep, newton};

@@ -1,11 +1,11 @@
 #include <cstdint>
 
 #include "descent.hpp"
-#include "../simd/region.hpp"
+#include "../simd/scalar.hpp"
 
 namespace unsuperpose::descent::scalar {
 
-constexpr std::size_t kLanes = 4;
+using namespace simd::scalar;
 #include "descent-inl.hpp"
 
 const Table kTable = {sweep, newton};

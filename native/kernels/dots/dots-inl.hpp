@@ -65,13 +65,16 @@ void gram(const float* const* a, std::size_t a_count, const float* const* b, std
   }
 }
 
-/// rows[0 … kRows) · x, two chains a row
-template <std::size_t kRows>
-UNSUPERPOSE_INLINE void correlate_block(const float* const* rows, const float* x, std::size_t dims, double* out) {
+/// rows[0 … kRows) · x, two chains a row. The rows of `next` are fetched meanwhile: they lie scattered in the last cache or
+/// in memory, and a block takes about as long as they need to arrive.
+template <std::size_t kRows, std::size_t kNext>
+UNSUPERPOSE_INLINE void correlate_block(const float* const* rows, const float* x, std::size_t dims, double* out,
+                                        const float* const* next) {
   Doubles lo[kRows], hi[kRows];
   for (std::size_t i = 0; i < kRows; ++i) lo[i] = hi[i] = doubles_zero();
   const std::size_t whole = dims / kLanes * kLanes;
   for (std::size_t d = 0; d < whole; d += kLanes) {
+    for (std::size_t i = 0; i < kNext; ++i) __builtin_prefetch(next[i] + d);
     const Doubles right_lo = doubles_load(x + d), right_hi = doubles_load(x + d + kDoubleLanes);
     for (std::size_t i = 0; i < kRows; ++i) {
       lo[i] = doubles_fma(doubles_load(rows[i] + d), right_lo, lo[i]);
@@ -92,12 +95,14 @@ UNSUPERPOSE_INLINE void correlate_block(const float* const* rows, const float* x
 void correlate(const float* const* rows, std::size_t count, const float* x, std::size_t dims, double* out) {
   constexpr std::size_t kTogether = 4;
   std::size_t i = 0;
-  for (; i + kTogether <= count; i += kTogether) correlate_block<kTogether>(rows + i, x, dims, out + i);
-  for (; i < count; ++i) correlate_block<1>(rows + i, x, dims, out + i);
+  for (; i + 2 * kTogether <= count; i += kTogether)
+    correlate_block<kTogether, kTogether>(rows + i, x, dims, out + i, rows + i + kTogether);
+  for (; i + kTogether <= count; i += kTogether) correlate_block<kTogether, 0>(rows + i, x, dims, out + i, nullptr);
+  for (; i < count; ++i) correlate_block<1, 0>(rows + i, x, dims, out + i, nullptr);
 }
 
 double dot(const float* a, const float* b, std::size_t dims) {
   double sum;
-  correlate_block<1>(&a, b, dims, &sum);
+  correlate_block<1, 0>(&a, b, dims, &sum, nullptr);
   return sum;
 }

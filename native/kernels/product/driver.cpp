@@ -1,11 +1,12 @@
 #include "driver.hpp"
 
+#include <bit>
+
 namespace unsuperpose::product {
 
 namespace {
 
-constexpr std::size_t kDepth = 512;                         // of a panel: 128 KiB at 64 features
-constexpr std::size_t kBlockRows = 96;                      // × kDepth: 192 KiB, they share L2 with the panel
+constexpr std::size_t kDepth = 512;                         // words of a panel: 128 KiB at 64 features, in L2 with a block of left rows
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;   // packed left rows
 constexpr std::size_t kGroupBytes = std::size_t{8} << 20;   // panels that stay in L3 while all blocks pass
 constexpr std::size_t kEnoughItems = 32;
@@ -16,42 +17,53 @@ std::size_t ceil_divide(std::size_t a, std::size_t b) { return (a + b - 1) / b; 
 
 }  // namespace
 
-Plan::Plan(std::size_t count_, const PackedRows& right)
+Plan::Plan(std::size_t count_, const PackedRows& right, unsigned threads)
     : kernels(*product::kernels(right.isa())),
+      rounded(rounded_kernels(right.precision(), right.dims(), right.isa())),
+      tile_rows(rounded ? rounded->rows : kernels.rows),
       count(count_),
       features(right.rows()),
       dims(right.dims()),
+      words(right.words()),
       panels(ceil_divide(right.rows(), kernels.panel)),
-      depth_parts(std::max<std::size_t>(1, ceil_divide(dims, kDepth))) {
+      // Integer sums are not cut: a tile holds floats, and their panels are a quarter or half as deep.
+      depth_parts(rounded ? 1 : std::max<std::size_t>(1, ceil_divide(words, kDepth))) {
   const std::size_t chunk_rows =
-      std::max(kChunkBytes / (std::max<std::size_t>(dims, 1) * sizeof(float)), 2 * kBlockRows);
+      std::max(kChunkBytes / (std::max<std::size_t>(words, 1) * sizeof(float)), 2 * kBlockRows);
   chunks = std::max<std::size_t>(1, ceil_divide(count, chunk_rows));
   const std::size_t rows = std::max<std::size_t>(1, ceil_divide(count, chunks));  // of a chunk
 
   blocks = std::max<std::size_t>(1, ceil_divide(rows, kBlockRows));
-  const double work = static_cast<double>(rows) * static_cast<double>(features) * static_cast<double>(dims);
+  const double work = static_cast<double>(rows) * static_cast<double>(features) * static_cast<double>(words);
   const double by_work = std::min(work / kItemWork, static_cast<double>(kEnoughItems));
   const std::size_t by_bytes = std::min(right.bytes() / kItemBytes, kEnoughItems);
-  const std::size_t wanted = std::max(static_cast<std::size_t>(by_work), by_bytes);
+  // What an item is never shows in the answer; one thread has no use for many.
+  const std::size_t wanted = threads > 1 ? std::max(static_cast<std::size_t>(by_work), by_bytes) : 1;
   groups = std::clamp(std::max(ceil_divide(wanted, blocks), right.bytes() / kGroupBytes), std::size_t{1},
                       std::max<std::size_t>(1, panels));
 }
 
-float* left_buffer(std::size_t size) {
-  static thread_local AlignedBuffer<float> buffer;
+std::uint32_t* left_buffer(std::size_t size) {
+  static thread_local AlignedBuffer<std::uint32_t> buffer;
   buffer.reserve(size);
   return buffer.data();
 }
 
-void pack_left(const LeftRows& left, const Range& rows, const Plan& plan, float* to) {
-  const std::size_t tiles = ceil_divide(rows.size(), plan.kernels.rows);
+void pack_left(const LeftRows& left, const Range& rows, const Plan& plan, std::uint32_t* to) {
+  const std::size_t tiles = ceil_divide(rows.size(), plan.tile_rows);
   for (std::size_t t = 0; t < tiles; ++t) {
     const Range tile = part(rows.size(), tiles, t);
     for (std::size_t r = 0; r < tile.size(); ++r) {
-      const float* row = left.row(rows.first + tile.first + r);
-      for (std::size_t d = 0; d < plan.dims; ++d) to[d * tile.size() + r] = row[d];
+      const std::size_t i = rows.first + tile.first + r;
+      if (plan.rounded) {
+        const std::uint32_t* row = left.rounded->row(i);
+        for (std::size_t w = 0; w < plan.words; ++w) to[w * tile.size() + r] = row[w];
+      } else {
+        const float* row = left.row(i);
+        for (std::size_t w = 0; w < plan.words; ++w) to[w * tile.size() + r] = std::bit_cast<std::uint32_t>(row[w]);
+      }
     }
-    to += tile.size() * plan.dims;
+    to += tile.size() * plan.words;
   }
 }
 

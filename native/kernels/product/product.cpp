@@ -24,20 +24,6 @@ const Kernels* kernels(Isa isa) {
   return nullptr;
 }
 
-PackedRows::PackedRows(ConstMatrix32 rows, Isa isa)
-    : rows_(rows.rows), dims_(rows.cols), panel_(kernels(isa)->panel), isa_(isa) {
-  const std::size_t panels = (rows_ + panel_ - 1) / panel_;
-  if (dims_ != 0 && panels > static_cast<std::size_t>(-1) / sizeof(float) / panel_ / dims_) throw std::bad_alloc();
-  data_ = AlignedBuffer<float>(panels * panel_ * dims_);
-  for (std::size_t p = 0; p < panels; ++p) {
-    float* panel = data_.data() + p * panel_ * dims_;
-    for (std::size_t j = 0; j < panel_; ++j) {
-      const float* row = p * panel_ + j < rows_ ? rows.row(p * panel_ + j) : nullptr;
-      for (std::size_t d = 0; d < dims_; ++d) panel[d * panel_ + j] = row ? row[d] : 0.0f;
-    }
-  }
-}
-
 namespace {
 
 struct NoTarget {
@@ -46,7 +32,7 @@ struct NoTarget {
 
 /// A tile, or one for every tile of a block where they have to wait for the next part of the depth.
 std::size_t scratch_size(const Plan& plan) {
-  return (plan.depth_parts > 1 ? plan.largest_block() : plan.kernels.rows) * plan.kernels.panel;
+  return (plan.depth_parts > 1 ? plan.largest_block() : plan.tile_rows) * plan.kernels.panel;
 }
 
 std::size_t valid_columns(const Plan& plan, std::size_t panel) {
@@ -67,12 +53,12 @@ const float* padded_scale(const float* scale, const Plan& plan, AlignedBuffer<fl
 
 void store(const LeftRows& left, const PackedRows& right, Matrix32 out, const Execution& execution) {
   if (left.count == 0 || right.rows() == 0) return;
-  const Plan plan(left.count, right);
+  const Plan plan(left.count, right, execution.threads);
   const std::size_t panel_size = plan.kernels.panel;
-  const auto work = [&](const Item& item, const float* packed) {
+  const auto work = [&](const Item& item, const std::uint32_t* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
     run_item(
-        plan, right, packed, item, scratch.data(), execution,
+        plan, right, left, packed, item, scratch.data(), execution,
         [&](std::size_t first, std::size_t, std::size_t panel, std::size_t* stride) -> float* {
           if (valid_columns(plan, panel) < panel_size) return nullptr;
           *stride = out.stride;
@@ -91,15 +77,15 @@ void max(const LeftRows& left, const PackedRows& right, const SelectOptions& opt
          const Execution& execution) {
   std::fill(strongest, strongest + left.count, -std::numeric_limits<float>::infinity());
   if (left.count == 0 || right.rows() == 0) return;
-  const Plan plan(left.count, right);
+  const Plan plan(left.count, right, execution.threads);
   AlignedBuffer<float> scales;
   const float* scale = padded_scale(options.scale, plan, scales);
   AlignedBuffer<float> partial(plan.groups * plan.largest_chunk());
-  const auto work = [&](const Item& item, const float* packed) {
+  const auto work = [&](const Item& item, const std::uint32_t* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
     float* best = partial.data() + item.line(item.rows.first);
     std::fill(best, best + item.rows.size(), -std::numeric_limits<float>::infinity());
-    run_item(plan, right, packed, item, scratch.data(), execution, NoTarget(),
+    run_item(plan, right, left, packed, item, scratch.data(), execution, NoTarget(),
              [&](std::size_t first, std::size_t rows, std::size_t panel, const float* tile) {
                plan.kernels.strongest(tile, rows, valid_columns(plan, panel),
                                       scale ? scale + panel * plan.kernels.panel : nullptr,
@@ -199,7 +185,7 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
   out.entries.resize(left.count * options.capacity);
   out.count.assign(left.count, 0);
   if (left.count == 0 || right.rows() == 0 || options.capacity == 0) return;
-  const Plan plan(left.count, right);
+  const Plan plan(left.count, right, execution.threads);
   AlignedBuffer<float> scales;
   const float* scale = padded_scale(options.scale, plan, scales);
 
@@ -221,7 +207,7 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
     floors[i].store(options.floor ? options.floor[i] : -std::numeric_limits<float>::infinity(),
                     std::memory_order_relaxed);
 
-  const auto work = [&](const Item& item, const float* packed) {
+  const auto work = [&](const Item& item, const std::uint32_t* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
     CandidateRows candidates(item.rows.size(), room);
     for (std::size_t r = 0; r < item.rows.size(); ++r)
@@ -230,7 +216,7 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
       const float floor = cut(plan.kernels, candidates[r], keep);
       if (keep == options.capacity) raise(floors[item.rows.first + r], floor);
     };
-    run_item(plan, right, packed, item, scratch.data(), execution, NoTarget(),
+    run_item(plan, right, left, packed, item, scratch.data(), execution, NoTarget(),
              [&](std::size_t first, std::size_t rows, std::size_t panel, const float* tile) {
                plan.kernels.filter(tile, rows, valid_columns(plan, panel),
                                    scale ? scale + panel * plan.kernels.panel : nullptr, options.positive_only,
@@ -288,17 +274,17 @@ Status above(const LeftRows& left, const PackedRows& right, const SelectOptions&
              std::vector<std::vector<Entry>>& rows, const Execution& execution) {
   rows.assign(left.count, {});
   if (left.count == 0 || right.rows() == 0) return {};
-  const Plan plan(left.count, right);
+  const Plan plan(left.count, right, execution.threads);
   const std::size_t panel_size = plan.kernels.panel;
   AlignedBuffer<float> scales;
   const float* scale = padded_scale(options.scale, plan, scales);
   std::vector<std::vector<Entry>> partial(plan.groups * plan.largest_chunk());
   std::atomic<std::size_t> total{0};
 
-  const auto work = [&](const Item& item, const float* packed) {
+  const auto work = [&](const Item& item, const std::uint32_t* packed) {
     AlignedBuffer<float> scratch(scratch_size(plan));
-    CandidateRows candidates(plan.kernels.rows, panel_size);
-    run_item(plan, right, packed, item, scratch.data(), execution, NoTarget(),
+    CandidateRows candidates(plan.tile_rows, panel_size);
+    run_item(plan, right, left, packed, item, scratch.data(), execution, NoTarget(),
              [&](std::size_t first, std::size_t tile_rows, std::size_t panel, const float* tile) {
                if (total.load(std::memory_order_relaxed) > limit) return;
                for (std::size_t r = 0; r < tile_rows; ++r) {

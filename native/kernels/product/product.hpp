@@ -6,8 +6,9 @@
 //
 // The epilogue runs on each tile while it is in registers or L1; only `store` writes the full matrix.
 //
-// Accuracy: every score is one chain of float32 fused multiply-adds over dims in ascending order (a fixed number
-// of chains at the scalar level), so |computed − exact| ≤ error_bound(dims)·‖left row‖·‖right row‖.
+// Accuracy: in float32 every score is one chain of fused multiply-adds over dims in ascending order (a fixed number
+// of chains at the scalar level), so |computed − exact| ≤ error_bound(dims)·‖left row‖·‖right row‖. Both sides
+// may also be rounded to a cheaper precision, with an error bound of its own: see precision.hpp and score_error().
 // Results do not depend on threads, on the other rows in the batch, or on how a batch is cut.
 #pragma once
 #include <cstddef>
@@ -20,6 +21,7 @@
 #include "../../core/status.hpp"
 #include "../../core/view.hpp"
 #include "../isa.hpp"
+#include "precision.hpp"
 
 namespace unsuperpose::product {
 
@@ -35,27 +37,44 @@ inline double error_bound(std::size_t n) {
 class PackedRows {
  public:
   PackedRows() = default;
-  /// Packs `rows` (features × dims) for `isa`; throws std::bad_alloc.
-  explicit PackedRows(ConstMatrix32 rows, Isa isa = active_isa());
+  /// Packs `rows` (features × dims) for `isa`; throws std::bad_alloc. A `precision` other than float32 must have
+  /// rounded_kernels() for these dims.
+  explicit PackedRows(ConstMatrix32 rows, Isa isa = active_isa(), Precision precision = Precision::float32);
 
   std::size_t rows() const { return rows_; }
   std::size_t dims() const { return dims_; }
   Isa isa() const { return isa_; }
-  std::size_t bytes() const { return data_.bytes(); }
-  const float* data() const { return data_.data(); }
+  Precision precision() const { return precision_; }
+  std::size_t bytes() const { return data_.bytes() + scales_.bytes() + errors_.size() * sizeof(float); }
   std::size_t panel() const { return panel_; }  // features in a panel
+  /// 32-bit words in a row: dims in float32
+  std::size_t words() const { return words_; }
+  const std::uint32_t* data() const { return data_.data(); }
+
+  /// What rounding cost: scales padded to whole panels, and ‖d_j − d̂_j‖ (an upper bound); only where it is rounded.
+  const float* scales() const { return scales_.data(); }
+  const std::vector<float>& errors() const { return errors_; }
 
  private:
-  AlignedBuffer<float> data_;
-  std::size_t rows_ = 0, dims_ = 0, panel_ = 0;
+  AlignedBuffer<std::uint32_t> data_;
+  AlignedBuffer<float> scales_;
+  std::vector<float> errors_;
+  std::size_t rows_ = 0, dims_ = 0, panel_ = 0, words_ = 0;
   Isa isa_ = Isa::scalar;
+  Precision precision_ = Precision::float32;
 };
+
+/// Bound of |score − exact| for a left row of these norms (RoundedRows) against a right row of norm ≤ `norm` that
+/// rounding moved by ≤ `error`.
+double score_error(Precision precision, std::size_t dims, double left_norm, double left_error, double norm, double error);
 
 /// The left-hand side: `count` rows of `matrix`, at `pick[i]` or at i where pick is null.
 struct LeftRows {
   ConstMatrix32 matrix;
   const std::uint32_t* pick = nullptr;
   std::size_t count = 0;
+  /// The same rows rounded, in the order of the call: what a rounded right-hand side needs.
+  const RoundedRows* rounded = nullptr;
 
   LeftRows(ConstMatrix32 matrix_) : matrix(matrix_), count(matrix_.rows) {}
   LeftRows(ConstMatrix32 matrix_, const std::uint32_t* pick_, std::size_t count_)

@@ -1,0 +1,22 @@
+// TopK encoding: for each row the k atoms of largest d_j·x, exactly as float64 ranks them.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../core/execution.hpp"
+#include "../core/view.hpp"
+#include "dictionary.hpp"
+
+namespace unsuperpose {
+
+/// The k strongest atoms of each row of `rows` (n × dims, finite), strongest first, ties by lower index: strength = d_j·x, or
+/// |d_j·x| when `absolute`. 1 ≤ k ≤ features. Scores rank as float64 sums of exact products (dots::Table::dot); `values`
+/// are they, rounded to float32. Nothing is valid if the call was cancelled.
+///
+/// All atoms are scored in the cheapest precision whose error bound E (product::score_error) is small beside the
+/// spacing of scores, and what lies within 2E of the k-th is scored again. Rows whose scores are too close together for
+/// that, or overflow, go on in float32, and in the last resort every atom is scored in float64.
+void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute, const Execution& execution,
+           std::uint32_t* indices, float* values);
+
+}  // namespace unsuperpose
