@@ -28,7 +28,8 @@ constexpr std::uint32_t kDefaultRounds = 200;
 constexpr std::size_t kBlock = 8;
 /// The inner solve aims at this share of the gap that is asked for.
 constexpr double kInnerShare = 0.25;
-constexpr unsigned kSweeps = 3;         // of coordinate descent before a Newton step is tried
+constexpr unsigned kFirstSweeps = 3, kSweeps = 12;  // of coordinate descent before a Newton step is tried: at first, later
+constexpr unsigned kFirstAttempts = 4;
 constexpr unsigned kAttempts = 60;       // descent + Newton rounds
 constexpr unsigned kPatientSweeps = 400;  // where Newton cannot help (dependent atoms)
 constexpr unsigned kStallRounds = 3;     // rounds without a new atom and without progress
@@ -252,7 +253,7 @@ void LassoBatch::solve(Sample& sample, Workspace& scratch) {
     const double shrunk = batch_.lambda(sample.slot) * std::sqrt(2 * affordable / sample.at.squared_residual);
     const double violation = l1 > 0 ? smallest_weight_ * std::min(affordable / l1, shrunk) : 0;
     const float accuracy = static_cast<float>(std::max(violation, largest * 0x1.0p-22));
-    if (descent.sweep(problem, accuracy, kSweeps)) break;
+    if (descent.sweep(problem, accuracy, attempt < kFirstAttempts ? kFirstSweeps : kSweeps)) break;
     if (!descent.newton(problem, scratch.newton.data())) {
       descent.sweep(problem, accuracy, kPatientSweeps);
       break;

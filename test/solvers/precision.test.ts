@@ -41,7 +41,7 @@ const problems: Problem[] = [
   plain,
   { name: 'one huge entry a sample', atoms: plain.atoms, samples: spiked(3) },
   { name: 'one huge entry an atom', atoms: unit(spiked(features)), samples: plain.samples },
-  { name: 'one huge entry in both', atoms: unit(spiked(features)), samples: spiked(3) },
+  { name: 'one huge entry in both', atoms: unit(spiked(features)), samples: spiked(1) },
   {
     name: 'atoms of one huge entry and all others below half a level of it',
     atoms: unit(rowsOf(features, dims, (j, d) => (d === j % dims ? 127 : 0.4 * normal()))),
