@@ -17,7 +17,7 @@ export interface PeerHello {
   readonly versions: Readonly<Record<string, string>>;
   readonly openblas: OpenBlas | null;
   readonly missing: Readonly<Record<string, string>>;
-  readonly peers: readonly { readonly name: string; readonly convex: boolean }[];
+  readonly peers: readonly { readonly name: string; readonly kind: 'convex' | 'greedy' | 'topk' }[];
 }
 
 /** One entry a sample. */
@@ -28,9 +28,19 @@ export interface Certificate {
   /** relative to ‖x‖ */
   readonly residual: readonly number[];
   readonly nonzeros: readonly number[];
+  /** signed pursuits, the first samples only: whether the support is that of OMP in float64 */
+  readonly sameSupport?: readonly boolean[];
 }
 
-export interface Prepared extends Certificate {
+/** One entry a sample, of the indices of its k strongest correlations. */
+export interface TopCertificate {
+  /** whether they are others than float64's, ties by the lower index */
+  readonly differs: readonly boolean[];
+  /** of the weakest one kept from the true k-th score, relative to that */
+  readonly shortfall: readonly number[];
+}
+
+export interface Prepared extends Certificate, TopCertificate {
   readonly samples: number;
   readonly variant: string;
   readonly setupSeconds: number;

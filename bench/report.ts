@@ -1,6 +1,15 @@
 // A result file as markdown tables, and the part of bench/README.md that they fill.
-import { readFileSync, writeFileSync } from 'node:fs';
-import type { Result, Row, WorkloadResult } from './result.js';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type PlotName, plotNames, plots } from './plots.js';
+import {
+  type AccuracySweep,
+  type FeaturesSweep,
+  type Result,
+  type Row,
+  stageNames,
+  type WorkloadResult,
+} from './result.js';
 import type { Summary } from './statistics.js';
 
 const begin = '<!-- results: written by `npm run bench -- --report FILE` -->';
@@ -15,13 +24,17 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const significant = (value: number, digits = 3): string => Number(value.toPrecision(digits)).toString();
 const milliseconds = (seconds: number): string => significant(seconds * millisecondsPerSecond);
+const gibibytes = (bytes: number): string => `${significant(bytes / 2 ** 30)} GiB`;
 const spread = ({ min, max, mad }: Summary): string =>
   `${milliseconds(min)} … ${milliseconds(max)}, ±${milliseconds(mad)}`;
 
 /** The target beside what was reached; an absent unit cannot be judged. */
-function verdict({ target, sgemms }: Row): string {
-  if (!target || sgemms === undefined) return '';
-  const { most, leastSpeed } = target;
+function verdict({ target, sgemms, lassos }: Row): string {
+  if (!target) return '';
+  const { most, leastSpeed, mostLassos } = target;
+  if (mostLassos !== undefined && lassos !== undefined)
+    return `≤ ${mostLassos} × lasso: ${significant(lassos)}, ${lassos <= mostLassos ? 'met' : 'missed'}`;
+  if (sgemms === undefined) return '';
   if (most !== undefined) return `≤ ${most}: ${sgemms <= most ? 'met' : 'missed'}`;
   if (leastSpeed === undefined) return '';
   const speed = 1 / sgemms;
@@ -30,13 +43,19 @@ function verdict({ target, sgemms }: Row): string {
 
 function accuracyCell({ accuracy }: Row): string {
   if (!accuracy) return '';
-  const { maxGap, residual } = accuracy;
-  return maxGap === undefined ? `residual ${significant(residual)}` : `gap ≤ ${maxGap.toExponential(1)}`;
+  const { maxGap, residual, sameSupport, differs } = accuracy;
+  if (differs !== undefined)
+    return differs === 0 ? "float64's top k" : `${differs} samples differ from float64`;
+  if (maxGap !== undefined) return `gap ≤ ${maxGap.toExponential(1)}`;
+  const supports =
+    sameSupport === undefined ? '' : `, ${significant(100 * sameSupport)} % float64's supports`;
+  return residual === undefined ? '' : `residual ${significant(residual)}${supports}`;
 }
 
 function rowCells(row: Row, all: number, configured: boolean): string[] {
   const { accuracy } = row;
-  const name = row.by === 'unsuperpose' ? `**${row.name}**` : row.name;
+  const level = row.isa === undefined ? '' : `, ${row.isa} only`;
+  const name = (row.by === 'unsuperpose' ? `**${row.name}**` : row.name) + level;
   const notes = [
     row.variant ?? '',
     row.samples < all ? `${row.samples} samples timed, scaled` : '',
@@ -50,15 +69,32 @@ function rowCells(row: Row, all: number, configured: boolean): string[] {
     milliseconds(row.seconds.median),
     spread(row.seconds),
     accuracyCell(row),
-    accuracy === undefined ? '' : significant(accuracy.nonzeros),
+    accuracy?.nonzeros === undefined ? '' : significant(accuracy.nonzeros),
     row.iterations === undefined ? '' : significant(row.iterations),
     verdict(row),
     notes.filter((note) => note !== '').join('; '),
   ];
 }
 
+/** Where the lasso's time goes, in words. */
+function breakdown({ stages }: WorkloadResult): string {
+  if (!stages) return '';
+  const total = stageNames.reduce((sum, stage) => sum + stages[stage], 0);
+  const shares = stageNames.map((stage) => `${stage} ${significant((100 * stages[stage]) / total, 2)} %`);
+  return `The lasso's ${milliseconds(total)} ms, one thread: ${shares.join(', ')}.`;
+}
+
+function memory({ memory: held, rows }: WorkloadResult): string {
+  if (!held) return '';
+  return (
+    `In a process of its own: peak resident set ${gibibytes(held.peakBytes)}, of which dictionary.bytes ${gibibytes(held.dictionaryBytes)} and the ` +
+    `input as JavaScript arrays ${gibibytes(held.inputBytes)}` +
+    `${rows.some(({ by }) => by === 'peer') ? '; peers have processes of their own' : ''}.`
+  );
+}
+
 function workloadSection(workload: WorkloadResult): string {
-  const { name, dims, features, active, samples, lambda, sgemm, sgemmAsConfigured, rows, failures } =
+  const { name, dims, features, active, samples, lambda, sgemm, sgemmAsConfigured, rows, failures, origin } =
     workload;
   const configured = sgemmAsConfigured !== undefined;
   const unit = sgemm
@@ -67,7 +103,9 @@ function workloadSection(workload: WorkloadResult): string {
   const other = sgemmAsConfigured ? `; as configured ${milliseconds(sgemmAsConfigured.median)} ms` : '';
   return [
     `### ${name}: dims ${dims}, features ${features}, ${active} active, ${samples} samples, λ ${significant(lambda)}`,
+    ...(origin === undefined ? [] : [`Samples: ${origin}.`]),
     `${unit}${other}.`,
+    ...[memory(workload), breakdown(workload)].filter((text) => text !== ''),
     table(
       [
         'method',
@@ -88,8 +126,68 @@ function workloadSection(workload: WorkloadResult): string {
   ].join('\n\n');
 }
 
-export function markdown(result: Result): string {
-  const { machine, source, peers, tolerance, learning, small } = result;
+function featuresSection({
+  dims,
+  active,
+  samples,
+  exponents,
+  target,
+  points,
+  failures,
+}: FeaturesSweep): string {
+  const names = [...new Set(points.flatMap(({ seconds }) => Object.keys(seconds)))];
+  const lasso = exponents.lasso;
+  const fits = Object.entries(exponents).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+  return [
+    '### Time against features',
+    `dims ${dims}, ${active} active, ${samples} samples, one thread, each size in a process of its own. Fitted exponents of features: ` +
+      `${fits.join(', ')}${lasso === undefined ? '' : `; target for the lasso ≤ ${target}: ${lasso <= target ? 'met' : 'missed'}`}.`,
+    table(
+      ['features', ...names.map((name) => `${name}, ms a sample`), 'gap', 'peak memory', 'dictionary.bytes'],
+      points.map(({ features, seconds, maxGap, memory: held }) => [
+        String(features),
+        ...names.map((name) => (seconds[name] === undefined ? '' : milliseconds(seconds[name]))),
+        maxGap === undefined ? '' : `≤ ${maxGap.toExponential(1)}`,
+        ...[held.peakBytes, held.dictionaryBytes].map(gibibytes),
+      ]),
+    ),
+    ...failures.map((failure) => `- ${failure}`),
+  ].join('\n\n');
+}
+
+function accuracySection({ workload, points, failures }: AccuracySweep): string {
+  const tolerances = [...new Set(points.map(({ tolerance }) => tolerance))].sort((a, b) => b - a);
+  const methods = [...new Set(points.map(({ method }) => method))];
+  const cell = (method: string, tolerance: number): string => {
+    const point = points.find((one) => one.method === method && one.tolerance === tolerance);
+    if (!point) return 'not reached';
+    const { seconds, sgemms } = point;
+    return `${milliseconds(seconds)}${sgemms === undefined ? '' : ` (${significant(sgemms)})`}`;
+  };
+  return [
+    '### Time against accuracy',
+    `${workload}, one thread: milliseconds a sample (sgemms) until every sample's relative gap is below the one asked for.`,
+    table(
+      ['method', ...tolerances.map((tolerance) => `gap ≤ ${tolerance.toExponential(0)}`)],
+      methods.map((method) => [method, ...tolerances.map((tolerance) => cell(method, tolerance))]),
+    ),
+    ...failures.map((failure) => `- ${failure}`),
+  ].join('\n\n');
+}
+
+/** What each plot shows, for those who cannot see it. */
+const captions: Readonly<Record<PlotName, string>> = {
+  overview: 'Time of lasso and omp beside their peers, in sgemms, a panel a workload',
+  accuracy: 'Time a sample against the relative duality gap asked for, on W2',
+  features: 'Time a sample against the number of features',
+  breakdown: "Where the lasso's time goes, in sgemms, a bar a workload",
+};
+
+/** `drawn`: the plots that lie beside the page. */
+export function markdown(result: Result, drawn: readonly PlotName[] = []): string {
+  const { machine, source, peers, tolerance, learning, small, sweeps = {} } = result;
+  const plot = (name: PlotName): string[] =>
+    drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
   const versions = Object.entries(peers.versions).map(([name, version]) => `${name} ${version}`);
   const blas = peers.openblas;
   const settings = Object.entries(peers.environment).map(([name, value]) => `${name}=${value}`);
@@ -110,7 +208,14 @@ export function markdown(result: Result): string {
       : []),
     `Convex methods solve every sample to a relative gap of ${tolerance}, judged in float64 before anything is timed.`,
     ...peers.skipped.map((line) => `- skipped: ${line}`),
+    ...plot('overview'),
+    ...plot('breakdown'),
+    ...(result.workloads.length > 0 && !result.workloads.some(({ stages }) => stages)
+      ? ["No breakdown of the lasso's time in this build."]
+      : []),
     ...result.workloads.map(workloadSection),
+    ...(sweeps.features ? [featuresSection(sweeps.features), ...plot('features')] : []),
+    ...(sweeps.accuracy ? [accuracySection(sweeps.accuracy), ...plot('accuracy')] : []),
     ...(learning.length > 0
       ? [
           '### Dictionary learning',
@@ -153,13 +258,23 @@ export function markdown(result: Result): string {
   ].join('\n\n');
 }
 
-/** Puts the tables of a result file between the markers of bench/README.md. */
-export function writeReport(resultFile: string, readme: string): string {
-  const text = markdown(JSON.parse(readFileSync(resultFile, 'utf8')) as Result);
+/** Puts the tables of a result file between the markers of the README in `folder`, and its plots into plots/ there. */
+export async function writeReport(resultFile: string, folder: string): Promise<string> {
+  const result = JSON.parse(readFileSync(resultFile, 'utf8')) as Result;
+  const drawn = await plots(result);
+  const text = markdown(result, [...drawn.keys()]);
+  const readme = join(folder, 'README.md');
   const page = readFileSync(readme, 'utf8');
   const from = page.indexOf(begin);
   const to = page.indexOf(end);
-  if (from < 0 || to < from) throw new Error('bench/README.md has lost its result markers');
+  if (from < 0 || to < from) throw new Error(`${basename(readme)} has lost its result markers`);
   writeFileSync(readme, `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`);
+  mkdirSync(join(folder, 'plots'), { recursive: true });
+  for (const name of plotNames) {
+    const file = join(folder, 'plots', `${name}.svg`);
+    const svg = drawn.get(name);
+    if (svg === undefined) rmSync(file, { force: true });
+    else writeFileSync(file, svg);
+  }
   return text;
 }

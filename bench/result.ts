@@ -9,9 +9,13 @@ export interface Accuracy {
   /** largest excess of the objective over the best of all rows, relative to ½‖x‖² */
   readonly maxExcess?: number;
   /** mean of ‖x − aD‖/‖x‖ */
-  readonly residual: number;
+  readonly residual?: number;
   /** mean active atoms a sample */
-  readonly nonzeros: number;
+  readonly nonzeros?: number;
+  /** of the first samples, the fraction whose support is that of OMP in float64 (signed pursuits) */
+  readonly sameSupport?: number;
+  /** samples whose top k is not that of float64 (top-k rows) */
+  readonly differs?: number;
 }
 
 export interface Row {
@@ -34,7 +38,17 @@ export interface Row {
   readonly iterations?: number;
   /** how the peer was used */
   readonly variant?: string;
-  readonly target?: { readonly most?: number; readonly leastSpeed?: number };
+  /** the level forced on this row, which ran in a process of its own beside an sgemm of its own */
+  readonly isa?: string;
+  /** its median over that of the lasso, one thread (rows that have a target of that kind) */
+  readonly lassos?: number;
+  readonly target?: {
+    /** sgemms */
+    readonly most?: number;
+    /** of sgemm's */
+    readonly leastSpeed?: number;
+    readonly mostLassos?: number;
+  };
 }
 
 export interface WorkloadResult {
@@ -47,6 +61,57 @@ export interface WorkloadResult {
   readonly sgemm?: Summary;
   readonly sgemmAsConfigured?: Summary;
   readonly rows: readonly Row[];
+  readonly failures: readonly string[];
+  /** where the numbers come from, when not from the generator */
+  readonly origin?: string;
+  /** where the lasso's time goes, one run on one thread, in seconds; absent in builds that cannot tell */
+  readonly stages?: Stages;
+  /** of a workload that had a process of its own */
+  readonly memory?: Memory;
+}
+
+export const stageNames = ['score', 'rescore', 'gram', 'solve', 'residual', 'certify'] as const;
+export type Stages = Readonly<Record<(typeof stageNames)[number], number>>;
+
+export interface Memory {
+  /** peak resident set of the process, which also holds the atoms once as a JavaScript array */
+  readonly peakBytes: number;
+  readonly dictionaryBytes: number;
+  /** atoms and samples as JavaScript arrays */
+  readonly inputBytes: number;
+}
+
+/** Time against features, all else equal. */
+export interface FeaturesSweep {
+  readonly dims: number;
+  readonly active: number;
+  readonly samples: number;
+  /** of the power of features that fits the time best (least squares of the logarithms of the medians) */
+  readonly exponents: Readonly<Record<string, number>>;
+  /** most that the lasso's may be */
+  readonly target: number;
+  readonly points: readonly {
+    readonly features: number;
+    /** median seconds a sample */
+    readonly seconds: Readonly<Record<string, number>>;
+    readonly maxGap?: number;
+    readonly memory: Memory;
+  }[];
+  readonly failures: readonly string[];
+}
+
+/** Time against the gap asked for. */
+export interface AccuracySweep {
+  readonly workload: string;
+  readonly points: readonly {
+    readonly method: string;
+    readonly by: Row['by'];
+    readonly tolerance: number;
+    readonly maxGap?: number;
+    /** median seconds a sample */
+    readonly seconds: number;
+    readonly sgemms?: number;
+  }[];
   readonly failures: readonly string[];
 }
 
@@ -87,6 +152,17 @@ export interface Result {
     readonly skipped: readonly string[];
   };
   readonly workloads: readonly WorkloadResult[];
+  readonly sweeps?: { readonly features?: FeaturesSweep; readonly accuracy?: AccuracySweep };
   readonly learning: readonly LearningResult[];
   readonly small: readonly SmallCall[];
+}
+
+/** An absolute path, from its first slash to the last. */
+const absolutePath = /(?<![\w.)\]])(?:file:\/\/)?\/(?:[^\s/'":,()]+\/)+/g;
+
+/** The result as JSON, fit to be published: no paths of this machine, which messages of peers may hold. */
+export function toJson(result: Result): string {
+  const publishable = (_: string, value: unknown): unknown =>
+    typeof value === 'string' ? value.replace(absolutePath, '…/') : value;
+  return `${JSON.stringify(result, publishable, 1)}\n`;
 }

@@ -4,23 +4,29 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { info } from '../lib/index.js';
+import type { Peers, Settings } from './contenders.js';
 import { runLearning } from './learning.js';
 import { describeMachine, describeSource, machineSlug } from './machine.js';
-import { findPython, openBlasSettings, type PeerHello, startPeer } from './peer-process.js';
+import { type Answer, runInOwnProcess } from './own-process.js';
+import { openBlasSettings, type PeerHello } from './peer-process.js';
+import { closePeers, startPeers } from './peers.js';
 import { markdown, writeReport } from './report.js';
-import type { Result } from './result.js';
+import { type Result, toJson, type WorkloadResult } from './result.js';
 import { runSmallCalls, smallCallsAre } from './small.js';
-import { type Peers, runWorkload, type Settings } from './solves.js';
-import { workloads } from './workloads.js';
+import { runWorkload } from './solves.js';
+import { sweepAccuracy, sweepFeatures } from './sweeps.js';
+import { makeWordSenses, wordSensesName } from './word-senses.js';
+import { makeSynthetic, type WorkloadSpec, workloads } from './workloads.js';
 
 const help = `npm run bench -- [options]
-  --workloads W1,W2,W2c,W2n,W3   which workloads (default: all; --quick: W1,W2; "none" for none)
+  --workloads W1,W2,R1           which workloads (default: W1,W2,W2c,W2n,W3,R1,R2; --quick: W1,W2; "none" for none)
   --peers sklearn,torch          which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
-  --only solves,learning,small   which parts (default: all)
+  --only solves,features,accuracy,learning,small   which parts (default: all)
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
-  --report FILE                  writes the tables of a result file into bench/README.md and stops`;
+  --report FILE                  writes the tables of a result file into bench/README.md, its plots into bench/plots, and stops`;
 
 const tolerance = 1e-5;
 const full = {
@@ -30,6 +36,10 @@ const full = {
   smallSeconds: 2,
   learningSteps: 20,
   learningRepeats: 3,
+  sizes: [4096, 8192, 16384, 32768, 65536, 131072],
+  tolerances: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
+  sweepRepeats: 5,
+  sweepFewest: 200,
 };
 const quick = {
   repeats: 5,
@@ -38,7 +48,18 @@ const quick = {
   smallSeconds: 0.3,
   learningSteps: 4,
   learningRepeats: 1,
+  sizes: [4096, 8192],
+  tolerances: [1e-3, 1e-5],
+  sweepRepeats: 2,
+  sweepFewest: 50,
 };
+/** Of R2, where the others would take minutes a run or more memory than a machine has. */
+const largePlan = {
+  ours: ['product, stored', 'product, maximum', 'lasso', 'lasso, 2 threads'],
+  peers: ['sklearn lasso_cd'],
+  settings: { peerRepeats: 1, fewest: 5, budget: 1 },
+};
+const allNames = [...workloads.map(({ name }) => name), wordSensesName];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const log = (line: string): void => {
@@ -50,7 +71,7 @@ const { values: options } = parseArgs({
     workloads: { type: 'string' },
     peers: { type: 'string' },
     repeats: { type: 'string' },
-    only: { type: 'string', default: 'solves,learning,small' },
+    only: { type: 'string', default: 'solves,features,accuracy,learning,small' },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
     report: { type: 'string' },
@@ -60,22 +81,35 @@ const { values: options } = parseArgs({
 
 const list = (text: string): string[] => (text === 'none' ? [] : text.split(','));
 
-async function startPeers(skipped: string[]): Promise<Peers | undefined> {
-  const python = findPython();
-  if (!python) {
-    skipped.push(
-      'all peers and the sgemm unit: no Python that imports numpy (UNSUPERPOSE_BENCH_PYTHON names one)',
-    );
-    return undefined;
+const withRows = (result: WorkloadResult, { result: forced, isa }: Answer): WorkloadResult => ({
+  ...result,
+  rows: [...result.rows, ...forced.rows.map((one) => ({ ...one, isa }))],
+  failures: [...result.failures, ...forced.failures.map((failure) => `${isa}: ${failure}`)],
+});
+
+/** The lasso once more where only AVX2 may be used: a row beside the others, with the target of that level. */
+async function withAvx2(
+  result: WorkloadResult,
+  spec: WorkloadSpec,
+  settings: Settings,
+): Promise<WorkloadResult> {
+  const { lassoAvx2 } = spec.targets ?? {};
+  const { wanted: _, log: __, ...plan } = settings;
+  const spared = options.quick && spec.name !== 'W1';
+  if (lassoAvx2 === undefined || spared || info().isa !== 'avx512') return result;
+  const forced = { ...spec, targets: { lasso: lassoAvx2 } };
+  return withRows(result, await runInOwnProcess(forced, { ...plan, ours: ['lasso'] }, [], 'avx2'));
+}
+
+async function runOne(spec: WorkloadSpec, settings: Settings, peers?: Peers): Promise<WorkloadResult> {
+  if (!spec.ownProcess) {
+    const { result } = await runWorkload(makeSynthetic(spec), settings, peers);
+    return withAvx2(result, spec, settings);
   }
-  const peer = startPeer(python);
-  const hello = await peer.ask<PeerHello>('hello');
-  for (const [name, reason] of Object.entries(hello.missing)) skipped.push(`${name}: ${reason}`);
-  if (!hello.openblas)
-    skipped.push('nothing, but numpy runs on another BLAS than OpenBLAS: the unit is its product');
-  const settings = openBlasSettings();
-  if (Object.keys(settings).length === 0) return { hello, process: peer };
-  return { hello, process: peer, asConfigured: startPeer(python, settings) };
+  const { wanted, log: _, ...plan } = settings;
+  const starts = largePlan.peers.filter(wanted);
+  return (await runInOwnProcess(spec, { ...plan, ...largePlan.settings, ours: largePlan.ours }, starts))
+    .result;
 }
 
 async function runAll(): Promise<Result> {
@@ -83,10 +117,8 @@ async function runAll(): Promise<Result> {
   const repeats = options.repeats === undefined ? plan.repeats : Number(options.repeats);
   if (!Number.isInteger(repeats) || repeats < 1)
     throw new Error(`--repeats must be a whole number ≥ 1, got ${options.repeats}`);
-  const names = list(
-    options.workloads ?? (options.quick ? 'W1,W2' : workloads.map(({ name }) => name).join()),
-  );
-  const unknown = names.find((name) => !workloads.some((spec) => spec.name === name));
+  const names = list(options.workloads ?? (options.quick ? 'W1,W2' : allNames.join()));
+  const unknown = names.find((name) => !allNames.includes(name));
   if (unknown !== undefined) throw new Error(`--workloads: there is no ${unknown}`);
   const starts = options.peers === undefined ? undefined : list(options.peers);
   const only = list(options.only);
@@ -94,7 +126,7 @@ async function runAll(): Promise<Result> {
   const skipped: string[] = [];
   const peers = await startPeers(skipped);
   for (const line of skipped) log(`skipped: ${line}`);
-  const configured = await peers?.asConfigured?.ask<PeerHello>('hello');
+  const configured = await peers?.asConfigured?.ask<PeerHello>('hello', { bare: true });
   const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-bench-'));
   const settings: Settings = {
     ...{
@@ -120,13 +152,37 @@ async function runAll(): Promise<Result> {
       skipped,
     },
     workloads: [] as Result['workloads'][number][],
+    sweeps: {} as NonNullable<Result['sweeps']>,
     learning: [] as Result['learning'],
     small: [] as Result['small'],
   };
   try {
     for (const spec of only.includes('solves') ? workloads.filter(({ name }) => names.includes(name)) : []) {
       log(`${spec.name} …`);
-      result.workloads.push(await runWorkload(spec, settings, peers));
+      result.workloads.push(await runOne(spec, settings, peers));
+    }
+    if (only.includes('solves') && names.includes(wordSensesName)) {
+      log(`${wordSensesName} …`);
+      const work = await makeWordSenses(log);
+      if (typeof work === 'string') {
+        log(`SKIPPED: ${work}`);
+        skipped.push(work);
+      } else result.workloads.push((await runWorkload(work, settings, peers)).result);
+    }
+    const sweepSettings: Settings = {
+      ...{ ...settings, peerRepeats: 1, fewest: plan.sweepFewest },
+      repeats: Math.min(plan.sweepRepeats, repeats),
+    };
+    if (only.includes('features')) {
+      log('time against features …');
+      result.sweeps = { ...result.sweeps, features: await sweepFeatures(plan.sizes, sweepSettings) };
+    }
+    if (only.includes('accuracy') && peers) {
+      log('time against accuracy …');
+      result.sweeps = {
+        ...result.sweeps,
+        accuracy: await sweepAccuracy(plan.tolerances, sweepSettings, peers),
+      };
     }
     if (only.includes('learning')) {
       log('learning …');
@@ -141,8 +197,7 @@ async function runAll(): Promise<Result> {
       result.small = runSmallCalls(plan.smallSeconds);
     }
   } finally {
-    peers?.process.close();
-    peers?.asConfigured?.close();
+    closePeers(peers);
     rmSync(folder, { recursive: true, force: true });
   }
   return result;
@@ -151,14 +206,14 @@ async function runAll(): Promise<Result> {
 if (options.help) {
   log(help);
 } else if (options.report !== undefined) {
-  process.stdout.write(`${writeReport(options.report, join(here, 'README.md'))}\n`);
+  process.stdout.write(`${await writeReport(options.report, here)}\n`);
 } else {
   const result = await runAll();
   process.stdout.write(`${markdown(result)}\n`);
   const out = options.out ?? join(here, 'results', `${result.date}-${machineSlug(result.machine)}.json`);
   if (!options.quick || options.out !== undefined) {
     mkdirSync(dirname(out), { recursive: true });
-    writeFileSync(out, `${JSON.stringify(result, undefined, 1)}\n`);
+    writeFileSync(out, toJson(result));
     log(`written: ${basename(out)}`);
   }
 }

@@ -1,7 +1,9 @@
 """FISTA in PyTorch on one thread, as a careful user would write it: all samples as one batch, step 1/L with the exact
 Lipschitz constant found beforehand, gradient restart a sample (O'Donoghue & Candès), the duality gap checked rarely,
-finished samples taken out of the batch at each check.
+finished samples taken out of the batch at each check. And the encoder of a TopK autoencoder: one product, then topk.
 """
+import time
+
 import numpy as np
 import torch
 
@@ -10,6 +12,7 @@ from peer import Peer
 VERSION = torch.__version__
 MOST_STEPS = 20_000
 STEPS_PER_CHECK = 20
+MOST_SECONDS = 30  # of one call: gaps near the rounding error of float32 may never be reached
 CHECK_MARGIN = 0.98  # the float32 gap may err; what counts is the float64 certificate
 
 torch.set_num_threads(1)
@@ -42,6 +45,7 @@ def setup(work, gap):
     step = 1 / curvature
 
     def solve(samples):
+        deadline = time.perf_counter() + MOST_SECONDS
         x = torch.from_numpy(samples)
         answer = torch.zeros(len(samples), len(atoms))
         rows = torch.arange(len(samples))
@@ -62,7 +66,7 @@ def setup(work, gap):
                 gaps = relative_gap(x, codes, atoms, work.penalty, work.nonnegative)
                 open_rows = gaps > CHECK_MARGIN * gap
                 answer[rows] = codes
-                if not open_rows.any():
+                if not open_rows.any() or time.perf_counter() > deadline:
                     break
                 if open_rows.sum() < len(rows):
                     x, codes, ahead = x[open_rows], codes[open_rows], ahead[open_rows]
@@ -72,4 +76,22 @@ def setup(work, gap):
     return solve
 
 
-PEERS = {"torch fista": Peer({"": setup}, convex=True, batched=True)}
+def top(relu):
+    def setup(work, gap):
+        atoms = torch.from_numpy(work.atoms).T
+        buffer = torch.empty(len(work.samples), len(work.atoms))
+
+        def solve(samples):
+            scores = torch.mm(torch.from_numpy(samples), atoms, out=buffer[: len(samples)])
+            kept = torch.topk(scores.relu_() if relu else scores, work.top, dim=1, sorted=False)
+            return kept.indices.numpy()
+
+        return solve
+
+    return setup
+
+
+PEERS = {
+    "torch fista": Peer({"": setup}, kind="convex", batched=True),
+    "torch topk": Peer({"relu, topk": top(True), "topk": top(False)}, kind="topk", batched=True),
+}

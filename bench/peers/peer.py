@@ -2,12 +2,15 @@
 from dataclasses import dataclass
 from typing import Callable, Mapping
 
+WITH_GRAM = "with Gram"  # the variant left out where D·Dᵀ would not fit
+
 
 @dataclass(frozen=True)
 class Peer:
     # name of the variant → setup(workload, gap), which returns solve(samples) → dense codes
     variants: Mapping[str, Callable]
-    # has a duality gap, that is, can be asked for one
-    convex: bool
+    # "convex": has a duality gap, that is, can be asked for one; "greedy": a support of the true size;
+    # "topk": solve returns the indices of the strongest correlations instead of codes
+    kind: str
     # needs a batch of samples to be at its best; others go sample by sample
     batched: bool = False

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from peer import WITH_GRAM
 from workload import Workload
 
 PROBE_SAMPLES = 5  # solved to estimate the time a sample of each variant
@@ -18,6 +19,7 @@ HOPELESS = 4  # a variant so many times slower than another on its first sample 
 FEWEST = 20  # samples timed of a method that goes sample by sample
 FEWEST_IN_A_BATCH = 200  # and of one that needs a batch to be at its best
 MOST_TIGHTENINGS = 3
+MOST_FEATURES_WITH_GRAM = 20_000  # D·Dᵀ of more is left out: over 1.6 GB in float32
 
 
 def openblas():
@@ -46,17 +48,18 @@ class Server:
         self.work = None
         self.out = None
 
-    def hello(self, _):
+    def hello(self, command):
         versions = {"python": platform.python_version(), "numpy": np.__version__}
         missing = {}
-        for name, module in (("scikit-learn", "scikit"), ("torch", "fista_torch")):
+        modules = () if command["bare"] else (("scikit-learn", "scikit"), ("torch", "fista_torch"))
+        for name, module in modules:
             try:
                 loaded = importlib.import_module(module)
                 versions[name] = loaded.VERSION
                 self.peers.update(loaded.PEERS)
             except ImportError as error:
                 missing[name] = str(error)
-        peers = [{"name": name, "convex": peer.convex} for name, peer in self.peers.items()]
+        peers = [{"name": name, "kind": peer.kind} for name, peer in self.peers.items()]
         return {"versions": versions, "openblas": openblas(), "missing": missing, "peers": peers}
 
     def load(self, command):
@@ -76,6 +79,8 @@ class Server:
         peer = self.peers[command["peer"]]
         trials = []
         for label, setup in peer.variants.items():
+            if label == WITH_GRAM and len(self.work.atoms) > MOST_FEATURES_WITH_GRAM:
+                continue
             started = time.perf_counter()
             solve = setup(self.work, self.work.tolerance)
             trial = {"label": label, "solve": solve, "setup": time.perf_counter() - started}
@@ -85,7 +90,7 @@ class Server:
             trials.append(trial)
         best = min(trials, key=lambda trial: trial["probe"])
         affordable = int(command["budget"] / best["probe"])
-        fewest = FEWEST_IN_A_BATCH if peer.batched else FEWEST
+        fewest = min(command["fewest"], FEWEST_IN_A_BATCH if peer.batched else FEWEST)
         count = min(len(self.work.samples), max(fewest, affordable))
         solve, certificate = self._certified(peer, best, count)
         self.ready[command["peer"]] = (solve, count)
@@ -94,9 +99,12 @@ class Server:
     def _certified(self, peer, trial, count):
         """Solves and certifies. A convex peer whose own float32 gap was too kind is asked for a smaller one."""
         solve, gap = trial["solve"], self.work.tolerance
-        certificate = self.work.certify(solve(self.work.samples[:count]))
+        answer = solve(self.work.samples[:count])
+        if peer.kind == "topk":
+            return solve, self.work.certify_top(answer)
+        certificate = self.work.certify(answer, peer.kind == "greedy")
         for _ in range(MOST_TIGHTENINGS):
-            if not peer.convex or max(certificate["gap"]) <= self.work.tolerance:
+            if peer.kind != "convex" or max(certificate["gap"]) <= self.work.tolerance:
                 break
             gap /= 2
             solve = peer.variants[trial["label"]](self.work, gap)
@@ -108,7 +116,11 @@ class Server:
         return {"seconds": self._time(solve, count)}
 
     def certify(self, command):
-        return self.work.certify(self.work.dense(command))
+        return self.work.certify(self.work.dense(command), command["greedy"])
+
+    def certify_top(self, command):
+        indices = np.fromfile(command["indices"], dtype=np.uint32)
+        return self.work.certify_top(indices.reshape(len(self.work.samples), -1))
 
     def learn(self, command):
         columns = command["dims"]
@@ -128,7 +140,7 @@ def main():
     server = Server()
     answers = sys.stdout
     sys.stdout = sys.stderr  # nothing a peer prints may mix with the answers
-    names = ("hello", "load", "sgemm", "prepare", "run", "certify", "learn")
+    names = ("hello", "load", "sgemm", "prepare", "run", "certify", "certify_top", "learn")
     commands = {name: getattr(server, name) for name in names}
     for line in sys.stdin:
         command = json.loads(line)

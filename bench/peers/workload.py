@@ -2,6 +2,21 @@
 import numpy as np
 
 CHUNK = 100  # samples certified at once: bounds the float64 memory
+REFERENCE_SAMPLES = 20  # whose supports are compared with those of OMP in float64
+
+
+def omp_supports(x, atoms, sparsity):
+    """Orthogonal matching pursuit as the textbook has it, in float64: the set of atoms of each row of x."""
+    atoms, x = atoms.astype(np.float64), x.astype(np.float64)
+    supports, residual = [[] for _ in x], x.copy()
+    for _ in range(sparsity):
+        scores = np.abs(residual @ atoms.T)
+        for i, support in enumerate(supports):
+            scores[i, support] = 0
+            support.append(int(scores[i].argmax()))
+            chosen = atoms[support].T
+            residual[i] = x[i] - chosen @ np.linalg.lstsq(chosen, x[i], rcond=None)[0]
+    return [set(support) for support in supports]
 
 
 class Workload:
@@ -12,7 +27,9 @@ class Workload:
         self.nonnegative = bool(spec["nonnegative"])
         self.sparsity = int(spec["active"])
         self.tolerance = float(spec["tolerance"])
+        self.top = int(spec["top"])
         self._gram = None
+        self._supports = None
 
     @property
     def gram(self):
@@ -21,13 +38,34 @@ class Workload:
             self._gram = self.atoms @ self.atoms.T
         return self._gram
 
-    def certify(self, codes):
+    def certify(self, codes, greedy=False):
         """Objective, duality gap relative to ½‖x‖², relative residual and nonzeros of each row, in float64.
 
         The dual point is s·r with s = clip(x·r/‖r‖², ±λ/max|d_j·r|); nonnegative codes have the upper bound only.
         """
         parts = [self._certify_rows(i, codes[i : i + CHUNK]) for i in range(0, codes.shape[0], CHUNK)]
-        return {key: np.concatenate([part[key] for part in parts]).tolist() for key in parts[0]}
+        answer = {key: np.concatenate([part[key] for part in parts]).tolist() for key in parts[0]}
+        if greedy and not self.nonnegative:
+            if self._supports is None:
+                self._supports = omp_supports(self.samples[:REFERENCE_SAMPLES], self.atoms, self.sparsity)
+            answer["sameSupport"] = [set(np.flatnonzero(row)) == kept for row, kept in zip(codes, self._supports)]
+        return answer
+
+    def certify_top(self, indices):
+        """Against the top-k in float64, ties by the lower index: whether each row's choice differs, and by how much its
+        weakest choice falls short of the true k-th score, relative to that."""
+        differs, shortfall = [], []
+        atoms = self.atoms.astype(np.float64)
+        for first in range(0, len(indices), CHUNK):
+            chosen = np.sort(indices[first : first + CHUNK].astype(np.int64), axis=1)
+            scores = self.samples[first : first + len(chosen)].astype(np.float64) @ atoms.T
+            best = np.argsort(-scores, axis=1, kind="stable")[:, : chosen.shape[1]]
+            last = np.take_along_axis(scores, best[:, -1:], axis=1)[:, 0]
+            short = (last - np.take_along_axis(scores, chosen, axis=1).min(axis=1)) / np.abs(last)
+            short[(np.diff(chosen, axis=1) == 0).any(axis=1)] = np.inf
+            differs += (chosen != np.sort(best, axis=1)).any(axis=1).tolist()
+            shortfall += short.clip(0, np.finfo(np.float64).max).tolist()
+        return {"differs": differs, "shortfall": shortfall}
 
     def _certify_rows(self, first, codes):
         atoms = self.atoms.astype(np.float64)
@@ -57,8 +95,8 @@ class Workload:
         """Codes of the library, from files in compressed sparse rows."""
         indptr = np.fromfile(spec["indptr"], dtype=np.uint32)
         indices = np.fromfile(spec["indices"], dtype=np.uint32)
-        values = np.fromfile(spec["values"], dtype=np.float32)
-        codes = np.zeros((indptr.size - 1, self.atoms.shape[0]), dtype=np.float32)
+        values = np.fromfile(spec["values"], dtype=spec["number"])
+        codes = np.zeros((indptr.size - 1, self.atoms.shape[0]), dtype=spec["number"])
         rows = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
         codes[rows, indices] = values
         return codes

@@ -1,0 +1,229 @@
+// The plots of a result file, as SVG with a background of their own: readable on light and on dark pages.
+import { parse, View, Error as vegaErrors } from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import { type Result, type Row, stageNames } from './result.js';
+
+export const plotNames = ['overview', 'breakdown', 'features', 'accuracy'] as const;
+export type PlotName = (typeof plotNames)[number];
+
+/** Okabe and Ito's colours, told apart by colour-blind readers too. */
+const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#5f5f5f'];
+const peerColour = '#8c8c8c';
+const ourColour = '#0072b2';
+const millisecondsPerSecond = 1000;
+/** overview: where bars begin on their logarithmic axis */
+const shortestBar = 0.1;
+
+const config: NonNullable<TopLevelSpec['config']> = {
+  background: '#ffffff',
+  padding: 14,
+  font: 'Helvetica, Arial, sans-serif',
+  range: { category: colours },
+  axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal', gridColor: '#e6e6e6' },
+  legend: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal', labelLimit: 260 },
+  title: { fontSize: 14, anchor: 'start', subtitleFontSize: 11, subtitleColor: '#555555' },
+  header: { labelFontSize: 12, labelFontWeight: 'bold', title: null },
+  view: { stroke: '#cccccc' },
+};
+
+type Values = readonly Readonly<Record<string, string | number>>[];
+type Unit = Omit<TopLevelSpec, 'data' | 'config' | '$schema'> & Record<string, unknown>;
+
+async function draw(values: Values, unit: Unit): Promise<string> {
+  const spec = { data: { values }, config, ...unit } as unknown as TopLevelSpec;
+  const view = new View(parse(compile(spec).spec), { renderer: 'none', logLevel: vegaErrors });
+  try {
+    return `${await view.toSVG()}\n`;
+  } finally {
+    view.finalize();
+  }
+}
+
+/** 100, 10, 1, 0.1, 0.01: plain numbers at powers of ten. */
+const plainPowers = { labelExpr: "format(datum.value, '~g')" };
+
+const shown = ({ name, threads, by, isa }: Row): boolean =>
+  threads === 1 &&
+  isa === undefined &&
+  (by === 'peer' ? !name.includes('topk') : ['lasso', 'omp'].includes(name));
+
+function overview({ workloads }: Result): Promise<string> | undefined {
+  const values = workloads.flatMap(({ name: workload, rows }) =>
+    rows.filter(shown).flatMap(({ name, by, sgemms }) =>
+      sgemms === undefined
+        ? []
+        : [
+            {
+              workload,
+              method: by === 'unsuperpose' ? `unsuperpose ${name}` : name,
+              by: by === 'unsuperpose' ? 'unsuperpose' : 'peer',
+              sgemms,
+              label: Number(sgemms.toPrecision(3)),
+            },
+          ],
+    ),
+  );
+  if (values.length === 0) return undefined;
+  const order = [...new Set(values.map(({ method }) => method))].sort(
+    (a, b) => Number(b.startsWith('unsuperpose')) - Number(a.startsWith('unsuperpose')) || a.localeCompare(b),
+  );
+  const longest = Math.max(...values.map(({ sgemms }) => sgemms));
+  const domain = [Math.min(shortestBar, ...values.map(({ sgemms }) => sgemms / 2)), 4 * longest];
+  const y = { field: 'method', type: 'nominal', sort: order, title: null, axis: { labelLimit: 240 } };
+  const x = {
+    ...{ field: 'sgemms', type: 'quantitative', scale: { type: 'log', domain, nice: false } },
+    title: 'time, in sgemms of the same run (log scale; shorter is better)',
+    axis: { ...plainPowers, tickCount: 5 },
+  };
+  return draw(values, {
+    title: {
+      text: 'lasso and omp beside their peers, one thread',
+      subtitle: 'the line at 1 is one dense product X·Dᵀ by OpenBLAS',
+    },
+    facet: {
+      row: {
+        field: 'workload',
+        sort: workloads.map(({ name }) => name),
+        header: { labelAngle: 0, labelAlign: 'left' },
+      },
+    },
+    spacing: 10,
+    resolve: { scale: { y: 'independent' } },
+    spec: {
+      width: 460,
+      height: { step: 17 },
+      layer: [
+        {
+          mark: { type: 'bar', clip: true },
+          encoding: {
+            ...{ x, y, x2: { datum: domain[0] } },
+            color: {
+              ...{ field: 'by', type: 'nominal', title: null, legend: { orient: 'top' } },
+              scale: { domain: ['unsuperpose', 'peer'], range: [ourColour, peerColour] },
+            },
+          },
+        },
+        {
+          mark: { type: 'text', align: 'left', dx: 4, fontSize: 11 },
+          encoding: { x, y, text: { field: 'label', type: 'quantitative', format: '~g' } },
+        },
+        { mark: { type: 'rule', strokeDash: [4, 3], color: '#333333' }, encoding: { x: { datum: 1 } } },
+      ],
+    },
+  });
+}
+
+function breakdown({ workloads }: Result): Promise<string> | undefined {
+  const values = workloads.flatMap(({ name: workload, stages, sgemm }) =>
+    stages && sgemm
+      ? stageNames.map((stage, order) => ({ workload, stage, order, sgemms: stages[stage] / sgemm.median }))
+      : [],
+  );
+  if (values.length === 0) return undefined;
+  return draw(values, {
+    title: { text: "where the lasso's time goes", subtitle: 'one thread; the whole bar is one call' },
+    width: 480,
+    height: { step: 30 },
+    mark: { type: 'bar', stroke: '#ffffff', strokeWidth: 0.5 },
+    encoding: {
+      y: { field: 'workload', type: 'nominal', sort: workloads.map(({ name }) => name), title: null },
+      x: { field: 'sgemms', type: 'quantitative', stack: 'zero', title: 'time, in sgemms of the same run' },
+      color: { field: 'stage', type: 'nominal', sort: [...stageNames], title: 'stage' },
+      order: { field: 'order', type: 'quantitative' },
+    },
+  });
+}
+
+const lines = (
+  values: Values,
+  x: Unit,
+  series: string,
+  title: { text: string; subtitle: string },
+  dashed: string[] = [],
+): Promise<string> => {
+  const names = [...new Set(values.map((value) => String(value[series])))];
+  return draw(values, {
+    title,
+    ...{ width: 480, height: 320 },
+    mark: { type: 'line', point: { size: 45 }, strokeWidth: 2 },
+    encoding: {
+      x,
+      y: {
+        ...{ field: 'milliseconds', type: 'quantitative', scale: { type: 'log' } },
+        title: 'milliseconds a sample, one thread (log scale)',
+        axis: { ...plainPowers, tickCount: 6 },
+      },
+      color: { field: series, type: 'nominal', sort: names, title: null },
+      strokeDash: {
+        condition: { test: `indexof(${JSON.stringify(dashed)}, datum.${series}) >= 0`, value: [5, 4] },
+        value: [1, 0],
+      },
+    },
+  });
+};
+
+function features({ sweeps }: Result): Promise<string> | undefined {
+  const sweep = sweeps?.features;
+  const first = sweep?.points[0];
+  if (!sweep || !first) return undefined;
+  const linear = 'linear in features';
+  const from = first.seconds.lasso ?? 0;
+  const values = sweep.points.flatMap(({ features: size, seconds }) => [
+    ...Object.entries(seconds).map(([curve, value]) => ({
+      ...{ features: size, curve },
+      milliseconds: value * millisecondsPerSecond,
+    })),
+    ...(from > 0
+      ? [
+          {
+            features: size,
+            curve: linear,
+            milliseconds: (from * size * millisecondsPerSecond) / first.features,
+          },
+        ]
+      : []),
+  ]);
+  const sizes = sweep.points.map((point) => point.features);
+  const x = {
+    ...{ field: 'features', type: 'quantitative', title: 'features (log scale)' },
+    scale: { type: 'log', base: 2, domain: [Math.min(...sizes), Math.max(...sizes)], nice: false },
+    axis: { values: sizes, format: ',d' },
+  };
+  const fitted = sweep.exponents.lasso;
+  const subtitle =
+    `dims ${sweep.dims}, ${sweep.active} active, ${sweep.samples} samples` +
+    (fitted === undefined ? '' : `; the lasso grows as features to the power of ${fitted.toFixed(2)}`);
+  return lines(values, x, 'curve', { text: 'time against features', subtitle }, [linear]);
+}
+
+function accuracy({ sweeps }: Result): Promise<string> | undefined {
+  const sweep = sweeps?.accuracy;
+  if (!sweep || sweep.points.length === 0) return undefined;
+  const values = sweep.points.map(({ method, by, tolerance, seconds }) => ({
+    ...{ tolerance, method: by === 'unsuperpose' ? `unsuperpose ${method}` : method },
+    milliseconds: seconds * millisecondsPerSecond,
+  }));
+  const asked = [...new Set(values.map(({ tolerance }) => tolerance))];
+  const x = {
+    ...{
+      field: 'tolerance',
+      type: 'quantitative',
+      title: 'relative duality gap asked of every sample (log scale)',
+    },
+    scale: { type: 'log', reverse: true, nice: false, domain: [Math.min(...asked), Math.max(...asked)] },
+    axis: { values: asked, format: '.0e' },
+  };
+  const subtitle = `${sweep.workload}; points are missing where a method did not get there`;
+  return lines(values, x, 'method', { text: 'time against accuracy', subtitle });
+}
+
+/** The plots that the result has figures for. */
+export async function plots(result: Result): Promise<Map<PlotName, string>> {
+  const makers = { overview, breakdown, features, accuracy };
+  const drawn = new Map<PlotName, string>();
+  for (const name of plotNames) {
+    const svg = await makers[name](result);
+    if (svg !== undefined) drawn.set(name, svg);
+  }
+  return drawn;
+}

@@ -1,0 +1,37 @@
+// Where the lasso's time goes: native code tells when asked to, in builds that can.
+import type { NativeUnfolding, NativeUnfoldOptions } from '../lib/binding.js';
+import { Dictionary } from '../lib/dictionary.js';
+import { Options } from '../lib/options.js';
+import { native } from '../lib/runtime.js';
+import { CONVEX_NAMES, readConvex } from '../lib/unfold.js';
+import { type Stages, stageNames } from './result.js';
+import type { Workload } from './workloads.js';
+
+const runs = 3;
+
+const total = (stages: Stages): number => stageNames.reduce((sum, name) => sum + stages[name], 0);
+
+/** Seconds a stage on one thread, of the run of median length; undefined where the build does not say. */
+export function lassoStages(work: Workload, dictionary: Dictionary, tolerance: number): Stages | undefined {
+  const { spec, samples, lambda } = work;
+  const { dims, features, nonnegative = false } = spec;
+  const read = new Options({ tolerance, nonnegative }, [...CONVEX_NAMES, 'nonnegative'], 'unfoldSync');
+  const options: NativeUnfoldOptions & { readonly profile: boolean } = {
+    ...readConvex(read, 'lasso', features),
+    lambda: Float64Array.of(lambda),
+    warmStart: undefined,
+    profile: true,
+  };
+  const handle = Dictionary.handleOf(dictionary);
+  const matrix = { data: samples, rows: samples.length / dims, cols: dims };
+  const measured: Stages[] = [];
+  for (let run = 0; run < runs; run++) {
+    const answer: NativeUnfolding & { readonly stages?: Partial<Stages> } = native((module) =>
+      module.unfoldSync(handle, matrix, options, 1),
+    );
+    const { stages } = answer;
+    if (stages === undefined) return undefined;
+    measured.push(Object.fromEntries(stageNames.map((name) => [name, stages[name] ?? 0])) as Stages);
+  }
+  return measured.sort((a, b) => total(a) - total(b))[runs >> 1];
+}
