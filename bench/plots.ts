@@ -1,5 +1,5 @@
 // The plots of a result file, as SVG with a background of their own: readable on light and on dark pages.
-import { parse, View, Error as vegaErrors } from 'vega';
+import { logger, parse, View, Error as vegaErrors } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { type Result, type Row, stageNames } from './result.js';
 
@@ -13,6 +13,9 @@ const ourColour = '#0072b2';
 const millisecondsPerSecond = 1000;
 /** overview: where bars begin on their logarithmic axis */
 const shortestBar = 0.1;
+/** overview: the axis goes on by this factor, for the figure at the end of the longest bar */
+const roomForLabel = 4;
+const linesMargin = 1.6;
 
 const config: NonNullable<TopLevelSpec['config']> = {
   background: '#ffffff',
@@ -31,7 +34,8 @@ type Unit = Omit<TopLevelSpec, 'data' | 'config' | '$schema'> & Record<string, u
 
 async function draw(values: Values, unit: Unit): Promise<string> {
   const spec = { data: { values }, config, ...unit } as unknown as TopLevelSpec;
-  const view = new View(parse(compile(spec).spec), { renderer: 'none', logLevel: vegaErrors });
+  const compiled = compile(spec, { logger: logger(vegaErrors) }).spec;
+  const view = new View(parse(compiled), { renderer: 'none', logLevel: vegaErrors });
   try {
     return `${await view.toSVG()}\n`;
   } finally {
@@ -39,8 +43,21 @@ async function draw(values: Values, unit: Unit): Promise<string> {
   }
 }
 
-/** 100, 10, 1, 0.1, 0.01: plain numbers at powers of ten. */
-const plainPowers = { labelExpr: "format(datum.value, '~g')" };
+/** The ticks `steps` × 10ⁿ of a logarithmic axis, as plain numbers. */
+function logTicks([from, to]: readonly [number, number], steps: readonly number[]) {
+  const powers: number[] = [];
+  for (let n = Math.floor(Math.log10(from)); n <= Math.ceil(Math.log10(to)); n++) powers.push(n);
+  const values = powers.flatMap((n) => steps.map((step) => Number((step * 10 ** n).toPrecision(1))));
+  return {
+    values: values.filter((value) => value >= from && value <= to),
+    labelExpr: "format(datum.value, '~g')",
+  };
+}
+
+/** A little more than what the values span. */
+function logDomain(values: readonly number[], margin: number): [number, number] {
+  return [Math.min(...values) / margin, Math.max(...values) * margin];
+}
 
 const shown = ({ name, threads, by, isa }: Row): boolean =>
   threads === 1 &&
@@ -67,13 +84,16 @@ function overview({ workloads }: Result): Promise<string> | undefined {
   const order = [...new Set(values.map(({ method }) => method))].sort(
     (a, b) => Number(b.startsWith('unsuperpose')) - Number(a.startsWith('unsuperpose')) || a.localeCompare(b),
   );
-  const longest = Math.max(...values.map(({ sgemms }) => sgemms));
-  const domain = [Math.min(shortestBar, ...values.map(({ sgemms }) => sgemms / 2)), 4 * longest];
+  const [shortest, longest] = logDomain(
+    values.map(({ sgemms }) => sgemms),
+    roomForLabel,
+  );
+  const domain: [number, number] = [Math.min(shortestBar, shortest), longest];
   const y = { field: 'method', type: 'nominal', sort: order, title: null, axis: { labelLimit: 240 } };
   const x = {
     ...{ field: 'sgemms', type: 'quantitative', scale: { type: 'log', domain, nice: false } },
     title: 'time, in sgemms of the same run (log scale; shorter is better)',
-    axis: { ...plainPowers, tickCount: 5 },
+    axis: logTicks(domain, [1]),
   };
   return draw(values, {
     title: {
@@ -142,6 +162,10 @@ const lines = (
   dashed: string[] = [],
 ): Promise<string> => {
   const names = [...new Set(values.map((value) => String(value[series])))];
+  const domain = logDomain(
+    values.map(({ milliseconds }) => Number(milliseconds)),
+    linesMargin,
+  );
   return draw(values, {
     title,
     ...{ width: 480, height: 320 },
@@ -149,11 +173,12 @@ const lines = (
     encoding: {
       x,
       y: {
-        ...{ field: 'milliseconds', type: 'quantitative', scale: { type: 'log' } },
-        title: 'milliseconds a sample, one thread (log scale)',
-        axis: { ...plainPowers, tickCount: 6 },
+        ...{ field: 'milliseconds', type: 'quantitative', scale: { type: 'log', domain, nice: false } },
+        title: 'milliseconds a sample (log)',
+        axis: logTicks(domain, [1, 2, 5]),
       },
       color: { field: series, type: 'nominal', sort: names, title: null },
+      shape: { field: series, type: 'nominal', sort: names, title: null },
       strokeDash: {
         condition: { test: `indexof(${JSON.stringify(dashed)}, datum.${series}) >= 0`, value: [5, 4] },
         value: [1, 0],
@@ -191,7 +216,7 @@ function features({ sweeps }: Result): Promise<string> | undefined {
   };
   const fitted = sweep.exponents.lasso;
   const subtitle =
-    `dims ${sweep.dims}, ${sweep.active} active, ${sweep.samples} samples` +
+    `dims ${sweep.dims}, ${sweep.active} active, ${sweep.samples} samples, one thread` +
     (fitted === undefined ? '' : `; the lasso grows as features to the power of ${fitted.toFixed(2)}`);
   return lines(values, x, 'curve', { text: 'time against features', subtitle }, [linear]);
 }
@@ -213,8 +238,9 @@ function accuracy({ sweeps }: Result): Promise<string> | undefined {
     scale: { type: 'log', reverse: true, nice: false, domain: [Math.min(...asked), Math.max(...asked)] },
     axis: { values: asked, format: '.0e' },
   };
-  const subtitle = `${sweep.workload}; points are missing where a method did not get there`;
-  return lines(values, x, 'method', { text: 'time against accuracy', subtitle });
+  const subtitle = `${sweep.workload}, one thread; peers dashed; points are missing where a method did not get there`;
+  const peers = sweep.points.flatMap(({ method, by }) => (by === 'peer' ? [method] : []));
+  return lines(values, x, 'method', { text: 'time against accuracy', subtitle }, [...new Set(peers)]);
 }
 
 /** The plots that the result has figures for. */
