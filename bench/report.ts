@@ -126,22 +126,27 @@ function workloadSection(workload: WorkloadResult): string {
   ].join('\n\n');
 }
 
+const fits = (exponents: Readonly<Record<string, number>>): string =>
+  Object.entries(exponents)
+    .map(([name, value]) => `${name} ${value.toFixed(3)}`)
+    .join(', ');
+
 function featuresSection({
   dims,
   active,
   samples,
   exponents,
+  exponentsFastest,
   target,
   points,
   failures,
 }: FeaturesSweep): string {
   const names = [...new Set(points.flatMap(({ seconds }) => Object.keys(seconds)))];
   const lasso = exponents.lasso;
-  const fits = Object.entries(exponents).map(([name, value]) => `${name} ${value.toFixed(3)}`);
   return [
     '### Time against features',
     `dims ${dims}, ${active} active, ${samples} samples, one thread, each size in a process of its own. Fitted exponents of features: ` +
-      `${fits.join(', ')}${lasso === undefined ? '' : `; target for the lasso ≤ ${target}: ${lasso <= target ? 'met' : 'missed'}`}.`,
+      `${fits(exponents)} (of the fastest runs ${fits(exponentsFastest)})${lasso === undefined ? '' : `; target for the lasso ≤ ${target}: ${lasso <= target ? 'met' : 'missed'}`}.`,
     table(
       ['features', ...names.map((name) => `${name}, ms a sample`), 'gap', 'peak memory', 'dictionary.bytes'],
       points.map(({ features, seconds, maxGap, memory: held }) => [

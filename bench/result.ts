@@ -88,12 +88,16 @@ export interface FeaturesSweep {
   readonly samples: number;
   /** of the power of features that fits the time best (least squares of the logarithms of the medians) */
   readonly exponents: Readonly<Record<string, number>>;
+  /** the same of the fastest runs */
+  readonly exponentsFastest: Readonly<Record<string, number>>;
   /** most that the lasso's may be */
   readonly target: number;
   readonly points: readonly {
     readonly features: number;
     /** median seconds a sample */
     readonly seconds: Readonly<Record<string, number>>;
+    /** of the fastest run */
+    readonly fastest: Readonly<Record<string, number>>;
     readonly maxGap?: number;
     readonly memory: Memory;
   }[];

@@ -31,27 +31,35 @@ export async function sweepFeatures(sizes: readonly number[], settings: Settings
     failures.push(...result.failures.map((failure) => `${features} features: ${failure}`));
     const { samples, sgemm, memory } = result;
     if (!memory) throw new Error('a process of its own states its memory');
+    const timings = [
+      ...result.rows.map(({ name, seconds }) => [name, seconds] as const),
+      ...(sgemm ? [['sgemm', sgemm] as const] : []),
+    ];
+    const aSampleOf = (which: 'median' | 'min'): Record<string, number> =>
+      Object.fromEntries(timings.map(([name, seconds]) => [name, seconds[which] / samples]));
     const maxGap = result.rows.find(({ name }) => name === 'lasso')?.accuracy?.maxGap;
     points.push({
       ...{ features, memory },
-      seconds: {
-        ...Object.fromEntries(result.rows.map((row) => [row.name, aSample(row, samples)])),
-        ...(sgemm ? { sgemm: sgemm.median / samples } : {}),
-      },
+      seconds: aSampleOf('median'),
+      fastest: aSampleOf('min'),
       ...(maxGap === undefined ? {} : { maxGap }),
     });
   }
-  const curve = (name: string): [string, number][] => {
-    const known = points.flatMap(({ features, seconds }): [number, number][] => {
-      const value = seconds[name];
-      return value === undefined ? [] : [[features, value]];
-    });
-    return known.length < 2 ? [] : [[name, fittedExponent(known)]];
-  };
+  const fits = (which: 'seconds' | 'fastest'): Record<string, number> =>
+    Object.fromEntries(
+      [...swept, 'sgemm'].flatMap((name) => {
+        const known = points.flatMap(({ features, [which]: curves }): [number, number][] => {
+          const value = curves[name];
+          return value === undefined ? [] : [[features, value]];
+        });
+        return known.length < 2 ? [] : [[name, fittedExponent(known)]];
+      }),
+    );
   const { dims, active, samples } = featuresSweep(0);
   return {
     ...{ dims, active, samples, points, failures },
-    exponents: Object.fromEntries([...swept, 'sgemm'].flatMap(curve)),
+    exponents: fits('seconds'),
+    exponentsFastest: fits('fastest'),
     target: exponentTarget,
   };
 }
