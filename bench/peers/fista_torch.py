@@ -12,7 +12,10 @@ from peer import Peer
 VERSION = torch.__version__
 MOST_STEPS = 20_000
 STEPS_PER_CHECK = 20
-MOST_SECONDS = 30  # of one call: gaps near the rounding error of float32 may never be reached
+# Gaps near the rounding error of float32 may never be reached: so many checks without progress end a call, or so long.
+MOST_STALE_CHECKS = 20
+PROGRESS = 0.99
+MOST_SECONDS = 30
 CHECK_MARGIN = 0.98  # the float32 gap may err; what counts is the float64 certificate
 
 torch.set_num_threads(1)
@@ -52,6 +55,7 @@ def setup(work, gap):
         codes = torch.zeros_like(answer)
         ahead = codes
         t = torch.ones(len(samples), 1)
+        lowest, stale = float("inf"), 0
         for done in range(1, MOST_STEPS + 1):
             gradient = torch.addmm(x, ahead, atoms, beta=-1) @ atoms.T
             new = shrink(torch.add(ahead, gradient, alpha=-step), step * work.penalty, work.nonnegative)
@@ -66,7 +70,11 @@ def setup(work, gap):
                 gaps = relative_gap(x, codes, atoms, work.penalty, work.nonnegative)
                 open_rows = gaps > CHECK_MARGIN * gap
                 answer[rows] = codes
-                if not open_rows.any() or time.perf_counter() > deadline:
+                worst = float(gaps.max())
+                stale = 0 if worst < PROGRESS * lowest or not open_rows.all() else stale + 1
+                lowest = min(lowest, worst)
+                given_up = stale >= MOST_STALE_CHECKS or time.perf_counter() > deadline
+                if not open_rows.any() or given_up:
                     break
                 if open_rows.sum() < len(rows):
                     x, codes, ahead = x[open_rows], codes[open_rows], ahead[open_rows]

@@ -107,8 +107,11 @@ class Server:
             if peer.kind != "convex" or max(certificate["gap"]) <= self.work.tolerance:
                 break
             gap /= 2
-            solve = peer.variants[trial["label"]](self.work, gap)
-            certificate = self.work.certify(solve(self.work.samples[:count]))
+            tighter = peer.variants[trial["label"]](self.work, gap)
+            attempt = self.work.certify(tighter(self.work.samples[:count]))
+            if max(attempt["gap"]) >= max(certificate["gap"]):
+                break  # it can do no better
+            solve, certificate = tighter, attempt
         return solve, certificate
 
     def run(self, command):
