@@ -1,5 +1,5 @@
 // Where the lasso's time goes: native code tells when asked to, in builds that can.
-import type { NativeUnfolding, NativeUnfoldOptions } from '../lib/binding.js';
+import type { NativeUnfoldOptions } from '../lib/binding.js';
 import { Dictionary } from '../lib/dictionary.js';
 import { Options } from '../lib/options.js';
 import { native } from '../lib/runtime.js';
@@ -16,7 +16,7 @@ export function lassoStages(work: Workload, dictionary: Dictionary, tolerance: n
   const { spec, samples, lambda } = work;
   const { dims, features, nonnegative = false } = spec;
   const read = new Options({ tolerance, nonnegative }, [...CONVEX_NAMES, 'nonnegative'], 'unfoldSync');
-  const options: NativeUnfoldOptions & { readonly profile: boolean } = {
+  const options: NativeUnfoldOptions = {
     ...readConvex(read, 'lasso', features),
     lambda: Float64Array.of(lambda),
     warmStart: undefined,
@@ -26,12 +26,9 @@ export function lassoStages(work: Workload, dictionary: Dictionary, tolerance: n
   const matrix = { data: samples, rows: samples.length / dims, cols: dims };
   const measured: Stages[] = [];
   for (let run = 0; run < runs; run++) {
-    const answer: NativeUnfolding & { readonly stages?: Partial<Stages> } = native((module) =>
-      module.unfoldSync(handle, matrix, options, 1),
-    );
-    const { stages } = answer;
+    const { stages } = native((module) => module.unfoldSync(handle, matrix, options, 1));
     if (stages === undefined) return undefined;
-    measured.push(Object.fromEntries(stageNames.map((name) => [name, stages[name] ?? 0])) as Stages);
+    measured.push(stages);
   }
   return measured.sort((a, b) => total(a) - total(b))[runs >> 1];
 }
