@@ -228,7 +228,7 @@ function accuracy({ sweeps }: Result): Promise<string> | undefined {
     ...{ tolerance, method: by === 'unsuperpose' ? `unsuperpose ${method}` : method },
     milliseconds: seconds * millisecondsPerSecond,
   }));
-  const asked = [...new Set(values.map(({ tolerance }) => tolerance))];
+  const asked = [...sweep.tolerances];
   const x = {
     ...{
       field: 'tolerance',

@@ -160,8 +160,7 @@ function featuresSection({
   ].join('\n\n');
 }
 
-function accuracySection({ workload, points, failures }: AccuracySweep): string {
-  const tolerances = [...new Set(points.map(({ tolerance }) => tolerance))].sort((a, b) => b - a);
+function accuracySection({ workload, tolerances, points, failures }: AccuracySweep): string {
   const methods = [...new Set(points.map(({ method }) => method))];
   const cell = (method: string, tolerance: number): string => {
     const point = points.find((one) => one.method === method && one.tolerance === tolerance);

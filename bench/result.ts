@@ -107,6 +107,8 @@ export interface FeaturesSweep {
 /** Time against the gap asked for. */
 export interface AccuracySweep {
   readonly workload: string;
+  /** asked for; a method has no point where it did not get there */
+  readonly tolerances: readonly number[];
   readonly points: readonly {
     readonly method: string;
     readonly by: Row['by'];

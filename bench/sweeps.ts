@@ -96,5 +96,5 @@ export async function sweepAccuracy(
       });
     }
   }
-  return { workload: spec.name, points, failures };
+  return { workload: spec.name, tolerances, points, failures };
 }

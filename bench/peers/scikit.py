@@ -26,7 +26,7 @@ def lasso_cd(gram):
         model = Lasso(
             alpha=work.penalty / dims,
             fit_intercept=False,
-            precompute=work.gram.astype(number, copy=False) if gram else False,
+            precompute=work.gram(number) if gram else False,
             tol=gap / 2,
             max_iter=MOST_EPOCHS,
             positive=work.nonnegative,
@@ -44,7 +44,7 @@ def lasso_lars(gram):
         model = LassoLars(
             alpha=work.penalty / dims,
             fit_intercept=False,
-            precompute=work.gram if gram else False,
+            precompute=work.gram() if gram else False,
             max_iter=MOST_LARS_STEPS,
             positive=work.nonnegative,
             fit_path=False,
@@ -59,7 +59,7 @@ def lasso_lars(gram):
 def omp(gram):
     def setup(work, gap):
         if gram:
-            table = work.gram
+            table = work.gram()
             return lambda samples: sparse_encode(
                 samples, work.atoms, gram=table, algorithm="omp", n_nonzero_coefs=work.sparsity, check_input=False
             )

@@ -28,15 +28,15 @@ class Workload:
         self.sparsity = int(spec["active"])
         self.tolerance = float(spec["tolerance"])
         self.top = int(spec["top"])
-        self._gram = None
+        self._gram = {}
         self._supports = None
 
-    @property
-    def gram(self):
+    def gram(self, number=np.float32):
         """D·Dᵀ, made once for all peers that ask; its time is set-up, not solving."""
-        if self._gram is None:
-            self._gram = self.atoms @ self.atoms.T
-        return self._gram
+        if number not in self._gram:
+            atoms = self.atoms.astype(number, copy=False)
+            self._gram[number] = atoms @ atoms.T
+        return self._gram[number]
 
     def certify(self, codes, greedy=False):
         """Objective, duality gap relative to ½‖x‖², relative residual and nonzeros of each row, in float64.

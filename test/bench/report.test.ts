@@ -55,6 +55,7 @@ const result: Result = {
     },
     accuracy: {
       workload: 'W1',
+      tolerances: [1e-2, 1e-3, 1e-7],
       points: [1e-2, 1e-3].map((tolerance) => ({
         ...{ method: 'lasso', by: 'unsuperpose', tolerance, seconds: 1e-4, sgemms: 2 },
       })),
@@ -82,6 +83,7 @@ describe('the tables', () => {
     expect(text).toContain('score 50 %, rescore 10 %');
     expect(text).toContain('peak resident set 3 GiB');
     expect(text).toContain('- torch fista is left out');
+    expect(text).toMatch(/\| lasso \|.*\| not reached \|/);
     expect(text).toContain('target for the lasso ≤ 1: met');
   });
 
