@@ -7,6 +7,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace unsuperpose {
@@ -54,6 +56,15 @@ Processor detect() {
   Processor found;
 #if defined(__aarch64__)
   found.neon = true;  // Advanced SIMD is part of AArch64
+#if defined(__linux__)
+  constexpr unsigned kDotProduct = 20;  // HWCAP_ASIMDDP
+  const bool dotprod = (getauxval(AT_HWCAP) >> kDotProduct & 1) != 0;
+#elif defined(__APPLE__)
+  constexpr bool dotprod = true;  // every Mac with an Arm processor
+#else
+  constexpr bool dotprod = false;
+#endif
+  if (dotprod) found.capabilities.emplace_back("dotprod");
 #endif
   return found;
 }

@@ -11,6 +11,7 @@ const RoundedKernels* avx2_int16_kernels();
 const RoundedKernels* avx512_int16_kernels();
 const RoundedKernels* avx512_int8_kernels();
 const RoundedKernels* avx512_bf16_kernels();
+const RoundedKernels* neon_int8_kernels();
 
 namespace {
 
@@ -46,7 +47,7 @@ int levels(Precision precision, std::size_t dims) {
 }
 
 const RoundedKernels* rounded_kernels(Precision precision, std::size_t dims, Isa isa) {
-  static const bool vnni = capable("avx512_vnni"), bf16 = capable("avx512_bf16");
+  static const bool vnni = capable("avx512_vnni"), bf16 = capable("avx512_bf16"), dotprod = capable("dotprod");
   switch (precision) {
     case Precision::float32: return nullptr;
     case Precision::bfloat16: return isa == Isa::avx512 && bf16 ? avx512_bf16_kernels() : nullptr;
@@ -55,6 +56,7 @@ const RoundedKernels* rounded_kernels(Precision precision, std::size_t dims, Isa
       return isa == Isa::avx512 ? avx512_int16_kernels() : isa == Isa::avx2 ? avx2_int16_kernels() : nullptr;
     case Precision::int8:
       if (static_cast<double>(dims) * kInt8Levels * kInt8Levels > kLargestSum) return nullptr;
+      if (isa == Isa::neon) return dotprod ? neon_int8_kernels() : nullptr;
       return isa == Isa::avx512 && vnni ? avx512_int8_kernels() : nullptr;
   }
   return nullptr;

@@ -7,7 +7,7 @@
 //   bfloat16   8 bits of significand, products and sums in float32 (vdpbf16ps): two dims a word
 //   int16      integers ±levels with one scale a row, sums in int32, exact (vpmaddwd): two dims a word. levels is the largest
 //              whose sums cannot overflow: √(2³¹/dims), some 2,000 at 512 dims
-//   int8       integers ±127 with one scale a row, sums in int32, exact (vpdpbusd): four dims a word
+//   int8       integers ±127 with one scale a row, sums in int32, exact (vpdpbusd, sdot): four dims a word
 #pragma once
 #include <cstddef>
 #include <cstdint>

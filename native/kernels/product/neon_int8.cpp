@@ -1,0 +1,46 @@
+// int8 by sdot (the dot product extension of Armv8.2).
+#include "precision.hpp"
+#include "../simd/neon.hpp"
+
+namespace unsuperpose::product {
+
+#if defined(UNSUPERPOSE_HAS_NEON)
+#if defined(__clang__)
+#define UNSUPERPOSE_BEGIN_DOTPROD UNSUPERPOSE_BEGIN_TARGET_("dotprod")
+#else
+#define UNSUPERPOSE_BEGIN_DOTPROD UNSUPERPOSE_BEGIN_TARGET_("arch=armv8.2-a+dotprod")
+#endif
+namespace neon_int8 {
+UNSUPERPOSE_BEGIN_DOTPROD
+using namespace simd::neon;
+using simd::neon::max, simd::neon::store;  // not the product's
+// 24 sums, 4 of the panel and a broadcast: what 32 registers hold
+constexpr std::size_t kTileRows = 6, kTileRegisters = 4;
+using Sums = int32x4_t;
+using Words = int8x16_t;
+UNSUPERPOSE_INLINE Sums sums_start(std::int32_t) { return vdupq_n_s32(0); }
+UNSUPERPOSE_INLINE Words load_words(const std::uint32_t* p) { return vreinterpretq_s8_u32(vld1q_u32(p)); }
+UNSUPERPOSE_INLINE Words broadcast_word(std::uint32_t w) { return vreinterpretq_s8_u32(vdupq_n_u32(w)); }
+UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) { return vdotq_s32(sums, right, left); }
+UNSUPERPOSE_INLINE void store_scaled(float* p, Sums sums, const float* columns, float row) {
+  store(p, mul(mul(vcvtq_f32_s32(sums), load(columns)), broadcast(row)));
+}
+UNSUPERPOSE_INLINE Vector nearest(Vector v) { return vrndnq_f32(v); }
+UNSUPERPOSE_INLINE void round_store(std::int8_t* p, Vector v) {
+  const int16x4_t halves = vmovn_s32(vcvtnq_s32_f32(v));
+  const int8x8_t bytes = vmovn_s16(vcombine_s16(halves, halves));
+  vst1_lane_u32(reinterpret_cast<std::uint32_t*>(p), vreinterpret_u32_s8(bytes), 0);
+}
+#include "round-inl.hpp"
+#include "rounded-inl.hpp"
+UNSUPERPOSE_END
+
+const RoundedKernels kKernels = {kTileRows, 4, false, round_integers<std::int8_t>, multiply_rounded};
+}  // namespace neon_int8
+
+const RoundedKernels* neon_int8_kernels() { return &neon_int8::kKernels; }
+#else
+const RoundedKernels* neon_int8_kernels() { return nullptr; }
+#endif
+
+}  // namespace unsuperpose::product
