@@ -16,8 +16,10 @@ namespace unsuperpose {
 
 namespace {
 
-/// Codes and activations are float32: a residual is reached if it is, up to this share of ‖x‖ + Σ|a_j|‖d_j‖.
-constexpr double kReach = 0x1.0p-22;
+/// Codes and activations are float32: a residual is reached if it is, up to this share of ‖x‖.
+constexpr double kReach = 0x1.0p-20;
+/// Knots below this share of λ_max are rounding: the segment above them goes on to λ = 0.
+constexpr double kEnd = 1e-10;
 /// Rounding of float64 sums of atoms, as a share of the sizes that go into them.
 constexpr double kRounding = 0x1.0p-50;
 
@@ -37,6 +39,9 @@ class DenoisingBatch final : public PathBatch {
   double epsilon(const PathSample& sample) const {
     const std::vector<double>& asked = options_.epsilon;
     return batch_.to_scaled(sample.slot, asked[asked.size() == 1 ? 0 : first_ + sample.slot]);
+  }
+  bool reaches(const PathSample& sample, double squared_residual) const {
+    return std::sqrt(squared_residual) <= epsilon(sample) + kReach * std::sqrt(batch_.squared_norm(sample.slot));
   }
   double first_threshold(const PathSample&) const override { return 0; }
   void solve(PathSample& sample) override;
@@ -59,7 +64,7 @@ void DenoisingBatch::solve(PathSample& sample) {
   sample.knots = 0;
   sample.limited = false;
   sample.stage = kReached;
-  sample.lambda = path.next().lambda;
+  const double largest = sample.lambda = path.next().lambda;
   if (bound >= squared_input) {
     take_codes(sample, path, sample.lambda);
     return ask_multiple(sample, input(sample), sample.lambda, 0);
@@ -70,7 +75,8 @@ void DenoisingBatch::solve(PathSample& sample) {
     floor = event.lambda;
     const bool settled = !path.active().empty() && !path.here(event);
     if (settled && path.lambda_of_residual(squared_input, bound) >= event.lambda) break;
-    if (event.lambda <= 0 || !step(sample, path, event)) break;
+    if (event.lambda <= kEnd * largest) floor = 0;
+    if (floor == 0 || !step(sample, path, event)) break;
   }
 
   // Both parts of the residual again, from the atoms: ‖x‖² − p·D_A x cancels where ε is small.
@@ -90,7 +96,7 @@ void DenoisingBatch::solve(PathSample& sample) {
   if (sample.lambda > 0) {
     for (std::size_t d = 0; d < least.size(); ++d) least[d] += sample.lambda * slope[d];
     ask_multiple(sample, std::move(least), sample.lambda, size * kRounding);
-  } else if (std::sqrt(squared_least) <= epsilon(sample) + kReach * size) {
+  } else if (reaches(sample, squared_least)) {
     ask_multiple(sample, std::move(slope), 1, std::sqrt(squared_slope) * kRounding);
   } else {
     sample.stage = kUnreachable;
@@ -100,13 +106,10 @@ void DenoisingBatch::solve(PathSample& sample) {
 
 void DenoisingBatch::conclude(PathSample& sample, double strongest) {
   const double primal = sample.at.weighted_l1, epsilon = this->epsilon(sample);
-  double size = std::sqrt(sample.at.squared_input);
-  for (const auto& [position, value] : sample.codes)
-    size += std::fabs(value) * std::sqrt(sample.candidates.squared_norm(position));
-  const bool reached = std::sqrt(sample.at.squared_residual) <= epsilon + kReach * size;
+  const bool reached = reaches(sample, sample.at.squared_residual);
   // Without a candidate, the zero code is the closest.
   const bool unreachable = !reached && (sample.stage == kUnreachable || sample.candidates.size() == 0);
-  if (unreachable || !reached) {
+  if (!reached) {
     sample.gap = std::numeric_limits<double>::infinity();
     sample.outcome = sample.limited ? Outcome::iterations : unreachable ? Outcome::infeasible : Outcome::stalled;
   } else {

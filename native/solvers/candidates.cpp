@@ -7,6 +7,7 @@ namespace unsuperpose {
 
 void Candidates::add(const Dictionary& dictionary, const float* x, std::uint32_t atom, double weight) {
   dims_ = dictionary.dims();
+  sample_ = x;
   const float* row = dictionary.atom(atom);
   atoms_.push_back(atom);
   rows_.push_back(row);

@@ -19,6 +19,9 @@ class Candidates {
   double target(std::size_t i) const { return targets_[i]; }      // d_i·x
   double squared_norm(std::size_t i) const { return squares_[i]; }  // ‖d_i‖²
   std::size_t dims() const { return dims_; }
+  const float* sample() const { return sample_; }
+  /// The same sample at another place: sets that live on say where it is now.
+  void set_sample(const float* x) { sample_ = x; }
 
   /// Appends an atom that is not in the set, for the sample x.
   void add(const Dictionary& dictionary, const float* x, std::uint32_t atom, double weight);
@@ -38,6 +41,7 @@ class Candidates {
   std::vector<double> weights_, targets_, squares_;
   std::vector<std::vector<double>> products_;
   std::size_t dims_ = 0;
+  const float* sample_ = nullptr;
 };
 
 }  // namespace unsuperpose

@@ -22,8 +22,9 @@ class KnotBatch final : public PathBatch {
   double first_threshold(const PathSample& sample) const override { return end(sample); }
 
   void begin(PathSample& sample) override {
-    if (sample.knots > 0) return solve(sample);
-    PathBatch::begin(sample);
+    if (sample.knots == 0) return PathBatch::begin(sample);
+    sample.candidates.set_sample(batch_.samples().row(sample.slot));
+    solve(sample);
   }
 
   void solve(PathSample& sample) override {

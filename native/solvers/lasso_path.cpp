@@ -8,13 +8,14 @@ namespace unsuperpose {
 
 namespace {
 
-/// Events this close, relative to λ, are at one knot; and what rounding makes of a correlation (relative to ‖d_j‖) or of a
-/// least squares code (relative to the largest).
+/// Events this close, relative to λ, are at one knot. What rounding makes of a correlation (relative to ‖d_j‖) or of a least
+/// squares code (relative to the largest): events at a λ that is no more than that are at zero.
 constexpr double kTie = 1e-12, kRounding = 4e-15;
 /// An atom whose correlation keeps this close to following λw_j never leaves the bound: duplicates of active atoms.
 constexpr double kFlat = 1e-9;
-/// A pivot below this share of ‖d‖² is what the float32 entries of an atom cannot tell from dependence (2⁻²⁴ squared is 4e-15).
-constexpr double kPivotFloor = 1e-13;
+/// An atom this near to the span of the active ones, relative to its norm, depends on them: its float32 entries are no
+/// better than 2⁻²⁴.
+constexpr double kDependent = 1e-7;
 /// A code below this share of what it is the difference of is zero.
 constexpr double kZero = 1e-12;
 /// Solutions that satisfy their equations worse than this are improved: one step of refinement, then a new factor.
@@ -28,8 +29,6 @@ LassoPath::LassoPath(Candidates& candidates, bool nonnegative, double ridge)
     : candidates_(candidates),
       nonnegative_(nonnegative),
       ridge_(ridge),
-      // Sums of dims products are off by dims·2⁻⁵³ at most.
-      pivot_floor_(std::max(kPivotFloor, static_cast<double>(candidates.dims()) * 0x1.0p-51)),
       lambda_(std::numeric_limits<double>::infinity()),
       places_(candidates.size(), Place::outside) {
   refresh();
@@ -38,7 +37,7 @@ LassoPath::LassoPath(Candidates& candidates, bool nonnegative, double ridge)
 void LassoPath::resume(double lambda, const std::vector<std::uint32_t>& active, const std::vector<double>& signs) {
   lambda_ = lambda;
   pivots_here_ = 0;
-  for (std::size_t k = 0; k < active.size(); ++k) join(active[k], signs[k] < 0 ? -1 : 1, 0);
+  for (std::size_t k = 0; k < active.size(); ++k) join(active[k], signs[k] < 0 ? -1 : 1, true);
   refresh();
 }
 
@@ -48,7 +47,7 @@ LassoPath::Event LassoPath::search() const {
   const auto consider = [&](double lambda, double rounding, std::size_t position, int sign) {
     const auto at = static_cast<std::uint32_t>(position);
     if (!(lambda > rounding)) return;
-    if (lambda + rounding >= here && (least.lambda == 0 || candidates_.atoms()[at] < candidates_.atoms()[least.position]))
+    if (lambda >= here && (least.lambda == 0 || candidates_.atoms()[at] < candidates_.atoms()[least.position]))
       least = {lambda_, at, sign};
     if (lambda > first.lambda) first = {lambda, at, sign};
   };
@@ -75,8 +74,7 @@ LassoPath::Event LassoPath::next() {
   for (;;) {
     const Event event = search();
     if (event.sign == 0) return event;
-    const double floor = pivot_floor_ * candidates_.squared_norm(event.position);
-    if (!join(event.position, event.sign, floor)) continue;  // it is marked
+    if (!join(event.position, event.sign, false)) continue;  // it is marked
     // It fits: apply() takes it in.
     factor_.remove(active_.size() - 1);
     active_.pop_back();
@@ -86,11 +84,22 @@ LassoPath::Event LassoPath::next() {
   }
 }
 
-bool LassoPath::join(std::uint32_t position, int sign, double floor) {
-  const double* row = candidates_.products(position);
-  scratch_.resize(active_.size());
-  for (std::size_t k = 0; k < active_.size(); ++k) scratch_[k] = row[active_[k]];
-  if (!factor_.append(scratch_.data(), candidates_.squared_norm(position) + ridge_, floor)) {
+/// Into the factor, which becomes orthogonal once Cholesky has its doubts. `certain`: it was in such a factor before.
+bool LassoPath::append(std::uint32_t position, bool certain) {
+  if (!factor_.orthogonal()) {
+    const double* row = candidates_.products(position);
+    scratch_.resize(active_.size());
+    for (std::size_t k = 0; k < active_.size(); ++k) scratch_[k] = row[active_[k]];
+    // A ridge keeps every pivot above β.
+    if (factor_.append(scratch_.data(), candidates_.squared_norm(position) + ridge_, ridge_ > 0)) return true;
+    if (ridge_ > 0) return false;
+    factor(candidates_.dims());
+  }
+  return factor_.append(candidates_.rows()[position], certain ? 0 : kDependent);
+}
+
+bool LassoPath::join(std::uint32_t position, int sign, bool certain) {
+  if (!append(position, certain)) {
     places_[position] = Place::refused;
     return false;
   }
@@ -108,7 +117,7 @@ void LassoPath::apply(const Event& event) {
     pivots_here_ = 1;
   }
   if (event.sign != 0) {
-    join(event.position, event.sign, 0);
+    join(event.position, event.sign, true);
   } else {
     const auto at = std::find(active_.begin(), active_.end(), event.position);
     const std::size_t position = static_cast<std::size_t>(at - active_.begin());
@@ -132,29 +141,36 @@ void LassoPath::solve() {
     p_[i] = candidates_.target(active_[i]);
     u_[i] = candidates_.weight(active_[i]) * signs_[i];
   }
-  factor_.solve(p_.data(), p_.data());
   factor_.solve(u_.data(), u_.data());
+  if (factor_.orthogonal())
+    factor_.fit(candidates_.sample(), p_.data());
+  else
+    factor_.solve(p_.data(), p_.data());
 }
 
-/// q and g from the products of the active atoms, and by how much the active ones miss what they must be. One step of iterative
-/// refinement (Golub & Van Loan §3.5.3) where that is more than rounding.
-double LassoPath::refine() {
-  const std::size_t n = places_.size(), k = active_.size();
-  double error = 0;
-  std::vector<double> left(k), right(k);
-  for (int step = 0;; ++step) {
-    q_.resize(n);
-    g_.assign(n, 0);
-    for (std::size_t j = 0; j < n; ++j) q_[j] = candidates_.target(j);
-    for (std::size_t i = 0; i < k; ++i) {
-      const double* row = candidates_.products(active_[i]);
-      const double p = p_[i], u = u_[i];
-      for (std::size_t j = 0; j < n; ++j) {
-        q_[j] -= p * row[j];
-        g_[j] += u * row[j];
-      }
+/// q and g from the products of the active atoms.
+void LassoPath::project() {
+  const std::size_t n = places_.size();
+  q_.resize(n);
+  g_.assign(n, 0);
+  for (std::size_t j = 0; j < n; ++j) q_[j] = candidates_.target(j);
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    const double* row = candidates_.products(active_[i]);
+    const double p = p_[i], u = u_[i];
+    for (std::size_t j = 0; j < n; ++j) {
+      q_[j] -= p * row[j];
+      g_[j] += u * row[j];
     }
-    error = 0;
+  }
+}
+
+/// By how much the active correlations miss what they must be; where that is more than rounding, after one step of
+/// iterative refinement (Golub & Van Loan §3.5.3).
+double LassoPath::refine() {
+  const std::size_t k = active_.size();
+  std::vector<double> left(k), right(k);
+  for (bool last = false;; last = true) {
+    double error = 0;
     for (std::size_t i = 0; i < k; ++i) {
       const std::uint32_t at = active_[i];
       const double w = candidates_.weight(at);
@@ -162,42 +178,61 @@ double LassoPath::refine() {
       right[i] = w * signs_[i] - g_[at] - ridge_ * u_[i];
       error = std::max({error, std::fabs(left[i]) / std::sqrt(candidates_.squared_norm(at)), std::fabs(right[i]) / w});
     }
-    if (step == 1 || !(error > kAccurate)) return error;
+    if (last || !(error > kAccurate)) return error;
     factor_.solve(left.data(), left.data());
     factor_.solve(right.data(), right.data());
     for (std::size_t i = 0; i < k; ++i) {
       p_[i] += left[i];
       u_[i] += right[i];
     }
+    project();
   }
 }
 
-/// The factor anew, without what no longer has a pivot.
-void LassoPath::factor() {
+/// The factor of the active atoms anew; with dims > 0, orthogonal.
+void LassoPath::factor(std::size_t dims) {
   const std::vector<std::uint32_t> active = std::move(active_);
   const std::vector<double> signs = std::move(signs_);
   active_.clear();
   signs_.clear();
-  factor_.clear();
-  for (std::size_t k = 0; k < active.size(); ++k) join(active[k], signs[k] < 0 ? -1 : 1, 0);
+  factor_.restart(dims);
+  for (std::size_t k = 0; k < active.size(); ++k) join(active[k], signs[k] < 0 ? -1 : 1, true);
 }
 
 void LassoPath::refresh() {
   solve();
-  if (!(refine() > kPoor)) return;
-  factor();  // updates and downdates have worn the old one out
+  project();
+  // Orthogonal factors are backward stable, and their correlations here no better than the Gram matrix.
+  if (factor_.orthogonal() || !(refine() > kPoor)) return;
+  factor(ridge_ > 0 ? 0 : candidates_.dims());  // updates and downdates have worn the old one out
   solve();
-  refine();
+  project();
 }
 
 std::vector<LassoPath::Code> LassoPath::codes(double lambda) const {
   std::vector<Code> codes;
   codes.reserve(active_.size());
   for (std::size_t k = 0; k < active_.size(); ++k) {
-    const double value = p_[k] - lambda * u_[k];
-    if (signs_[k] * value > kZero * (std::fabs(p_[k]) + lambda * std::fabs(u_[k]))) codes.push_back({active_[k], value});
+    const double value = p_[k] - lambda * u_[k], small = kZero * (std::fabs(p_[k]) + lambda * std::fabs(u_[k]));
+    if (signs_[k] * value < -small) return codes_without_strays(lambda);
+    if (signs_[k] * value > small) codes.push_back({active_[k], value});
   }
   return codes;
+}
+
+/// Where atoms are nearly dependent, rounding may let one in or out too early, and its code has the wrong sign. The
+/// solution on the others is then as good as the data are.
+std::vector<LassoPath::Code> LassoPath::codes_without_strays(double lambda) const {
+  std::vector<std::uint32_t> kept;
+  std::vector<double> signs;
+  for (std::size_t k = 0; k < active_.size(); ++k) {
+    if (signs_[k] * (p_[k] - lambda * u_[k]) <= 0) continue;
+    kept.push_back(active_[k]);
+    signs.push_back(signs_[k]);
+  }
+  LassoPath path(candidates_, nonnegative_, ridge_);
+  path.resume(lambda, kept, signs);
+  return path.codes(lambda);
 }
 
 double LassoPath::lambda_of_residual(double squared_input, double bound) const {

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "active_cholesky.hpp"
+#include "active_factor.hpp"
 #include "candidates.hpp"
 
 namespace unsuperpose {
@@ -62,19 +62,22 @@ class LassoPath {
 
  private:
   Event search() const;
-  bool join(std::uint32_t position, int sign, double floor);
+  std::vector<Code> codes_without_strays(double lambda) const;
+  bool join(std::uint32_t position, int sign, bool certain);
+  bool append(std::uint32_t position, bool certain);
   void refresh();
   void solve();
+  void project();
   double refine();
-  void factor();
+  void factor(std::size_t dims);
 
   Candidates& candidates_;
   const bool nonnegative_;
-  const double ridge_, pivot_floor_;
+  const double ridge_;
   double lambda_;
   std::vector<std::uint32_t> active_;
   std::vector<double> signs_;
-  ActiveCholesky factor_;
+  ActiveFactor factor_;
   std::vector<double> p_, u_, q_, g_;
   std::vector<double> scratch_;
   enum class Place : std::uint8_t { outside, active, refused };
