@@ -16,7 +16,10 @@ namespace unsuperpose {
 
 namespace {
 
-/// Codes and activations are float32: a residual is reached if it is, up to this share of ‖x‖.
+/// Activations are float32: a residual below this share of ‖x‖ is an exact fit, and the path is not followed into what is
+/// only their rounding.
+constexpr double kExact = 0x1.0p-23;
+/// Codes are float32 too: a residual is reached if it is, up to this share of ‖x‖.
 constexpr double kReach = 0x1.0p-20;
 /// Knots below this share of λ_max are rounding: the segment above them goes on to λ = 0.
 constexpr double kEnd = 1e-10;
@@ -59,7 +62,7 @@ void DenoisingBatch::ask_multiple(PathSample& sample, std::vector<double> v, dou
 }
 
 void DenoisingBatch::solve(PathSample& sample) {
-  const double squared_input = batch_.squared_norm(sample.slot), bound = epsilon(sample) * epsilon(sample);
+  const double squared_input = batch_.squared_norm(sample.slot), target = std::max(epsilon(sample), kExact * std::sqrt(squared_input)), bound = target * target;
   LassoPath path(sample.candidates, options_.nonnegative, 0);
   sample.knots = 0;
   sample.limited = false;

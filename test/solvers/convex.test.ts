@@ -31,7 +31,8 @@ describe.each([false, true])('nonnegative: %s', (nonnegative) => {
         const options = { method, nonnegative, lambda: lambdasAt(fraction, maxima) } as const;
         const result = unfoldSync(problem.samples, dictionary, options);
         checkConvex(problem, options, result);
-        if (method === 'lasso' || method === 'homotopy') expect(result.converged, `λ = ${fraction} λ_max`).toBe(true);
+        if (method === 'lasso' || method === 'homotopy')
+          expect(result.converged, `λ = ${fraction} λ_max`).toBe(true);
         if (fraction > 1) expect(result.codes.indices.length, 'codes above λ_max').toBe(0);
       }
     });
