@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "../kernels/dots/dots.hpp"
-#include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 
 namespace unsuperpose {
@@ -100,9 +99,11 @@ void PathBatch::take_codes(PathSample& sample, const LassoPath& path, double lam
 
 void PathBatch::ask(PathSample& sample, const std::vector<double>& v, double threshold, double noise) {
   vectors_.set(sample.slot, v);
-  const float* high = vectors_.high(sample.slot);
-  sample.at.squared_rounded = reduce::table().squared_norm(high, dictionary_.dims());
-  sample.at.input_residual = dots::table().dot(batch_.samples().row(sample.slot), high, dictionary_.dims());
+  const float *x = batch_.samples().row(sample.slot), *high = vectors_.high(sample.slot), *low = vectors_.low(sample.slot);
+  const auto& dots = dots::table();
+  const std::size_t dims = dictionary_.dims();
+  sample.at.squared_rounded = dots.dot(high, high, dims) + 2 * dots.dot(high, low, dims) + dots.dot(low, low, dims);
+  sample.at.input_residual = dots.dot(x, high, dims) + dots.dot(x, low, dims);
   sample.question = {sample.slot, threshold, std::sqrt(sample.at.squared_rounded), noise, sample.candidates.size(), threshold};
 }
 
@@ -160,8 +161,10 @@ void PathBatch::advance(PathSample& sample, std::size_t position) {
     solve(sample);
   } else {
     const std::size_t n = candidates.size();
-    std::vector<double> correlations(n);
+    std::vector<double> correlations(n), low(n);
     dots::table().correlate(candidates.rows(), n, vectors_.high(sample.slot), dictionary_.dims(), correlations.data());
+    dots::table().correlate(candidates.rows(), n, vectors_.low(sample.slot), dictionary_.dims(), low.data());
+    for (std::size_t i = 0; i < n; ++i) correlations[i] += low[i];
     for (const auto& [at, value] : sample.codes) correlations[at] -= options_.ridge * value;
     for (std::size_t i = 0; i < n; ++i)
       answer.strongest = std::max(answer.strongest, screening_.strength(correlations[i], candidates.weight(i)));

@@ -49,7 +49,7 @@ class PathBatch {
   /// Walks the path on the candidates; leaves codes, λ and the vector to score with its question.
   virtual void solve(PathSample& sample) = 0;
   /// No atom outside the candidates is a violator. Finishes the sample, or leaves the next problem's vector and question;
-  /// `strongest` bounds max_j |d_j·high − βa_j|/w_j over all atoms from above.
+  /// `strongest` bounds max_j |d_j·v − βa_j|/w_j over all atoms from above.
   virtual void conclude(PathSample& sample, double strongest) = 0;
 
   /// Walks a path from λ_max down to `lambda`, at most to the limit of knots.

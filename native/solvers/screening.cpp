@@ -128,7 +128,7 @@ void Screening::examine(std::size_t position, const SplitVectors& vectors, const
     const double exact = strength(high + dots.dot(atom, vectors.low(question.slot), dims), w);
     const double hidden = (kHidden * question.norm + question.noise) * dictionary_.norm(entry.index) / w;
     if (exact > question.threshold * (1 + kExcess) + hidden) answer.violators.push_back(entry.index);
-    answer.strongest = std::max(answer.strongest, strength(high, w));
+    answer.strongest = std::max(answer.strongest, exact);
   }
   // What was not listed is below the floor, or below the weakest of a full list.
   if (found == scores_.capacity && found < dictionary_.features())

@@ -8,7 +8,8 @@
 
 namespace unsuperpose {
 
-/// A vector v in two float32 parts, v = high + low to some 2⁻⁴⁸: the passes score `high`, decisions in doubt take both.
+/// A vector v in two float32 parts, v = high + low to some 2⁻⁴⁸: the passes score `high`, and bound what that
+/// hides; decisions in doubt and certificates take both.
 struct SplitVectors {
   SplitVectors(std::size_t count, std::size_t dims);
   void set(std::size_t i, const std::vector<double>& v);
@@ -36,7 +37,7 @@ class Screening {
   struct Answer {
     std::vector<std::uint32_t> violators;  // outside the candidates, strongest first
     std::vector<std::uint32_t> runners_up;  // the listed ones after them, where there is a violator
-    /// At least max_j |d_j·high|/w_j over all atoms outside, and at least the threshold.
+    /// At least max_j |d_j·v|/w_j over all atoms outside, and at least the threshold.
     double strongest = 0;
   };
 

@@ -260,13 +260,9 @@ describe('the iterable', () => {
     const last = steps[steps.length - 1] as PathUnfolding;
     expect(last.lambda).toEqual(lambda);
     expect(at((steps[0] as PathUnfolding).lambda, 0)).toBe(at(lambda, 0));
-    expectSame(
-      { ...last, iterations: new Uint32Array(5) },
-      {
-        ...unfoldSync(problem.samples, dictionary, { method: 'homotopy', lambda }),
-        iterations: new Uint32Array(5),
-      },
-    );
+    const direct = unfoldSync(problem.samples, dictionary, { method: 'homotopy', lambda });
+    expect(last.codes).toEqual(direct.codes);
+    expect(last.status).toEqual(direct.status);
   });
 
   it('a batch of no samples is one empty step', async () => {
