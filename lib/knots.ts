@@ -43,7 +43,7 @@ export function readKnots(options: Options, samples: number, ratio: number): Kno
     ends: options.has('lambda')
       ? { lambda: readPerSample('lambda', options.get('lambda'), samples, { above: 0 }) }
       : { ratio: options.number('ratio', { above: 0, below: 1 }, ratio) },
-    most: options.integer('maxKnots', { min: 1 }, Number.MAX_SAFE_INTEGER),
+    most: options.integer('maxKnots', { min: 1, max: Number.MAX_SAFE_INTEGER }, Number.MAX_SAFE_INTEGER),
   };
 }
 

@@ -182,6 +182,7 @@ export function expectSame(a: Unfolding, b: Unfolding): void {
     expect(bits(a.codes[key])).toEqual(bits(b.codes[key]));
   for (const key of ['gap', 'objective', 'residual', 'status', 'iterations'] as const)
     expect(bits(a[key]), key).toEqual(bits(b[key]));
+  expect(a.lambda && bits(a.lambda)).toEqual(b.lambda && bits(b.lambda));
   expect(a.converged).toBe(b.converged);
 }
 
