@@ -11,8 +11,8 @@ import type { CommonOptions, ConvexBaseOptions } from './unfold.js';
  *
  * found on the LASSO path, where ‖x − aD‖² is quadratic in λ between two knots (Osborne, Presnell, Turlach 2000). `objective` is
  * Σ w_j|a_j|; `gap` is that of this problem, (objective − dual value) / objective, by the dual max y·x − ε‖y‖ over |d_j·y| ≤ w_j;
- * `lambda` is the λ whose LASSO has the same solution (0 where ε asks for an exact fit, λ_max where ε ≥ ‖x‖). The residual is ε
- * to the rounding of float32 codes. A sample that no code reaches has status `infeasible`, gap Infinity, and its closest code.
+ * `lambda` is the λ whose LASSO has the same solution (near 0 where ε asks for an exact fit, λ_max where ε ≥ ‖x‖). The residual is ε
+ * to the rounding of float32 codes, 1e-6‖x‖; an ε below 1e-7‖x‖ counts as an exact fit. A sample that no code reaches has status `infeasible`, gap Infinity, and its closest code.
  *
  * @example
  * ```ts

@@ -8,7 +8,8 @@
 namespace unsuperpose {
 
 /// Follows each sample from its λ_max down to an end of its own; every call of next() takes it to its next knot. Between
-/// two knots codes are linear in λ. What is kept of a path is its λ, its active atoms and their signs, and its candidates.
+/// two knots codes are linear in λ. What is kept of a path is its λ, its active atoms and their signs, and its candidates:
+/// some kilobytes a sample, and products of candidates up to 256 MiB in all.
 class KnotPath {
  public:
   /// `samples` are used until the last next(), by whoever owns them. options.lambda are the ends, as unfold() takes them.
