@@ -10,6 +10,11 @@ export interface LearnerHandle {
   readonly __learner: never;
 }
 
+/** The paths of a call's samples: an opaque, tagged object. */
+export interface KnotsHandle {
+  readonly __knots: never;
+}
+
 /** A running asynchronous call; see {@link NativeBinding.cancel}. */
 export type JobId = number;
 
@@ -31,13 +36,16 @@ export interface NativeCodes {
 
 /** Every field is there: lib/ fills in the defaults. */
 export interface NativeUnfoldOptions {
-  readonly method: 'lasso' | 'fista' | 'ista' | 'omp';
+  readonly method: 'lasso' | 'fista' | 'ista' | 'omp' | 'homotopy' | 'bpdn' | 'reweighted';
   readonly lambda: Float64Array;
   readonly ridge: number;
   readonly weights: Float32Array | undefined;
   readonly nonnegative: boolean;
   readonly sparsity: Uint32Array;
   readonly residual: number;
+  /** empty: the method's default */
+  readonly epsilon: Float64Array;
+  readonly reweightings: number;
   readonly tolerance: number;
   /** 0: the method's default */
   readonly maxIterations: number;
@@ -65,6 +73,13 @@ export interface NativeUnfolding {
   readonly iterations: Uint32Array;
   /** with `profile` */
   readonly stages?: NativeStages;
+  /** bpdn and knots: one a sample; empty otherwise */
+  readonly lambda: Float64Array;
+}
+
+export interface NativeKnots extends NativeUnfolding {
+  /** Whether every sample is at its end. */
+  readonly ended: boolean;
 }
 
 export interface NativeLearnerOptions {
@@ -136,6 +151,15 @@ export interface NativeBinding {
     nonnegative: boolean,
     threads: number,
     onSettled: Settled<Float64Array>,
+  ): JobId;
+
+  /** Keeps a copy of the activations. */
+  createKnots(handle: DictionaryHandle, activations: NativeMatrix, options: NativeUnfoldOptions): KnotsHandle;
+  nextKnot(
+    knots: KnotsHandle,
+    threads: number,
+    onProgress: ((done: number, total: number) => void) | undefined,
+    onSettled: Settled<NativeKnots>,
   ): JobId;
 
   createLearner(

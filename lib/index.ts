@@ -3,7 +3,9 @@ export { type CodesParts, type CodesRow, SparseCodes } from './codes.js';
 export { Dictionary, type DictionaryOptions } from './dictionary.js';
 export { type ErrorCode, UnsuperposeError } from './errors.js';
 export { fold, type LambdaMaxOptions, lambdaMax } from './fold.js';
+export type { DenoisingOptions, ReweightedOptions } from './homotopy.js';
 export { type Info, type Isa, info } from './info.js';
+export type { KnotOptions } from './knots.js';
 export {
   type LearnBaseOptions,
   type LearnedDictionary,
@@ -14,13 +16,14 @@ export {
 } from './learn.js';
 export type { Matrix } from './matrix.js';
 export * as ops from './ops.js';
-export { type PathUnfolding, type UnfoldPathOptions, unfoldPath } from './path.js';
+export { type UnfoldPathOptions, unfoldPath } from './path.js';
 export type { PerFeature, PerSample } from './samples.js';
 export {
   type AsyncOptions,
   type CommonOptions,
   type ConvexBaseOptions,
   type ConvexOptions,
+  type PathUnfolding,
   type Progress,
   type PursuitOptions,
   type Unfolding,

@@ -3,6 +3,7 @@ import type { NativeUnfolding, NativeUnfoldOptions } from './binding.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';
 import { runJob, throwIfAborted } from './job.js';
+import { KNOT_NAMES, type KnotOptions, readKnots, walkKnots } from './knots.js';
 import { type Matrix, readMatrix } from './matrix.js';
 import { checkNumber, Options, refuseOption } from './options.js';
 import { binding } from './runtime.js';
@@ -15,11 +16,11 @@ import {
   type ConvexBaseOptions,
   checkDevice,
   checkDims,
+  type PathUnfolding,
   type Progress,
   readConvex,
   readMethod,
   toUnfolding,
-  type Unfolding,
 } from './unfold.js';
 
 interface GivenLambdas {
@@ -38,17 +39,15 @@ interface CountedLambdas {
 }
 
 /** Options of {@link unfoldPath}. Progress counts samples over all steps. */
-export type UnfoldPathOptions = (GivenLambdas | CountedLambdas) & ConvexBaseOptions & AsyncOptions;
+export type UnfoldPathOptions =
+  | ((GivenLambdas | CountedLambdas) &
+      ConvexBaseOptions &
+      AsyncOptions & { readonly knots?: false | undefined })
+  | KnotOptions;
 
-/** One step of a path. */
-export interface PathUnfolding extends Unfolding {
-  /** λ of this step, one a sample. */
-  readonly lambda: Float64Array;
-}
-
-const CONVEX = ['lasso', 'fista', 'ista'] as const;
+const CONVEX = ['lasso', 'fista', 'ista', 'homotopy'] as const;
 const GRID_NAMES = ['lambdas', 'count', 'ratio'] as const;
-const NAMES = [...GRID_NAMES, ...COMMON_NAMES, 'nonnegative', ...CONVEX_NAMES, ...ASYNC_NAMES];
+const NAMES = [...GRID_NAMES, ...KNOT_NAMES, ...COMMON_NAMES, 'nonnegative', ...CONVEX_NAMES, ...ASYNC_NAMES];
 const DEFAULT_RATIO = 0.01;
 const MOST_STEPS = 2 ** 20;
 
@@ -77,13 +76,23 @@ function readLambdas(value: unknown): readonly number[] {
   });
 }
 
+/** Is it a path by knots? */
+function readFlag(options: Options, method: string): boolean {
+  if (options.flag('knots')) {
+    if (method === 'homotopy') return true;
+    throw new UnsuperposeError('ERR_OPTION', `knots needs method homotopy, got ${method}`, 'knots');
+  }
+  options.exclude(['lambda', 'maxKnots'], 'paths by knots', 'a path over a grid of λ');
+  return false;
+}
+
 function readGrid(options: Options): Grid {
   if (options.has('lambdas')) {
     options.exclude(['count', 'ratio'], 'paths without lambdas', 'a path with lambdas');
     return { lambdas: readLambdas(options.get('lambdas')) };
   }
   if (!options.has('count'))
-    throw new UnsuperposeError('ERR_OPTION', 'unfoldPath needs lambdas or count', 'lambdas');
+    throw new UnsuperposeError('ERR_OPTION', 'unfoldPath needs lambdas or count, or knots', 'lambdas');
   return {
     count: options.requiredInteger('count', { min: 2, max: MOST_STEPS }),
     ratio: options.number('ratio', { above: 0, below: 1 }, DEFAULT_RATIO),
@@ -94,6 +103,11 @@ function readGrid(options: Options): Grid {
  * Unfolds the same activations for a decreasing sequence of λ, each solution starting from the last one (a regularisation
  * path: Friedman, Hastie, Tibshirani 2010, §2.5). The objective is that of {@link unfold}. Arguments are checked and inputs copied when
  * this is called; each step is computed when it is asked for.
+ *
+ * With method `'homotopy'` and `knots: true` the steps are the knots of the LASSO path instead (Osborne, Presnell, Turlach 2000; Efron et al. 2004):
+ * each step takes every sample to its own next λ at which an atom joins or leaves its support, starting with λ_max and zero codes, until
+ * it reaches `lambda` (default `ratio` · λ_max); after that it repeats its last step. Between two knots codes are linear in λ, so
+ * the steps together are all solutions.
  *
  * @param activations samples × dims, finite
  * @param dictionary features × dims
@@ -109,6 +123,10 @@ function readGrid(options: Options): Grid {
  * const active = [];
  * for await (const { codes } of unfoldPath(x, dictionary, { lambdas: [4, 2.5, 1] })) active.push(codes.indices.length);
  * console.log(active.join(' ')); // → 0 1 2
+ *
+ * const knots = [];
+ * for await (const { lambda } of unfoldPath(x, dictionary, { method: 'homotopy', knots: true, lambda: 1 })) knots.push(lambda[0]);
+ * console.log(knots.join(' ')); // → 3 2 1
  * ```
  */
 export function unfoldPath(
@@ -121,13 +139,18 @@ export function unfoldPath(
   const onProgress = read.callback<Progress>('onProgress');
   checkDevice(read);
   const method = readMethod(read, CONVEX, 'lasso');
-  const grid = readGrid(read);
+  const knots = readFlag(read, method);
   const threads = readThreads(read);
   const matrix = readMatrix(activations, 'activations', { copy: true });
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
   const { features } = dictionary;
   const convex = readConvex(read, method, features);
+  if (knots) {
+    const settings = readKnots(read, matrix.rows, DEFAULT_RATIO);
+    return walkKnots({ dictionary, handle, matrix, convex, settings, threads, signal, onProgress });
+  }
+  const grid = readGrid(read);
   const steps = 'lambdas' in grid ? grid.lambdas.length : grid.count;
   const { rows } = matrix;
 

@@ -3,6 +3,14 @@ import type { DictionaryHandle, NativeMatrix, NativeUnfolding, NativeUnfoldOptio
 import { readCodes, SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';
+import {
+  type DenoisingOptions,
+  excludeFromPath,
+  isPathMethod,
+  PATH_ONLY,
+  type ReweightedOptions,
+  readPathMethod,
+} from './homotopy.js';
 import type { Isa } from './info.js';
 import { runJob, throwIfAborted } from './job.js';
 import { type Matrix, readMatrix } from './matrix.js';
@@ -37,8 +45,11 @@ export interface AsyncOptions<P = Progress> {
 
 /** What the convex methods share, but λ and the start. */
 export interface ConvexBaseOptions extends CommonOptions {
-  /** `'lasso'` (default): working sets, by far the fastest. `'fista'`, `'ista'`: proximal gradient, for comparison. */
-  readonly method?: 'lasso' | 'fista' | 'ista' | undefined;
+  /**
+   * `'lasso'` (default): working sets, by far the fastest. `'fista'`, `'ista'`: proximal gradient, for comparison. `'homotopy'`: the path of
+   * solutions from λ_max down, knot by knot in float64, which ends at the exact support whatever the tolerance.
+   */
+  readonly method?: 'lasso' | 'fista' | 'ista' | 'homotopy' | undefined;
   /** β ≥ 0 of the elastic net. Default 0. */
   readonly ridge?: number | undefined;
   /** w, one positive weight a feature. Default 1. */
@@ -47,11 +58,11 @@ export interface ConvexBaseOptions extends CommonOptions {
   readonly nonnegative?: boolean | undefined;
   /** Stop once the duality gap is at most this, relative to ½‖x‖². Default 1e-4. */
   readonly tolerance?: number | undefined;
-  /** Scoring passes (lasso) or steps (fista, ista) a sample. Default: the method's own. */
+  /** Scoring passes (lasso), steps (fista, ista) or knots (homotopy) a sample. Default: the method's own. */
   readonly maxIterations?: number | undefined;
 }
 
-/** Options of `'lasso'`, `'fista'` and `'ista'`. */
+/** Options of `'lasso'`, `'fista'`, `'ista'` and `'homotopy'`. */
 export interface ConvexOptions extends ConvexBaseOptions {
   /** λ > 0, one number or one a sample. Not divided by anything: see {@link unfold}. */
   readonly lambda: PerSample;
@@ -71,7 +82,7 @@ export interface PursuitOptions extends CommonOptions {
 }
 
 /** Options of {@link unfoldSync}. */
-export type UnfoldSyncOptions = ConvexOptions | PursuitOptions;
+export type UnfoldSyncOptions = ConvexOptions | PursuitOptions | DenoisingOptions | ReweightedOptions;
 /** Options of {@link unfold}. */
 export type UnfoldOptions = UnfoldSyncOptions & AsyncOptions;
 
@@ -83,35 +94,48 @@ export const UnfoldStatus = {
   iterationLimit: 1,
   /** float32 codes cannot come closer (convex methods), or no independent atom is left (pursuits). */
   stalled: 2,
+  /** No code comes as close as `epsilon` (bpdn). */
+  infeasible: 4,
 } as const;
 
 /** What unfolding answers; arrays have one entry a sample. */
 export interface Unfolding {
   /** samples × features. */
   readonly codes: SparseCodes;
-  /** The certificate: (objective − dual value) / ½‖x‖², in float64. NaN for pursuits, 0 for a zero sample. */
+  /**
+   * The certificate: (objective − dual value) / ½‖x‖², in float64. NaN for pursuits, 0 for a zero sample. bpdn: relative to its own objective,
+   * see {@link DenoisingOptions}.
+   */
   readonly gap: Float64Array;
-  /** P(a) in float64; pursuits: ½‖x − aD‖². */
+  /** P(a) in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|. */
   readonly objective: Float64Array;
+  /** bpdn only: the λ whose LASSO has this solution. */
+  readonly lambda?: Float64Array;
   /** ‖x − aD‖. */
   readonly residual: Float32Array;
   /** {@link UnfoldStatus} values. */
   readonly status: Uint8Array;
   /** Whether every sample converged. */
   readonly converged: boolean;
-  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried. */
+  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy and bpdn: knots; reweighted: problems solved. */
   readonly iterations: Uint32Array;
   readonly device: 'cpu';
   readonly isa: Isa;
 }
 
-const METHODS = ['lasso', 'fista', 'ista', 'omp'] as const;
+/** One step of a path. */
+export interface PathUnfolding extends Unfolding {
+  /** λ of this step, one a sample. */
+  readonly lambda: Float64Array;
+}
+
+const METHODS = ['lasso', 'fista', 'ista', 'omp', 'homotopy', 'bpdn', 'reweighted'] as const;
 export const COMMON_NAMES = ['method', 'threads', 'device', 'precision'] as const;
 export const CONVEX_NAMES = ['ridge', 'weights', 'tolerance', 'maxIterations'] as const;
 export const ASYNC_NAMES = ['signal', 'onProgress'] as const;
 const CONVEX_ONLY = ['lambda', ...CONVEX_NAMES, 'warmStart'];
 const PURSUIT_ONLY = ['sparsity', 'residual'];
-const SYNC_NAMES = [...COMMON_NAMES, 'nonnegative', ...CONVEX_ONLY, ...PURSUIT_ONLY];
+const SYNC_NAMES = [...COMMON_NAMES, 'nonnegative', ...CONVEX_ONLY, ...PURSUIT_ONLY, ...PATH_ONLY];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
 
 const DEFAULT_TOLERANCE = 1e-4;
@@ -143,7 +167,7 @@ export function readMethod<T extends (typeof METHODS)[number]>(
 /** The convex options but λ and the start, as native code takes them. */
 export function readConvex(
   options: Options,
-  method: 'lasso' | 'fista' | 'ista',
+  method: Exclude<NativeUnfoldOptions['method'], 'omp'>,
   features: number,
 ): Omit<NativeUnfoldOptions, 'lambda' | 'warmStart'> {
   return {
@@ -153,6 +177,8 @@ export function readConvex(
     nonnegative: options.flag('nonnegative'),
     sparsity: new Uint32Array(0),
     residual: 0,
+    epsilon: new Float64Array(0),
+    reweightings: 0,
     tolerance: options.number('tolerance', { above: 0 }, DEFAULT_TOLERANCE),
     maxIterations: options.integer('maxIterations', { min: 1, max: MOST_ITERATIONS }, 0),
   };
@@ -186,6 +212,8 @@ function readPursuit(options: Options, samples: number, dictionary: Dictionary):
       ? readCounts('sparsity', options.get('sparsity'), samples, range)
       : new Uint32Array(0),
     residual: options.number('residual', { min: 0 }, 0),
+    epsilon: new Float64Array(0),
+    reweightings: 0,
     tolerance: DEFAULT_TOLERANCE,
     maxIterations: 0,
     warmStart: undefined,
@@ -214,6 +242,8 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   const method = readMethod(options, METHODS, 'lasso');
   if (method === 'omp') options.exclude(CONVEX_ONLY, 'the convex methods', 'method omp');
   else options.exclude(PURSUIT_ONLY, 'method omp', `method ${method}`);
+  if (isPathMethod(method)) excludeFromPath(options, method);
+  else options.exclude(PATH_ONLY, 'methods bpdn and reweighted', `method ${method}`);
   const threads = readThreads(options);
   const matrix = readMatrix(activations, 'activations');
   const handle = Dictionary.handleOf(dictionary);
@@ -221,11 +251,13 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   const settings =
     method === 'omp'
       ? readPursuit(options, matrix.rows, dictionary)
-      : {
-          ...readConvex(options, method, dictionary.features),
-          lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
-          warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),
-        };
+      : isPathMethod(method)
+        ? readPathMethod(options, method, readConvex(options, method, dictionary.features), matrix.rows)
+        : {
+            ...readConvex(options, method, dictionary.features),
+            lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
+            warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),
+          };
   return { handle, matrix, settings, threads };
 }
 
@@ -289,7 +321,8 @@ export async function unfold(
     const report = onProgress && guard((done: number, total: number) => onProgress({ done, total }));
     return binding.unfold(handle, matrix, settings, threads, report, onSettled);
   });
-  return toUnfolding(result, matrix.rows, dictionary.features);
+  const unfolding = toUnfolding(result, matrix.rows, dictionary.features);
+  return settings.method === 'bpdn' ? { ...unfolding, lambda: result.lambda } : unfolding;
 }
 
 /**
@@ -319,5 +352,6 @@ export function unfoldSync(
   read.exclude(ASYNC_NAMES, 'unfold', 'unfoldSync');
   const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);
   const result = native((module) => module.unfoldSync(handle, matrix, settings, threads));
-  return toUnfolding(result, matrix.rows, dictionary.features);
+  const unfolding = toUnfolding(result, matrix.rows, dictionary.features);
+  return settings.method === 'bpdn' ? { ...unfolding, lambda: result.lambda } : unfolding;
 }

@@ -44,6 +44,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add<cancel>(exports, "cancel");
   add_dictionary(exports);
   add_unfold(exports);
+  add_knots(exports);
   add_learn(exports);
   add_ops(exports);
   return exports;

@@ -7,6 +7,7 @@
 #include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
+#include "unfolding.hpp"
 
 namespace unsuperpose::node {
 namespace {
@@ -16,6 +17,9 @@ Method method_of(const std::string& name) {
   if (name == "fista") return Method::fista;
   if (name == "ista") return Method::ista;
   if (name == "omp") return Method::omp;
+  if (name == "homotopy") return Method::homotopy;
+  if (name == "bpdn") return Method::bpdn;
+  if (name == "reweighted") return Method::reweighted;
   refuse(Code::option, "method " + name + " does not exist");
 }
 
@@ -25,24 +29,36 @@ std::vector<float> weights_of(const Napi::Value& value) {
   return {weights.begin(), weights.end()};
 }
 
+}  // namespace
+
+UnfoldOptions unfold_options(const Napi::Object& from) {
+  UnfoldOptions options;
+  options.method = method_of(from.Get("method").ToString());
+  const auto lambda = doubles(from.Get("lambda"), "lambda");
+  options.lambda.assign(lambda.begin(), lambda.end());
+  options.ridge = number(from.Get("ridge"), "ridge");
+  options.weights = weights_of(from.Get("weights"));
+  options.nonnegative = from.Get("nonnegative").ToBoolean();
+  const auto sparsity = integers(from.Get("sparsity"), "sparsity");
+  options.sparsity.assign(sparsity.begin(), sparsity.end());
+  options.residual = number(from.Get("residual"), "residual");
+  const auto epsilon = doubles(from.Get("epsilon"), "epsilon");
+  options.epsilon.assign(epsilon.begin(), epsilon.end());
+  options.reweightings = static_cast<std::uint32_t>(count(from.Get("reweightings"), "reweightings"));
+  options.tolerance = number(from.Get("tolerance"), "tolerance");
+  options.max_iterations = static_cast<std::uint32_t>(count(from.Get("maxIterations"), "maxIterations"));
+  return options;
+}
+
+namespace {
+
 /// Options with all they own: they may outlive the call that made them.
 struct OwnedOptions {
   UnfoldOptions options;
   SparseCodes warm_start;
   Profile profile;
 
-  OwnedOptions(const Napi::Object& from, std::size_t samples, std::size_t features) {
-    options.method = method_of(from.Get("method").ToString());
-    const auto lambda = doubles(from.Get("lambda"), "lambda");
-    options.lambda.assign(lambda.begin(), lambda.end());
-    options.ridge = number(from.Get("ridge"), "ridge");
-    options.weights = weights_of(from.Get("weights"));
-    options.nonnegative = from.Get("nonnegative").ToBoolean();
-    const auto sparsity = integers(from.Get("sparsity"), "sparsity");
-    options.sparsity.assign(sparsity.begin(), sparsity.end());
-    options.residual = number(from.Get("residual"), "residual");
-    options.tolerance = number(from.Get("tolerance"), "tolerance");
-    options.max_iterations = static_cast<std::uint32_t>(count(from.Get("maxIterations"), "maxIterations"));
+  OwnedOptions(const Napi::Object& from, std::size_t samples, std::size_t features) : options(unfold_options(from)) {
     if (from.Get("profile").ToBoolean()) options.profile = &profile;
     if (const Napi::Value warm = from.Get("warmStart"); !warm.IsUndefined()) {
       // Copied first, checked afterwards: shared memory may change in between.
@@ -72,6 +88,8 @@ Napi::Value stages_object(Napi::Env env, const Profile& profile) {
   return stages;
 }
 
+}  // namespace
+
 Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
   const auto& environment = Environment::of(env);
   Napi::Object result = Napi::Object::New(env);
@@ -81,6 +99,7 @@ Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
   result.Set("residual", to_array(environment, unfolding.residual));
   result.Set("status", to_array(environment, unfolding.status));
   result.Set("iterations", to_array(environment, unfolding.iterations));
+  result.Set("lambda", to_array(environment, unfolding.lambda));
   return result;
 }
 
@@ -89,6 +108,8 @@ void require_dims(ConstMatrix32 samples, const Dictionary& dictionary) {
     refuse(Code::shape, "activations have " + std::to_string(samples.cols) + " dims, the dictionary has " +
                             std::to_string(dictionary.dims()));
 }
+
+namespace {
 
 /// (handle, matrix, options, threads) → unfolding
 Napi::Value unfold_sync(const Napi::CallbackInfo& call) {

@@ -16,6 +16,7 @@ struct SampleResult {
   float residual = 0;
   Outcome outcome = Outcome::converged;
   std::uint32_t iterations = 0;
+  double lambda = 0;  // bpdn: found
 };
 
 /// Samples multiplied by powers of two, so that their norms lie in [½, 1): exact (up to subnormal input),
@@ -44,6 +45,11 @@ class ScaledBatch {
   std::size_t dims_ = 0, stride_ = 0;
 };
 
+/// ERR_SHAPE or ERR_OPTION where options do not fit the samples and the dictionary.
+Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options);
+/// Appends answers to an unfolding, with their λ if that is one of the answers.
+Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unfolding& out);
+
 /// One solver's work on one batch, which starts at sample `first` of the call (of `total`). Results are in the
 /// order of the samples.
 Status lasso(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
@@ -55,5 +61,11 @@ Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary,
 Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary,
                                    const UnfoldOptions& options, std::size_t first, std::size_t total,
                                    const Execution& execution, std::vector<SampleResult>& out);
+Status homotopy(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                const SparseCodes* warm_start, std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
+Status basis_pursuit_denoising(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                               std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
+Status reweighted_l1(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
+                     const Execution& execution, std::vector<SampleResult>& out);
 
 }  // namespace unsuperpose

@@ -18,8 +18,11 @@ constexpr std::size_t kBatch = 512;
 constexpr std::size_t kFoldBlock = 16;
 
 bool convex(Method method) { return method != Method::omp; }
+bool on_path(Method method) { return method == Method::bpdn || method == Method::reweighted; }
 
 Status fail_option(const std::string& message) { return Status::fail(Code::option, message); }
+
+}  // namespace
 
 Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options) {
   const std::size_t n = samples.rows, features = dictionary.features();
@@ -27,11 +30,24 @@ Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOp
     return Status::fail(Code::shape, "activations have " + std::to_string(samples.cols) + " dims, the dictionary has " +
                                          std::to_string(dictionary.dims()));
   if (convex(options.method)) {
-    if (options.lambda.size() != 1 && options.lambda.size() != n)
+    if (options.method != Method::bpdn && options.lambda.size() != 1 && options.lambda.size() != n)
       return Status::fail(Code::shape, "lambda must be one number or one a sample (" + std::to_string(n) + "), got " +
                                            std::to_string(options.lambda.size()));
     for (double lambda : options.lambda)
       if (!(lambda > 0) || !std::isfinite(lambda)) return fail_option("lambda must be finite and > 0");
+    if (on_path(options.method)) {
+      if (options.epsilon.size() > 1 && options.epsilon.size() != n)
+        return Status::fail(Code::shape, "epsilon must be one number or one a sample (" + std::to_string(n) + "), got " +
+                                             std::to_string(options.epsilon.size()));
+      if (options.method == Method::bpdn && options.epsilon.empty()) return fail_option("bpdn needs epsilon");
+      for (double epsilon : options.epsilon)
+        if (!(epsilon >= 0) || !std::isfinite(epsilon) || (epsilon == 0 && options.method == Method::reweighted))
+          return fail_option("epsilon must be finite and not negative (reweighted: > 0)");
+      if (options.warm_start || options.ridge != 0)
+        return fail_option("warmStart and ridge are for methods that solve one LASSO");
+      if (options.method == Method::reweighted && !options.weights.empty())
+        return fail_option("reweighted makes its own weights");
+    }
     if (!(options.ridge >= 0) || !std::isfinite(options.ridge)) return fail_option("ridge must be finite and ≥ 0");
     if (!(options.tolerance > 0)) return fail_option("tolerance must be > 0");
     if (!options.weights.empty() && options.weights.size() != features)
@@ -56,7 +72,7 @@ Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOp
   return {};
 }
 
-Status append(const std::vector<SampleResult>& results, Unfolding& out) {
+Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unfolding& out) {
   for (const SampleResult& result : results) {
     if (out.codes.indices.size() + result.indices.size() > std::numeric_limits<std::uint32_t>::max())
       return Status::fail(Code::too_large, "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
@@ -68,11 +84,10 @@ Status append(const std::vector<SampleResult>& results, Unfolding& out) {
     out.residual.push_back(result.residual);
     out.status.push_back(static_cast<std::uint8_t>(result.outcome));
     out.iterations.push_back(result.iterations);
+    if (reports_lambda) out.lambda.push_back(result.lambda);
   }
   return {};
 }
-
-}  // namespace
 
 Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options,
               const Execution& execution, Unfolding& out) {
@@ -99,9 +114,18 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
       case Method::omp:
         status = orthogonal_matching_pursuit(batch, dictionary, options, first, samples.rows, execution, results);
         break;
+      case Method::homotopy:
+        status = homotopy(batch, dictionary, options, options.warm_start, first, execution, results);
+        break;
+      case Method::bpdn:
+        status = basis_pursuit_denoising(batch, dictionary, options, first, execution, results);
+        break;
+      case Method::reweighted:
+        status = reweighted_l1(batch, dictionary, options, first, execution, results);
+        break;
     }
     if (!status.ok()) return status;
-    if (status = append(results, out); !status.ok()) return status;
+    if (status = append(results, options.method == Method::bpdn, out); !status.ok()) return status;
   }
   return {};
 }

@@ -22,13 +22,14 @@ struct SparseCodes {
   std::vector<float> values;
 };
 
-enum class Method { lasso, fista, ista, omp };
+enum class Method { lasso, fista, ista, omp, homotopy, bpdn, reweighted };
 
 /// How a sample ended.
 enum class Outcome : std::uint8_t {
   converged = 0,       // the tolerance (convex) or the stopping rule (pursuits) was met
   iterations = 1,      // the iteration limit came first
   stalled = 2,         // float32 codes cannot come closer (convex), or no independent atom is left (pursuits)
+  infeasible = 4,      // no code reaches the residual that was asked for (bpdn)
 };
 
 struct UnfoldOptions {
@@ -41,6 +42,8 @@ struct UnfoldOptions {
   double residual = 0;                   // pursuits: stop once ‖x − aD‖ ≤ residual
   double tolerance = 1e-4;               // convex: stop once gap ≤ tolerance
   std::uint32_t max_iterations = 0;      // 0: the method's default
+  std::vector<double> epsilon;           // bpdn: the residual, ≥ 0; reweighted: > 0, or empty for the default; 1 entry or one a sample
+  std::uint32_t reweightings = 0;        // reweighted: problems after the first
   const SparseCodes* warm_start = nullptr;  // one row a sample (convex methods)
   Profile* profile = nullptr;               // lasso: where its time goes is added to it
 };
@@ -49,10 +52,11 @@ struct UnfoldOptions {
 struct Unfolding {
   SparseCodes codes;
   std::vector<double> gap;            // (P − dual) / ½‖x‖²; NaN for pursuits; 0 for a zero sample
-  std::vector<double> objective;      // P in float64; pursuits: ½‖x − aD‖²
+  std::vector<double> objective;      // P in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|
+  std::vector<double> lambda;         // bpdn only: the λ whose LASSO has this solution
   std::vector<float> residual;        // ‖x − aD‖
   std::vector<std::uint8_t> status;   // Outcome
-  std::vector<std::uint32_t> iterations;  // lasso: working-set solves, one less than scoring passes; fista, ista: steps; omp: atoms tried
+  std::vector<std::uint32_t> iterations;  // lasso: working-set solves, one less than scoring passes; fista, ista: steps; omp: atoms tried; homotopy, bpdn: knots; reweighted: problems solved
 };
 
 /// Unfolds `samples` (n × dims, finite: the caller has checked). Progress counts samples.

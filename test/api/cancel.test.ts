@@ -30,6 +30,9 @@ describe('abort', () => {
     endless,
     { ...endless, method: 'fista' },
     { method: 'omp', sparsity: 64 },
+    { method: 'homotopy', lambda: 1e-4 },
+    { method: 'bpdn', epsilon: 0 },
+    { method: 'reweighted', lambda: 1e-4, reweightings: 1000 },
   ] as const)('right after the call: $method', async (wanted) => {
     const controller = new AbortController();
     const reason = new Error('never mind');

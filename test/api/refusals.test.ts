@@ -78,7 +78,7 @@ const unfoldRows: Row[] = [
   ...convex,
   { option: 'warmStart', values: [{}, 7, 'codes', []] },
   { option: 'method', values: ['Lasso', '', 'lars', 1, null] },
-  { option: 'method', values: ['mp', 'iht', 'cosamp', 'amp', 'bpdn', 'gradient-pursuit'] },
+  { option: 'method', values: ['mp', 'iht', 'cosamp', 'amp', 'gradient-pursuit'] },
   { option: 'sparsity', values: [3] }, // belongs to omp
   { option: 'residual', values: [0.5] },
   { option: 'lamda', values: [0.1] },
@@ -95,17 +95,47 @@ const unfoldRows: Row[] = [
   { option: 'sparsity', also: { method: 'omp', lambda: undefined }, values: [undefined] }, // nor residual
 ];
 
+const bpdn = { method: 'bpdn', lambda: undefined, epsilon: 0.1 };
+const reweighted = { method: 'reweighted' };
+const knots = { method: 'homotopy', knots: true, lambdas: undefined };
+const pathRows: Row[] = [
+  { option: 'epsilon', values: [0.1] }, // belongs to bpdn and reweighted
+  { option: 'reweightings', values: [1] },
+  { option: 'epsilon', also: { method: 'homotopy' }, values: [0.1] },
+  { option: 'epsilon', also: { method: 'omp', sparsity: 2, lambda: undefined }, values: [0.1] },
+  { option: 'maxIterations', also: { method: 'homotopy' }, values: NOT_COUNT },
+  { option: 'sparsity', also: { method: 'homotopy' }, values: [2] },
+  { option: 'epsilon', also: bpdn, values: [...NOT_NEGATIVE, undefined, [0.1, 0.1, 0.1, -1]] },
+  { option: 'epsilon', also: bpdn, values: [[0.1], new Float64Array(SAMPLES + 1)], code: 'ERR_SHAPE' },
+  { option: 'lambda', also: bpdn, values: [0.1] },
+  { option: 'ridge', also: bpdn, values: [0.1] },
+  { option: 'warmStart', also: bpdn, values: [codes] },
+  { option: 'reweightings', also: bpdn, values: [2] },
+  { option: 'residual', also: bpdn, values: [0.1] },
+  { option: 'tolerance', also: bpdn, values: NOT_POSITIVE },
+  { option: 'weights', also: bpdn, values: [[1]], code: 'ERR_SHAPE' },
+  { option: 'epsilon', also: reweighted, values: [...NOT_POSITIVE, [0.1, 0.1, 0.1, 0]] },
+  { option: 'epsilon', also: reweighted, values: [[0.1]], code: 'ERR_SHAPE' },
+  { option: 'lambda', also: reweighted, values: [...NOT_POSITIVE, undefined] },
+  { option: 'reweightings', also: reweighted, values: [-1, 1.5, 1001, Number.NaN, '2', null] },
+  { option: 'ridge', also: reweighted, values: [0.1] },
+  { option: 'weights', also: reweighted, values: [new Float32Array(FEATURES).fill(1)] },
+  { option: 'warmStart', also: reweighted, values: [codes] },
+  { option: 'sparsity', also: reweighted, values: [2] },
+];
+
 const asyncRows: Row[] = [
   { option: 'signal', values: [{}, 7, 'abort', null, new EventTarget()] },
   { option: 'onProgress', values: [7, {}, 'print', null] },
 ];
 
 const table: Record<string, [Name, Row[]]> = {
-  unfold: ['unfold', [...unfoldRows, ...asyncRows]],
+  unfold: ['unfold', [...unfoldRows, ...pathRows, ...asyncRows]],
   unfoldSync: [
     'unfoldSync',
     [
       ...unfoldRows,
+      ...pathRows,
       { option: 'signal', values: [new AbortController().signal] },
       { option: 'onProgress', values: [() => {}] },
     ],
@@ -117,7 +147,19 @@ const table: Record<string, [Name, Row[]]> = {
       ...asyncRows,
       { option: 'lambda', values: [0.1] },
       { option: 'warmStart', values: [codes] },
-      { option: 'method', values: ['omp', 'mp'] },
+      { option: 'method', values: ['omp', 'mp', 'bpdn', 'reweighted'] },
+      { option: 'knots', values: [true] }, // needs homotopy
+      { option: 'knots', also: knots, values: NOT_BOOLEAN },
+      { option: 'lambdas', also: knots, values: [[0.2, 0.1]] },
+      { option: 'count', also: knots, values: [3] },
+      { option: 'maxIterations', also: knots, values: [3] },
+      { option: 'lambda', also: knots, values: NOT_POSITIVE },
+      { option: 'lambda', also: knots, values: [[0.1]], code: 'ERR_SHAPE' },
+      { option: 'ratio', also: knots, values: [0, 1, 2, -0.1, Number.NaN, '0.1'] },
+      { option: 'ratio', also: { ...knots, lambda: 0.1 }, values: [0.1] },
+      { option: 'maxKnots', also: knots, values: NOT_COUNT },
+      { option: 'maxKnots', values: [3] }, // without knots
+      { option: 'epsilon', values: [0.1] },
       {
         option: 'lambdas',
         values: [[], [0.1, 0.2], [0.1, 0.1], [0.1, 0], [0.1, Number.NaN], 0.1, 'x', null],
@@ -220,13 +262,55 @@ it('the message of an unknown method says which there are; of an unknown option,
   await refuses(
     () => unfoldSync(samples, dictionary, { method: 'iht' } as Anything),
     'ERR_OPTION',
-    /lasso.*fista.*ista.*omp/,
+    /lasso.*fista.*ista.*omp.*homotopy.*bpdn.*reweighted/,
   );
   await refuses(
     () => unfoldSync(samples, dictionary, { lambda: 1, alpha: 2 } as Anything),
     'ERR_OPTION',
     /alpha/,
   );
+});
+
+it('refusals of the methods on the path, word for word', async () => {
+  const refusal = async (options: Anything): Promise<string> =>
+    ((await failure(() => unfoldSync(samples, dictionary, options))) as Error).message;
+  expect(await refusal({ lambda: 1, epsilon: 1 })).toBe(
+    'epsilon is an option of methods bpdn and reweighted, not of method lasso',
+  );
+  expect(await refusal({ method: 'bpdn', epsilon: 1, lambda: 1 })).toBe(
+    'lambda is an option of the methods with a λ, not of method bpdn',
+  );
+  expect(await refusal({ method: 'bpdn' })).toBe(
+    'epsilon must be a finite number ≥ 0, or one a sample, got undefined',
+  );
+  expect(await refusal({ method: 'bpdn', epsilon: 1, reweightings: 1 })).toBe(
+    'reweightings is an option of method reweighted, not of method bpdn',
+  );
+  expect(await refusal({ method: 'bpdn', epsilon: 1, ridge: 1 })).toBe(
+    'ridge is an option of the methods that solve one LASSO, not of method bpdn',
+  );
+  expect(await refusal({ method: 'reweighted', lambda: 1, weights: [1] })).toBe(
+    'weights is an option of methods that make no weights of their own, not of method reweighted',
+  );
+  expect(await refusal({ method: 'reweighted', lambda: 1, reweightings: 1001 })).toBe(
+    'reweightings must be an integer between 0 and 1000, got 1001',
+  );
+  const knots = async (options: Anything): Promise<string> =>
+    ((await failure(() => calls.unfoldPath(samples, dictionary, options))) as Error).message;
+  expect(await knots({ knots: true })).toBe('knots needs method homotopy, got lasso');
+  expect(await knots({ method: 'homotopy', knots: true, count: 3 })).toBe(
+    'count is an option of paths over a grid of λ, not of a path by knots',
+  );
+  expect(await knots({ method: 'homotopy', knots: true, maxIterations: 3 })).toBe(
+    'maxIterations is an option of paths over a grid of λ, not of a path by knots (see maxKnots)',
+  );
+  expect(await knots({ method: 'homotopy', knots: true, lambda: 1, ratio: 0.1 })).toBe(
+    'ratio is for paths without lambda: give one of them',
+  );
+  expect(await knots({ method: 'homotopy', count: 3, lambda: 1 })).toBe(
+    'lambda is an option of paths by knots, not of a path over a grid of λ',
+  );
+  expect(await knots({ method: 'homotopy' })).toBe('unfoldPath needs lambdas or count, or knots');
 });
 
 // --- matrices

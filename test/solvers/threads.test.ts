@@ -15,6 +15,10 @@ it.each([
   { method: 'ista', lambda: 0.3, maxIterations: 200 },
   { method: 'omp', sparsity: 6 },
   { method: 'omp', residual: 0.8, nonnegative: true },
+  { method: 'homotopy', lambda: 0.05 },
+  { method: 'homotopy', lambda: 0.05, nonnegative: true, ridge: 0.01 },
+  { method: 'bpdn', epsilon: 0.5 },
+  { method: 'reweighted', lambda: 0.05, reweightings: 2 },
 ] as const)('$method (%#)', async (options) => {
   const one = unfoldSync(problem.samples, dictionary, { ...options, threads: 1 });
   for (const threads of THREADS) {
@@ -35,8 +39,11 @@ it('many jobs at once on many threads', async () => {
 it('unfoldPath', async () => {
   const small = gaussian(82, { features: 300, dims: 40, samples: 90 });
   const atoms = Dictionary.from(small.atoms);
+  const knots = { method: 'homotopy', knots: true, lambda: 0.3 } as const;
   const run = async (threads: number): Promise<string> => {
     let all = '';
+    for await (const step of unfoldPath(small.samples, atoms, { ...knots, threads }))
+      all += bits(step.codes.values) + bits(step.codes.indices) + bits(step.gap) + bits(step.lambda);
     for await (const step of unfoldPath(small.samples, atoms, { count: 3, ratio: 0.1, threads }))
       all += bits(step.codes.values) + bits(step.codes.indices) + bits(step.gap);
     return all;

@@ -1,0 +1,45 @@
+// LASSO at one λ by its path from λ_max down (lasso_path.hpp), exact to float64 on the support that it ends with.
+#include <algorithm>
+
+#include "path_batch.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+class HomotopyBatch final : public PathBatch {
+ public:
+  using PathBatch::PathBatch;
+
+ private:
+  double first_threshold(const PathSample& sample) const override { return batch_.lambda(sample.slot); }
+
+  void solve(PathSample& sample) override {
+    const double lambda = batch_.lambda(sample.slot);
+    LassoPath path(sample.candidates, options_.nonnegative, options_.ridge);
+    walk(sample, path, lambda);
+    sample.lambda = lambda;
+    const double end = sample.limited ? std::max(path.lambda(), lambda) : lambda;
+    take_codes(sample, path, end);
+    ask_residual(sample, path, end);
+  }
+
+  void conclude(PathSample& sample, double strongest) override {
+    const double lambda = batch_.lambda(sample.slot);
+    sample.lambda = lambda;
+    sample.gap = relative_gap(sample.at, lambda, options_.ridge, strongest);
+    if (sample.gap > options_.tolerance) sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
+    out_[sample.slot].iterations = sample.knots;
+    finish(sample, sample.at.objective(lambda, options_.ridge));
+  }
+};
+
+}  // namespace
+
+Status homotopy(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                const SparseCodes* warm_start, std::size_t first, const Execution& execution,
+                std::vector<SampleResult>& out) {
+  return HomotopyBatch(batch, dictionary, options, first, execution, out).run(warm_start);
+}
+
+}  // namespace unsuperpose

@@ -1,0 +1,112 @@
+#include "knots.hpp"
+
+#include <algorithm>
+
+namespace unsuperpose {
+
+namespace {
+
+constexpr std::size_t kBatch = 512;
+/// Products of candidates that all paths of a call may keep between knots; beyond that they are computed again.
+constexpr std::size_t kKeptBytes = std::size_t{256} << 20;
+
+/// One step of each sample. The segment below a knot is followed on the candidates to its next knot, and a pass over all
+/// atoms there proves it or names those that came in before: correlations are linear on the segment, so an atom
+/// that is within its bound at both ends is so in between.
+class KnotBatch final : public PathBatch {
+ public:
+  using PathBatch::PathBatch;
+
+ private:
+  double end(const PathSample& sample) const { return batch_.lambda(sample.slot); }
+  double first_threshold(const PathSample& sample) const override { return end(sample); }
+
+  void begin(PathSample& sample) override {
+    if (sample.knots == 0) return PathBatch::begin(sample);
+    sample.candidates.set_sample(batch_.samples().row(sample.slot));
+    solve(sample);
+  }
+
+  void solve(PathSample& sample) override {
+    LassoPath path(sample.candidates, options_.nonnegative, options_.ridge);
+    LassoPath::Event event;
+    if (sample.knots == 0) {
+      event = path.next();
+    } else {
+      path.resume(sample.lambda, sample.active, sample.signs);
+      for (event = path.next(); path.here(event); event = path.next()) path.apply(event);
+      sample.active = path.active();
+      sample.signs = path.signs();
+    }
+    next_[sample.slot] = std::max(event.lambda, end(sample));
+    take_codes(sample, path, next_[sample.slot]);
+    ask_residual(sample, path, next_[sample.slot]);
+    // Atoms that are not far off will come in at one of the next knots.
+    sample.question.floor = end(sample);
+  }
+
+  void conclude(PathSample& sample, double strongest) override {
+    const double lambda = sample.candidates.size() > 0 ? next_[sample.slot] : end(sample);
+    sample.lambda = lambda;
+    sample.outcome = Outcome::converged;
+    sample.gap = relative_gap(sample.at, lambda, options_.ridge, strongest);
+    if (sample.gap > options_.tolerance) sample.outcome = Outcome::stalled;
+    out_[sample.slot] = {};
+    out_[sample.slot].iterations = sample.knots++;
+    finish(sample, sample.at.objective(lambda, options_.ridge));
+  }
+
+  std::vector<double> next_ = std::vector<double>(batch_.count());
+};
+
+}  // namespace
+
+KnotPath::KnotPath(ConstMatrix32 samples, std::shared_ptr<const Dictionary> dictionary, UnfoldOptions options)
+    : samples_(samples), dictionary_(std::move(dictionary)), options_(std::move(options)) {}
+
+bool KnotPath::ended() const {
+  if (paths_.empty()) return samples_.rows == 0;
+  for (std::size_t b = 0; b < paths_.size(); ++b) {
+    for (const PathSample& sample : paths_[b]) {
+      const std::size_t i = b * kBatch + sample.slot;
+      const double end = options_.lambda[options_.lambda.size() == 1 ? 0 : i];
+      if (answers_[b][sample.slot].lambda > end) return false;
+    }
+  }
+  return true;
+}
+
+Status KnotPath::next(const Execution& execution, Unfolding& out) {
+  if (Status status = check(samples_, *dictionary_, options_); !status.ok()) return status;
+  execution.set_total(samples_.rows);
+  out = {};
+  out.codes.indptr.push_back(0);
+  const bool starts = paths_.empty();
+  std::size_t kept = 0;
+  for (std::size_t first = 0; first < samples_.rows; first += kBatch) {
+    const std::size_t b = first / kBatch, count = std::min(kBatch, samples_.rows - first);
+    const ScaledBatch batch(samples_.slice(first, count), options_, first);
+    if (starts) {
+      paths_.emplace_back(count);
+      answers_.emplace_back(count);
+      for (std::size_t i = 0; i < count; ++i) paths_[b][i].slot = static_cast<std::uint32_t>(i);
+    }
+    std::size_t over = 0;
+    for (PathSample& sample : paths_[b]) {
+      sample.done = !starts && sample.lambda <= batch.lambda(sample.slot);
+      over += sample.done;
+    }
+    execution.advance(over);
+    KnotBatch step(batch, *dictionary_, options_, first, execution, answers_[b]);
+    if (Status status = step.proceed(paths_[b]); !status.ok()) return status;
+    for (PathSample& sample : paths_[b]) {
+      if (sample.lambda <= batch.lambda(sample.slot)) sample.candidates = Candidates();
+      kept += sample.candidates.bytes();
+      if (kept > kKeptBytes) sample.candidates.release();
+    }
+    if (Status status = append(answers_[b], true, out); !status.ok()) return status;
+  }
+  return {};
+}
+
+}  // namespace unsuperpose

@@ -1,0 +1,214 @@
+#include "path_batch.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "../kernels/dots/dots.hpp"
+#include "../kernels/sparse_rows/sparse_rows.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+/// Samples a block of the parallel loops.
+constexpr std::size_t kBlock = 4;
+/// Products are kept between passes up to this size a sample: half a gigabyte a batch.
+constexpr std::size_t kLargestKept = std::size_t{1} << 20;
+/// Paths take some two knots an atom on ordinary dictionaries; there are dictionaries with exponentially many
+/// (Mairal & Yu 2012).
+constexpr std::uint32_t kKnotsPerAtom = 32, kFewestKnots = 1000;
+/// A long walk looks this often whether the call was cancelled.
+constexpr std::uint32_t kKnotsBetweenLooks = 32;
+
+}  // namespace
+
+std::uint32_t knot_limit(std::uint32_t asked, const Dictionary& dictionary) {
+  if (asked) return asked;
+  const std::size_t most = std::min(dictionary.dims(), dictionary.features());
+  return static_cast<std::uint32_t>(std::min<std::size_t>(kFewestKnots + kKnotsPerAtom * most, UINT32_MAX));
+}
+
+PathBatch::PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
+                     const Execution& execution, std::vector<SampleResult>& out)
+    : batch_(batch),
+      dictionary_(dictionary),
+      options_(options),
+      first_(first),
+      execution_(execution),
+      out_(out),
+      screening_(dictionary, options.weights, options.nonnegative),
+      vectors_(batch.count(), dictionary.dims()) {}
+
+std::vector<double> PathBatch::input(const PathSample& sample) const {
+  const float* x = batch_.samples().row(sample.slot);
+  return {x, x + dictionary_.dims()};
+}
+
+void PathBatch::subtract(std::vector<double>& y, const Candidates& candidates, const std::vector<std::uint32_t>& positions,
+                         const std::vector<double>& factors) const {
+  for (std::size_t k = 0; k < positions.size(); ++k) {
+    const float* atom = candidates.rows()[positions[k]];
+    const double factor = factors[k];
+    for (std::size_t d = 0; d < y.size(); ++d) y[d] -= factor * atom[d];
+  }
+}
+
+bool PathBatch::step(PathSample& sample, LassoPath& path, const LassoPath::Event& event) const {
+  if (!path.here(event)) {
+    if (sample.knots == knot_limit(options_.max_iterations, dictionary_)) {
+      sample.limited = true;
+      return false;
+    }
+    if (++sample.knots % kKnotsBetweenLooks == 0 && execution_.cancelled()) return false;
+  }
+  path.apply(event);
+  return true;
+}
+
+void PathBatch::walk(PathSample& sample, LassoPath& path, double lambda) const {
+  sample.knots = 0;
+  sample.limited = false;
+  for (;;) {
+    const LassoPath::Event event = path.next();
+    if (event.lambda <= lambda || !step(sample, path, event)) return;
+  }
+}
+
+void PathBatch::take_codes(PathSample& sample, const LassoPath& path, double lambda) const {
+  const Candidates& candidates = sample.candidates;
+  std::vector<std::uint32_t> atoms;
+  std::vector<float> values;
+  Evaluation& at = sample.at;
+  at = {};
+  sample.codes.clear();
+  for (const auto& [position, exact] : path.codes(lambda)) {
+    const float value = static_cast<float>(exact);
+    if (value == 0) continue;
+    sample.codes.emplace_back(position, value);
+    atoms.push_back(candidates.atoms()[position]);
+    values.push_back(value);
+    at.weighted_l1 += candidates.weight(position) * std::fabs(static_cast<double>(value));
+    at.squared_code += static_cast<double>(value) * value;
+  }
+  std::vector<float> residual(round_up(dictionary_.dims(), kCacheLine / sizeof(float)));
+  at.squared_input = batch_.squared_norm(sample.slot);
+  at.squared_residual =
+      sparse_rows::table().residual(batch_.samples().row(sample.slot), atoms.data(), values.data(), values.size(),
+                                    dictionary_.atoms().data, dictionary_.atoms().stride, dictionary_.dims(), residual.data());
+}
+
+void PathBatch::ask(PathSample& sample, const std::vector<double>& v, double threshold, double noise) {
+  vectors_.set(sample.slot, v);
+  const float *x = batch_.samples().row(sample.slot), *high = vectors_.high(sample.slot), *low = vectors_.low(sample.slot);
+  const auto& dots = dots::table();
+  const std::size_t dims = dictionary_.dims();
+  sample.at.squared_rounded = dots.dot(high, high, dims) + 2 * dots.dot(high, low, dims) + dots.dot(low, low, dims);
+  sample.at.input_residual = dots.dot(x, high, dims) + dots.dot(x, low, dims);
+  sample.question = {sample.slot, threshold, std::sqrt(sample.at.squared_rounded), noise, sample.candidates.size(), threshold};
+}
+
+void PathBatch::ask_residual(PathSample& sample, const LassoPath& path, double lambda) {
+  std::vector<double> r = input(sample), factors;
+  std::vector<std::uint32_t> positions;
+  double size = std::sqrt(batch_.squared_norm(sample.slot));
+  for (const auto& [position, value] : path.codes(lambda)) {
+    positions.push_back(position);
+    factors.push_back(value);
+    size += std::fabs(value) * std::sqrt(sample.candidates.squared_norm(position));
+  }
+  subtract(r, sample.candidates, positions, factors);
+  ask(sample, r, lambda, size * 0x1.0p-50);
+}
+
+void PathBatch::finish(PathSample& sample, double objective) {
+  std::vector<std::pair<std::uint32_t, float>> codes;
+  for (const auto& [position, value] : sample.codes) codes.emplace_back(sample.candidates.atoms()[position], value);
+  std::sort(codes.begin(), codes.end());
+  SampleResult& result = out_[sample.slot];
+  result.gap = sample.gap;
+  result.outcome = sample.outcome;
+  result.lambda = batch_.from_scaled(sample.slot, sample.lambda);
+  batch_.finish(sample.slot, codes, objective, sample.at.squared_residual, result);
+  sample.done = true;
+  if (!goes_on_) sample.candidates = Candidates();
+}
+
+void PathBatch::begin(PathSample& sample) {
+  const float* x = batch_.samples().row(sample.slot);
+  if (const SparseCodes* warm = warm_start_) {
+    const std::size_t row = first_ + sample.slot;
+    for (std::size_t k = warm->indptr[row]; k < warm->indptr[row + 1]; ++k)
+      if (warm->values[k] != 0 && dictionary_.norm(warm->indices[k]) > 0)
+        sample.candidates.add(dictionary_, x, warm->indices[k], screening_.weight(warm->indices[k]));
+  }
+  if (sample.candidates.size() > 0) return solve(sample);
+  sample.at = {};
+  sample.at.squared_input = sample.at.squared_residual = batch_.squared_norm(sample.slot);
+  ask(sample, input(sample), first_threshold(sample), 0);
+}
+
+void PathBatch::advance(PathSample& sample, std::size_t position) {
+  Screening::Answer answer;
+  screening_.examine(position, vectors_, sample.question, sample.candidates, answer);
+  Candidates& candidates = sample.candidates;
+  if (!answer.violators.empty() && !sample.limited) {
+    const std::size_t dims = dictionary_.dims();
+    const std::size_t most = candidates.size() == 0 ? first_candidates(dims) : later_candidates(dims, candidates.size());
+    answer.violators.insert(answer.violators.end(), answer.runners_up.begin(), answer.runners_up.end());
+    if (answer.violators.size() > most) answer.violators.resize(most);
+    for (std::uint32_t j : answer.violators)
+      candidates.add(dictionary_, batch_.samples().row(sample.slot), j, screening_.weight(j));
+    solve(sample);
+  } else {
+    const std::size_t n = candidates.size();
+    std::vector<double> correlations(n), low(n);
+    dots::table().correlate(candidates.rows(), n, vectors_.high(sample.slot), dictionary_.dims(), correlations.data());
+    dots::table().correlate(candidates.rows(), n, vectors_.low(sample.slot), dictionary_.dims(), low.data());
+    for (std::size_t i = 0; i < n; ++i) correlations[i] += low[i];
+    for (const auto& [at, value] : sample.codes) correlations[at] -= options_.ridge * value;
+    for (std::size_t i = 0; i < n; ++i)
+      answer.strongest = std::max(answer.strongest, screening_.strength(correlations[i], candidates.weight(i)));
+    conclude(sample, answer.strongest);
+  }
+  if (candidates.bytes() > kLargestKept) candidates.release();
+}
+
+Status PathBatch::run(const SparseCodes* warm_start) {
+  std::vector<PathSample> samples(batch_.count());
+  for (std::size_t i = 0; i < samples.size(); ++i) samples[i].slot = static_cast<std::uint32_t>(i);
+  warm_start_ = warm_start;
+  goes_on_ = false;
+  return proceed(samples);
+}
+
+Status PathBatch::proceed(std::vector<PathSample>& samples) {
+  std::vector<std::uint32_t> active;
+  for (std::uint32_t i = 0; i < samples.size(); ++i)
+    if (!samples[i].done) active.push_back(i);
+  const auto over_active = [&](auto&& each) {
+    execution_.for_each((active.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
+      const std::size_t last = std::min(active.size(), (block + 1) * kBlock);
+      for (std::size_t i = block * kBlock; i < last; ++i) each(samples[active[i]], i);
+    });
+  };
+  over_active([&](PathSample& sample, std::size_t) { begin(sample); });
+  while (!active.empty()) {
+    if (execution_.cancelled()) return Status::cancelled();
+    questions_.clear();
+    std::size_t room = 0;
+    for (std::uint32_t i : active) {
+      questions_.push_back(samples[i].question);
+      room = std::max(room, later_candidates(dictionary_.dims(), samples[i].candidates.size()));
+    }
+    screening_.score(vectors_, questions_, room, execution_);
+    if (execution_.cancelled()) return Status::cancelled();
+    over_active([&](PathSample& sample, std::size_t position) { advance(sample, position); });
+    if (execution_.cancelled()) return Status::cancelled();
+    const std::size_t before = active.size();
+    std::erase_if(active, [&](std::uint32_t i) { return samples[i].done; });
+    execution_.advance(before - active.size());
+  }
+  return {};
+}
+
+}  // namespace unsuperpose

@@ -1,0 +1,78 @@
+// Iteratively reweighted ℓ1 (Candès, Wakin & Boyd 2008), each weighted problem solved exactly by its path:
+//
+//   a⁰ = argmin ½‖x − aD‖² + λ Σ |a_j|,   aᵐ⁺¹ = argmin ½‖x − aD‖² + λ Σ w_j|a_j|,   w_j = ε/(|aᵐ_j| + ε)
+//
+// which majorises and minimises F(a) = ½‖x − aD‖² + λε Σ log(1 + |a_j|/ε) (their §2.3): F never rises, from a = 0 on. Their
+// weights are 1/(|a_j| + ε); the factor ε keeps the meaning of λ, since a feature that is not active has weight 1. So only the
+// candidates have weights of their own, and passes over the dictionary compare with λ alone.
+#include <algorithm>
+#include <cmath>
+
+#include "path_batch.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+/// Default ε as a share of the largest code of the unweighted solution: a little below the codes that matter (their §2.2).
+constexpr double kDefaultEpsilon = 0.1;
+/// Codes that are this much larger than ε are as good as free; weights below would only cost digits.
+constexpr double kSmallestWeight = 1e-9;
+
+class ReweightedBatch final : public PathBatch {
+ public:
+  using PathBatch::PathBatch;
+
+ private:
+  double first_threshold(const PathSample& sample) const override { return batch_.lambda(sample.slot); }
+
+  void solve(PathSample& sample) override {
+    const double lambda = batch_.lambda(sample.slot);
+    LassoPath path(sample.candidates, options_.nonnegative, 0);
+    walk(sample, path, lambda);
+    sample.lambda = lambda;
+    const double end = sample.limited ? std::max(path.lambda(), lambda) : lambda;
+    take_codes(sample, path, end);
+    ask_residual(sample, path, end);
+  }
+
+  void conclude(PathSample& sample, double strongest) override {
+    const double lambda = batch_.lambda(sample.slot), gap = relative_gap(sample.at, lambda, 0, strongest);
+    if (gap > options_.tolerance) sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
+    sample.gap = gap;
+    if (sample.stage < options_.reweightings && !sample.codes.empty()) {
+      reweight(sample);
+      return solve(sample);
+    }
+    sample.lambda = lambda;
+    out_[sample.slot].iterations = sample.stage + 1;
+    finish(sample, sample.at.objective(lambda, 0));
+  }
+
+  void reweight(PathSample& sample) {
+    if (sample.stage++ == 0) epsilon(sample);
+    const double epsilon = epsilons_[sample.slot];
+    for (std::size_t i = 0; i < sample.candidates.size(); ++i) sample.candidates.set_weight(i, 1);
+    for (const auto& [position, value] : sample.codes)
+      sample.candidates.set_weight(position, std::max(kSmallestWeight, epsilon / (std::fabs(static_cast<double>(value)) + epsilon)));
+  }
+
+  void epsilon(PathSample& sample) {
+    double largest = 0;
+    for (const auto& [position, value] : sample.codes) largest = std::max(largest, std::fabs(static_cast<double>(value)));
+    const std::vector<double>& asked = options_.epsilon;
+    epsilons_[sample.slot] = asked.empty() ? kDefaultEpsilon * largest
+                                           : batch_.to_scaled(sample.slot, asked[asked.size() == 1 ? 0 : first_ + sample.slot]);
+  }
+
+  std::vector<double> epsilons_ = std::vector<double>(batch_.count());
+};
+
+}  // namespace
+
+Status reweighted_l1(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
+                     const Execution& execution, std::vector<SampleResult>& out) {
+  return ReweightedBatch(batch, dictionary, options, first, execution, out).run(nullptr);
+}
+
+}  // namespace unsuperpose
