@@ -21,12 +21,15 @@ class LeastSquares {
   double explained() const;
 
  private:
-  bool factor_last();
-  void solve(std::vector<double>& solution) const;
+  bool factor_last(double target, double floor);
+  void solve();
   void drop(std::size_t position);
 
   // Row i of either triangle starts at i(i + 1)/2.
-  std::vector<double> gram_, factor_, targets_, solution_;
+  std::vector<double> gram_, factor_;
+  std::vector<double> inverse_;   // of the factor's diagonal
+  std::vector<double> forward_;   // L⁻¹ targets
+  std::vector<double> targets_, solution_;
   std::vector<double> feasible_;  // the last solution accepted by make_nonnegative, one a support atom
 };
 
