@@ -38,6 +38,8 @@ export interface NativeUnfoldOptions {
   readonly nonnegative: boolean;
   readonly sparsity: Uint32Array;
   readonly residual: number;
+  /** bytes */
+  readonly gramBudget: number;
   readonly tolerance: number;
   /** 0: the method's default */
   readonly maxIterations: number;

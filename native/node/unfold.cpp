@@ -1,3 +1,4 @@
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,6 +26,13 @@ std::vector<float> weights_of(const Napi::Value& value) {
   return {weights.begin(), weights.end()};
 }
 
+/// A limit in bytes: whatever exceeds the address space is no limit.
+std::size_t byte_count(double value) {
+  constexpr auto kMost = std::numeric_limits<std::size_t>::max();
+  if (!(value >= 0)) refuse(Code::option, "gramBudget must be ≥ 0");
+  return value < static_cast<double>(kMost) ? static_cast<std::size_t>(value) : kMost;
+}
+
 /// Options with all they own: they may outlive the call that made them.
 struct OwnedOptions {
   UnfoldOptions options;
@@ -41,6 +49,7 @@ struct OwnedOptions {
     const auto sparsity = integers(from.Get("sparsity"), "sparsity");
     options.sparsity.assign(sparsity.begin(), sparsity.end());
     options.residual = number(from.Get("residual"), "residual");
+    options.gram_budget = byte_count(number(from.Get("gramBudget"), "gramBudget"));
     options.tolerance = number(from.Get("tolerance"), "tolerance");
     options.max_iterations = static_cast<std::uint32_t>(count(from.Get("maxIterations"), "maxIterations"));
     if (from.Get("profile").ToBoolean()) options.profile = &profile;
