@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "../kernels/reduce/reduce.hpp"
+
 namespace unsuperpose {
 
 namespace {
@@ -16,7 +18,7 @@ constexpr double kUpdateUnderflow = 0x1.0p-140;
 
 LazyCorrelations::LazyCorrelations(const CompressedGram* gram, std::size_t features, bool nonnegative)
     : gram_(gram), features_(features), padded_(CompressedGram::stride(features)), nonnegative_(nonnegative),
-      block_max_((padded_ + pursuit::kBlock - 1) / pursuit::kBlock), strong_(padded_) {}
+      block_max_(pursuit::block_max_size(padded_)), strong_(padded_) {}
 
 void LazyCorrelations::start(float* correlations, double error, double size, std::span<const std::uint32_t> chosen,
                              const std::vector<double>& coefficients) {
@@ -51,7 +53,7 @@ void LazyCorrelations::subtract() {
                             block_max_.data());
   rows_.clear();
   factors_.clear();
-  largest_ = static_cast<double>(*std::max_element(block_max_.begin(), block_max_.end()));
+  largest_ = static_cast<double>(reduce::table().max_absolute(block_max_.data(), block_max_.size()));
 }
 
 void LazyCorrelations::measure() {
@@ -82,6 +84,7 @@ std::span<const std::uint32_t> LazyCorrelations::strong() {
   const std::size_t found = pursuit::table().above(correlations_, padded_, block_max_.data(),
                                                    std::nextafter(floor, -std::numeric_limits<float>::infinity()),
                                                    nonnegative_, strong_.data());
+  std::sort(strong_.data(), strong_.data() + found);
   return {strong_.data(), found};
 }
 

@@ -54,6 +54,12 @@ void LeastSquares::solve() {
   }
 }
 
+void LeastSquares::reserve(std::size_t size) {
+  gram_.reserve(row(size));
+  factor_.reserve(row(size));
+  for (std::vector<double>* values : {&inverse_, &forward_, &targets_, &solution_, &feasible_}) values->reserve(size);
+}
+
 bool LeastSquares::append(const double* products, double target) {
   const std::size_t n = targets_.size();
   gram_.insert(gram_.end(), products, products + n + 1);

@@ -8,6 +8,9 @@ namespace unsuperpose {
 /// Solves min ‖x − γD_I‖ for the current support I, which grows by one atom at a time.
 class LeastSquares {
  public:
+  /// Makes room for a support of `size`.
+  void reserve(std::size_t size);
+
   /// Appends an atom: products[i] = d_i·d_new for the atoms so far and d_new·d_new last; target = d_new·x.
   /// False, with nothing changed, if the atom depends on the others to float32 accuracy.
   bool append(const double* products, double target);

@@ -35,6 +35,8 @@ constexpr std::size_t kFewOpen = 16;
 constexpr std::size_t kCorrelationBytes = std::size_t{4} << 20;
 constexpr std::size_t kFewestScored = 128;
 constexpr std::size_t kSamplesAtOnce = 16;
+/// Room made for a support at once.
+constexpr std::size_t kUsualSupport = 64;
 /// What float64 rounding can do to a residual, relative to the sizes of its parts (dims and coefficients below 2²⁰).
 constexpr double kDoubleRounding = 0x1.0p-32;
 /// Scores in low precision, cheapest first, and the share of ‖d_j‖‖x‖ above which their error tells nothing.
@@ -247,6 +249,12 @@ Choice PursuitBatch::strongest_exactly(std::size_t i, Scratch& scratch) const {
 void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) {
   Sample& sample = samples_[i];
   LazyCorrelations& lazy = scratch.correlations;
+  if (sample.support.empty()) {
+    const std::size_t size = std::min(sparsity(i), kUsualSupport);
+    sample.support.reserve(size);
+    sample.atoms.reserve(size);
+    sample.fit.reserve(size);
+  }
   const std::size_t most_open = std::max(kFewOpen, dictionary_.features() / kOpenShare);
   lazy.start(correlations, errors_[i], norms_[i] * dictionary_.max_norm(), sample.support, sample.fit.solution());
   // Exact scores cannot be had any better: the first choice from them is made whatever it takes.

@@ -26,7 +26,8 @@ template <bool kOne>
 UNSUPERPOSE_INLINE void subtract_rows(float* correlations, std::size_t padded, const std::int8_t* const* rows,
                                       const float* factors, std::size_t count, bool positive_only, float* block_max) {
   constexpr std::size_t kRegisters = 4;
-  static_assert(kPadding % (kRegisters * kLanes) == 0 && kBlock % kPadding == 0);
+  static_assert(kPadding % (kRegisters * kLanes) == 0 && kBlock % kPadding == 0 && kColumns % kLanes == 0);
+  constexpr std::size_t kApart = kColumns / kLanes;  // registers from one entry of a column to the next
   const Vector one = broadcast(count > 0 ? -factors[0] : 0.0f);
   for (std::size_t first = 0; first < padded; first += kBlock) {
     const std::size_t end = padded - first < kBlock ? padded : first + kBlock;
@@ -48,7 +49,8 @@ UNSUPERPOSE_INLINE void subtract_rows(float* correlations, std::size_t padded, c
         most[r] = max(strength(sums[r], positive_only), most[r]);
       }
     }
-    block_max[first / kBlock] = largest(max(max(most[0], most[1]), max(most[2], most[3])));
+    for (std::size_t r = kApart; r < kRegisters; ++r) most[r % kApart] = max(most[r], most[r % kApart]);
+    for (std::size_t r = 0; r < kApart; ++r) store(block_max + first / kBlock * kColumns + r * kLanes, most[r]);
   }
 }
 
@@ -65,13 +67,14 @@ std::size_t above(const float* correlations, std::size_t padded, const float* bl
   const Vector limit = broadcast(floor);
   std::size_t found = 0;
   for (std::size_t first = 0; first < padded; first += kBlock) {
-    if (!(block_max[first / kBlock] > floor)) continue;
     const std::size_t end = padded - first < kBlock ? padded : first + kBlock;
-    for (std::size_t j = first; j < end; j += kLanes) {
-      const std::uint32_t bits = greater(strength(load(correlations + j), positive_only), limit);
-      for (std::uint32_t left = bits; left != 0; left &= left - 1)
-        indices[found++] = static_cast<std::uint32_t>(j) + static_cast<std::uint32_t>(__builtin_ctz(left));
-    }
+    const float* columns = block_max + first / kBlock * kColumns;
+    for (std::size_t c = 0; c < kColumns; c += kLanes)
+      for (std::uint32_t bits = greater(load(columns + c), limit); bits != 0; bits &= bits - 1)
+        for (std::size_t j = first + c + static_cast<std::size_t>(__builtin_ctz(bits)); j < end; j += kColumns) {
+          const float value = correlations[j] < 0 && !positive_only ? -correlations[j] : correlations[j];
+          if (value > floor) indices[found++] = static_cast<std::uint32_t>(j);
+        }
   }
   return found;
 }

@@ -14,8 +14,11 @@ namespace unsuperpose::pursuit {
 
 /// Vectors and rows start on 64-byte boundaries and are read up to the next multiple of this many entries.
 inline constexpr std::size_t kPadding = 64;
-/// Strengths are summed up in blocks of this many entries, so that looking for the strong ones skips most.
-inline constexpr std::size_t kBlock = 256;
+/// The largest strengths are kept for columns of blocks, entries kColumns apart, so that looking for the strong ones
+/// skips most.
+inline constexpr std::size_t kBlock = 256, kColumns = 16;
+/// floats for the largest strengths of `padded` entries
+inline constexpr std::size_t block_max_size(std::size_t padded) { return (padded + kBlock - 1) / kBlock * kColumns; }
 
 /// A Gram row as bytes.
 struct Compression {
@@ -28,12 +31,12 @@ struct Table {
   /// Writes `padded` bytes for a row of as many finite entries.
   Compression (*compress)(const float* row, std::size_t padded, std::int8_t* bytes);
 
-  /// correlations_j −= Σ_i factors[i]·rows[i][j], and block_max[b] = the largest strength in block b: |correlation|, or
-  /// with positive_only the correlation, at least 0. Each fused multiply-add rounds once (scalar level: twice).
+  /// correlations_j −= Σ_i factors[i]·rows[i][j], and block_max[b·kColumns + c] = the largest strength in column c of block b:
+  /// |correlation|, or with positive_only the correlation, at least 0. Each fused multiply-add rounds once (scalar level: twice).
   void (*subtract)(float* correlations, std::size_t padded, const std::int8_t* const* rows, const float* factors,
                    std::size_t count, bool positive_only, float* block_max);
 
-  /// Writes the indices of the entries whose strength is above `floor`, ascending, and returns their number. There
+  /// Writes the indices of the entries whose strength is above `floor`, in no order, and returns their number. There
   /// must be room for `padded`.
   std::size_t (*above)(const float* correlations, std::size_t padded, const float* block_max, float floor,
                        bool positive_only, std::uint32_t* indices);
