@@ -79,13 +79,15 @@ void LazyCorrelations::refresh() {
   pending_ = 0;
 }
 
-std::span<const std::uint32_t> LazyCorrelations::strong() {
+bool LazyCorrelations::strong(std::size_t most, std::span<const std::uint32_t>& atoms) {
   const auto floor = static_cast<float>(largest_ - 2 * error());
   const std::size_t found = pursuit::table().above(correlations_, padded_, block_max_.data(),
                                                    std::nextafter(floor, -std::numeric_limits<float>::infinity()),
-                                                   nonnegative_, strong_.data());
+                                                   nonnegative_, most, strong_.data());
+  if (found > most) return false;
   std::sort(strong_.data(), strong_.data() + found);
-  return {strong_.data(), found};
+  atoms = {strong_.data(), found};
+  return true;
 }
 
 }  // namespace unsuperpose

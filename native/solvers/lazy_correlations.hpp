@@ -30,8 +30,9 @@ class LazyCorrelations {
 
   /// Does the error leave any atom out?
   bool tells() const { return largest_ > 2 * error(); }
-  /// The atoms that may have the largest |d_j·r| (nonnegative: d_j·r), ascending, valid until the next change.
-  std::span<const std::uint32_t> strong();
+  /// Finds the atoms that may have the largest |d_j·r| (nonnegative: d_j·r): ascending, valid until the next change.
+  /// False, with none listed, if they are more than `most`.
+  bool strong(std::size_t most, std::span<const std::uint32_t>& atoms);
   /// the largest strength, off by at most error(); 0 if there is none
   double largest() const { return largest_; }
   double error() const { return spent_ + pending_; }

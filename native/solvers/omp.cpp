@@ -34,6 +34,7 @@ constexpr std::size_t kFewOpen = 16;
 /// a thread takes at a time.
 constexpr std::size_t kCorrelationBytes = std::size_t{4} << 20;
 constexpr std::size_t kFewestScored = 128;
+constexpr std::size_t kKeptBytes = 2 * kCorrelationBytes;
 constexpr std::size_t kSamplesAtOnce = 16;
 /// Room made for a support at once.
 constexpr std::size_t kUsualSupport = 64;
@@ -263,10 +264,8 @@ void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) 
   while (!execution_.cancelled()) {
     std::span<const std::uint32_t> open;
     for (;;) {
-      if (certain || lazy.tells()) {
-        open = lazy.strong();
-        if (certain || open.size() <= (lazy.waits() ? kFewOpen : most_open)) break;
-      }
+      const std::size_t most = certain ? dictionary_.features() : lazy.waits() ? kFewOpen : most_open;
+      if ((certain || lazy.tells()) && lazy.strong(most, open)) break;
       if (!lazy.waits()) {
         if (fresh) sample.exact = true;
         return;
@@ -342,7 +341,12 @@ void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, flo
 Status PursuitBatch::run() {
   const std::size_t features = dictionary_.features(), padded = CompressedGram::stride(features);
   const std::size_t at_once = std::max(kFewestScored, kCorrelationBytes / (padded * sizeof(float)));
-  AlignedBuffer<float> correlations(std::min(at_once, batch_.count()) * padded);
+  // Kept between batches, unless it is large: fresh pages would cost more than the updates.
+  static thread_local AlignedBuffer<float> kept;
+  const std::size_t size = std::min(at_once, batch_.count()) * padded;
+  AlignedBuffer<float> large(size * sizeof(float) > kKeptBytes ? size : 0);
+  if (large.size() == 0) kept.reserve(size);
+  float* const correlations = large.size() > 0 ? large.data() : kept.data();
   std::vector<std::uint32_t> active(batch_.count());
   for (std::size_t i = 0; i < active.size(); ++i) active[i] = static_cast<std::uint32_t>(i);
   for (;;) {
@@ -355,12 +359,12 @@ Status PursuitBatch::run() {
       const auto rough = static_cast<std::size_t>(middle - active.begin());
       end = std::min(first + at_once, first < rough ? rough : active.size());
       const std::span<const std::uint32_t> samples(active.data() + first, end - first);
-      score(samples, first >= rough, correlations.data());
+      score(samples, first >= rough, correlations);
       if (execution_.cancelled()) return Status::cancelled();
       execution_.for_each((samples.size() + kSamplesAtOnce - 1) / kSamplesAtOnce, [&](std::size_t block) {
         Scratch scratch(gram_, dictionary_, options_.nonnegative);
         for (std::size_t p = block * kSamplesAtOnce; p < std::min(samples.size(), (block + 1) * kSamplesAtOnce); ++p)
-          pursue(samples[p], correlations.data() + p * padded, scratch);
+          pursue(samples[p], correlations + p * padded, scratch);
       });
       if (execution_.cancelled()) return Status::cancelled();
     }

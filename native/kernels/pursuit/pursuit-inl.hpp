@@ -63,7 +63,7 @@ void subtract(float* correlations, std::size_t padded, const std::int8_t* const*
 }
 
 std::size_t above(const float* correlations, std::size_t padded, const float* block_max, float floor,
-                  bool positive_only, std::uint32_t* indices) {
+                  bool positive_only, std::size_t most, std::uint32_t* indices) {
   const Vector limit = broadcast(floor);
   std::size_t found = 0;
   for (std::size_t first = 0; first < padded; first += kBlock) {
@@ -72,8 +72,10 @@ std::size_t above(const float* correlations, std::size_t padded, const float* bl
     for (std::size_t c = 0; c < kColumns; c += kLanes)
       for (std::uint32_t bits = greater(load(columns + c), limit); bits != 0; bits &= bits - 1)
         for (std::size_t j = first + c + static_cast<std::size_t>(__builtin_ctz(bits)); j < end; j += kColumns) {
-          const float value = correlations[j] < 0 && !positive_only ? -correlations[j] : correlations[j];
-          if (value > floor) indices[found++] = static_cast<std::uint32_t>(j);
+          const float value = positive_only ? correlations[j] : __builtin_fabsf(correlations[j]);
+          if (!(value > floor)) continue;
+          if (found == most) return most + 1;
+          indices[found++] = static_cast<std::uint32_t>(j);
         }
   }
   return found;

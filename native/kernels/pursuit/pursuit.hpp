@@ -36,10 +36,10 @@ struct Table {
   void (*subtract)(float* correlations, std::size_t padded, const std::int8_t* const* rows, const float* factors,
                    std::size_t count, bool positive_only, float* block_max);
 
-  /// Writes the indices of the entries whose strength is above `floor`, in no order, and returns their number. There
-  /// must be room for `padded`.
+  /// Writes the indices of the entries whose strength is above `floor`, in no order, and returns their number; once they
+  /// are more than `most`, most + 1 at once.
   std::size_t (*above)(const float* correlations, std::size_t padded, const float* block_max, float floor,
-                       bool positive_only, std::uint32_t* indices);
+                       bool positive_only, std::size_t most, std::uint32_t* indices);
 
   /// out[i] = rows_i · x in float32: |error| ≤ product::error_bound(dims)·‖rows_i‖‖x‖. Depends on the two rows alone.
   void (*correlate)(const float* const* rows, std::size_t count, const float* x, std::size_t dims, float* out);
