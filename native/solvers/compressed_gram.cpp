@@ -28,7 +28,8 @@ bool CompressedGram::make(ConstMatrix32 atoms, const product::PackedRows& packed
       std::fill(row + features, row + stride_, 0.0f);
       const pursuit::Compression made = pursuit::table().compress(row, stride_, entries_.data() + i * stride_);
       // Of the float32 product, with what underflow can add.
-      const double rounding = product::error_bound(atoms.cols) * norms[i] * most + static_cast<double>(atoms.cols) * 0x1.0p-149;
+      const double rounding =
+          product::error_bound(atoms.cols) * norms[i] * most + static_cast<double>(atoms.cols) * 0x1.0p-149;
       rows_[i] = {made.scale, made.error + rounding, made.largest + rounding};
     });
   }

@@ -45,7 +45,8 @@ void LazyCorrelations::apply(Chosen& chosen) {
   factors_.push_back(static_cast<float>(change * static_cast<double>(gram_->scale(chosen.atom))));
   const double most = gram_->largest(chosen.atom) + gram_->error(chosen.atom);
   size_ += std::fabs(change) * most;
-  spent_ += std::fabs(change) * (gram_->error(chosen.atom) + kUpdateRounding * most) + kUpdateRounding * size_ + kUpdateUnderflow;
+  spent_ += std::fabs(change) * (gram_->error(chosen.atom) + kUpdateRounding * most) + kUpdateRounding * size_ +
+            kUpdateUnderflow;
 }
 
 void LazyCorrelations::subtract() {

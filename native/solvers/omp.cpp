@@ -15,6 +15,7 @@
 #include "batch.hpp"
 #include "lazy_correlations.hpp"
 #include "least_squares.hpp"
+#include "rough_scores.hpp"
 
 namespace unsuperpose {
 
@@ -40,27 +41,8 @@ constexpr std::size_t kSamplesAtOnce = 16;
 constexpr std::size_t kUsualSupport = 64;
 /// What float64 rounding can do to a residual, relative to the sizes of its parts (dims and coefficients below 2²⁰).
 constexpr double kDoubleRounding = 0x1.0p-32;
-/// Scores in low precision, cheapest first, and the share of ‖d_j‖‖x‖ above which their error tells nothing.
-constexpr product::Precision kRough[] = {product::Precision::int8, product::Precision::bfloat16, product::Precision::int16};
-constexpr double kUsefulError = 0.25;
 /// For a bound's own rounding.
 constexpr double kSlack = 1e-6;
-
-/// The cheapest precision that is of use for this dictionary, and what rounding costs an atom at most.
-struct Scores {
-  product::Precision precision = product::Precision::float32;
-  double error = 0;
-
-  explicit Scores(const Dictionary& dictionary) {
-    for (const product::Precision rough : kRough) {
-      if (!product::rounded_kernels(rough, dictionary.dims())) continue;
-      const std::vector<float>& errors = dictionary.packed(rough).errors();
-      error = static_cast<double>(*std::max_element(errors.begin(), errors.end()));
-      if (error < kUsefulError * dictionary.max_norm()) precision = rough;
-      return;
-    }
-  }
-};
 
 struct Sample {
   std::vector<std::uint32_t> support;
@@ -92,7 +74,8 @@ struct Choice {
 class PursuitBatch {
  public:
   PursuitBatch(const ScaledBatch& batch, const Dictionary& dictionary, const CompressedGram* gram,
-               const UnfoldOptions& options, std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
+               const UnfoldOptions& options, std::size_t first, const Execution& execution,
+               std::vector<SampleResult>& out)
       : batch_(batch), dictionary_(dictionary), gram_(gram), options_(options), first_(first), execution_(execution),
         out_(out), scores_(dictionary), samples_(batch.count()), norms_(batch.count()), errors_(batch.count()) {}
 
@@ -121,7 +104,7 @@ class PursuitBatch {
   const std::size_t first_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;
-  const Scores scores_;
+  const RoughScores scores_;
   std::vector<Sample> samples_;
   AlignedBuffer<float> residuals_;
   product::RoundedRows rounded_;
@@ -206,7 +189,8 @@ Choice PursuitBatch::strongest(std::size_t i, std::span<const std::uint32_t> ato
 
   // The residual is a chain of n steps with factors that were rounded too; scalar steps round twice.
   const double changed = (product::error_bound(2 * n) + 0x1.0p-24) * parts;
-  const double share = product::error_bound(dims) * (std::sqrt(std::max(energy(i), 0.0)) + changed + kDoubleRounding * parts) + changed;
+  const double norm = std::sqrt(std::max(energy(i), 0.0)) + changed + kDoubleRounding * parts;
+  const double share = product::error_bound(dims) * norm + changed;
   const double underflow = static_cast<double>(dims) * 0x1.0p-149;
   const auto strength = [&](std::size_t p) {
     const double value = static_cast<double>(scratch.values[p]);
@@ -326,12 +310,13 @@ void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, flo
     left.rounded = &rounded_;
   }
   if (execution_.cancelled()) return;
-  product::store(left, dictionary_.packed(precision), {correlations, samples.size(), features, CompressedGram::stride(features)},
-                 execution_);
+  product::store(left, dictionary_.packed(precision),
+                 {correlations, samples.size(), features, CompressedGram::stride(features)}, execution_);
   for (std::size_t p = 0; p < samples.size(); ++p) {
     const std::size_t i = samples[p];
     const double bound =
-        left.rounded ? product::score_error(precision, dims, rounded_.norm(p), rounded_.error(p), dictionary_.max_norm(), scores_.error)
+        left.rounded ? product::score_error(precision, dims, rounded_.norm(p), rounded_.error(p),
+                                            dictionary_.max_norm(), scores_.error)
                      : product::error_bound(dims) * norms_[i] * dictionary_.max_norm();
     errors_[i] = (1 + kSlack) * (errors_[i] + bound) + (left.rounded ? kSlack : 0) * norms_[i] * dictionary_.max_norm() +
                  static_cast<double>(dims) * (left.rounded ? product::kRoundedUnderflow : 0x1.0p-149);
@@ -354,7 +339,8 @@ Status PursuitBatch::run() {
     std::erase_if(active, [&](std::uint32_t i) { return !wants_more(i); });
     execution_.advance(before - active.size());
     if (active.empty()) break;
-    const auto middle = std::stable_partition(active.begin(), active.end(), [&](std::uint32_t i) { return !samples_[i].exact; });
+    const auto middle =
+        std::stable_partition(active.begin(), active.end(), [&](std::uint32_t i) { return !samples_[i].exact; });
     for (std::size_t first = 0, end; first < active.size(); first = end) {
       const auto rough = static_cast<std::size_t>(middle - active.begin());
       end = std::min(first + at_once, first < rough ? rough : active.size());
@@ -392,7 +378,8 @@ Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& d
   double atoms = static_cast<double>(std::min(dictionary.dims(), dictionary.features()));
   if (!options.sparsity.empty()) {
     atoms = 0;
-    for (std::uint32_t k : options.sparsity) atoms += static_cast<double>(k) / static_cast<double>(options.sparsity.size());
+    for (std::uint32_t k : options.sparsity) atoms += static_cast<double>(k);
+    atoms /= static_cast<double>(options.sparsity.size());
   }
   const CompressedGram* gram = nullptr;
   if (dictionary.compressed_gram_fits(options.gram_budget) && gram_pays(total, atoms, dictionary)) {

@@ -15,7 +15,8 @@ Compression compress(const float* row, std::size_t padded, std::int8_t* bytes) {
   }
   const Vector factor = broadcast(-scale);
   Vector worst = zero();
-  for (std::size_t j = 0; j < padded; j += kLanes) worst = max(abs(fma(factor, load_bytes(bytes + j), load(row + j))), worst);
+  for (std::size_t j = 0; j < padded; j += kLanes)
+    worst = max(abs(fma(factor, load_bytes(bytes + j), load(row + j))), worst);
   // The error is itself rounded, relative to at most `largest_entry`.
   return {scale, largest_entry, largest(worst) + largest_entry * 0x1p-22f};
 }
