@@ -46,6 +46,8 @@ export interface NativeUnfoldOptions {
   /** empty: the method's default */
   readonly epsilon: Float64Array;
   readonly reweightings: number;
+  /** bytes */
+  readonly gramBudget: number;
   readonly tolerance: number;
   /** 0: the method's default */
   readonly maxIterations: number;

@@ -77,6 +77,12 @@ export interface PursuitOptions extends CommonOptions {
   readonly sparsity?: number | readonly number[] | Uint32Array | undefined;
   /** Stop once ‖x − aD‖ is at most this. */
   readonly residual?: number | undefined;
+  /**
+   * Most bytes for the dictionary's Gram matrix, which is made when a call has enough samples for it to pay, at one byte an
+   * entry (features²), and kept with the dictionary. Beyond it every residual is scored anew: slower, with the same choices.
+   * 0: never. Default 512 MiB, enough for 23,000 features.
+   */
+  readonly gramBudget?: number | undefined;
   /** Only codes ≥ 0. Default false. */
   readonly nonnegative?: boolean | undefined;
 }
@@ -134,11 +140,12 @@ export const COMMON_NAMES = ['method', 'threads', 'device', 'precision'] as cons
 export const CONVEX_NAMES = ['ridge', 'weights', 'tolerance', 'maxIterations'] as const;
 export const ASYNC_NAMES = ['signal', 'onProgress'] as const;
 const CONVEX_ONLY = ['lambda', ...CONVEX_NAMES, 'warmStart'];
-const PURSUIT_ONLY = ['sparsity', 'residual'];
+const PURSUIT_ONLY = ['sparsity', 'residual', 'gramBudget'];
 const SYNC_NAMES = [...COMMON_NAMES, 'nonnegative', ...CONVEX_ONLY, ...PURSUIT_ONLY, ...PATH_ONLY];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
 
 const DEFAULT_TOLERANCE = 1e-4;
+const DEFAULT_GRAM_BUDGET = 512 * 2 ** 20;
 const MOST_ITERATIONS = 2 ** 32 - 1;
 
 /** Refuses devices and precisions that are not there. */
@@ -179,6 +186,7 @@ export function readConvex(
     residual: 0,
     epsilon: new Float64Array(0),
     reweightings: 0,
+    gramBudget: 0,
     tolerance: options.number('tolerance', { above: 0 }, DEFAULT_TOLERANCE),
     maxIterations: options.integer('maxIterations', { min: 1, max: MOST_ITERATIONS }, 0),
   };
@@ -214,6 +222,7 @@ function readPursuit(options: Options, samples: number, dictionary: Dictionary):
     residual: options.number('residual', { min: 0 }, 0),
     epsilon: new Float64Array(0),
     reweightings: 0,
+    gramBudget: options.integer('gramBudget', { min: 0, max: Number.MAX_SAFE_INTEGER }, DEFAULT_GRAM_BUDGET),
     tolerance: DEFAULT_TOLERANCE,
     maxIterations: 0,
     warmStart: undefined,
@@ -285,7 +294,8 @@ export function toUnfolding(result: NativeUnfolding, samples: number, features: 
  *
  * with no 1/n anywhere: scikit-learn's `Lasso(alpha)` has λ = alpha · dims, its `sparse_encode` λ = alpha. Each code comes with
  * its duality gap in float64, which bounds how far P is from its minimum. `'omp'` is orthogonal matching pursuit on a Gram
- * matrix (Rubinstein, Zibulevsky, Elad 2008): it picks atoms one by one, up to `sparsity` or down to `residual`.
+ * matrix (Rubinstein, Zibulevsky, Elad 2008): it picks atoms one by one, up to `sparsity` or down to `residual`, each the most
+ * correlated with what is left, decided in float64 where bounds leave it open (the lowest index among equals).
  *
  * Inputs are copied before this returns: the caller may change, transfer or resize its buffers at once.
  *

@@ -1,3 +1,4 @@
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,6 +30,13 @@ std::vector<float> weights_of(const Napi::Value& value) {
   return {weights.begin(), weights.end()};
 }
 
+/// A limit in bytes: whatever exceeds the address space is no limit.
+std::size_t byte_count(double value) {
+  constexpr auto kMost = std::numeric_limits<std::size_t>::max();
+  if (!(value >= 0)) refuse(Code::option, "gramBudget must be ≥ 0");
+  return value < static_cast<double>(kMost) ? static_cast<std::size_t>(value) : kMost;
+}
+
 }  // namespace
 
 UnfoldOptions unfold_options(const Napi::Object& from) {
@@ -42,6 +50,7 @@ UnfoldOptions unfold_options(const Napi::Object& from) {
   const auto sparsity = integers(from.Get("sparsity"), "sparsity");
   options.sparsity.assign(sparsity.begin(), sparsity.end());
   options.residual = number(from.Get("residual"), "residual");
+  options.gram_budget = byte_count(number(from.Get("gramBudget"), "gramBudget"));
   const auto epsilon = doubles(from.Get("epsilon"), "epsilon");
   options.epsilon.assign(epsilon.begin(), epsilon.end());
   options.reweightings = static_cast<std::uint32_t>(count(from.Get("reweightings"), "reweightings"));

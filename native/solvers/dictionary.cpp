@@ -47,7 +47,7 @@ Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<con
 }
 
 std::size_t Dictionary::bytes() const {
-  std::size_t bytes = atoms_.bytes() + norms_.size() * sizeof(double) + (has_gram() ? gram_.bytes() : 0);
+  std::size_t bytes = atoms_.bytes() + norms_.size() * sizeof(double) + (has_compressed_gram() ? gram_.bytes() : 0);
   for (const Packed& packed : packed_)
     if (packed.ready.load(std::memory_order_acquire)) bytes += packed.rows.bytes();
   return bytes;
@@ -65,20 +65,16 @@ const product::PackedRows& Dictionary::packed(product::Precision precision) cons
   return packed.rows;
 }
 
-const float* Dictionary::gram(const Execution& execution) const {
-  if (!gram_fits()) return nullptr;
+const CompressedGram* Dictionary::compressed_gram(std::size_t budget, const Execution& execution) const {
+  if (!compressed_gram_fits(budget)) return nullptr;
   std::lock_guard lock(gram_mutex_);
-  if (!has_gram()) {
-    const std::size_t stride = gram_stride();
-    AlignedBuffer<float> gram(features_ * stride);
-    product::store(atoms(), packed(), {gram.data(), features_, features_, stride}, execution);
-    if (execution.cancelled()) return nullptr;
-    for (std::size_t j = 0; j < features_; ++j)
-      std::fill(gram.data() + j * stride + features_, gram.data() + (j + 1) * stride, 0.0f);
+  if (!has_compressed_gram()) {
+    CompressedGram gram;
+    if (!gram.make(atoms(), packed(), norms_, execution)) return nullptr;
     gram_ = std::move(gram);
     gram_ready_.store(true, std::memory_order_release);
   }
-  return gram_.data();
+  return &gram_;
 }
 
 }  // namespace unsuperpose

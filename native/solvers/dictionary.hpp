@@ -11,6 +11,7 @@
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "../kernels/product/product.hpp"
+#include "compressed_gram.hpp"
 
 namespace unsuperpose {
 
@@ -35,13 +36,11 @@ class Dictionary {
   const product::PackedRows& packed(product::Precision precision = product::Precision::float32) const;
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }
-  /// The Gram matrix D·Dᵀ, features rows padded with zeros to a multiple of 16 floats; made on first use and
-  /// kept. Null if it would take more than kGramBytes, or if the call was cancelled meanwhile.
-  const float* gram(const Execution& execution) const;
-  std::size_t gram_stride() const { return round_up(features_, kCacheLine / sizeof(float)); }
-  bool gram_fits() const { return features_ * gram_stride() * sizeof(float) <= kGramBytes; }
-  bool has_gram() const { return gram_ready_.load(std::memory_order_acquire); }
-  static constexpr std::size_t kGramBytes = std::size_t{256} << 20;
+  /// The Gram matrix in bytes, made on first use and kept. Null if it would take more than `budget` bytes, or if
+  /// the call was cancelled meanwhile.
+  const CompressedGram* compressed_gram(std::size_t budget, const Execution& execution) const;
+  bool compressed_gram_fits(std::size_t budget) const { return CompressedGram::bytes(features_) <= budget; }
+  bool has_compressed_gram() const { return gram_ready_.load(std::memory_order_acquire); }
 
   /// memory held: atoms and norms, and the packed copies and the Gram matrix once they are made
   std::size_t bytes() const;
@@ -61,7 +60,7 @@ class Dictionary {
   mutable Packed packed_[product::kPrecisions];
 
   mutable std::mutex gram_mutex_;
-  mutable AlignedBuffer<float> gram_;
+  mutable CompressedGram gram_;
   mutable std::atomic<bool> gram_ready_{false};
 };
 

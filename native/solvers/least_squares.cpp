@@ -9,52 +9,67 @@ namespace {
 constexpr double kPivotFloor = 1e-10;
 
 std::size_t row(std::size_t i) { return i * (i + 1) / 2; }
+
+/// Σ a_k b_k, four chains: one would wait for every addition.
+double dot(const double* a, const double* b, std::size_t n) {
+  double sums[4] = {};
+  std::size_t k = 0;
+  for (; k + 4 <= n; k += 4)
+    for (std::size_t c = 0; c < 4; ++c) sums[c] += a[k + c] * b[k + c];
+  for (; k < n; ++k) sums[0] += a[k] * b[k];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
 }  // namespace
 
-/// Extends the factor by the Gram matrix's next row (L Lᵀ = G). False if the pivot is too small.
-bool LeastSquares::factor_last() {
-  std::size_t n = 0;
-  while (row(n) < factor_.size()) ++n;
+/// Extends the factor by the Gram matrix's next row (L Lᵀ = G), and the forward solution (L y = targets) by the
+/// target's. False if the pivot is at most `floor` of the diagonal entry.
+bool LeastSquares::factor_last(double target, double floor) {
+  const std::size_t n = forward_.size();
   const double* g = gram_.data() + row(n);
-  std::vector<double> next(g, g + n + 1);
+  factor_.resize(row(n + 1));
+  double* next = factor_.data() + row(n);
   double pivot = g[n];
   for (std::size_t i = 0; i < n; ++i) {
-    const double* l = factor_.data() + row(i);
-    for (std::size_t k = 0; k < i; ++k) next[i] -= l[k] * next[k];
-    next[i] /= l[i];
+    next[i] = (g[i] - dot(factor_.data() + row(i), next, i)) * inverse_[i];
     pivot -= next[i] * next[i];
   }
-  if (!(pivot > kPivotFloor * g[n])) return false;
+  if (!(pivot > floor * g[n])) {
+    factor_.resize(row(n));
+    return false;
+  }
   next[n] = std::sqrt(pivot);
-  factor_.insert(factor_.end(), next.begin(), next.end());
+  inverse_.push_back(1 / next[n]);
+  forward_.push_back((target - dot(next, forward_.data(), n)) * inverse_[n]);
   return true;
 }
 
-void LeastSquares::solve(std::vector<double>& solution) const {
-  const std::size_t n = targets_.size();
-  solution = targets_;
-  for (std::size_t i = 0; i < n; ++i) {
+/// Lᵀ γ = y
+void LeastSquares::solve() {
+  solution_ = forward_;
+  for (std::size_t i = solution_.size(); i-- > 0;) {
     const double* l = factor_.data() + row(i);
-    for (std::size_t k = 0; k < i; ++k) solution[i] -= l[k] * solution[k];
-    solution[i] /= l[i];
+    const double value = solution_[i] * inverse_[i];
+    solution_[i] = value;
+    for (std::size_t k = 0; k < i; ++k) solution_[k] -= l[k] * value;
   }
-  for (std::size_t i = n; i-- > 0;) {
-    const double* l = factor_.data() + row(i);
-    solution[i] /= l[i];
-    for (std::size_t k = 0; k < i; ++k) solution[k] -= l[k] * solution[i];
-  }
+}
+
+void LeastSquares::reserve(std::size_t size) {
+  gram_.reserve(row(size));
+  factor_.reserve(row(size));
+  for (std::vector<double>* values : {&inverse_, &forward_, &targets_, &solution_, &feasible_}) values->reserve(size);
 }
 
 bool LeastSquares::append(const double* products, double target) {
   const std::size_t n = targets_.size();
   gram_.insert(gram_.end(), products, products + n + 1);
-  if (!factor_last()) {
+  if (!factor_last(target, kPivotFloor)) {
     gram_.resize(row(n));
     return false;
   }
   targets_.push_back(target);
   feasible_.push_back(0);
-  solve(solution_);
+  solve();
   return true;
 }
 
@@ -69,8 +84,11 @@ void LeastSquares::drop(std::size_t position) {
   targets_.erase(targets_.begin() + at);
   feasible_.erase(feasible_.begin() + at);
   factor_.resize(row(position));
-  for (std::size_t i = position; i < targets_.size(); ++i) factor_last();  // a subset of independent atoms is independent
-  solve(solution_);
+  inverse_.resize(position);
+  forward_.resize(position);
+  // A subset of independent atoms is independent: its pivots are no smaller, but for rounding.
+  for (std::size_t i = position; i < targets_.size(); ++i) factor_last(targets_[i], kPivotFloor / 2);
+  solve();
 }
 
 std::vector<std::size_t> LeastSquares::make_nonnegative() {

@@ -8,6 +8,9 @@ namespace unsuperpose {
 /// Solves min ‖x − γD_I‖ for the current support I, which grows by one atom at a time.
 class LeastSquares {
  public:
+  /// Makes room for a support of `size`.
+  void reserve(std::size_t size);
+
   /// Appends an atom: products[i] = d_i·d_new for the atoms so far and d_new·d_new last; target = d_new·x.
   /// False, with nothing changed, if the atom depends on the others to float32 accuracy.
   bool append(const double* products, double target);
@@ -21,12 +24,15 @@ class LeastSquares {
   double explained() const;
 
  private:
-  bool factor_last();
-  void solve(std::vector<double>& solution) const;
+  bool factor_last(double target, double floor);
+  void solve();
   void drop(std::size_t position);
 
   // Row i of either triangle starts at i(i + 1)/2.
-  std::vector<double> gram_, factor_, targets_, solution_;
+  std::vector<double> gram_, factor_;
+  std::vector<double> inverse_;   // of the factor's diagonal
+  std::vector<double> forward_;   // L⁻¹ targets
+  std::vector<double> targets_, solution_;
   std::vector<double> feasible_;  // the last solution accepted by make_nonnegative, one a support atom
 };
 

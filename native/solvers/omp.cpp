@@ -1,30 +1,48 @@
 // Orthogonal matching pursuit: the atom most correlated with the residual joins the support, the code is the least
-// squares solution on it, again. Two ways to the correlations, with the same choices up to rounding:
-//  - Batch-OMP (Rubinstein, Zibulevsky & Elad 2008): α = α⁰ − Σ γ_i G_i with the dictionary's Gram matrix, when
-//    it fits in memory and pays for the number of samples;
-//  - scoring the residuals again for the whole batch (the selecting product) otherwise.
-// Nonnegative: arg-max without the absolute value, and nonnegative least squares on the support
-// (Lawson & Hanson 1974, ch. 23).
+// squares solution on it, again. Nonnegative: arg-max without the absolute value, and nonnegative least squares on
+// the support (Lawson & Hanson 1974, ch. 23).
+//
+// All atoms are scored against the batch in one product. From there a sample goes on alone, as in Batch-OMP (Rubinstein,
+// Zibulevsky & Elad 2008): the correlations are brought up to date with Gram rows, as far as it takes to
+// tell all but a few atoms from the strongest (lazy_correlations.hpp), and exact correlations of those few decide. Where
+// that leaves too many open, or without a Gram matrix, the sample waits for the next product, of its residual.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "../kernels/dots/dots.hpp"
-#include "../kernels/pursuit/pursuit.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "batch.hpp"
+#include "lazy_correlations.hpp"
 #include "least_squares.hpp"
+#include "rough_scores.hpp"
 
 namespace unsuperpose {
 
 namespace {
 
-/// Reading a Gram row from L2 or L3 costs about four times the same multiplications in the packed product.
-constexpr double kGramReadCost = 4;
+/// Updating a correlation by a Gram row costs about this many of the packed product's multiplications.
+constexpr double kUpdateCost = 8;
 /// A residual correlation below this share of ‖d_j‖‖x‖ is rounding: the sample is represented exactly.
 constexpr double kRelativeFloor = 1e-6;
 /// Nonnegative pursuits can drop atoms again; this many choices a wanted atom end one that cycles.
 constexpr std::size_t kChoicesPerAtom = 3;
+/// More atoms left open than this share cost more, one by one, than scoring all of them in the next product; more
+/// than a few cost more than the Gram rows that wait.
+constexpr std::size_t kOpenShare = 32;
+constexpr std::size_t kFewOpen = 16;
+/// Correlations held at a time, but for no fewer samples than keep the product bound by arithmetic; samples that
+/// a thread takes at a time.
+constexpr std::size_t kCorrelationBytes = std::size_t{4} << 20;
+constexpr std::size_t kFewestScored = 128;
+constexpr std::size_t kKeptBytes = 2 * kCorrelationBytes;
+constexpr std::size_t kSamplesAtOnce = 16;
+/// Room made for a support at once.
+constexpr std::size_t kUsualSupport = 64;
+/// What float64 rounding can do to a residual, relative to the sizes of its parts (dims and coefficients below 2²⁰).
+constexpr double kDoubleRounding = 0x1.0p-32;
+/// For a bound's own rounding.
+constexpr double kSlack = 1e-6;
 
 struct Sample {
   std::vector<std::uint32_t> support;
@@ -33,98 +51,220 @@ struct Sample {
   std::uint32_t choices = 0;
   Outcome outcome = Outcome::converged;
   bool done = false;
+  bool exact = false;  // scores in low precision leave too much open
+};
+
+/// What a thread works with on one sample after the other.
+struct Scratch {
+  Scratch(const CompressedGram* gram, const Dictionary& dictionary, bool nonnegative)
+      : correlations(gram, dictionary.features(), nonnegative), residual(dictionary.dims()) {}
+  LazyCorrelations correlations;
+  AlignedBuffer<float> residual;
+  std::vector<float> factors, values;
+  std::vector<const float*> rows;
+  std::vector<std::uint32_t> open;
+  std::vector<double> products;
+};
+
+struct Choice {
+  std::size_t atom;  // features if nothing is left to choose
+  double strength;
 };
 
 class PursuitBatch {
  public:
-  PursuitBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
-               const Execution& execution, std::vector<SampleResult>& out)
-      : batch_(batch), dictionary_(dictionary), options_(options), first_(first), execution_(execution), out_(out),
-        samples_(batch.count()) {}
+  PursuitBatch(const ScaledBatch& batch, const Dictionary& dictionary, const CompressedGram* gram,
+               const UnfoldOptions& options, std::size_t first, const Execution& execution,
+               std::vector<SampleResult>& out)
+      : batch_(batch), dictionary_(dictionary), gram_(gram), options_(options), first_(first), execution_(execution),
+        out_(out), scores_(dictionary), samples_(batch.count()), norms_(batch.count()), errors_(batch.count()) {}
 
-  Status with_gram();
-  Status with_rescoring();
+  Status run();
 
  private:
+  void score(std::span<const std::uint32_t> samples, bool exact, float* correlations);
   std::size_t sparsity(std::size_t i) const {
     const std::size_t most = std::min(dictionary_.dims(), dictionary_.features());
     if (options_.sparsity.empty()) return most;
     return std::min<std::size_t>(most, options_.sparsity[options_.sparsity.size() == 1 ? 0 : first_ + i]);
   }
-  bool wants_more(std::size_t i);
-  void take(std::size_t i, std::size_t atom, float correlation);
-  double residual(std::size_t i, float* out);
-  void finish(std::size_t i);
+  double energy(std::size_t i) const { return batch_.squared_norm(i) - samples_[i].fit.explained(); }
+  bool wants_more(std::size_t i) const;
+  void pursue(std::size_t i, float* correlations, Scratch& scratch);
+  Choice strongest(std::size_t i, std::span<const std::uint32_t> atoms, Scratch& scratch) const;
+  Choice strongest_exactly(std::size_t i, Scratch& scratch) const;
+  bool take(std::size_t i, const Choice& choice, Scratch& scratch);
+  double residual(std::size_t i, float* out) const;
+  void finish(std::size_t i, Scratch& scratch);
 
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
+  const CompressedGram* gram_;
   const UnfoldOptions& options_;
   const std::size_t first_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;
+  const RoughScores scores_;
   std::vector<Sample> samples_;
+  AlignedBuffer<float> residuals_;
+  product::RoundedRows rounded_;
+  std::vector<double> norms_, errors_;  // of the residuals that were scored, and of the scores
 };
 
 /// Is the stopping rule still unmet?
-bool PursuitBatch::wants_more(std::size_t i) {
+bool PursuitBatch::wants_more(std::size_t i) const {
   const Sample& sample = samples_[i];
   if (sample.done || sample.support.size() >= sparsity(i)) return false;
-  const double energy = batch_.squared_norm(i) - sample.fit.explained();
   const double bound = batch_.to_scaled(i, options_.residual);
-  return energy > bound * bound;
+  return energy(i) > bound * bound;
 }
 
-/// Adds `atom`, the strongest, to the support and solves again; ends the sample if that gains nothing.
-void PursuitBatch::take(std::size_t i, std::size_t atom, float correlation) {
+/// Adds the strongest atom to the support and solves again; ends the sample if that gains nothing. Answers whether the
+/// support is what it was and the new atom at its end.
+bool PursuitBatch::take(std::size_t i, const Choice& choice, Scratch& scratch) {
   Sample& sample = samples_[i];
-  const double floor = atom < dictionary_.features()
-                           ? kRelativeFloor * dictionary_.norm(atom) * std::sqrt(batch_.squared_norm(i))
+  const double floor = choice.atom < dictionary_.features()
+                           ? kRelativeFloor * dictionary_.norm(choice.atom) * std::sqrt(batch_.squared_norm(i))
                            : 0;
-  const auto index = static_cast<std::uint32_t>(atom);
-  if (atom >= dictionary_.features() || !(std::fabs(correlation) > floor) ||
-      std::find(sample.support.begin(), sample.support.end(), index) != sample.support.end()) {
+  if (choice.atom >= dictionary_.features() || !(choice.strength > floor)) {
     // Nothing correlates with what is left. That is an exact representation, unless a residual was asked for.
     sample.done = true;
     if (options_.residual > 0) sample.outcome = Outcome::stalled;
-    return;
+    return false;
   }
+  if (gram_) gram_->prefetch(choice.atom);
+  const float* atom = dictionary_.atom(choice.atom);
   const std::size_t n = sample.support.size();
   ++sample.choices;
-  std::vector<double> products(n + 1);
-  sample.atoms.push_back(dictionary_.atom(atom));
-  dots::table().correlate(sample.atoms.data(), n + 1, dictionary_.atom(atom), dictionary_.dims(), products.data());
-  const double target = dots::table().dot(dictionary_.atom(atom), batch_.samples().row(i), dictionary_.dims());
-  if (!sample.fit.append(products.data(), target)) {
+  scratch.products.resize(n + 1);
+  sample.atoms.push_back(atom);
+  dots::table().correlate(sample.atoms.data(), n + 1, atom, dictionary_.dims(), scratch.products.data());
+  const double target = dots::table().dot(atom, batch_.samples().row(i), dictionary_.dims());
+  if (!sample.fit.append(scratch.products.data(), target)) {
     sample.atoms.pop_back();
     sample.done = true;
     sample.outcome = Outcome::stalled;  // the strongest atom depends on the chosen ones
-    return;
+    return false;
   }
-  sample.support.push_back(index);
-  if (!options_.nonnegative) return;
-  for (std::size_t dropped : sample.fit.make_nonnegative()) {
-    sample.support.erase(sample.support.begin() + static_cast<std::ptrdiff_t>(dropped));
-    sample.atoms.erase(sample.atoms.begin() + static_cast<std::ptrdiff_t>(dropped));
+  sample.support.push_back(static_cast<std::uint32_t>(choice.atom));
+  if (!options_.nonnegative) return true;
+  const std::vector<std::size_t> dropped = sample.fit.make_nonnegative();
+  for (std::size_t position : dropped) {
+    sample.support.erase(sample.support.begin() + static_cast<std::ptrdiff_t>(position));
+    sample.atoms.erase(sample.atoms.begin() + static_cast<std::ptrdiff_t>(position));
   }
   if (sample.choices >= kChoicesPerAtom * sparsity(i) && wants_more(i)) {
     sample.done = true;
     sample.outcome = Outcome::iterations;
   }
+  return dropped.empty();
 }
 
 /// x − aD for the float32 code of sample i into `out`; returns its squared norm.
-double PursuitBatch::residual(std::size_t i, float* out) {
+double PursuitBatch::residual(std::size_t i, float* out) const {
   const Sample& sample = samples_[i];
   const std::vector<float> values(sample.fit.solution().begin(), sample.fit.solution().end());
   const ConstMatrix32 atoms = dictionary_.atoms();
-  return sparse_rows::table().residual(batch_.samples().row(i), sample.support.data(), values.data(), values.size(), atoms.data,
-                                       atoms.stride, dictionary_.dims(), out);
+  return sparse_rows::table().residual(batch_.samples().row(i), sample.support.data(), values.data(), values.size(),
+                                       atoms.data, atoms.stride, dictionary_.dims(), out);
 }
 
-void PursuitBatch::finish(std::size_t i) {
+/// The strongest of a few atoms: by float32 correlations with a float32 residual, and where their rounding leaves it
+/// open, by float64.
+Choice PursuitBatch::strongest(std::size_t i, std::span<const std::uint32_t> atoms, Scratch& scratch) const {
   const Sample& sample = samples_[i];
-  std::vector<float> r(dictionary_.dims());
-  const double squared = residual(i, r.data());
+  const std::vector<double>& solution = sample.fit.solution();
+  const std::size_t dims = dictionary_.dims(), n = solution.size();
+  if (atoms.empty()) return {dictionary_.features(), 0};
+
+  double parts = std::sqrt(batch_.squared_norm(i));
+  for (std::size_t k = 0; k < n; ++k) parts += std::fabs(solution[k]) * dictionary_.norm(sample.support[k]);
+  scratch.factors.assign(solution.begin(), solution.end());
+  pursuit::table().residual(batch_.samples().row(i), sample.atoms.data(), scratch.factors.data(), n, dims,
+                            scratch.residual.data());
+  scratch.rows.clear();
+  for (std::uint32_t j : atoms) scratch.rows.push_back(dictionary_.atom(j));
+  scratch.values.resize(atoms.size());
+  pursuit::table().correlate(scratch.rows.data(), atoms.size(), scratch.residual.data(), dims, scratch.values.data());
+
+  // The residual is a chain of n steps with factors that were rounded too; scalar steps round twice.
+  const double changed = (product::error_bound(2 * n) + 0x1.0p-24) * parts;
+  const double norm = std::sqrt(std::max(energy(i), 0.0)) + changed + kDoubleRounding * parts;
+  const double share = product::error_bound(dims) * norm + changed;
+  const double underflow = static_cast<double>(dims) * 0x1.0p-149;
+  const auto strength = [&](std::size_t p) {
+    const double value = static_cast<double>(scratch.values[p]);
+    return options_.nonnegative ? value : std::fabs(value);
+  };
+  const auto error = [&](std::size_t p) { return share * dictionary_.norm(atoms[p]) + underflow; };
+  double certain = -std::numeric_limits<double>::infinity();
+  for (std::size_t p = 0; p < atoms.size(); ++p) certain = std::max(certain, strength(p) - error(p));
+  scratch.open.clear();
+  Choice choice{dictionary_.features(), 0};
+  for (std::size_t p = 0; p < atoms.size(); ++p) {
+    if (!(strength(p) + error(p) >= certain)) continue;
+    scratch.open.push_back(atoms[p]);
+    choice = {atoms[p], strength(p)};
+  }
+  return scratch.open.size() > 1 ? strongest_exactly(i, scratch) : choice;
+}
+
+/// The strongest of scratch.open in float64, the lowest index among equals.
+Choice PursuitBatch::strongest_exactly(std::size_t i, Scratch& scratch) const {
+  const Sample& sample = samples_[i];
+  const std::size_t dims = dictionary_.dims();
+  std::vector<double> residual(batch_.samples().row(i), batch_.samples().row(i) + dims);
+  for (std::size_t k = 0; k < sample.atoms.size(); ++k)
+    for (std::size_t d = 0; d < dims; ++d)
+      residual[d] -= sample.fit.solution()[k] * static_cast<double>(sample.atoms[k][d]);
+  // Two floats hold 48 bits of it.
+  std::vector<float> high(residual.begin(), residual.end()), low(dims);
+  for (std::size_t d = 0; d < dims; ++d) low[d] = static_cast<float>(residual[d] - static_cast<double>(high[d]));
+  Choice choice{dictionary_.features(), 0};
+  for (std::uint32_t j : scratch.open) {
+    const float* atom = dictionary_.atom(j);
+    const double value = dots::table().dot(atom, high.data(), dims) + dots::table().dot(atom, low.data(), dims);
+    const double strength = options_.nonnegative ? value : std::fabs(value);
+    if (strength > choice.strength) choice = {j, strength};
+  }
+  return choice;
+}
+
+/// Goes on with sample i from its scores until it is finished or needs the next product.
+void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) {
+  Sample& sample = samples_[i];
+  LazyCorrelations& lazy = scratch.correlations;
+  if (sample.support.empty()) {
+    const std::size_t size = std::min(sparsity(i), kUsualSupport);
+    sample.support.reserve(size);
+    sample.atoms.reserve(size);
+    sample.fit.reserve(size);
+  }
+  const std::size_t most_open = std::max(kFewOpen, dictionary_.features() / kOpenShare);
+  lazy.start(correlations, errors_[i], norms_[i] * dictionary_.max_norm(), sample.support, sample.fit.solution());
+  // Exact scores cannot be had any better: the first choice from them is made whatever it takes.
+  bool certain = sample.exact || scores_.precision == product::Precision::float32;
+  bool fresh = true;
+  while (!execution_.cancelled()) {
+    std::span<const std::uint32_t> open;
+    for (;;) {
+      const std::size_t most = certain ? dictionary_.features() : lazy.waits() ? kFewOpen : most_open;
+      if ((certain || lazy.tells()) && lazy.strong(most, open)) break;
+      if (!lazy.waits()) {
+        if (fresh) sample.exact = true;
+        return;
+      }
+      lazy.refresh();
+    }
+    certain = fresh = false;
+    if (!take(i, strongest(i, open, scratch), scratch) || !gram_ || !wants_more(i)) return;
+    lazy.add(sample.support, sample.fit.solution());
+  }
+}
+
+void PursuitBatch::finish(std::size_t i, Scratch& scratch) {
+  const Sample& sample = samples_[i];
+  const double squared = residual(i, scratch.residual.data());
   std::vector<std::pair<std::uint32_t, float>> codes;
   for (std::size_t k = 0; k < sample.support.size(); ++k)
     codes.emplace_back(sample.support[k], static_cast<float>(sample.fit.solution()[k]));
@@ -140,41 +280,58 @@ void PursuitBatch::finish(std::size_t i) {
   batch_.finish(i, codes, 0.5 * squared, squared, result);
 }
 
-Status PursuitBatch::with_gram() {
-  const std::size_t features = dictionary_.features(), stride = dictionary_.gram_stride();
-  static_assert(kCacheLine / sizeof(float) == pursuit::kPadding);
-  const float* gram = dictionary_.gram(execution_);
-  if (!gram) return Status::cancelled();
-  AlignedBuffer<float> initial(batch_.count() * stride);
-  product::store(batch_.samples(), dictionary_.packed(), {initial.data(), batch_.count(), features, stride}, execution_);
-  if (execution_.cancelled()) return Status::cancelled();
-  for (std::size_t i = 0; i < batch_.count(); ++i)
-    std::fill(initial.data() + i * stride + features, initial.data() + (i + 1) * stride, 0.0f);
-
-  execution_.for_each(batch_.count(), [&](std::size_t i) {
-    std::vector<const float*> rows;
-    std::vector<float> factors;
-    while (wants_more(i) && !execution_.cancelled()) {
-      Sample& sample = samples_[i];
-      rows.clear();
-      for (std::uint32_t j : sample.support) rows.push_back(gram + j * stride);
-      factors.assign(sample.fit.solution().begin(), sample.fit.solution().end());
-      const pursuit::Strongest strongest = pursuit::table().residual_argmax(
-          initial.data() + i * stride, rows.data(), factors.data(), rows.size(), features, options_.nonnegative);
-      take(i, strongest.index, strongest.value);
+/// The correlations of all atoms with the samples' residuals, one padded row a sample, and their errors.
+void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, float* correlations) {
+  const std::size_t features = dictionary_.features(), dims = dictionary_.dims();
+  const product::Precision precision = exact ? product::Precision::float32 : scores_.precision;
+    const bool started =
+      std::any_of(samples.begin(), samples.end(), [&](std::uint32_t i) { return !samples_[i].support.empty(); });
+  if (started) residuals_.reserve(batch_.count() * batch_.samples().stride);
+  execution_.for_each(samples.size(), [&](std::size_t p) {
+    const std::size_t i = samples[p];
+    if (!started) {
+      norms_[i] = (1 + kSlack) * std::sqrt(batch_.squared_norm(i));
+      errors_[i] = 0;
+      return;
     }
-    finish(i);
-    execution_.advance(1);
+    float* to = residuals_.data() + i * batch_.samples().stride;
+    norms_[i] = (1 + kSlack) * std::sqrt(residual(i, to));
+    double parts = 0;
+    for (std::size_t k = 0; k < samples_[i].support.size(); ++k)
+      parts += std::fabs(samples_[i].fit.solution()[k]) * dictionary_.norm(samples_[i].support[k]);
+    // Coefficients and residual are rounded to float32.
+    errors_[i] = 0x1.0p-24 * (parts + norms_[i]) * dictionary_.max_norm();
   });
-  return execution_.cancelled() ? Status::cancelled() : Status{};
+  ConstMatrix32 rows = batch_.samples();
+  if (started) rows.data = residuals_.data();
+  product::LeftRows left(rows, samples.data(), samples.size());
+  if (precision != product::Precision::float32) {
+    rounded_.assign(left, precision, active_isa(), execution_);
+    left.rounded = &rounded_;
+  }
+  if (execution_.cancelled()) return;
+  product::store(left, dictionary_.packed(precision),
+                 {correlations, samples.size(), features, CompressedGram::stride(features)}, execution_);
+  for (std::size_t p = 0; p < samples.size(); ++p) {
+    const std::size_t i = samples[p];
+    const double bound =
+        left.rounded ? product::score_error(precision, dims, rounded_.norm(p), rounded_.error(p),
+                                            dictionary_.max_norm(), scores_.error)
+                     : product::error_bound(dims) * norms_[i] * dictionary_.max_norm();
+    errors_[i] = (1 + kSlack) * (errors_[i] + bound) + (left.rounded ? kSlack : 0) * norms_[i] * dictionary_.max_norm() +
+                 static_cast<double>(dims) * (left.rounded ? product::kRoundedUnderflow : 0x1.0p-149);
+  }
 }
 
-Status PursuitBatch::with_rescoring() {
-  const std::size_t stride = batch_.samples().stride;
-  AlignedBuffer<float> residuals(batch_.count() * stride);
-  product::SelectOptions strongest;
-  strongest.positive_only = options_.nonnegative;
-  product::Selection scores;
+Status PursuitBatch::run() {
+  const std::size_t features = dictionary_.features(), padded = CompressedGram::stride(features);
+  const std::size_t at_once = std::max(kFewestScored, kCorrelationBytes / (padded * sizeof(float)));
+  // Kept between batches, unless it is large: fresh pages would cost more than the updates.
+  static thread_local AlignedBuffer<float> kept;
+  const std::size_t size = std::min(at_once, batch_.count()) * padded;
+  AlignedBuffer<float> large(size * sizeof(float) > kKeptBytes ? size : 0);
+  if (large.size() == 0) kept.reserve(size);
+  float* const correlations = large.size() > 0 ? large.data() : kept.data();
   std::vector<std::uint32_t> active(batch_.count());
   for (std::size_t i = 0; i < active.size(); ++i) active[i] = static_cast<std::uint32_t>(i);
   for (;;) {
@@ -182,28 +339,35 @@ Status PursuitBatch::with_rescoring() {
     std::erase_if(active, [&](std::uint32_t i) { return !wants_more(i); });
     execution_.advance(before - active.size());
     if (active.empty()) break;
-    execution_.for_each(active.size(), [&](std::size_t p) { residual(active[p], residuals.data() + active[p] * stride); });
-    if (execution_.cancelled()) return Status::cancelled();
-    const ConstMatrix32 left{residuals.data(), batch_.count(), dictionary_.dims(), stride};
-    product::select({left, active.data(), active.size()}, dictionary_.packed(), strongest, scores, execution_);
-    if (execution_.cancelled()) return Status::cancelled();
-    execution_.for_each(active.size(), [&](std::size_t p) {
-      const bool found = scores.count[p] > 0;
-      const product::Entry entry = found ? scores.row(p)[0] : product::Entry{};
-      const bool useful = found && !(options_.nonnegative && entry.value <= 0);
-      take(active[p], useful ? entry.index : dictionary_.features(), entry.value);
-    });
+    const auto middle =
+        std::stable_partition(active.begin(), active.end(), [&](std::uint32_t i) { return !samples_[i].exact; });
+    for (std::size_t first = 0, end; first < active.size(); first = end) {
+      const auto rough = static_cast<std::size_t>(middle - active.begin());
+      end = std::min(first + at_once, first < rough ? rough : active.size());
+      const std::span<const std::uint32_t> samples(active.data() + first, end - first);
+      score(samples, first >= rough, correlations);
+      if (execution_.cancelled()) return Status::cancelled();
+      execution_.for_each((samples.size() + kSamplesAtOnce - 1) / kSamplesAtOnce, [&](std::size_t block) {
+        Scratch scratch(gram_, dictionary_, options_.nonnegative);
+        for (std::size_t p = block * kSamplesAtOnce; p < std::min(samples.size(), (block + 1) * kSamplesAtOnce); ++p)
+          pursue(samples[p], correlations + p * padded, scratch);
+      });
+      if (execution_.cancelled()) return Status::cancelled();
+    }
   }
-  execution_.for_each(batch_.count(), [&](std::size_t i) { finish(i); });
+  execution_.for_each((batch_.count() + kSamplesAtOnce - 1) / kSamplesAtOnce, [&](std::size_t block) {
+    Scratch scratch(nullptr, dictionary_, options_.nonnegative);
+    for (std::size_t i = block * kSamplesAtOnce; i < std::min(batch_.count(), (block + 1) * kSamplesAtOnce); ++i)
+      finish(i, scratch);
+  });
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }
 
 /// Does making the Gram matrix, and reading its rows, cost less than scoring every residual?
 bool gram_pays(std::size_t samples, double atoms, const Dictionary& dictionary) {
-  if (!dictionary.gram_fits()) return false;
   const double features = static_cast<double>(dictionary.features()), dims = static_cast<double>(dictionary.dims());
-  const double n = static_cast<double>(samples), making = dictionary.has_gram() ? 0 : features * dims;
-  return making + kGramReadCost * 0.5 * atoms * atoms * n < n * atoms * dims;
+  const double n = static_cast<double>(samples), making = dictionary.has_compressed_gram() ? 0 : features * dims;
+  return making + n * (dims + kUpdateCost * atoms) < n * atoms * dims;
 }
 
 }  // namespace
@@ -214,10 +378,15 @@ Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& d
   double atoms = static_cast<double>(std::min(dictionary.dims(), dictionary.features()));
   if (!options.sparsity.empty()) {
     atoms = 0;
-    for (std::uint32_t k : options.sparsity) atoms += static_cast<double>(k) / static_cast<double>(options.sparsity.size());
+    for (std::uint32_t k : options.sparsity) atoms += static_cast<double>(k);
+    atoms /= static_cast<double>(options.sparsity.size());
   }
-  PursuitBatch pursuit(batch, dictionary, options, first, execution, out);
-  return gram_pays(total, atoms, dictionary) ? pursuit.with_gram() : pursuit.with_rescoring();
+  const CompressedGram* gram = nullptr;
+  if (dictionary.compressed_gram_fits(options.gram_budget) && gram_pays(total, atoms, dictionary)) {
+    gram = dictionary.compressed_gram(options.gram_budget, execution);
+    if (!gram) return Status::cancelled();
+  }
+  return PursuitBatch(batch, dictionary, gram, options, first, execution, out).run();
 }
 
 }  // namespace unsuperpose

@@ -32,6 +32,9 @@ enum class Outcome : std::uint8_t {
   infeasible = 4,      // no code reaches the residual that was asked for (bpdn)
 };
 
+/// Enough for 23,000 features in bytes, and a small part of the memory of a machine that holds such activations.
+inline constexpr std::size_t kGramBudget = std::size_t{512} << 20;
+
 struct UnfoldOptions {
   Method method = Method::lasso;
   std::vector<double> lambda;            // 1 entry or one a sample; finite, ≥ 0 (lasso: > 0)
@@ -40,6 +43,7 @@ struct UnfoldOptions {
   bool nonnegative = false;
   std::vector<std::uint32_t> sparsity;   // pursuits: most atoms a sample; 1 entry or one a sample; empty: min(dims, features)
   double residual = 0;                   // pursuits: stop once ‖x − aD‖ ≤ residual
+  std::size_t gram_budget = kGramBudget;  // pursuits: most bytes for a Gram matrix kept with the dictionary
   double tolerance = 1e-4;               // convex: stop once gap ≤ tolerance
   std::uint32_t max_iterations = 0;      // 0: the method's default
   std::vector<double> epsilon;           // bpdn: the residual, ≥ 0; reweighted: > 0, or empty for the default; 1 entry or one a sample

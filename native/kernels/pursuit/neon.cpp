@@ -1,13 +1,14 @@
 #include "pursuit.hpp"
-#include "../simd/region.hpp"
+#include "../simd/neon.hpp"
 
 namespace unsuperpose::pursuit::neon {
 
 #if defined(UNSUPERPOSE_HAS_NEON)
-constexpr std::size_t kLanes = 4;
+
+using namespace simd::neon;
 #include "pursuit-inl.hpp"
 
-const Table kTable = {residual_argmax};
+const Table kTable = {compress, subtract, above, correlate, residual};
 const Table* table() { return &kTable; }
 #else
 const Table* table() { return nullptr; }

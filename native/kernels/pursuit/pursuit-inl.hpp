@@ -1,47 +1,140 @@
-// The body, compiled once a level: included inside a level's namespace and target region, where kLanes is
-// the number of floats in a register. No include guard on purpose.
+// The body, compiled once a level: included inside a level's namespace and target region. No include guard
+// on purpose.
 
-typedef float Vector __attribute__((vector_size(kLanes * sizeof(float)), may_alias));
+Compression compress(const float* row, std::size_t padded, std::int8_t* bytes) {
+  constexpr float kLevels = 127;
+  Vector most = zero();
+  for (std::size_t j = 0; j < padded; j += kLanes) most = max(abs(load(row + j)), most);
+  const float largest_entry = largest(most);
+  const float scale = largest_entry / kLevels;
+  // A row of subnormals has no reciprocal: it is all zeros then, and the error says so.
+  const float inverse = largest_entry >= 0x1p-110f ? kLevels / largest_entry : 0;
+  for (std::size_t j = 0; j < padded; ++j) {
+    const float level = row[j] * inverse;
+    bytes[j] = static_cast<std::int8_t>(static_cast<int>(level < 0 ? level - 0.5f : level + 0.5f));
+  }
+  const Vector factor = broadcast(-scale);
+  Vector worst = zero();
+  for (std::size_t j = 0; j < padded; j += kLanes)
+    worst = max(abs(fma(factor, load_bytes(bytes + j), load(row + j))), worst);
+  // The error is itself rounded, relative to at most `largest_entry`.
+  return {scale, largest_entry, largest(worst) + largest_entry * 0x1p-22f};
+}
 
-Strongest residual_argmax(const float* initial, const float* const* rows, const float* factors, std::size_t count,
-                          std::size_t features, bool positive_only) {
-  constexpr std::size_t kUnroll = 4;
-  constexpr std::size_t kTile = kUnroll * kLanes;
-  Strongest best{features, 0.0f};
-  float most = 0;
-  for (std::size_t first = 0; first < features; first += kTile) {
-    // Rows are padded to kPadding floats, not to a tile: the last tile may be narrower.
-    const std::size_t padded = (features + kPadding - 1) / kPadding * kPadding;
-    const std::size_t registers = (padded - first < kTile ? padded - first : kTile) / kLanes;
-    alignas(64) float tile[kTile];
-    Vector sum[kUnroll];
-    for (std::size_t r = 0; r < kUnroll; ++r)
-      sum[r] = r < registers ? *reinterpret_cast<const Vector*>(initial + first + r * kLanes) : Vector{};
-    if (registers == kUnroll) {
-      for (std::size_t i = 0; i < count; ++i)
-        for (std::size_t r = 0; r < kUnroll; ++r)
-          sum[r] -= factors[i] * *reinterpret_cast<const Vector*>(rows[i] + first + r * kLanes);
-    } else {
-      for (std::size_t i = 0; i < count; ++i)
-        for (std::size_t r = 0; r < registers; ++r)
-          sum[r] -= factors[i] * *reinterpret_cast<const Vector*>(rows[i] + first + r * kLanes);
-    }
-    Vector largest{};
-    for (std::size_t r = 0; r < kUnroll; ++r) {
-      const Vector strength = positive_only ? sum[r] : (sum[r] < 0 ? -sum[r] : sum[r]);
-      largest = strength > largest ? strength : largest;
-      *reinterpret_cast<Vector*>(tile + r * kLanes) = sum[r];
-    }
-    bool stronger = false;
-    for (std::size_t lane = 0; lane < kLanes; ++lane) stronger |= largest[lane] > most;
-    if (!stronger) continue;
-    for (std::size_t k = 0; k < kTile && first + k < features; ++k) {
-      const float strength = positive_only || tile[k] >= 0 ? tile[k] : -tile[k];
-      if (strength > most) {
-        most = strength;
-        best = {first + k, tile[k]};
+UNSUPERPOSE_INLINE Vector strength(Vector v, bool positive_only) { return positive_only ? v : abs(v); }
+
+template <bool kOne>
+UNSUPERPOSE_INLINE void subtract_rows(float* correlations, std::size_t padded, const std::int8_t* const* rows,
+                                      const float* factors, std::size_t count, bool positive_only, float* block_max) {
+  constexpr std::size_t kRegisters = 4;
+  static_assert(kPadding % (kRegisters * kLanes) == 0 && kBlock % kPadding == 0 && kColumns % kLanes == 0);
+  constexpr std::size_t kApart = kColumns / kLanes;  // registers from one entry of a column to the next
+  const Vector one = broadcast(count > 0 ? -factors[0] : 0.0f);
+  for (std::size_t first = 0; first < padded; first += kBlock) {
+    const std::size_t end = padded - first < kBlock ? padded : first + kBlock;
+    Vector most[kRegisters] = {zero(), zero(), zero(), zero()};
+    for (std::size_t j = first; j < end; j += kRegisters * kLanes) {
+      Vector sums[kRegisters];
+      for (std::size_t r = 0; r < kRegisters; ++r) sums[r] = load(correlations + j + r * kLanes);
+      if (kOne) {
+        for (std::size_t r = 0; r < kRegisters; ++r) sums[r] = fma(one, load_bytes(rows[0] + j + r * kLanes), sums[r]);
+      } else {
+        for (std::size_t i = 0; i < count; ++i) {
+          const Vector factor = broadcast(-factors[i]);
+          for (std::size_t r = 0; r < kRegisters; ++r)
+            sums[r] = fma(factor, load_bytes(rows[i] + j + r * kLanes), sums[r]);
+        }
+      }
+      for (std::size_t r = 0; r < kRegisters; ++r) {
+        store(correlations + j + r * kLanes, sums[r]);
+        most[r] = max(strength(sums[r], positive_only), most[r]);
       }
     }
+    for (std::size_t r = kApart; r < kRegisters; ++r) most[r % kApart] = max(most[r], most[r % kApart]);
+    for (std::size_t r = 0; r < kApart; ++r) store(block_max + first / kBlock * kColumns + r * kLanes, most[r]);
   }
-  return best;
+}
+
+void subtract(float* correlations, std::size_t padded, const std::int8_t* const* rows, const float* factors,
+              std::size_t count, bool positive_only, float* block_max) {
+  if (count == 1)
+    subtract_rows<true>(correlations, padded, rows, factors, count, positive_only, block_max);
+  else
+    subtract_rows<false>(correlations, padded, rows, factors, count, positive_only, block_max);
+}
+
+std::size_t above(const float* correlations, std::size_t padded, const float* block_max, float floor,
+                  bool positive_only, std::size_t most, std::uint32_t* indices) {
+  const Vector limit = broadcast(floor);
+  std::size_t found = 0;
+  for (std::size_t first = 0; first < padded; first += kBlock) {
+    const std::size_t end = padded - first < kBlock ? padded : first + kBlock;
+    const float* columns = block_max + first / kBlock * kColumns;
+    for (std::size_t c = 0; c < kColumns; c += kLanes)
+      for (std::uint32_t bits = greater(load(columns + c), limit); bits != 0; bits &= bits - 1)
+        for (std::size_t j = first + c + static_cast<std::size_t>(__builtin_ctz(bits)); j < end; j += kColumns) {
+          const float value = positive_only ? correlations[j] : __builtin_fabsf(correlations[j]);
+          if (!(value > floor)) continue;
+          if (found == most) return most + 1;
+          indices[found++] = static_cast<std::uint32_t>(j);
+        }
+  }
+  return found;
+}
+
+/// kRows dot products, two chains each
+template <std::size_t kRows>
+UNSUPERPOSE_INLINE void correlate_rows(const float* const* rows, const float* x, std::size_t dims, float* out) {
+  Vector even[kRows], odd[kRows];
+  for (std::size_t i = 0; i < kRows; ++i) even[i] = odd[i] = zero();
+  std::size_t d = 0;
+  for (; d + 2 * kLanes <= dims; d += 2 * kLanes) {
+    const Vector u = load(x + d), v = load(x + d + kLanes);
+    for (std::size_t i = 0; i < kRows; ++i) {
+      even[i] = fma(load(rows[i] + d), u, even[i]);
+      odd[i] = fma(load(rows[i] + d + kLanes), v, odd[i]);
+    }
+  }
+  for (; d < dims; d += kLanes) {
+    const std::size_t n = dims - d < kLanes ? dims - d : kLanes;
+    const Vector u = n == kLanes ? load(x + d) : load_partial(x + d, n);
+    for (std::size_t i = 0; i < kRows; ++i)
+      even[i] = fma(n == kLanes ? load(rows[i] + d) : load_partial(rows[i] + d, n), u, even[i]);
+  }
+  Vector sums[4] = {zero(), zero(), zero(), zero()};
+  for (std::size_t i = 0; i < kRows; ++i) sums[i] = add(even[i], odd[i]);
+  float four[4];
+  sums4(sums[0], sums[1], sums[2], sums[3], four);
+  for (std::size_t i = 0; i < kRows; ++i) out[i] = four[i];
+}
+
+void correlate(const float* const* rows, std::size_t count, const float* x, std::size_t dims, float* out) {
+  std::size_t i = 0;
+  for (; i + 4 <= count; i += 4) correlate_rows<4>(rows + i, x, dims, out + i);
+  for (; i < count; ++i) correlate_rows<1>(rows + i, x, dims, out + i);
+}
+
+template <std::size_t kStrip>
+UNSUPERPOSE_INLINE void residual_strip(const float* x, const float* const* rows, const float* factors,
+                                       std::size_t count, std::size_t at, float* out) {
+  Vector sums[kStrip];
+  for (std::size_t s = 0; s < kStrip; ++s) sums[s] = load(x + at + s * kLanes);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Vector factor = broadcast(-factors[i]);
+    for (std::size_t s = 0; s < kStrip; ++s) sums[s] = fma(factor, load(rows[i] + at + s * kLanes), sums[s]);
+  }
+  for (std::size_t s = 0; s < kStrip; ++s) store(out + at + s * kLanes, sums[s]);
+}
+
+void residual(const float* x, const float* const* rows, const float* factors, std::size_t count, std::size_t dims,
+              float* out) {
+  constexpr std::size_t kWide = 8;
+  std::size_t d = 0;
+  for (; d + kWide * kLanes <= dims; d += kWide * kLanes) residual_strip<kWide>(x, rows, factors, count, d, out);
+  for (; d + kLanes <= dims; d += kLanes) residual_strip<1>(x, rows, factors, count, d, out);
+  if (d == dims) return;
+  const std::size_t n = dims - d;
+  Vector sum = load_partial(x + d, n);
+  for (std::size_t i = 0; i < count; ++i) sum = fma(broadcast(-factors[i]), load_partial(rows[i] + d, n), sum);
+  store_partial(out + d, sum, n);
 }

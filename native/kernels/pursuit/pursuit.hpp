@@ -1,27 +1,52 @@
-// The inner step of Batch-OMP (Rubinstein, Zibulevsky & Elad 2008): the correlations of all atoms with the
-// residual, from those with the sample and the Gram rows of the chosen atoms, and the strongest of them.
+// The inner step of Batch-OMP (Rubinstein, Zibulevsky & Elad 2008) on a compressed Gram matrix: correlations of all
+// atoms with a residual, brought up to date by Gram rows of one byte an entry, and the few that may be the
+// strongest. What the bytes cost in accuracy the caller knows and adds up; exact correlations of those few decide.
+//
+// A vector of correlations has `padded` entries, a multiple of kPadding; an entry that is NaN takes part in nothing
+// and stays NaN: so are the padding and the atoms that were chosen.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 #include "../isa.hpp"
 
 namespace unsuperpose::pursuit {
 
-/// Rows start on 64-byte boundaries and may be read up to the next multiple of kPadding floats, where
-/// they hold zeros.
-inline constexpr std::size_t kPadding = 16;
+/// Vectors and rows start on 64-byte boundaries and are read up to the next multiple of this many entries.
+inline constexpr std::size_t kPadding = 64;
+/// The largest strengths are kept for columns of blocks, entries kColumns apart, so that looking for the strong ones
+/// skips most.
+inline constexpr std::size_t kBlock = 256, kColumns = 16;
+/// floats for the largest strengths of `padded` entries
+inline constexpr std::size_t block_max_size(std::size_t padded) { return (padded + kBlock - 1) / kBlock * kColumns; }
 
-struct Strongest {
-  std::size_t index;  // the lowest among equals
-  float value;        // α at the index; index = features if no value is (positively) nonzero
+/// A Gram row as bytes.
+struct Compression {
+  float scale;    // entry j is about scale·byte_j
+  float largest;  // max_j |row_j|
+  float error;    // max_j |row_j − scale·byte_j|, rounding of this figure included
 };
 
 struct Table {
-  /// α = initial − Σ_i factors[i]·rows[i] over `features` entries, a tile at a time and never stored;
-  /// returns the entry of largest |α|, or of largest α > 0 with positive_only.
-  /// |error| ≤ (count + 1)·2⁻²³·(|initial_j| + Σ_i |factors[i]·rows[i][j]|) to first order.
-  Strongest (*residual_argmax)(const float* initial, const float* const* rows, const float* factors, std::size_t count,
-                               std::size_t features, bool positive_only);
+  /// Writes `padded` bytes for a row of as many finite entries.
+  Compression (*compress)(const float* row, std::size_t padded, std::int8_t* bytes);
+
+  /// correlations_j −= Σ_i factors[i]·rows[i][j], and block_max[b·kColumns + c] = the largest strength in column c of block b:
+  /// |correlation|, or with positive_only the correlation, at least 0. Each fused multiply-add rounds once (scalar level: twice).
+  void (*subtract)(float* correlations, std::size_t padded, const std::int8_t* const* rows, const float* factors,
+                   std::size_t count, bool positive_only, float* block_max);
+
+  /// Writes the indices of the entries whose strength is above `floor`, in no order, and returns their number; once they
+  /// are more than `most`, most + 1 at once.
+  std::size_t (*above)(const float* correlations, std::size_t padded, const float* block_max, float floor,
+                       bool positive_only, std::size_t most, std::uint32_t* indices);
+
+  /// out[i] = rows_i · x in float32: |error| ≤ product::error_bound(dims)·‖rows_i‖‖x‖. Depends on the two rows alone.
+  void (*correlate)(const float* const* rows, std::size_t count, const float* x, std::size_t dims, float* out);
+
+  /// out = x − Σ_i factors[i]·rows[i], a chain of fused multiply-adds in float32 for each entry. out ≠ x.
+  void (*residual)(const float* x, const float* const* rows, const float* factors, std::size_t count, std::size_t dims,
+                   float* out);
 };
 
 const Table* table(Isa isa);

@@ -1,12 +1,12 @@
 #include "pursuit.hpp"
-#include "../simd/region.hpp"
+#include "../simd/scalar.hpp"
 
 namespace unsuperpose::pursuit::scalar {
 
-constexpr std::size_t kLanes = 4;
+using namespace simd::scalar;
 #include "pursuit-inl.hpp"
 
-const Table kTable = {residual_argmax};
+const Table kTable = {compress, subtract, above, correlate, residual};
 const Table* table() { return &kTable; }
 
 }  // namespace unsuperpose::pursuit::scalar

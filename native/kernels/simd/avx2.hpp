@@ -21,6 +21,9 @@ UNSUPERPOSE_INLINE __m256i first_lanes(std::size_t n) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMasks + 8 - n));
 }
 UNSUPERPOSE_INLINE Vector load(const float* p) { return _mm256_loadu_ps(p); }
+UNSUPERPOSE_INLINE Vector load_bytes(const std::int8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
 UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {
   Vector v;
   std::memcpy(&v, p, sizeof v);

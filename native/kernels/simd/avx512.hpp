@@ -16,6 +16,9 @@ UNSUPERPOSE_BEGIN_AVX512
 
 UNSUPERPOSE_INLINE __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
 UNSUPERPOSE_INLINE Vector load(const float* p) { return _mm512_loadu_ps(p); }
+UNSUPERPOSE_INLINE Vector load_bytes(const std::int8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
 UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {
   return _mm512_castsi512_ps(_mm512_loadu_si512(p));
 }

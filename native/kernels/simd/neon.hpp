@@ -14,6 +14,11 @@ using Doubles = float64x2_t;
 inline constexpr std::size_t kLanes = 4, kDoubleLanes = 2;
 
 UNSUPERPOSE_INLINE Vector load(const float* p) { return vld1q_f32(p); }
+UNSUPERPOSE_INLINE Vector load_bytes(const std::int8_t* p) {
+  std::int8_t bytes[8] = {};
+  std::memcpy(bytes, p, kLanes);
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(bytes)))));
+}
 UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {
   Vector v;
   std::memcpy(&v, p, sizeof v);
