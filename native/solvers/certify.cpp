@@ -29,6 +29,8 @@ constexpr std::size_t kBlock = 4;
 constexpr std::size_t kMostSupport = 2048;
 /// Scores kept beyond the largest support, so that ties rarely need a scan of all atoms.
 constexpr std::size_t kSpare = 16;
+/// float32 scores divided by weights could overflow where atoms' norms, so divided, come near this.
+constexpr double kMostStrength = 1e30;
 /// Covers what a bound's own evaluation rounds.
 constexpr double kSlack = 1 + 1e-9;
 /// Covers underflow in float64 products of float32 data.
@@ -82,6 +84,7 @@ class Certifier {
       smallest_weight_ = std::min(smallest_weight_, weight(j));
       atom_bound_ = std::max(atom_bound_, dictionary.norm(j) / weight(j) * kSlack);
     }
+    scales_are_normal_ = scales_are_normal_ && atom_bound_ < kMostStrength;
   }
 
   void batch(std::size_t first, std::size_t count) {
