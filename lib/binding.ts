@@ -84,6 +84,28 @@ export interface NativeKnots extends NativeUnfolding {
   readonly ended: boolean;
 }
 
+export interface NativeCertifyOptions {
+  readonly lambda: Float64Array;
+  readonly ridge: number;
+  readonly weights: Float32Array | undefined;
+  readonly nonnegative: boolean;
+  readonly tolerance: number;
+}
+
+export interface NativeCertification {
+  /** 0 none, 1 bounded, 2 exact */
+  readonly verdict: Uint8Array;
+  readonly gap: Float64Array;
+  readonly fuchs: Float64Array;
+  readonly unique: Uint8Array;
+  readonly eigenvalue: Float64Array;
+  readonly worst: Uint32Array;
+  readonly correlation: Float64Array;
+  readonly objective: Float64Array;
+  readonly polished: Float64Array;
+  readonly error: Float64Array;
+}
+
 export interface NativeLearnerOptions {
   readonly features: number;
   readonly lambda: number;
@@ -136,6 +158,22 @@ export interface NativeBinding {
     threads: number,
     onProgress: ((done: number, total: number) => void) | undefined,
     onSettled: Settled<NativeUnfolding>,
+  ): JobId;
+  certifySync(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    codes: NativeCodes,
+    options: NativeCertifyOptions,
+    threads: number,
+  ): NativeCertification;
+  certify(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    codes: NativeCodes,
+    options: NativeCertifyOptions,
+    threads: number,
+    onProgress: ((done: number, total: number) => void) | undefined,
+    onSettled: Settled<NativeCertification>,
   ): JobId;
   checkCodes(codes: NativeCodes, rows: number, features: number, name: string): void;
   fold(codes: NativeCodes, rows: number, handle: DictionaryHandle, out: Float32Array, threads: number): void;

@@ -1,4 +1,12 @@
 // The public interface, by topic.
+export {
+  type Certification,
+  type CertifyOptions,
+  type CertifySyncOptions,
+  certify,
+  certifySync,
+  type Verdict,
+} from './certify.js';
 export { type CodesParts, type CodesRow, SparseCodes } from './codes.js';
 export { Dictionary, type DictionaryOptions } from './dictionary.js';
 export { type ErrorCode, UnsuperposeError } from './errors.js';

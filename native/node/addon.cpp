@@ -45,6 +45,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_dictionary(exports);
   add_unfold(exports);
   add_knots(exports);
+  add_certify(exports);
   add_learn(exports);
   add_ops(exports);
   return exports;

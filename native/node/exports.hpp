@@ -7,6 +7,7 @@ namespace unsuperpose::node {
 void add_dictionary(Napi::Object exports);  // createDictionary, dictionaryInfo, dictionaryAtoms, disposeDictionary
 void add_unfold(Napi::Object exports);      // unfoldSync, unfold, checkCodes, fold, lambdaMaxSync, lambdaMax
 void add_knots(Napi::Object exports);       // createKnots, nextKnot
+void add_certify(Napi::Object exports);     // certifySync, certify
 void add_learn(Napi::Object exports);       // createLearner, learnerFit, learnerObserve, learnerFinish
 void add_ops(Napi::Object exports);         // correlate, topK, above, maximum, softThreshold, spectralNorm
 

@@ -51,7 +51,16 @@ if (existsSync(join(root, 'README.md'))) {
 
 it('there are examples for what matters', () => {
   const all = examples.map(({ code }) => code).join('\n');
-  for (const name of ['unfold', 'unfoldPath', 'fold', 'learnDictionary', 'Dictionary', 'lambdaMax', 'ops'])
+  for (const name of [
+    'unfold',
+    'unfoldPath',
+    'certify',
+    'fold',
+    'learnDictionary',
+    'Dictionary',
+    'lambdaMax',
+    'ops',
+  ])
     expect(all).toContain(name);
 });
 
@@ -59,7 +68,7 @@ describe('runs', () => {
   it.each(examples)('$where', ({ where, code }) => {
     const imported = code.includes("from 'unsuperpose'")
       ? code.replaceAll("from 'unsuperpose'", `from ${JSON.stringify(entry)}`)
-      : `import { Dictionary, SparseCodes, UnfoldStatus, UnsuperposeError, fold, info, lambdaMax, learnDictionary, ops, unfold, unfoldPath, unfoldSync } from ${JSON.stringify(entry)};\n${code}`;
+      : `import { certify, certifySync, Dictionary, SparseCodes, UnfoldStatus, UnsuperposeError, fold, info, lambdaMax, learnDictionary, ops, unfold, unfoldPath, unfoldSync } from ${JSON.stringify(entry)};\n${code}`;
     const { outputText } = ts.transpileModule(imported, {
       compilerOptions: {
         target: ts.ScriptTarget.ES2022,

@@ -1,0 +1,357 @@
+// What can be proved about a code a of x, from exact float32 data, in float64 with every rounding bounded.
+//
+// Gap: θ = s·(r̂, −√β·a) is dual feasible when s·|d_j·r̂ − βa_j| ≤ λw_j for all j, for any vector r̂
+// (certificate.hpp); r̂ is the computed residual, P and the dual value get their rounding errors added.
+//
+// Support: let I and s be the support and signs of a, G = D_I D_Iᵀ + βI and a* = G⁻¹(D_I x − λws) (Fuchs 2004;
+// Tibshirani 2013, "The lasso problem and uniqueness"). If G is positive definite, sign(a*) = s and
+// |d_j·(x − a*D)| < λw_j off I, then a* is the only minimiser. With ã ≈ a* and e = D_I(x − ãD) − λws − βã,
+//   ‖ã − a*‖ ≤ ‖e‖/μ   and   ‖(ã − a*)D‖ ≤ ‖e‖/√μ,   0 < μ ≤ λ_min(G),
+// where μ comes from a Cholesky factorisation of G − σI that runs to its end (Rump 2006, "Verification of
+// positive definiteness"): λ_min(G) ≥ σ − γ·trace(G).
+#include "certify.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "../kernels/product/product.hpp"
+#include "support_gram.hpp"
+
+namespace unsuperpose {
+namespace {
+
+/// Samples scored together, and samples of one unit of work.
+constexpr std::size_t kBatch = 256;
+constexpr std::size_t kBlock = 4;
+/// Larger supports are not factorised: their Gram matrices would take more than 32 MB a thread.
+constexpr std::size_t kMostSupport = 2048;
+/// Scores kept beyond the largest support, so that ties rarely need a scan of all atoms.
+constexpr std::size_t kSpare = 16;
+/// float32 scores divided by weights could overflow where atoms' norms, so divided, come near this.
+constexpr double kMostStrength = 1e30;
+/// Covers what a bound's own evaluation rounds.
+constexpr double kSlack = 1 + 1e-9;
+/// Covers underflow in float64 products of float32 data.
+constexpr double kTiny = 1e-250;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+double dot(const float* a, const double* b, std::size_t n) {
+  double sum[4] = {};
+  std::size_t k = 0;
+  for (; k + 4 <= n; k += 4)
+    for (std::size_t lane = 0; lane < 4; ++lane) sum[lane] += static_cast<double>(a[k + lane]) * b[k + lane];
+  for (; k < n; ++k) sum[0] += static_cast<double>(a[k]) * b[k];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+double norm(const double* v, std::size_t n) {
+  double sum = 0;
+  for (std::size_t k = 0; k < n; ++k) sum += v[k] * v[k];
+  return std::sqrt(sum);
+}
+
+struct Strongest {
+  double value = 0;  // of d_j·v/w_j, without its sign unless nonnegative; 0 if none is above
+  std::uint32_t index = Certification::kNoFeature;
+};
+
+/// What is known of a sample before its vectors are scored.
+struct Case {
+  std::vector<std::uint32_t> support;
+  std::vector<double> code, signs, polished;
+  double residual_norm = 0, polished_norm = 0, fuchs_norm = 0;
+  double residual_error = 0, polished_error = 0;  // bounds of ‖computed − exact residual‖
+  double eigenvalue = 0;                          // μ, 0 if not proved
+  double code_error = kInfinity;                  // bound of ‖ã − a*‖
+  double fold_error = kInfinity;                  // bound of ‖(ã − a*)D‖
+  double fuchs_error = 0;
+  bool signs_proved = false;
+};
+
+class Certifier {
+ public:
+  Certifier(ConstMatrix32 samples, const SparseCodes& codes, const Dictionary& dictionary,
+            const CertifyOptions& options, const Execution& execution, Certification& out)
+      : samples_(samples), codes_(codes), dictionary_(dictionary), options_(options), execution_(execution),
+        out_(out), dims_(dictionary.dims()), scale_(options.weights.size()) {
+    if (scale_.empty()) atom_bound_ = dictionary.max_norm() * kSlack;
+    for (std::size_t j = 0; j < scale_.size(); ++j) {
+      scale_[j] = 1 / options.weights[j];
+      scales_are_normal_ = scales_are_normal_ && std::isnormal(scale_[j]);
+      smallest_weight_ = std::min(smallest_weight_, weight(j));
+      atom_bound_ = std::max(atom_bound_, dictionary.norm(j) / weight(j) * kSlack);
+    }
+    scales_are_normal_ = scales_are_normal_ && atom_bound_ < kMostStrength;
+  }
+
+  void batch(std::size_t first, std::size_t count) {
+    cases_.assign(count, {});
+    for (auto* vectors : {&residuals_, &polished_, &fuchs_}) vectors->assign(count * dims_, 0);
+    const std::size_t blocks = (count + kBlock - 1) / kBlock;
+    const auto each = [&](const auto& body) {
+      execution_.for_each(blocks, [&](std::size_t block) {
+        for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock) && !execution_.cancelled(); ++i)
+          body(i);
+      });
+    };
+    each([&](std::size_t i) { prepare(first + i, i); });
+    std::vector<Strongest> found[3];
+    const std::vector<double>* vectors[3] = {&residuals_, &polished_, &fuchs_};
+    for (std::size_t v = 0; v < 3 && !execution_.cancelled(); ++v) score(*vectors[v], each, found[v]);
+    if (execution_.cancelled()) return;
+    each([&](std::size_t i) { finish(first + i, i, found[0][i], found[1][i], found[2][i]); });
+    execution_.advance(count);
+  }
+
+ private:
+  double weight(std::size_t j) const { return options_.weights.empty() ? 1.0 : options_.weights[j]; }
+  double lambda(std::size_t sample) const { return options_.lambda[options_.lambda.size() == 1 ? 0 : sample]; }
+
+  /// r = x − Σ a_i d_i; answers a bound of ‖r − its exact value‖.
+  double residual(const float* x, const Case& c, const std::vector<double>& code, double* r) const {
+    for (std::size_t k = 0; k < dims_; ++k) r[k] = x ? x[k] : 0;
+    double size = norm(r, dims_);
+    for (std::size_t i = 0; i < c.support.size(); ++i) {
+      const float* atom = dictionary_.atom(c.support[i]);
+      for (std::size_t k = 0; k < dims_; ++k) r[k] -= code[i] * static_cast<double>(atom[k]);
+      size += std::fabs(code[i]) * dictionary_.norm(c.support[i]);
+    }
+    return gamma64(c.support.size() + 2) * size * kSlack + kTiny;
+  }
+
+  void prepare(std::size_t sample, std::size_t i) {
+    Case& c = cases_[i];
+    for (std::size_t k = codes_.indptr[sample]; k < codes_.indptr[sample + 1]; ++k)
+      if (codes_.values[k] != 0) {
+        c.support.push_back(codes_.indices[k]);
+        c.code.push_back(codes_.values[k]);
+        c.signs.push_back((codes_.values[k] > 0 ? 1 : -1) * weight(codes_.indices[k]));
+      }
+    const float* x = samples_.row(sample);
+    double* r = residuals_.data() + i * dims_;
+    c.residual_error = residual(x, c, c.code, r);
+    c.residual_norm = norm(r, dims_);
+    c.polished = c.code;
+    polish(x, lambda(sample), i);
+  }
+
+  /// e = D_I r − λws − βã for the right-hand side t·ws; answers a bound of ‖its error‖, given r's.
+  double mismatch(const Case& c, const std::vector<double>& code, double t, const double* r, double error,
+                  std::vector<double>& e) const {
+    const double size = norm(r, dims_);
+    double squared = 0;
+    for (std::size_t k = 0; k < c.support.size(); ++k) {
+      const double target = t * c.signs[k], ridge = options_.ridge * code[k];
+      e[k] = dot(dictionary_.atom(c.support[k]), r, dims_) - target - ridge;
+      const double bound = dictionary_.norm(c.support[k]) * (error + gamma64(dims_ + 4) * size) +
+                           gamma64(4) * (std::fabs(target) + std::fabs(ridge)) + kTiny;
+      squared += bound * bound;
+    }
+    return std::sqrt(squared) * kSlack;
+  }
+
+  void polish(const float* x, double lambda, std::size_t i) {
+    Case& c = cases_[i];
+    const std::size_t k = c.support.size();
+    double* r = polished_.data() + i * dims_;
+    if (k == 0) {
+      c.polished_error = residual(x, c, c.polished, r);
+      c.eigenvalue = kInfinity;
+      c.code_error = c.fold_error = 0;
+      c.signs_proved = true;
+    } else if (k <= kMostSupport && (options_.ridge > 0 || k <= dims_)) {
+      const SupportGram gram(dictionary_, c.support, options_.ridge);
+      c.eigenvalue = gram.smallest_eigenvalue();
+      if (c.eigenvalue > 0) {
+        std::vector<double> e(k);
+        double bound = 0;
+        constexpr int kRefinements = 3;
+        for (int round = 0;; ++round) {
+          c.polished_error = residual(x, c, c.polished, r);
+          bound = mismatch(c, c.polished, lambda, r, c.polished_error, e);
+          if (round == kRefinements) break;
+          gram.solve(e);
+          for (std::size_t j = 0; j < k; ++j) c.polished[j] += e[j];
+        }
+        const double size = (norm(e.data(), k) + bound) * kSlack;
+        c.code_error = size / c.eigenvalue * kSlack;
+        c.fold_error = size / std::sqrt(c.eigenvalue) * kSlack;
+        c.signs_proved = std::isfinite(c.code_error);
+        for (std::size_t j = 0; j < k; ++j)
+          c.signs_proved = c.signs_proved && c.polished[j] * c.signs[j] > 0 && std::fabs(c.polished[j]) > c.code_error;
+        // p = D_I⁺s solves the same system with x = 0 and λ = −1, up to sign.
+        std::vector<double> b = c.signs, rest(k);
+        double* p = fuchs_.data() + i * dims_;
+        gram.solve(b);
+        const double error = residual(nullptr, c, b, p);
+        const double off = mismatch(c, b, -1, p, error, rest);
+        c.fuchs_error = error + (norm(rest.data(), k) + off) / std::sqrt(c.eigenvalue) * kSlack;
+        for (std::size_t j = 0; j < dims_; ++j) p[j] = -p[j];
+        c.fuchs_norm = norm(p, dims_);
+      }
+    }
+    c.polished_norm = norm(r, dims_);
+  }
+
+  bool on_support(const Case& c, std::uint32_t j) const {
+    return std::binary_search(c.support.begin(), c.support.end(), j);
+  }
+
+  /// The strongest atom off the support for each vector, exact up to the rounding of a float64 dot product.
+  template <class Each>
+  void score(const std::vector<double>& vectors, const Each& each, std::vector<Strongest>& found) {
+    const std::size_t count = cases_.size(), features = dictionary_.features();
+    std::size_t largest = 0;
+    for (const Case& c : cases_) largest = std::max(largest, c.support.size());
+    product::SelectOptions select;
+    select.capacity = std::min(features, largest + kSpare);
+    select.positive_only = options_.nonnegative;
+    select.scale = scale_.empty() ? nullptr : scale_.data();
+    rounded_.resize(count * dims_);
+    std::vector<int> exponents(count);
+    each([&](std::size_t i) {
+      double most = 0;
+      for (std::size_t k = 0; k < dims_; ++k) most = std::max(most, std::fabs(vectors[i * dims_ + k]));
+      if (most > 0) std::frexp(most, &exponents[i]);
+      for (std::size_t k = 0; k < dims_; ++k)
+        rounded_[i * dims_ + k] = static_cast<float>(std::ldexp(vectors[i * dims_ + k], -exponents[i]));
+    });
+    if (execution_.cancelled()) return;
+    product::Selection scores;
+    product::select(ConstMatrix32{rounded_.data(), count, dims_}, dictionary_.packed(), select, scores, execution_);
+    if (execution_.cancelled()) return;
+    found.assign(count, {});
+    each([&](std::size_t i) {
+      const double* v = vectors.data() + i * dims_;
+      const auto look = [&](std::uint32_t j) {
+        if (on_support(cases_[i], j)) return;
+        const double raw = dot(dictionary_.atom(j), v, dims_) / weight(j);
+        const double value = options_.nonnegative ? raw : std::fabs(raw);
+        if (value > found[i].value || found[i].index == Certification::kNoFeature) found[i] = {std::max(0.0, value), j};
+      };
+      for (std::size_t k = 0; k < scores.count[i]; ++k) look(scores.row(i)[k].index);
+      // What was not kept scored no more than the last that was, up to the error of float32 scores.
+      bool all = scores.count[i] == features;
+      if (!all && scores.count[i] == select.capacity && scales_are_normal_) {
+        const product::Entry last = scores.row(i)[select.capacity - 1];
+        const double strength = (options_.nonnegative ? last.value : std::fabs(last.value)) / weight(last.index);
+        const double error = (product::error_bound(dims_) + 0x1.0p-21) * atom_bound_ * norm(v, dims_) +
+                             std::ldexp(static_cast<double>(dims_) * 0x1.0p-148 * (1 + atom_bound_) / smallest_weight_,
+                                        exponents[i]);
+        all = std::ldexp(strength, exponents[i]) + 2 * error < found[i].value;
+      }
+      for (std::uint32_t j = 0; !all && j < features; ++j) look(j);
+    });
+  }
+
+  /// An upper bound of the relative gap of the code.
+  double gap(std::size_t sample, std::size_t i, double off_support, double& objective) const {
+    const Case& c = cases_[i];
+    const float* x = samples_.row(sample);
+    const double* r = residuals_.data() + i * dims_;
+    const double l = lambda(sample), ridge = options_.ridge;
+    const double squared_input = dot_self(x), input_residual = dot(x, r, dims_);
+    double l1 = 0, squared_code = 0, strongest = off_support;
+    bool feasible = true;
+    for (std::size_t k = 0; k < c.support.size(); ++k) {
+      const std::uint32_t j = c.support[k];
+      l1 += weight(j) * std::fabs(c.code[k]);
+      squared_code += c.code[k] * c.code[k];
+      const double raw = dot(dictionary_.atom(j), r, dims_) - ridge * c.code[k];
+      strongest = std::max(strongest, ((options_.nonnegative ? raw : std::fabs(raw)) +
+                                       gamma64(4) * ridge * std::fabs(c.code[k])) / weight(j));
+      feasible = feasible && !(options_.nonnegative && c.code[k] < 0);
+    }
+    strongest += gamma64(dims_ + 4) * atom_bound_ * c.residual_norm * kSlack + kTiny;
+    const double squared_residual = c.residual_norm * c.residual_norm;
+    objective = 0.5 * squared_residual + l * l1 + 0.5 * ridge * squared_code;
+    if (!feasible) return kInfinity;
+    const double curvature = squared_residual + ridge * squared_code;
+    double s = curvature > 0 ? input_residual / curvature : 1;
+    s = std::clamp(s, 0.0, l / (strongest * kSlack));
+    const double dual = s * input_residual - 0.5 * s * s * curvature;
+    const double rounding = gamma64(dims_ + c.support.size() + 16) *
+                                (objective + s * std::sqrt(squared_input) * c.residual_norm + s * s * curvature) +
+                            c.residual_error * (c.residual_norm + c.residual_error);
+    const double result = (std::max(0.0, objective - dual) + rounding * kSlack) / (0.5 * squared_input) * kSlack;
+    if (squared_input == 0) return c.support.empty() ? 0 : kInfinity;
+    return result >= 0 ? result : kInfinity;
+  }
+
+  double dot_self(const float* x) const {
+    double sum = 0;
+    for (std::size_t k = 0; k < dims_; ++k) sum += static_cast<double>(x[k]) * x[k];
+    return sum;
+  }
+
+  void finish(std::size_t sample, std::size_t i, const Strongest& given, const Strongest& polished,
+              const Strongest& fuchs) {
+    const Case& c = cases_[i];
+    const double l = lambda(sample);
+    const auto margin = [&](double size, double error) {
+      return (gamma64(dims_ + 4) * size + error) * atom_bound_ * kSlack + kTiny;
+    };
+    out_.gap[sample] = gap(sample, i, given.value, out_.objective[sample]);
+    const bool full_rank = c.eigenvalue > 0;
+    const bool proved = c.signs_proved && (polished.value + margin(c.polished_norm, c.polished_error + c.fold_error)) *
+                                                  kSlack < l;
+    const Strongest& worst = full_rank ? polished : given;
+    out_.eigenvalue[sample] = c.eigenvalue;
+    out_.worst[sample] = worst.index;
+    out_.correlation[sample] = worst.value / l;
+    out_.fuchs[sample] = !full_rank ? kNaN : c.support.empty() ? 0 : fuchs.value + margin(c.fuchs_norm, c.fuchs_error);
+    out_.unique[sample] = proved || options_.ridge > 0;
+    out_.polished[sample] = out_.error[sample] = kNaN;
+    if (proved) {
+      double error = 0, l1 = 0, squared_code = 0;
+      for (std::size_t k = 0; k < c.support.size(); ++k) {
+        error = std::max(error, std::fabs(c.code[k] - c.polished[k]));
+        l1 += weight(c.support[k]) * std::fabs(c.polished[k]);
+        squared_code += c.polished[k] * c.polished[k];
+      }
+      out_.error[sample] = (error + c.code_error) * kSlack;
+      out_.polished[sample] = 0.5 * c.polished_norm * c.polished_norm + l * l1 + 0.5 * options_.ridge * squared_code;
+    }
+    const bool bounded = out_.gap[sample] <= options_.tolerance;
+    out_.verdict[sample] = static_cast<std::uint8_t>(!bounded ? Verdict::none : proved ? Verdict::exact : Verdict::bounded);
+  }
+
+  ConstMatrix32 samples_;
+  const SparseCodes& codes_;
+  const Dictionary& dictionary_;
+  const CertifyOptions& options_;
+  const Execution& execution_;
+  Certification& out_;
+  std::size_t dims_;
+  std::vector<float> scale_, rounded_;
+  double atom_bound_ = 0, smallest_weight_ = 1;  // at least max_j ‖d_j‖/w_j; min(1, min_j w_j)
+  bool scales_are_normal_ = true;
+  std::vector<Case> cases_;
+  std::vector<double> residuals_, polished_, fuchs_;
+};
+
+}  // namespace
+
+Status certify(ConstMatrix32 samples, const SparseCodes& codes, const Dictionary& dictionary,
+               const CertifyOptions& options, const Execution& execution, Certification& out) {
+  const std::size_t n = samples.rows;
+  if (samples.cols != dictionary.dims() || codes.indptr.size() != n + 1 ||
+      (options.lambda.size() != 1 && options.lambda.size() != n) ||
+      (!options.weights.empty() && options.weights.size() != dictionary.features()))
+    return Status::fail(Code::shape, "certify: activations, codes, lambda, weights and dictionary do not fit");
+  execution.set_total(n);
+  for (auto* values : {&out.gap, &out.fuchs, &out.eigenvalue, &out.correlation, &out.objective, &out.polished, &out.error})
+    values->assign(n, 0);
+  out.verdict.assign(n, 0);
+  out.unique.assign(n, 0);
+  out.worst.assign(n, Certification::kNoFeature);
+  Certifier certifier(samples, codes, dictionary, options, execution, out);
+  for (std::size_t first = 0; first < n && !execution.cancelled(); first += kBatch)
+    certifier.batch(first, std::min(kBatch, n - first));
+  return execution.cancelled() ? Status::cancelled() : Status{};
+}
+
+}  // namespace unsuperpose
