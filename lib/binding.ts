@@ -41,6 +41,8 @@ export interface NativeUnfoldOptions {
   readonly ridge: number;
   readonly weights: Float32Array | undefined;
   readonly nonnegative: boolean;
+  /** lasso and homotopy: the values of the codes come as a Float64Array */
+  readonly float64: boolean;
   readonly sparsity: Uint32Array;
   readonly residual: number;
   /** empty: the method's default */

@@ -6,7 +6,7 @@ import type {
   NativeCodes,
   NativeMatrix,
 } from './binding.js';
-import { readCodes, type SparseCodes } from './codes.js';
+import { type CodeValues, readCodes, type SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';
 import { runJob, throwIfAborted } from './job.js';
@@ -152,7 +152,7 @@ function toCertification(result: NativeCertification): Certification {
  */
 export async function certify(
   activations: Matrix,
-  codes: SparseCodes,
+  codes: SparseCodes<CodeValues>,
   dictionary: Dictionary,
   options: CertifyOptions,
 ): Promise<Certification> {
@@ -194,7 +194,7 @@ export async function certify(
  */
 export function certifySync(
   activations: Matrix,
-  codes: SparseCodes,
+  codes: SparseCodes<CodeValues>,
   dictionary: Dictionary,
   options: CertifySyncOptions,
 ): Certification {

@@ -1,5 +1,5 @@
 // The way back, and where the way there begins.
-import { readCodes, type SparseCodes } from './codes.js';
+import { type CodeValues, readCodes, type SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';
 import { allocate, type Matrix, readMatrix } from './matrix.js';
@@ -31,7 +31,7 @@ import { checkDims } from './unfold.js';
  * console.log([...fold(codes, dictionary).data]); // → [ 6, 8 ]
  * ```
  */
-export function fold(codes: SparseCodes, dictionary: Dictionary): Matrix<Float32Array> {
+export function fold(codes: SparseCodes<CodeValues>, dictionary: Dictionary): Matrix<Float32Array> {
   const { codes: parts, samples, features } = readCodes(codes, 'codes', 'ERR_DTYPE');
   const handle = Dictionary.handleOf(dictionary);
   if (features !== dictionary.features)

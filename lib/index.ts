@@ -7,7 +7,7 @@ export {
   certifySync,
   type Verdict,
 } from './certify.js';
-export { type CodesParts, type CodesRow, SparseCodes } from './codes.js';
+export { type CodesParts, type CodesRow, type CodeValues, SparseCodes } from './codes.js';
 export { Dictionary, type DictionaryOptions } from './dictionary.js';
 export { type ErrorCode, UnsuperposeError } from './errors.js';
 export { fold, type LambdaMaxOptions, lambdaMax } from './fold.js';
@@ -31,13 +31,12 @@ export {
   type CommonOptions,
   type ConvexBaseOptions,
   type ConvexOptions,
-  type PathUnfolding,
+  type Float64Options,
   type Progress,
   type PursuitOptions,
-  type Unfolding,
   type UnfoldOptions,
-  UnfoldStatus,
   type UnfoldSyncOptions,
   unfold,
   unfoldSync,
 } from './unfold.js';
+export { type PathUnfolding, type Unfolding, UnfoldStatus } from './unfolding.js';

@@ -7,7 +7,8 @@ import { runJob, throwIfAborted } from './job.js';
 import type { Options } from './options.js';
 import { binding, native } from './runtime.js';
 import { type PerSample, readPerSample } from './samples.js';
-import { type AsyncOptions, type PathUnfolding, type Progress, toUnfolding } from './unfold.js';
+import type { AsyncOptions, Progress } from './unfold.js';
+import { type PathUnfolding, toUnfolding } from './unfolding.js';
 
 /** Options of `unfoldPath` by knots. Progress counts samples of the step that is being computed. */
 export interface KnotOptions extends KnotBaseOptions, AsyncOptions {

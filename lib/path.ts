@@ -16,12 +16,11 @@ import {
   type ConvexBaseOptions,
   checkDevice,
   checkDims,
-  type PathUnfolding,
   type Progress,
   readConvex,
   readMethod,
-  toUnfolding,
 } from './unfold.js';
+import { type PathUnfolding, toUnfolding } from './unfolding.js';
 
 interface GivenLambdas {
   /** λ of each step, strictly decreasing, the same for all samples. */

@@ -1,6 +1,6 @@
 // Unfolding: activations into sparse codes, each with its certificate.
 import type { DictionaryHandle, NativeMatrix, NativeUnfolding, NativeUnfoldOptions } from './binding.js';
-import { readCodes, SparseCodes } from './codes.js';
+import { type CodeValues, readCodes, type SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';
 import {
@@ -11,13 +11,13 @@ import {
   type ReweightedOptions,
   readPathMethod,
 } from './homotopy.js';
-import type { Isa } from './info.js';
 import { runJob, throwIfAborted } from './job.js';
 import { type Matrix, readMatrix } from './matrix.js';
 import { describe, Options } from './options.js';
 import { binding, native } from './runtime.js';
 import { type PerFeature, type PerSample, readCounts, readPerSample, readWeights } from './samples.js';
 import { readThreads } from './threads.js';
+import { toUnfolding, type Unfolding } from './unfolding.js';
 
 /** How far a call has come, in samples. */
 export interface Progress {
@@ -31,7 +31,7 @@ export interface CommonOptions {
   readonly threads?: number | undefined;
   /** Where to compute. `'cuda'` is ERR_NO_DEVICE in this version. Default `'auto'`. */
   readonly device?: 'auto' | 'cpu' | 'cuda' | undefined;
-  /** Default `'auto'`. */
+  /** Default `'auto'`: float32 codes with float64 certificates. For `'float64'` see {@link Float64Options}. */
   readonly precision?: 'auto' | 'float32' | undefined;
 }
 
@@ -67,7 +67,7 @@ export interface ConvexOptions extends ConvexBaseOptions {
   /** λ > 0, one number or one a sample. Not divided by anything: see {@link unfold}. */
   readonly lambda: PerSample;
   /** Codes to start from, samples × features, such as the last call's. */
-  readonly warmStart?: SparseCodes | undefined;
+  readonly warmStart?: SparseCodes<CodeValues> | undefined;
 }
 
 /** Options of orthogonal matching pursuit. At least one of `sparsity` and `residual` is required. */
@@ -87,53 +87,19 @@ export interface PursuitOptions extends CommonOptions {
   readonly nonnegative?: boolean | undefined;
 }
 
+/**
+ * Codes in float64, for the float32 data as they are: the float32 method finds the support, and homotopy on its atoms solves and
+ * certifies in float64, to gaps of 1e-12 and less.
+ */
+export type Float64Options = Omit<ConvexOptions, 'precision' | 'method'> & {
+  readonly precision: 'float64';
+  readonly method?: 'lasso' | 'homotopy' | undefined;
+};
+
 /** Options of {@link unfoldSync}. */
 export type UnfoldSyncOptions = ConvexOptions | PursuitOptions | DenoisingOptions | ReweightedOptions;
 /** Options of {@link unfold}. */
 export type UnfoldOptions = UnfoldSyncOptions & AsyncOptions;
-
-/** How a sample ended; the values of {@link Unfolding.status}. */
-export const UnfoldStatus = {
-  /** The tolerance (convex methods) or the stopping rule (pursuits) was met. */
-  converged: 0,
-  /** The limit of iterations came first. */
-  iterationLimit: 1,
-  /** float32 codes cannot come closer (convex methods), or no independent atom is left (pursuits). */
-  stalled: 2,
-  /** No code comes as close as `epsilon` (bpdn). */
-  infeasible: 4,
-} as const;
-
-/** What unfolding answers; arrays have one entry a sample. */
-export interface Unfolding {
-  /** samples × features. */
-  readonly codes: SparseCodes;
-  /**
-   * The certificate: (objective − dual value) / ½‖x‖², in float64. NaN for pursuits, 0 for a zero sample. bpdn: relative to its own objective,
-   * see {@link DenoisingOptions}.
-   */
-  readonly gap: Float64Array;
-  /** P(a) in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|. */
-  readonly objective: Float64Array;
-  /** bpdn only: the λ whose LASSO has this solution. */
-  readonly lambda?: Float64Array;
-  /** ‖x − aD‖. */
-  readonly residual: Float32Array;
-  /** {@link UnfoldStatus} values. */
-  readonly status: Uint8Array;
-  /** Whether every sample converged. */
-  readonly converged: boolean;
-  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy and bpdn: knots; reweighted: problems solved. */
-  readonly iterations: Uint32Array;
-  readonly device: 'cpu';
-  readonly isa: Isa;
-}
-
-/** One step of a path. */
-export interface PathUnfolding extends Unfolding {
-  /** λ of this step, one a sample. */
-  readonly lambda: Float64Array;
-}
 
 const METHODS = ['lasso', 'fista', 'ista', 'omp', 'homotopy', 'bpdn', 'reweighted'] as const;
 export const COMMON_NAMES = ['method', 'threads', 'device', 'precision'] as const;
@@ -149,10 +115,22 @@ const DEFAULT_GRAM_BUDGET = 512 * 2 ** 20;
 const MOST_ITERATIONS = 2 ** 32 - 1;
 
 /** Refuses devices and precisions that are not there. */
-export function checkDevice(options: Options): void {
+export function checkDevice(options: Options, precisions: readonly string[] = ['auto', 'float32']): void {
   if (options.choice('device', ['auto', 'cpu', 'cuda'], 'auto') === 'cuda')
     throw new UnsuperposeError('ERR_NO_DEVICE', "device 'cuda' is not available in this build", 'device');
-  options.choice('precision', ['auto', 'float32'], 'auto');
+  options.choice('precision', precisions, 'auto');
+}
+
+/** The precision of {@link unfold}. */
+function readFloat64(options: Options, method: string): boolean {
+  const precision = options.choice('precision', ['auto', 'float32', 'float64'], 'auto');
+  if (precision === 'float64' && method !== 'lasso' && method !== 'homotopy')
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `precision 'float64' is for methods lasso and homotopy, not for method ${method}`,
+      'precision',
+    );
+  return precision === 'float64';
 }
 
 export function readMethod<T extends (typeof METHODS)[number]>(
@@ -182,6 +160,7 @@ export function readConvex(
     ridge: options.number('ridge', { min: 0 }, 0),
     weights: readWeights(options.get('weights'), features),
     nonnegative: options.flag('nonnegative'),
+    float64: false,
     sparsity: new Uint32Array(0),
     residual: 0,
     epsilon: new Float64Array(0),
@@ -216,6 +195,7 @@ function readPursuit(options: Options, samples: number, dictionary: Dictionary):
     ridge: 0,
     weights: undefined,
     nonnegative: options.flag('nonnegative'),
+    float64: false,
     sparsity: options.has('sparsity')
       ? readCounts('sparsity', options.get('sparsity'), samples, range)
       : new Uint32Array(0),
@@ -247,8 +227,9 @@ export function checkDims(matrix: NativeMatrix, dims: number): void {
 
 /** Everything validated, in an order that runs all code of the caller's before its memory is looked at. */
 function prepare(activations: unknown, dictionary: Dictionary, options: Options): Call {
-  checkDevice(options);
+  checkDevice(options, ['auto', 'float32', 'float64']);
   const method = readMethod(options, METHODS, 'lasso');
+  const float64 = readFloat64(options, method);
   if (method === 'omp') options.exclude(CONVEX_ONLY, 'the convex methods', 'method omp');
   else options.exclude(PURSUIT_ONLY, 'method omp', `method ${method}`);
   if (isPathMethod(method)) excludeFromPath(options, method);
@@ -264,25 +245,11 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
         ? readPathMethod(options, method, readConvex(options, method, dictionary.features), matrix.rows)
         : {
             ...readConvex(options, method, dictionary.features),
+            float64,
             lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
             warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),
           };
   return { handle, matrix, settings, threads };
-}
-
-export function toUnfolding(result: NativeUnfolding, samples: number, features: number): Unfolding {
-  const { gap, objective, residual, status, iterations } = result;
-  return {
-    codes: SparseCodes.adopt(result.codes, samples, features),
-    gap,
-    objective,
-    residual,
-    status,
-    converged: status.every((outcome) => outcome === UnfoldStatus.converged),
-    iterations,
-    device: 'cpu',
-    isa: binding.info().isa as Isa,
-  };
 }
 
 /**
@@ -320,8 +287,18 @@ export function toUnfolding(result: NativeUnfolding, samples: number, features: 
 export async function unfold(
   activations: Matrix,
   dictionary: Dictionary,
+  options: Float64Options & AsyncOptions,
+): Promise<Unfolding<Float64Array>>;
+export async function unfold(
+  activations: Matrix,
+  dictionary: Dictionary,
   options: UnfoldOptions,
-): Promise<Unfolding> {
+): Promise<Unfolding>;
+export async function unfold(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: UnfoldOptions | (Float64Options & AsyncOptions),
+): Promise<Unfolding | Unfolding<Float64Array>> {
   const read = new Options(options, NAMES, 'unfold');
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
@@ -356,8 +333,18 @@ export async function unfold(
 export function unfoldSync(
   activations: Matrix,
   dictionary: Dictionary,
+  options: Float64Options,
+): Unfolding<Float64Array>;
+export function unfoldSync(
+  activations: Matrix,
+  dictionary: Dictionary,
   options: UnfoldSyncOptions,
-): Unfolding {
+): Unfolding;
+export function unfoldSync(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: UnfoldSyncOptions | Float64Options,
+): Unfolding | Unfolding<Float64Array> {
   const read = new Options(options, NAMES, 'unfoldSync');
   read.exclude(ASYNC_NAMES, 'unfold', 'unfoldSync');
   const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);

@@ -50,6 +50,7 @@ UnfoldOptions unfold_options(const Napi::Object& from) {
   const auto sparsity = integers(from.Get("sparsity"), "sparsity");
   options.sparsity.assign(sparsity.begin(), sparsity.end());
   options.residual = number(from.Get("residual"), "residual");
+  options.float64 = from.Get("float64").ToBoolean();
   options.gram_budget = byte_count(number(from.Get("gramBudget"), "gramBudget"));
   const auto epsilon = doubles(from.Get("epsilon"), "epsilon");
   options.epsilon.assign(epsilon.begin(), epsilon.end());
@@ -80,7 +81,7 @@ struct OwnedOptions {
   OwnedOptions& operator=(const OwnedOptions&) = delete;
 };
 
-Napi::Value codes_object(Napi::Env env, const SparseCodes& codes) {
+Napi::Object codes_object(Napi::Env env, const SparseCodes& codes) {
   const auto& environment = Environment::of(env);
   Napi::Object result = Napi::Object::New(env);
   result.Set("indptr", to_array(environment, codes.indptr));
@@ -102,7 +103,9 @@ Napi::Value stages_object(Napi::Env env, const Profile& profile) {
 Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
   const auto& environment = Environment::of(env);
   Napi::Object result = Napi::Object::New(env);
-  result.Set("codes", codes_object(env, unfolding.codes));
+  Napi::Object codes = codes_object(env, unfolding.codes);
+  if (unfolding.float64) codes.Set("values", to_array(environment, unfolding.values64));
+  result.Set("codes", codes);
   result.Set("gap", to_array(environment, unfolding.gap));
   result.Set("objective", to_array(environment, unfolding.objective));
   result.Set("residual", to_array(environment, unfolding.residual));

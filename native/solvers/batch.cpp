@@ -54,4 +54,16 @@ void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_
   result.residual = static_cast<float>(from_scaled(i, std::sqrt(squared_residual)));
 }
 
+void ScaledBatch::finish64(std::size_t i, const std::vector<std::pair<std::uint32_t, double>>& codes, double objective,
+                           double squared_residual, SampleResult& result) const {
+  for (const auto& [index, value] : codes) {
+    const double unscaled = from_scaled(i, value);
+    if (unscaled == 0) continue;
+    result.indices.push_back(index);
+    result.values64.push_back(unscaled);
+  }
+  result.objective = std::ldexp(objective, 2 * exponents_[i]);
+  result.residual = static_cast<float>(from_scaled(i, std::sqrt(squared_residual)));
+}
+
 }  // namespace unsuperpose

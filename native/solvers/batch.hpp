@@ -11,6 +11,7 @@ namespace unsuperpose {
 struct SampleResult {
   std::vector<std::uint32_t> indices;  // ascending
   std::vector<float> values;           // no zeros
+  std::vector<double> values64;        // with float64, in place of values
   double gap = 0;
   double objective = 0;
   float residual = 0;
@@ -36,6 +37,9 @@ class ScaledBatch {
   /// fills values, objective and residual of `result` from scaled codes (ascending indices; zeros dropped)
   void finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes, double objective,
               double squared_residual, SampleResult& result) const;
+  /// the same for codes in float64
+  void finish64(std::size_t i, const std::vector<std::pair<std::uint32_t, double>>& codes, double objective,
+                double squared_residual, SampleResult& result) const;
 
  private:
   AlignedBuffer<float> samples_;

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "../kernels/dots/dots.hpp"
-#include "../kernels/sparse_rows/sparse_rows.hpp"
 
 namespace unsuperpose {
 
@@ -76,25 +75,24 @@ void PathBatch::walk(PathSample& sample, LassoPath& path, double lambda) const {
 
 void PathBatch::take_codes(PathSample& sample, const LassoPath& path, double lambda) const {
   const Candidates& candidates = sample.candidates;
-  std::vector<std::uint32_t> atoms;
-  std::vector<float> values;
+  std::vector<std::uint32_t> positions;
+  std::vector<double> values;
   Evaluation& at = sample.at;
   at = {};
   sample.codes.clear();
   for (const auto& [position, exact] : path.codes(lambda)) {
-    const float value = static_cast<float>(exact);
+    const double value = options_.float64 ? exact : static_cast<double>(static_cast<float>(exact));
     if (value == 0) continue;
     sample.codes.emplace_back(position, value);
-    atoms.push_back(candidates.atoms()[position]);
+    positions.push_back(position);
     values.push_back(value);
-    at.weighted_l1 += candidates.weight(position) * std::fabs(static_cast<double>(value));
-    at.squared_code += static_cast<double>(value) * value;
+    at.weighted_l1 += candidates.weight(position) * std::fabs(value);
+    at.squared_code += value * value;
   }
-  std::vector<float> residual(round_up(dictionary_.dims(), kCacheLine / sizeof(float)));
+  std::vector<double> residual = input(sample);
+  subtract(residual, candidates, positions, values);
   at.squared_input = batch_.squared_norm(sample.slot);
-  at.squared_residual =
-      sparse_rows::table().residual(batch_.samples().row(sample.slot), atoms.data(), values.data(), values.size(),
-                                    dictionary_.atoms().data, dictionary_.atoms().stride, dictionary_.dims(), residual.data());
+  for (const double r : residual) at.squared_residual += r * r;
 }
 
 void PathBatch::ask(PathSample& sample, const std::vector<double>& v, double threshold, double noise) {
@@ -121,14 +119,20 @@ void PathBatch::ask_residual(PathSample& sample, const LassoPath& path, double l
 }
 
 void PathBatch::finish(PathSample& sample, double objective) {
-  std::vector<std::pair<std::uint32_t, float>> codes;
+  std::vector<std::pair<std::uint32_t, double>> codes;
   for (const auto& [position, value] : sample.codes) codes.emplace_back(sample.candidates.atoms()[position], value);
   std::sort(codes.begin(), codes.end());
   SampleResult& result = out_[sample.slot];
   result.gap = sample.gap;
   result.outcome = sample.outcome;
   result.lambda = batch_.from_scaled(sample.slot, sample.lambda);
-  batch_.finish(sample.slot, codes, objective, sample.at.squared_residual, result);
+  if (options_.float64) {
+    batch_.finish64(sample.slot, codes, objective, sample.at.squared_residual, result);
+  } else {
+    std::vector<std::pair<std::uint32_t, float>> rounded;
+    for (const auto& [atom, value] : codes) rounded.emplace_back(atom, static_cast<float>(value));
+    batch_.finish(sample.slot, rounded, objective, sample.at.squared_residual, result);
+  }
   sample.done = true;
   if (!goes_on_) sample.candidates = Candidates();
 }

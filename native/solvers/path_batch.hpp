@@ -18,7 +18,7 @@ namespace unsuperpose {
 struct PathSample {
   std::uint32_t slot = 0;  // place in the batch
   Candidates candidates;
-  std::vector<std::pair<std::uint32_t, float>> codes;  // position in the candidates, value
+  std::vector<std::pair<std::uint32_t, double>> codes;  // position in the candidates, value (a float32 one unless float64)
   Evaluation at{};                                      // of the codes
   Screening::Question question{};                       // about the vector of this sample
   double lambda = 0;                                    // where the path was left
@@ -56,7 +56,7 @@ class PathBatch {
   void walk(PathSample& sample, LassoPath& path, double lambda) const;
   /// One event; false at the limit of knots, or when the call is cancelled.
   bool step(PathSample& sample, LassoPath& path, const LassoPath::Event& event) const;
-  /// The codes of the path at λ, their float32 values and sums.
+  /// The codes of the path at λ, their values (float32 ones unless float64 is asked for) and sums.
   void take_codes(PathSample& sample, const LassoPath& path, double lambda) const;
   /// The residual of the float64 codes at λ is the vector to score, with λ as threshold.
   void ask_residual(PathSample& sample, const LassoPath& path, double lambda);

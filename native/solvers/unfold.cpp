@@ -62,6 +62,8 @@ Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOp
     if (!(options.residual >= 0)) return fail_option("residual must be ≥ 0");
     if (options.warm_start) return fail_option("warmStart is for convex methods");
   }
+  if (options.float64 && options.method != Method::lasso && options.method != Method::homotopy)
+    return fail_option("float64 is for lasso and homotopy");
   if (const SparseCodes* warm = options.warm_start) {
     if (warm->indptr.size() != n + 1 || warm->indptr.front() != 0 || warm->indptr.back() != warm->indices.size() ||
         warm->indices.size() != warm->values.size() || !std::is_sorted(warm->indptr.begin(), warm->indptr.end()))
@@ -72,12 +74,34 @@ Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOp
   return {};
 }
 
+/// LASSO in float64: the float32 method finds the support, the path on those atoms the codes.
+Status lasso64(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
+               const Execution& execution, std::vector<SampleResult>& results) {
+  constexpr double kSupportTolerance = 1e-5;
+  UnfoldOptions coarse = options;
+  coarse.tolerance = std::max(options.tolerance, kSupportTolerance);
+  coarse.float64 = false;
+  Execution silent = execution;
+  silent.reports = false;
+  std::vector<SampleResult> found(results.size());
+  if (Status status = lasso(batch, dictionary, coarse, options.warm_start, first, silent, found); !status.ok()) return status;
+  SparseCodes start;
+  start.indptr.push_back(0);
+  for (const SampleResult& sample : found) {
+    start.indices.insert(start.indices.end(), sample.indices.begin(), sample.indices.end());
+    start.values.insert(start.values.end(), sample.values.begin(), sample.values.end());
+    start.indptr.push_back(static_cast<std::uint32_t>(start.indices.size()));
+  }
+  return homotopy(batch, dictionary, options, &start, 0, execution, results);
+}
+
 Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unfolding& out) {
   for (const SampleResult& result : results) {
     if (out.codes.indices.size() + result.indices.size() > std::numeric_limits<std::uint32_t>::max())
       return Status::fail(Code::too_large, "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
     out.codes.indices.insert(out.codes.indices.end(), result.indices.begin(), result.indices.end());
     out.codes.values.insert(out.codes.values.end(), result.values.begin(), result.values.end());
+    out.values64.insert(out.values64.end(), result.values64.begin(), result.values64.end());
     out.codes.indptr.push_back(static_cast<std::uint32_t>(out.codes.indices.size()));
     out.gap.push_back(result.gap);
     out.objective.push_back(result.objective);
@@ -95,6 +119,7 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
   execution.set_total(samples.rows);
   out = {};
   out.codes.indptr.push_back(0);
+  out.float64 = options.float64;
   const bool proximal = options.method == Method::fista || options.method == Method::ista;
   const double norm = proximal && samples.rows > 0 ? spectral_norm(dictionary, execution) : 0;
   if (execution.cancelled()) return Status::cancelled();
@@ -105,7 +130,9 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
     Status status;
     switch (options.method) {
       case Method::lasso:
-        status = lasso(batch, dictionary, options, options.warm_start, first, execution, results);
+        status = options.float64
+                     ? lasso64(batch, dictionary, options, first, execution, results)
+                     : lasso(batch, dictionary, options, options.warm_start, first, execution, results);
         break;
       case Method::fista:
       case Method::ista:

@@ -49,12 +49,15 @@ struct UnfoldOptions {
   std::vector<double> epsilon;           // bpdn: the residual, ≥ 0; reweighted: > 0, or empty for the default; 1 entry or one a sample
   std::uint32_t reweightings = 0;        // reweighted: problems after the first
   const SparseCodes* warm_start = nullptr;  // one row a sample (convex methods)
+  bool float64 = false;                     // lasso, homotopy: codes in float64, solved and certified in it
   Profile* profile = nullptr;               // lasso: where its time goes is added to it
 };
 
 /// One entry a sample in every vector but codes.
 struct Unfolding {
   SparseCodes codes;
+  bool float64 = false;
+  std::vector<double> values64;       // with float64: the codes' values, in place of codes.values
   std::vector<double> gap;            // (P − dual) / ½‖x‖²; NaN for pursuits; 0 for a zero sample
   std::vector<double> objective;      // P in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|
   std::vector<double> lambda;         // bpdn only: the λ whose LASSO has this solution
