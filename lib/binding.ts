@@ -36,7 +36,20 @@ export interface NativeCodes {
 
 /** Every field is there: lib/ fills in the defaults. */
 export interface NativeUnfoldOptions {
-  readonly method: 'lasso' | 'fista' | 'ista' | 'omp' | 'homotopy' | 'bpdn' | 'reweighted';
+  readonly method:
+    | 'lasso'
+    | 'fista'
+    | 'ista'
+    | 'homotopy'
+    | 'bpdn'
+    | 'reweighted'
+    | 'omp'
+    | 'mp'
+    | 'gradient-pursuit'
+    | 'iht'
+    | 'htp'
+    | 'cosamp'
+    | 'amp';
   readonly lambda: Float64Array;
   readonly ridge: number;
   readonly weights: Float32Array | undefined;
@@ -47,6 +60,8 @@ export interface NativeUnfoldOptions {
   readonly residual: number;
   /** empty: the method's default */
   readonly epsilon: Float64Array;
+  /** amp without λ */
+  readonly thresholdFactor: number;
   readonly reweightings: number;
   /** bytes */
   readonly gramBudget: number;

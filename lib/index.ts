@@ -25,6 +25,12 @@ export {
 export type { Matrix } from './matrix.js';
 export * as ops from './ops.js';
 export { type UnfoldPathOptions, unfoldPath } from './path.js';
+export type {
+  MatchingOptions,
+  MessagePassingOptions,
+  PursuitOptions,
+  ThresholdingOptions,
+} from './pursuits.js';
 export type { PerFeature, PerSample } from './samples.js';
 export {
   type AsyncOptions,
@@ -33,7 +39,6 @@ export {
   type ConvexOptions,
   type Float64Options,
   type Progress,
-  type PursuitOptions,
   type UnfoldOptions,
   type UnfoldSyncOptions,
   unfold,

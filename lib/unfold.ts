@@ -14,8 +14,19 @@ import {
 import { runJob, throwIfAborted } from './job.js';
 import { type Matrix, readMatrix } from './matrix.js';
 import { describe, Options } from './options.js';
+import {
+  excludeFromPursuit,
+  isPursuit,
+  type MatchingOptions,
+  type MessagePassingOptions,
+  PURSUIT_METHODS,
+  PURSUIT_ONLY,
+  type PursuitOptions,
+  readPursuit,
+  type ThresholdingOptions,
+} from './pursuits.js';
 import { binding, native } from './runtime.js';
-import { type PerFeature, type PerSample, readCounts, readPerSample, readWeights } from './samples.js';
+import { type PerFeature, type PerSample, readPerSample, readWeights } from './samples.js';
 import { readThreads } from './threads.js';
 import { toUnfolding, type Unfolding } from './unfolding.js';
 
@@ -70,23 +81,6 @@ export interface ConvexOptions extends ConvexBaseOptions {
   readonly warmStart?: SparseCodes<CodeValues> | undefined;
 }
 
-/** Options of orthogonal matching pursuit. At least one of `sparsity` and `residual` is required. */
-export interface PursuitOptions extends CommonOptions {
-  readonly method: 'omp';
-  /** Most atoms: 1 … min(dims, features), one number or one a sample. */
-  readonly sparsity?: number | readonly number[] | Uint32Array | undefined;
-  /** Stop once ‖x − aD‖ is at most this. */
-  readonly residual?: number | undefined;
-  /**
-   * Most bytes for the dictionary's Gram matrix, which is made when a call has enough samples for it to pay, at one byte an
-   * entry (features²), and kept with the dictionary. Beyond it every residual is scored anew: slower, with the same choices.
-   * 0: never. Default 512 MiB, enough for 23,000 features.
-   */
-  readonly gramBudget?: number | undefined;
-  /** Only codes ≥ 0. Default false. */
-  readonly nonnegative?: boolean | undefined;
-}
-
 /**
  * Codes in float64, for the float32 data as they are: the float32 method finds the support, and homotopy on its atoms solves and
  * certifies in float64, to gaps of 1e-12 and less.
@@ -97,21 +91,26 @@ export type Float64Options = Omit<ConvexOptions, 'precision' | 'method'> & {
 };
 
 /** Options of {@link unfoldSync}. */
-export type UnfoldSyncOptions = ConvexOptions | PursuitOptions | DenoisingOptions | ReweightedOptions;
+export type UnfoldSyncOptions =
+  | ConvexOptions
+  | PursuitOptions
+  | MatchingOptions
+  | ThresholdingOptions
+  | MessagePassingOptions
+  | DenoisingOptions
+  | ReweightedOptions;
 /** Options of {@link unfold}. */
 export type UnfoldOptions = UnfoldSyncOptions & AsyncOptions;
 
-const METHODS = ['lasso', 'fista', 'ista', 'omp', 'homotopy', 'bpdn', 'reweighted'] as const;
+const METHODS = ['lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'reweighted', ...PURSUIT_METHODS] as const;
 export const COMMON_NAMES = ['method', 'threads', 'device', 'precision'] as const;
 export const CONVEX_NAMES = ['ridge', 'weights', 'tolerance', 'maxIterations'] as const;
 export const ASYNC_NAMES = ['signal', 'onProgress'] as const;
 const CONVEX_ONLY = ['lambda', ...CONVEX_NAMES, 'warmStart'];
-const PURSUIT_ONLY = ['sparsity', 'residual', 'gramBudget'];
 const SYNC_NAMES = [...COMMON_NAMES, 'nonnegative', ...CONVEX_ONLY, ...PURSUIT_ONLY, ...PATH_ONLY];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
 
 const DEFAULT_TOLERANCE = 1e-4;
-const DEFAULT_GRAM_BUDGET = 512 * 2 ** 20;
 const MOST_ITERATIONS = 2 ** 32 - 1;
 
 /** Refuses devices and precisions that are not there. */
@@ -164,6 +163,7 @@ export function readConvex(
     sparsity: new Uint32Array(0),
     residual: 0,
     epsilon: new Float64Array(0),
+    thresholdFactor: 0,
     reweightings: 0,
     gramBudget: 0,
     tolerance: options.number('tolerance', { above: 0 }, DEFAULT_TOLERANCE),
@@ -181,32 +181,6 @@ function readWarmStart(value: unknown, samples: number, features: number): Nativ
       'warmStart',
     );
   return start.codes;
-}
-
-function readPursuit(options: Options, samples: number, dictionary: Dictionary): NativeUnfoldOptions {
-  const { dims, features } = dictionary;
-  const most = Math.min(dims, features);
-  if (!options.has('sparsity') && !options.has('residual'))
-    throw new UnsuperposeError('ERR_OPTION', 'method omp needs sparsity or residual, or both', 'sparsity');
-  const range = { min: 1, max: most, note: dims <= features ? 'dims' : 'features' };
-  return {
-    method: 'omp',
-    lambda: new Float64Array(0),
-    ridge: 0,
-    weights: undefined,
-    nonnegative: options.flag('nonnegative'),
-    float64: false,
-    sparsity: options.has('sparsity')
-      ? readCounts('sparsity', options.get('sparsity'), samples, range)
-      : new Uint32Array(0),
-    residual: options.number('residual', { min: 0 }, 0),
-    epsilon: new Float64Array(0),
-    reweightings: 0,
-    gramBudget: options.integer('gramBudget', { min: 0, max: Number.MAX_SAFE_INTEGER }, DEFAULT_GRAM_BUDGET),
-    tolerance: DEFAULT_TOLERANCE,
-    maxIterations: 0,
-    warmStart: undefined,
-  };
 }
 
 interface Call {
@@ -230,25 +204,24 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   checkDevice(options, ['auto', 'float32', 'float64']);
   const method = readMethod(options, METHODS, 'lasso');
   const float64 = readFloat64(options, method);
-  if (method === 'omp') options.exclude(CONVEX_ONLY, 'the convex methods', 'method omp');
-  else options.exclude(PURSUIT_ONLY, 'method omp', `method ${method}`);
+  if (isPursuit(method)) excludeFromPursuit(options, method, CONVEX_ONLY);
+  else options.exclude(PURSUIT_ONLY, 'the pursuits', `method ${method}`);
   if (isPathMethod(method)) excludeFromPath(options, method);
   else options.exclude(PATH_ONLY, 'methods bpdn and reweighted', `method ${method}`);
   const threads = readThreads(options);
   const matrix = readMatrix(activations, 'activations');
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
-  const settings =
-    method === 'omp'
-      ? readPursuit(options, matrix.rows, dictionary)
-      : isPathMethod(method)
-        ? readPathMethod(options, method, readConvex(options, method, dictionary.features), matrix.rows)
-        : {
-            ...readConvex(options, method, dictionary.features),
-            float64,
-            lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
-            warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),
-          };
+  const settings = isPursuit(method)
+    ? readPursuit(options, method, matrix.rows, dictionary)
+    : isPathMethod(method)
+      ? readPathMethod(options, method, readConvex(options, method, dictionary.features), matrix.rows)
+      : {
+          ...readConvex(options, method, dictionary.features),
+          float64,
+          lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
+          warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),
+        };
   return { handle, matrix, settings, threads };
 }
 
@@ -309,7 +282,9 @@ export async function unfold(
     return binding.unfold(handle, matrix, settings, threads, report, onSettled);
   });
   const unfolding = toUnfolding(result, matrix.rows, dictionary.features);
-  return settings.method === 'bpdn' ? { ...unfolding, lambda: result.lambda } : unfolding;
+  return settings.method === 'bpdn' || settings.method === 'amp'
+    ? { ...unfolding, lambda: result.lambda }
+    : unfolding;
 }
 
 /**
@@ -350,5 +325,7 @@ export function unfoldSync(
   const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);
   const result = native((module) => module.unfoldSync(handle, matrix, settings, threads));
   const unfolding = toUnfolding(result, matrix.rows, dictionary.features);
-  return settings.method === 'bpdn' ? { ...unfolding, lambda: result.lambda } : unfolding;
+  return settings.method === 'bpdn' || settings.method === 'amp'
+    ? { ...unfolding, lambda: result.lambda }
+    : unfolding;
 }

@@ -12,6 +12,8 @@ export const UnfoldStatus = {
   iterationLimit: 1,
   /** float32 codes cannot come closer (convex methods), or no independent atom is left (pursuits). */
   stalled: 2,
+  /** The iteration grew (amp, iht): the answer is the best code met. */
+  diverged: 3,
   /** No code comes as close as `epsilon` (bpdn). */
   infeasible: 4,
 } as const;
@@ -27,7 +29,7 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly gap: Float64Array;
   /** P(a) in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|. */
   readonly objective: Float64Array;
-  /** bpdn only: the λ whose LASSO has this solution. */
+  /** bpdn and amp only: the λ whose LASSO has this solution. */
   readonly lambda?: Float64Array;
   /** ‖x − aD‖. */
   readonly residual: Float32Array;
@@ -35,7 +37,7 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly status: Uint8Array;
   /** Whether every sample converged. */
   readonly converged: boolean;
-  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy and bpdn: knots; reweighted: problems solved. */
+  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy and bpdn: knots; mp, gradient-pursuit, iht, htp, cosamp, amp: rounds; reweighted: problems solved. */
   readonly iterations: Uint32Array;
   readonly device: 'cpu';
   readonly isa: Isa;

@@ -21,6 +21,12 @@ Method method_of(const std::string& name) {
   if (name == "homotopy") return Method::homotopy;
   if (name == "bpdn") return Method::bpdn;
   if (name == "reweighted") return Method::reweighted;
+  if (name == "mp") return Method::mp;
+  if (name == "gradient-pursuit") return Method::gradient_pursuit;
+  if (name == "iht") return Method::iht;
+  if (name == "htp") return Method::htp;
+  if (name == "cosamp") return Method::cosamp;
+  if (name == "amp") return Method::amp;
   refuse(Code::option, "method " + name + " does not exist");
 }
 
@@ -54,6 +60,7 @@ UnfoldOptions unfold_options(const Napi::Object& from) {
   options.gram_budget = byte_count(number(from.Get("gramBudget"), "gramBudget"));
   const auto epsilon = doubles(from.Get("epsilon"), "epsilon");
   options.epsilon.assign(epsilon.begin(), epsilon.end());
+  options.threshold_factor = number(from.Get("thresholdFactor"), "thresholdFactor");
   options.reweightings = static_cast<std::uint32_t>(count(from.Get("reweightings"), "reweightings"));
   options.tolerance = number(from.Get("tolerance"), "tolerance");
   options.max_iterations = static_cast<std::uint32_t>(count(from.Get("maxIterations"), "maxIterations"));

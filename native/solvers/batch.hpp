@@ -62,6 +62,14 @@ Status lasso(const ScaledBatch& batch, const Dictionary& dictionary, const Unfol
 Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm, const UnfoldOptions& options,
                          const SparseCodes* warm_start, std::size_t first, const Execution& execution,
                          std::vector<SampleResult>& out);
+/// mp, gradient_pursuit
+Status matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                        std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
+/// iht, htp, cosamp
+Status hard_thresholding(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                         std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
+Status approximate_message_passing(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                                   const Execution& execution, std::vector<SampleResult>& out);
 Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary,
                                    const UnfoldOptions& options, std::size_t first, std::size_t total,
                                    const Execution& execution, std::vector<SampleResult>& out);

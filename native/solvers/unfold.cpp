@@ -17,7 +17,18 @@ namespace {
 constexpr std::size_t kBatch = 512;
 constexpr std::size_t kFoldBlock = 16;
 
-bool convex(Method method) { return method != Method::omp; }
+/// Methods with a λ, or with a LASSO inside.
+bool convex(Method method) {
+  switch (method) {
+    case Method::lasso:
+    case Method::fista:
+    case Method::ista:
+    case Method::homotopy:
+    case Method::bpdn:
+    case Method::reweighted: return true;
+    default: return false;
+  }
+}
 bool on_path(Method method) { return method == Method::bpdn || method == Method::reweighted; }
 
 Status fail_option(const std::string& message) { return Status::fail(Code::option, message); }
@@ -59,6 +70,15 @@ Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOp
     if (options.sparsity.size() > 1 && options.sparsity.size() != n)
       return Status::fail(Code::shape, "sparsity must be one number or one a sample (" + std::to_string(n) +
                                            "), got " + std::to_string(options.sparsity.size()));
+    if (options.lambda.size() > 1 && options.lambda.size() != n)
+      return Status::fail(Code::shape, "lambda must be one number or one a sample (" + std::to_string(n) + "), got " +
+                                           std::to_string(options.lambda.size()));
+    for (double lambda : options.lambda)
+      if (!(lambda > 0) || !std::isfinite(lambda)) return fail_option("lambda must be finite and > 0");
+    const bool keeps = options.method == Method::iht || options.method == Method::htp || options.method == Method::cosamp;
+    if (keeps && options.sparsity.empty()) return fail_option("sparsity is required");
+    if (options.method == Method::amp && options.lambda.empty() && !(options.threshold_factor > 0))
+      return fail_option("amp needs lambda or thresholdFactor");
     if (!(options.residual >= 0)) return fail_option("residual must be ≥ 0");
     if (options.warm_start) return fail_option("warmStart is for convex methods");
   }
@@ -141,6 +161,18 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
       case Method::omp:
         status = orthogonal_matching_pursuit(batch, dictionary, options, first, samples.rows, execution, results);
         break;
+      case Method::mp:
+      case Method::gradient_pursuit:
+        status = matching_pursuit(batch, dictionary, options, first, execution, results);
+        break;
+      case Method::iht:
+      case Method::htp:
+      case Method::cosamp:
+        status = hard_thresholding(batch, dictionary, options, first, execution, results);
+        break;
+      case Method::amp:
+        status = approximate_message_passing(batch, dictionary, options, execution, results);
+        break;
       case Method::homotopy:
         status = homotopy(batch, dictionary, options, options.warm_start, first, execution, results);
         break;
@@ -152,7 +184,7 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
         break;
     }
     if (!status.ok()) return status;
-    if (status = append(results, options.method == Method::bpdn, out); !status.ok()) return status;
+    if (status = append(results, options.method == Method::bpdn || options.method == Method::amp, out); !status.ok()) return status;
   }
   return {};
 }

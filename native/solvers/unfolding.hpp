@@ -22,13 +22,14 @@ struct SparseCodes {
   std::vector<float> values;
 };
 
-enum class Method { lasso, fista, ista, omp, homotopy, bpdn, reweighted };
+enum class Method { lasso, fista, ista, omp, homotopy, bpdn, reweighted, mp, gradient_pursuit, iht, htp, cosamp, amp };
 
 /// How a sample ended.
 enum class Outcome : std::uint8_t {
   converged = 0,       // the tolerance (convex) or the stopping rule (pursuits) was met
   iterations = 1,      // the iteration limit came first
   stalled = 2,         // float32 codes cannot come closer (convex), or no independent atom is left (pursuits)
+  diverged = 3,        // amp, iht: the iteration grew; the answer is its best code
   infeasible = 4,      // no code reaches the residual that was asked for (bpdn)
 };
 
@@ -47,6 +48,7 @@ struct UnfoldOptions {
   double tolerance = 1e-4;               // convex: stop once gap ≤ tolerance
   std::uint32_t max_iterations = 0;      // 0: the method's default
   std::vector<double> epsilon;           // bpdn: the residual, ≥ 0; reweighted: > 0, or empty for the default; 1 entry or one a sample
+  double threshold_factor = 0;           // amp without λ: α > 0
   std::uint32_t reweightings = 0;        // reweighted: problems after the first
   const SparseCodes* warm_start = nullptr;  // one row a sample (convex methods)
   bool float64 = false;                     // lasso, homotopy: codes in float64, solved and certified in it

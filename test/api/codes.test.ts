@@ -36,7 +36,7 @@ const bad: [string, Anything, string][] = [
   ['nothing', undefined, 'ERR_DTYPE|ERR_SHAPE'],
   ['indptr of numbers', { ...good, indptr: [0, 2, 2, 3] }, 'ERR_DTYPE'],
   ['indices of floats', { ...good, indices: Float32Array.of(1, 4, 0) }, 'ERR_DTYPE'],
-  ['values of doubles', { ...good, values: Float64Array.of(1, 2, 3) }, 'ERR_DTYPE'],
+  ['values of integers', { ...good, values: Int32Array.of(1, 2, 3) }, 'ERR_DTYPE'],
   ['indptr too short', { ...good, indptr: Uint32Array.of(0, 3) }, 'ERR_SHAPE'],
   ['indptr not from zero', { ...good, indptr: Uint32Array.of(1, 2, 2, 3) }, 'ERR_SHAPE|ERR_FORMAT'],
   ['indptr that falls', { ...good, indptr: Uint32Array.of(0, 2, 1, 3) }, 'ERR_SHAPE|ERR_FORMAT'],

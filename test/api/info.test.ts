@@ -16,7 +16,7 @@ it('info says what runs', () => {
 });
 
 it('status codes are fixed numbers', () => {
-  expect(UnfoldStatus).toEqual({ converged: 0, iterationLimit: 1, stalled: 2, infeasible: 4 });
+  expect(UnfoldStatus).toEqual({ converged: 0, iterationLimit: 1, stalled: 2, diverged: 3, infeasible: 4 });
 });
 
 it('errors are errors', () => {

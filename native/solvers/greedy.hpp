@@ -1,0 +1,84 @@
+// What the pursuits and thresholding methods share: a batch of samples, all scored against the dictionary in one
+// product a round, each then taking its own step, until its stopping rule is met. Codes in the making are
+// few float64 values; residuals are recomputed from them each round, so nothing drifts.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "../kernels/product/product.hpp"
+#include "batch.hpp"
+
+namespace unsuperpose {
+
+/// A code in the making: atoms ascending, values beside them.
+struct SparseCode {
+  std::vector<std::uint32_t> atoms;
+  std::vector<double> values;
+
+  /// the value of an atom, 0 if it is not there
+  double at(std::uint32_t atom) const;
+  bool has(std::uint32_t atom) const;
+  void add(std::uint32_t atom, double value);
+  void drop_zeros();
+};
+
+struct GreedySample {
+  std::uint32_t slot = 0;
+  SparseCode code, best;
+  double squared = 0, best_squared = 0;  // ‖x − aD‖² of the code, and of the best one so far
+  double step = 0;                       // of iterative hard thresholding
+  std::uint32_t rounds = 0;
+  Outcome outcome = Outcome::converged;
+  bool done = false;
+};
+
+class GreedyBatch {
+ public:
+  GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
+              const Execution& execution, std::vector<SampleResult>& out);
+  virtual ~GreedyBatch() = default;
+  Status run();
+
+ protected:
+  /// Atoms that a round lists for every sample.
+  virtual std::size_t listed() const = 0;
+  /// Are atoms of different norms to be compared as if they had norm 1?
+  virtual bool by_norm() const { return false; }
+  /// One round of a sample: `entries` are its strongest atoms by |d_j·r| (nonnegative: by d_j·r), strongest first.
+  virtual void step(GreedySample& sample, std::span<const product::Entry> entries) = 0;
+
+  std::size_t sparsity(const GreedySample& sample) const;
+  /// the residual that ends a sample, in the batch's scale
+  double enough(const GreedySample& sample) const { return batch_.to_scaled(sample.slot, options_.residual); }
+  std::uint32_t limit(std::uint32_t absent) const { return options_.max_iterations ? options_.max_iterations : absent; }
+  const float* residual(const GreedySample& sample) const { return residuals_.data() + sample.slot * stride_; }
+  const float* atom(std::uint32_t j) const { return dictionary_.atom(j); }
+  double dot(std::uint32_t j, const float* v) const;
+  /// out = Σ factors[k]·atoms[k]; answers ‖out‖²
+  double combine(const std::vector<std::uint32_t>& atoms, const std::vector<double>& factors, std::vector<double>& out) const;
+  /// The least squares code on the atoms, those that depend on the ones before left out (nonnegative: nonnegative least squares).
+  SparseCode least_squares(const GreedySample& sample, const std::vector<std::uint32_t>& atoms) const;
+  /// Takes the code: residual, energy, and the best so far.
+  void take(GreedySample& sample, SparseCode code);
+  /// Is what is left of the sample no more than rounding, or than was asked for?
+  bool small_enough(const GreedySample& sample) const;
+  void end(GreedySample& sample, Outcome outcome);
+
+  const ScaledBatch& batch_;
+  const Dictionary& dictionary_;
+  const UnfoldOptions& options_;
+  const std::size_t first_;
+
+ private:
+  void finish(GreedySample& sample);
+
+  const Execution& execution_;
+  std::vector<SampleResult>& out_;
+  std::vector<GreedySample> samples_;
+  std::vector<float> scale_;
+  std::size_t stride_;
+  AlignedBuffer<float> residuals_;
+};
+
+}  // namespace unsuperpose

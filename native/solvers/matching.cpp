@@ -1,0 +1,79 @@
+// Matching pursuit and gradient pursuit: cheaper cousins of orthogonal matching pursuit. Each round the atom that is
+// most correlated with the residual (as if all atoms had norm 1) moves the code:
+//  - matching pursuit (Mallat & Zhang 1993): along that atom alone, a_j += d_j·r/‖d_j‖², so the energy falls by exactly
+//    (d_j·r)²/‖d_j‖²;
+//  - gradient pursuit (Blumensath & Davies 2008): it joins the support I, and the code moves along the gradient g = D_I r by
+//    the best step, a_I += αg, α = (r·gD)/‖gD‖².
+// Nonnegative: only atoms with d_j·r > 0 are chosen, and a step ends where a code would become negative.
+#include <cmath>
+
+#include "greedy.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+/// Correlations below this share of ‖d_j‖‖x‖ are rounding: nothing correlates with what is left.
+constexpr double kRelativeFloor = 1e-6;
+/// Rounds for each atom that is wanted, before a sample is given up.
+constexpr std::uint32_t kRoundsPerAtom = 20;
+
+class Matching final : public GreedyBatch {
+ public:
+  using GreedyBatch::GreedyBatch;
+
+ private:
+  std::size_t listed() const override { return 1; }
+  bool by_norm() const override { return true; }
+
+  void step(GreedySample& sample, std::span<const product::Entry> entries) override {
+    const std::size_t most = sparsity(sample);
+    const std::uint32_t rounds = limit(kRoundsPerAtom * static_cast<std::uint32_t>(most));
+    const bool found = !entries.empty() && dictionary_.norm(entries[0].index) > 0;
+    const std::uint32_t j = found ? entries[0].index : 0;
+    const double c = found ? dot(j, residual(sample)) : 0;
+    const double floor = kRelativeFloor * dictionary_.norm(j) * std::sqrt(batch_.squared_norm(sample.slot));
+    if (!((options_.nonnegative ? c : std::fabs(c)) > floor))
+      return end(sample, options_.residual > 0 ? Outcome::stalled : Outcome::converged);
+    if (sample.code.atoms.size() == most && !sample.code.has(j)) return end(sample, Outcome::converged);
+    SparseCode next = sample.code;
+    if (options_.method == Method::mp)
+      next.add(j, c / (dictionary_.norm(j) * dictionary_.norm(j)));
+    else
+      move(sample, j, next);
+    take(sample, std::move(next));
+    if (small_enough(sample)) return end(sample, Outcome::converged);
+    if (sample.rounds >= rounds) end(sample, Outcome::iterations);
+  }
+
+  void move(const GreedySample& sample, std::uint32_t j, SparseCode& code) const {
+    code.add(j, 0);
+    const std::size_t n = code.atoms.size();
+    std::vector<double> gradient(n), direction;
+    for (std::size_t k = 0; k < n; ++k) {
+      gradient[k] = dot(code.atoms[k], residual(sample));
+      if (options_.nonnegative && code.values[k] == 0 && gradient[k] < 0) gradient[k] = 0;
+    }
+    const double squared = combine(code.atoms, gradient, direction);
+    if (!(squared > 0)) return;
+    double along = 0;
+    for (std::size_t d = 0; d < direction.size(); ++d) along += direction[d] * static_cast<double>(residual(sample)[d]);
+    double length = along / squared;
+    std::size_t first = n;
+    for (std::size_t k = 0; k < n && options_.nonnegative; ++k)
+      if (gradient[k] < 0 && -code.values[k] / gradient[k] < length) {
+        length = -code.values[k] / gradient[k];
+        first = k;
+      }
+    for (std::size_t k = 0; k < n; ++k) code.values[k] = k == first ? 0 : code.values[k] + length * gradient[k];
+  }
+};
+
+}  // namespace
+
+Status matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                        std::size_t first, const Execution& execution, std::vector<SampleResult>& out) {
+  return Matching(batch, dictionary, options, first, execution, out).run();
+}
+
+}  // namespace unsuperpose
