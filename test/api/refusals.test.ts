@@ -78,7 +78,7 @@ const unfoldRows: Row[] = [
   ...convex,
   { option: 'warmStart', values: [{}, 7, 'codes', []] },
   { option: 'method', values: ['Lasso', '', 'lars', 1, null] },
-  { option: 'method', values: ['mp', 'iht', 'cosamp', 'amp', 'gradient-pursuit'] },
+  { option: 'method', values: ['lars', 'spgl1', 'stomp', 'LASSO', ''] },
   { option: 'sparsity', values: [3] }, // belongs to omp
   { option: 'residual', values: [0.5] },
   { option: 'lamda', values: [0.1] },
@@ -262,9 +262,9 @@ it('positional arguments of ops', async () => {
 
 it('the message of an unknown method says which there are; of an unknown option, its name', async () => {
   await refuses(
-    () => unfoldSync(samples, dictionary, { method: 'iht' } as Anything),
+    () => unfoldSync(samples, dictionary, { method: 'spgl1' } as Anything),
     'ERR_OPTION',
-    /lasso.*fista.*ista.*omp.*homotopy.*bpdn.*reweighted/,
+    /lasso.*fista.*ista.*homotopy.*bpdn.*reweighted.*omp.*mp.*gradient-pursuit.*iht.*htp.*cosamp.*amp/,
   );
   await refuses(
     () => unfoldSync(samples, dictionary, { lambda: 1, alpha: 2 } as Anything),
