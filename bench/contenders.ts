@@ -144,6 +144,7 @@ function methods({ spec, lambda }: Workload, { tolerance, ours }: Settings): Met
           },
         ]
       : []),
+    { name: 'homotopy', options: { ...lasso, method: 'homotopy' }, threads: 1 },
     {
       ...{ name: 'fista', threads: 1, slow: true },
       options: { ...lasso, method: 'fista', tolerance: fistaMargin * tolerance },
