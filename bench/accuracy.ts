@@ -5,9 +5,12 @@ import type { Accuracy } from './result.js';
 /** A method's answer as the peer process judged it; products have none. */
 export interface Judged {
   readonly name: string;
-  readonly kind: 'convex' | 'greedy' | 'topk' | 'product';
+  /** 'heuristic': a support of the size asked for, by choices of its own; its residual is shown, and OMP's beside it */
+  readonly kind: 'convex' | 'greedy' | 'heuristic' | 'topk' | 'product';
   readonly certificate: Certificate | undefined;
   readonly top?: TopCertificate | undefined;
+  /** samples that it gave up as diverging */
+  readonly diverged?: number | undefined;
   /** the gap asked of this one, where it is not the one asked of all */
   readonly tolerance?: number | undefined;
 }
@@ -40,11 +43,13 @@ export function faults<T extends Judged>(contenders: readonly T[], tolerance: nu
     const gap = kind === 'convex' ? largest(certificate?.gap ?? []) : 0;
     if (!(gap <= asked))
       faulty.set(contender, `${name} is left out: its gap of ${gap.toExponential(2)} is above ${asked}`);
+    if (contender.diverged)
+      faulty.set(contender, `${name} is left out: it diverges on ${contender.diverged} samples`);
     const short = largest(top?.shortfall ?? []);
     if (!(short <= scoreSlack))
       faulty.set(contender, `${name} is left out: it misses scores larger by ${short.toExponential(2)}`);
     const same = fraction(certificate?.sameSupport);
-    if (same !== undefined && same < leastSameSupport)
+    if (kind === 'greedy' && same !== undefined && same < leastSameSupport)
       faulty.set(
         contender,
         `${name} is left out: its supports are OMP's in float64 for ${same} of the samples`,

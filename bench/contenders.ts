@@ -2,7 +2,15 @@
 // before, and that answer has been judged.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Dictionary, type Matrix, ops, type Unfolding, UnsuperposeError, unfoldSync } from '../lib/index.js';
+import {
+  Dictionary,
+  type Matrix,
+  ops,
+  type Unfolding,
+  UnfoldStatus,
+  UnsuperposeError,
+  unfoldSync,
+} from '../lib/index.js';
 import type { Judged } from './accuracy.js';
 import type { Certificate, PeerHello, PeerProcess, Prepared, TopCertificate } from './peer-process.js';
 import type { Row } from './result.js';
@@ -98,6 +106,8 @@ interface Method {
   readonly options: SolveOptions;
   readonly threads: number;
   readonly slow?: boolean;
+  /** absent: greedy for omp, else convex */
+  readonly kind?: Contender['kind'];
   readonly tolerance?: number;
   readonly target?: Row['target'];
 }
@@ -128,6 +138,20 @@ function float64Options(options: SolveOptions): SolveOptions | undefined {
   }
 }
 
+/** The other methods that look for a support of the true size, and amp, which is a lasso where it converges. */
+function pursuits({ active, nonnegative = false }: WorkloadSpec, lasso: SolveOptions): Method[] {
+  const sparse = { sparsity: active, nonnegative };
+  const heuristics = ['mp', 'gradient-pursuit', 'iht', 'htp', 'cosamp'] as const;
+  return [
+    ...heuristics.map(
+      (method): Method => ({
+        ...{ name: method, kind: 'heuristic', options: { method, ...sparse }, threads: 1, slow: true },
+      }),
+    ),
+    { name: 'amp', options: { ...lasso, method: 'amp' } as SolveOptions, threads: 1, slow: true },
+  ];
+}
+
 function methods({ spec, lambda }: Workload, { tolerance, ours }: Settings): Method[] {
   const nonnegative = spec.nonnegative ?? false;
   const { targets = {} } = spec;
@@ -153,6 +177,7 @@ function methods({ spec, lambda }: Workload, { tolerance, ours }: Settings): Met
       ...{ name: 'omp', options: { method: 'omp', sparsity: spec.active, nonnegative }, threads: 1 },
       ...atMost(targets.omp),
     },
+    ...(spec.pursuits ? pursuits(spec, lasso) : []),
   ];
   return all.filter(({ name, threads }) => ours?.includes(label(name, threads)) ?? true);
 }
@@ -166,7 +191,8 @@ export async function ourSolves(
   const { spec } = work;
   const all = matrix(work.samples, spec.dims);
   const contenders: Contender[] = [];
-  for (const { name, options, threads, slow, tolerance, target } of methods(work, settings)) {
+  for (const method of methods(work, settings)) {
+    const { name, options, threads, slow, tolerance, target } = method;
     const solve = (rows: Matrix<Float32Array>): Unfolding =>
       unfoldSync(rows, dictionary, { ...options, threads });
     let samples = spec.samples;
@@ -177,13 +203,14 @@ export async function ourSolves(
     }
     const rows = firstRows(all, samples);
     const unfolding = solve(rows);
-    const kind = name === 'omp' ? 'greedy' : 'convex';
+    const kind = method.kind ?? (name === 'omp' ? 'greedy' : 'convex');
     contenders.push({
       ...{ name, threads, samples, kind, tolerance },
       by: 'unsuperpose',
       repeats: slow ? settings.peerRepeats : settings.repeats,
       iterations: unfolding.iterations.reduce((sum, count) => sum + count, 0) / samples,
-      certificate: await certify(unfolding, kind === 'greedy', settings, peers),
+      diverged: unfolding.status.filter((status) => status === UnfoldStatus.diverged).length,
+      certificate: await certify(unfolding, kind !== 'convex', settings, peers),
       run: () => timed(() => solve(rows)),
       ...(target === undefined ? {} : { target }),
     });

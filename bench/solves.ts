@@ -69,22 +69,24 @@ export async function runWorkload(work: Workload, settings: Settings, peers?: Pe
   const accuracy = accuracies(contenders, work.samples, dims);
   const medianOf = (i: number): number => median(seconds[i] as number[]);
   const lasso = contenders.findIndex((one) => one.name === 'lasso' && one.threads === 1);
-  const rows = contenders.map(({ run, certificate, top, tolerance, kind, repeats, ...row }, i): Row => {
-    const scaled = summarise((seconds[i] as number[]).map((value) => (value * spec.samples) / row.samples));
-    const judged = accuracy[i];
-    return {
-      ...row,
-      seconds: scaled,
-      ...(units.length > 0
-        ? { sgemms: scaled.median / median(units), sgemmsFastest: scaled.min / Math.min(...units) }
-        : {}),
-      ...(configured.length > 0 ? { sgemmsAsConfigured: scaled.median / median(configured) } : {}),
-      ...(row.target?.mostLassos !== undefined && lasso >= 0
-        ? { lassos: medianOf(i) / medianOf(lasso) }
-        : {}),
-      ...(judged ? { accuracy: judged } : {}),
-    };
-  });
+  const rows = contenders.map(
+    ({ run, certificate, top, tolerance, kind, repeats, diverged, ...row }, i): Row => {
+      const scaled = summarise((seconds[i] as number[]).map((value) => (value * spec.samples) / row.samples));
+      const judged = accuracy[i];
+      return {
+        ...row,
+        seconds: scaled,
+        ...(units.length > 0
+          ? { sgemms: scaled.median / median(units), sgemmsFastest: scaled.min / Math.min(...units) }
+          : {}),
+        ...(configured.length > 0 ? { sgemmsAsConfigured: scaled.median / median(configured) } : {}),
+        ...(row.target?.mostLassos !== undefined && lasso >= 0
+          ? { lassos: medianOf(i) / medianOf(lasso) }
+          : {}),
+        ...(judged ? { accuracy: judged } : {}),
+      };
+    },
+  );
   const stages = lasso < 0 ? undefined : lassoStages(work, dictionary, settings.tolerance);
   return {
     result: {
