@@ -159,7 +159,9 @@ async function runAll(): Promise<Result> {
   try {
     for (const spec of only.includes('solves') ? workloads.filter(({ name }) => names.includes(name)) : []) {
       log(`${spec.name} …`);
-      result.workloads.push(await runOne(options.quick ? { ...spec, pursuits: false } : spec, settings, peers));
+      result.workloads.push(
+        await runOne(options.quick ? { ...spec, pursuits: false } : spec, settings, peers),
+      );
     }
     if (only.includes('solves') && names.includes(wordSensesName)) {
       log(`${wordSensesName} …`);
