@@ -86,7 +86,7 @@ class LassoBatch {
   void advance(std::size_t position);
   double certify(Sample& sample, std::size_t position, Workspace& scratch);
   bool undecided(const Sample& sample, std::size_t position) const;
-  void choose(Sample& sample, const Workspace& scratch);
+  void choose(Sample& sample, Workspace& scratch);
   void solve(Sample& sample, Workspace& scratch);
   void evaluate(Sample& sample, Workspace& scratch);
   void finish(Sample& sample, double gap, Outcome outcome);
@@ -219,18 +219,19 @@ bool LassoBatch::undecided(const Sample& sample, std::size_t position) const {
 }
 
 /// Takes the strongest violators into the working set, with their exact correlations.
-void LassoBatch::choose(Sample& sample, const Workspace& scratch) {
+void LassoBatch::choose(Sample& sample, Workspace& scratch) {
   const StageTimer timer(options_.profile, Stage::rescore);
   const std::size_t dims = dictionary_.dims(), old = sample.set.size();
   const std::size_t most = sample.solves == 0 ? first_choice(dims) : later_choice(dims, old);
   const std::size_t count = std::min(most, scratch.violators.size());
   const double lambda = batch_.lambda(sample.slot);
-  sample.set.reserve(old + count);
+  // With room for the second choice, which most samples make: growing copies the Gram matrix.
+  sample.set.reserve(old == 0 ? count + later_choice(dims, count) : old + count);
   for (std::size_t k = 0; k < count; ++k) {
     const std::uint32_t j = scratch.violators[k].index;
     sample.set.add(dictionary_, j, static_cast<float>(lambda * weight(j)));
   }
-  sample.set.correlate_new(old, residual(sample), dims);
+  sample.set.correlate_new(old, residual(sample), dims, scratch.doubles);
 }
 
 void LassoBatch::solve(Sample& sample, Workspace& scratch) {

@@ -28,6 +28,8 @@ void WorkingSet::grow(std::size_t size) {
   } else {
     gram_ = AlignedBuffer<float>();
   }
+  atoms_.reserve(stride);
+  rows_.reserve(stride);
   stride_ = stride;
 }
 
@@ -41,11 +43,11 @@ void WorkingSet::add(const Dictionary& dictionary, std::uint32_t atom, float thr
   this->threshold()[at] = threshold;
 }
 
-void WorkingSet::correlate_new(std::size_t first, const float* residual, std::size_t dims) {
+void WorkingSet::correlate_new(std::size_t first, const float* residual, std::size_t dims, std::vector<double>& scratch) {
   const std::size_t count = atoms_.size() - first;
-  products_.resize(count);
-  dots::table().correlate(rows_.data() + first, count, residual, dims, products_.data());
-  for (std::size_t k = 0; k < count; ++k) correlation()[first + k] = static_cast<float>(products_[k]);
+  scratch.resize(count);
+  dots::table().correlate(rows_.data() + first, count, residual, dims, scratch.data());
+  for (std::size_t k = 0; k < count; ++k) correlation()[first + k] = static_cast<float>(scratch[k]);
 }
 
 void WorkingSet::complete_gram(const Dictionary& dictionary, double ridge) {

@@ -30,7 +30,7 @@ class WorkingSet {
   void add(const Dictionary& dictionary, std::uint32_t atom, float threshold);
 
   /// Sets the correlations of the atoms from position `first` on with a residual, computed in float64.
-  void correlate_new(std::size_t first, const float* residual, std::size_t dims);
+  void correlate_new(std::size_t first, const float* residual, std::size_t dims, std::vector<double>& scratch);
 
   /// Computes what the Gram matrix lacks since it was last complete.
   void complete_gram(const Dictionary& dictionary, double ridge);
@@ -46,7 +46,6 @@ class WorkingSet {
 
   std::vector<std::uint32_t> atoms_;
   std::vector<const float*> rows_;
-  std::vector<double> products_;
   AlignedBuffer<float> gram_;
   AlignedBuffer<float> vectors_;  // code, correlation, threshold, inverse: stride_ floats each
   std::size_t stride_ = 0;  // of gram_; also the capacity of the vectors
