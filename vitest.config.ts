@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config';
 
 const LEVELS = ['scalar', 'avx2', 'avx512', 'neon'];
 /** What computes, and so runs once more on every level but the one that this machine would choose. */
-const NUMERICAL = ['test/kernels/**/*.test.ts', 'test/solvers/**/*.test.ts', 'test/learning/**/*.test.ts'];
+const NUMERICAL = ['kernels', 'solvers', 'learning', 'features'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+);
 
 /** The levels of the compiled module, or none where it does not load: the tests then say why. */
 function levels(): { best: string; supported: string[] } {

@@ -15,6 +15,11 @@ export interface KnotsHandle {
   readonly __knots: never;
 }
 
+/** All pairs of two sets of features: an opaque, tagged object. */
+export interface PairsHandle {
+  readonly __pairs: never;
+}
+
 /** A running asynchronous call; see {@link NativeBinding.cancel}. */
 export type JobId = number;
 
@@ -142,6 +147,25 @@ export interface NativeStatistics {
   readonly replaced: number;
 }
 
+export interface NativePairs {
+  readonly from: Uint32Array;
+  readonly to: Uint32Array;
+  readonly value: Float64Array;
+  readonly error: number;
+  readonly uncertain: number;
+}
+
+export interface NativeCircuit {
+  readonly bound: number;
+  readonly strength: number;
+  readonly path: Uint32Array;
+  readonly values: Float64Array;
+  readonly sumBound: number;
+  readonly sumFeature: number;
+}
+
+type Report = ((done: number, total: number) => void) | undefined;
+
 /** The right-hand side of a product. */
 export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
@@ -243,6 +267,56 @@ export interface NativeBinding {
   learnerFinish(
     learner: LearnerHandle,
     onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array }>,
+  ): JobId;
+
+  /** Copies the matrices and scales; the work is done by the first question. */
+  createPairs(
+    from: DictionaryHandle,
+    chain: readonly NativeMatrix[],
+    to: DictionaryHandle,
+    fromScale: Float64Array | undefined,
+    toScale: Float64Array | undefined,
+  ): PairsHandle;
+  disposePairs(pairs: PairsHandle): void;
+  pairsAbove(
+    pairs: PairsHandle,
+    epsilon: number,
+    limit: number,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativePairs>,
+  ): JobId;
+  pairsStrongest(
+    pairs: PairsHandle,
+    k: number,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativePairs>,
+  ): JobId;
+  pairsMaxima(
+    pairs: PairsHandle,
+    ofTo: boolean,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<{ partner: Uint32Array; value: Float64Array; error: number }>,
+  ): JobId;
+  pairsHistogram(
+    pairs: PairsHandle,
+    top: number,
+    bins: number,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<Float64Array>,
+  ): JobId;
+  strongestCircuit(
+    from: DictionaryHandle,
+    steps: readonly { readonly chain: readonly NativeMatrix[]; readonly to: DictionaryHandle }[],
+    fromFeatures: Uint32Array | undefined,
+    toFeatures: Uint32Array | undefined,
+    sums: boolean,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativeCircuit>,
   ): JobId;
 
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;

@@ -7,6 +7,7 @@ export {
   certifySync,
   type Verdict,
 } from './certify.js';
+export * as claims from './claims/index.js';
 export { type CodesParts, type CodesRow, type CodeValues, SparseCodes } from './codes.js';
 export { Dictionary, type DictionaryOptions } from './dictionary.js';
 export { type ErrorCode, UnsuperposeError } from './errors.js';

@@ -47,6 +47,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_knots(exports);
   add_certify(exports);
   add_learn(exports);
+  add_pairs(exports);
   add_ops(exports);
   return exports;
 }

@@ -41,7 +41,9 @@ function docExamples(file: string): Example[] {
   return found;
 }
 
-const files = readdirSync(join(root, 'lib')).filter((name) => name.endsWith('.ts'));
+const files = readdirSync(join(root, 'lib'), { encoding: 'utf8', recursive: true }).filter((name) =>
+  name.endsWith('.ts'),
+);
 const examples = files.flatMap(docExamples);
 if (existsSync(join(root, 'README.md'))) {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -60,6 +62,7 @@ it('there are examples for what matters', () => {
     'Dictionary',
     'lambdaMax',
     'ops',
+    'claims',
   ])
     expect(all).toContain(name);
 });

@@ -1,0 +1,107 @@
+// All pairs of two sets of features: v_ji = l_j · r_i, rows l_j of the `to` features and r_i of the `from` features
+// (pair_side.hpp). The features × features values are never stored: every pair is scored in the cheapest precision whose
+// error bound still tells it from the threshold (kernels/product/precision.hpp), and what the bound leaves open is computed in
+// float64. Answers are therefore those of float64 over all pairs, which error() bounds the error of.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "../core/execution.hpp"
+#include "../core/status.hpp"
+#include "pair_side.hpp"
+
+namespace unsuperpose {
+
+struct Pair {
+  std::uint32_t from, to;
+  double value;
+};
+
+/// What a scan found of one row.
+struct PairFound {
+  std::uint32_t index;
+  double value;
+};
+
+/// The rows of one side against all of the other.
+class PairScan {
+ public:
+  /// Rows are best handed over by so many at a time.
+  static constexpr std::size_t kBatch = 256;
+
+  PairScan(const PairSide& left, const PairSide& right, const Execution& execution);
+
+  /// found[i]: the right features with |value| > thresholds[i] ≥ 0 for left row rows[i], ascending by index. Nothing is valid if
+  /// the call was cancelled.
+  void above(std::span<const std::uint32_t> rows, const double* thresholds, std::vector<std::vector<PairFound>>& found);
+
+  /// found[i]: some strong pairs of row rows[i], `capacity` a bucket at most; decided[i] is whether the strongest of all is among them.
+  void some(std::span<const std::uint32_t> rows, std::size_t capacity, std::vector<std::vector<PairFound>>& found,
+            std::vector<std::uint8_t>& decided);
+
+ private:
+  struct Scratch;
+  double bound(product::Precision precision, std::uint32_t row, std::size_t at, const PairBucket& bucket) const;
+  void evaluate(std::uint32_t row, Scratch& scratch, double threshold, std::vector<PairFound>& out) const;
+  /// Scores `members` in one precision; keeps those whose bound is useless.
+  void score(product::Precision precision, std::size_t b, bool last, std::vector<std::uint32_t>& members);
+
+  const PairSide& left_;
+  const PairSide& right_;
+  const Execution& execution_;
+  std::vector<product::Precision> ladder_;
+
+  // of the call that runs
+  std::span<const std::uint32_t> rows_;
+  const double* thresholds_ = nullptr;
+  std::vector<std::vector<PairFound>>* found_ = nullptr;
+  product::RoundedRows rounded_;
+};
+
+class FeaturePairs {
+ public:
+  FeaturePairs(PairSide from, PairSide to) : from_(std::move(from)), to_(std::move(to)) {}
+
+  const PairSide& from() const { return from_; }
+  const PairSide& to() const { return to_; }
+
+  /// Of any value.
+  double error() const { return error_between(to_, from_); }
+
+  /// All pairs with |v| > threshold ≥ 0, ascending by from, then to. `uncertain` counts the pairs whose float64 value is within
+  /// rounding of the threshold. ERR_TOO_LARGE once there are more than `limit`.
+  Status above(double threshold, std::size_t limit, const Execution& execution, std::vector<Pair>& out,
+               std::size_t& uncertain) const;
+
+  /// The k strongest pairs by |v|, strongest first, ties by lower from, then to; fewer if fewer are not zero.
+  Status strongest(std::size_t k, const Execution& execution, std::vector<Pair>& out) const;
+
+  /// For each `to` feature (or `from` feature) its strongest pair: the partner (ties by the lower index; kNone where all are zero)
+  /// and the value.
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  Status maxima(bool of_to, const Execution& execution, std::vector<std::uint32_t>& partners, std::vector<double>& values) const;
+
+  /// counts[b] of |v| in [b·top/bins, (b+1)·top/bins), the last bin with everything above it. Counts are those of float64.
+  Status histogram(double top, std::size_t bins, const Execution& execution, std::vector<double>& counts) const;
+
+  /// sums[j] = Σ_i |v_ji|, in float64 over float32 products, and upper[j], which no exact sum exceeds.
+  Status absolute_sums(const Execution& execution, std::vector<double>& sums, std::vector<double>& upper) const;
+
+  std::size_t bytes() const { return from_.bytes() + to_.bytes(); }
+
+ private:
+  static double error_between(const PairSide& left, const PairSide& right);
+  double error_of(std::uint32_t from, std::uint32_t to) const;
+
+  PairSide from_, to_;
+};
+
+/// The value of one pair in float64.
+double pair_value(const PairSide& left, std::uint32_t j, const PairSide& right, std::uint32_t i);
+
+/// Bound of a value's error for rows of these norms, errors and low parts.
+double pair_error(std::size_t dims, double left_norm, double left_error, double left_low, double right_norm, double right_error,
+                  double right_low);
+
+}  // namespace unsuperpose

@@ -1,0 +1,277 @@
+#include "../features/pairs.hpp"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "../features/circuits.hpp"
+#include "arguments.hpp"
+#include "environment.hpp"
+#include "exports.hpp"
+#include "handles.hpp"
+
+namespace unsuperpose::node {
+namespace {
+
+constexpr napi_type_tag kPairsTag = {0x2d80a61be59f4c37, 0x8f15c3e90a7264bd};
+
+/// The matrices of a chain, copied and checked.
+std::vector<MatrixCopy> copy_chain(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<MatrixCopy> chain;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    chain.emplace_back(matrix(array.Get(i), "weight"));
+    require_finite(chain.back().view(), "weight");
+  }
+  return chain;
+}
+
+MatrixChain views(const std::vector<MatrixCopy>& chain) {
+  MatrixChain out;
+  for (const MatrixCopy& one : chain) out.push_back(one.view());
+  return out;
+}
+
+/// The sizes that a chain leads through, once more right before use.
+void require_fit(const std::vector<MatrixCopy>& chain, const Dictionary& from, const Dictionary& to) {
+  std::size_t dims = to.dims();
+  for (const MatrixCopy& one : chain) {
+    if (one.rows != dims) refuse(Code::shape, "the shapes of weight do not fit");
+    dims = one.cols;
+  }
+  if (dims != from.dims()) refuse(Code::shape, "the shapes of weight do not fit");
+}
+
+std::vector<double> copy_scale(const Napi::Value& value, const char* name, std::size_t features) {
+  if (value.IsUndefined()) return {};
+  const auto from = doubles(value, name);
+  if (from.size() != features) refuse(Code::shape, std::string(name) + " has another length than there are features");
+  return {from.begin(), from.end()};
+}
+
+/// Two sets of features and what leads from one to the other; the pairs themselves are made by the first job that needs them.
+class SharedPairs {
+ public:
+  std::shared_ptr<const Dictionary> from, to;
+  std::vector<MatrixCopy> chain;
+  std::vector<double> from_scale, to_scale;
+
+  Status get(const Execution& execution, const FeaturePairs*& out) {
+    std::lock_guard lock(mutex_);
+    if (!pairs_) {
+      const Execution quiet{execution.threads, execution.monitor, false};
+      const auto scale = [](const std::vector<double>& values) { return values.empty() ? nullptr : values.data(); };
+      const Status status = make_pairs(from, views(chain), to, scale(from_scale), scale(to_scale), quiet, pairs_);
+      if (!status.ok()) return status;
+    }
+    out = pairs_.get();
+    return {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<FeaturePairs> pairs_;
+};
+
+struct PairsHandle {
+  std::shared_ptr<SharedPairs> pairs;
+};
+
+/// (from, matrices, to, fromScale | undefined, toScale | undefined) → handle
+Napi::Value create_pairs(const Napi::CallbackInfo& call) {
+  auto shared = std::make_shared<SharedPairs>();
+  shared->from = DictionaryHandle::unwrap(call[0]).get();
+  shared->chain = copy_chain(call[1]);
+  shared->to = DictionaryHandle::unwrap(call[2]).get();
+  require_fit(shared->chain, *shared->from, *shared->to);
+  shared->from_scale = copy_scale(call[3], "fromScale", shared->from->features());
+  shared->to_scale = copy_scale(call[4], "toScale", shared->to->features());
+  Napi::Object object = Napi::Object::New(call.Env());
+  wrap_tagged(call.Env(), object, kPairsTag, std::make_unique<PairsHandle>(PairsHandle{std::move(shared)}),
+              [](napi_env, void* data, void*) { delete static_cast<PairsHandle*>(data); });
+  return object;
+}
+
+std::shared_ptr<SharedPairs> unwrap(const Napi::Value& value) {
+  auto* handle = unwrap_tagged<PairsHandle>(value, kPairsTag);
+  if (!handle) refuse(Code::dtype, "pairs must be virtual weights");
+  if (!handle->pairs) refuse(Code::disposed, "the virtual weights were disposed");
+  return handle->pairs;
+}
+
+Napi::Value dispose_pairs(const Napi::CallbackInfo& call) {
+  if (auto* handle = unwrap_tagged<PairsHandle>(call[0], kPairsTag)) handle->pairs.reset();
+  return call.Env().Undefined();
+}
+
+struct PairsAnswer {
+  std::vector<Pair> pairs;
+  std::vector<std::uint32_t> partners;
+  std::vector<double> numbers;
+  double error = 0;
+  std::size_t uncertain = 0;
+};
+
+Napi::Value list_object(Napi::Env env, const PairsAnswer& answer) {
+  const auto& environment = Environment::of(env);
+  std::vector<std::uint32_t> from, to;
+  std::vector<double> value;
+  for (const Pair& pair : answer.pairs) {
+    from.push_back(pair.from);
+    to.push_back(pair.to);
+    value.push_back(pair.value);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("from", to_array(environment, from));
+  result.Set("to", to_array(environment, to));
+  result.Set("value", to_array(environment, value));
+  result.Set("error", answer.error);
+  result.Set("uncertain", static_cast<double>(answer.uncertain));
+  return result;
+}
+
+Napi::Value feature_object(Napi::Env env, const PairsAnswer& answer) {
+  const auto& environment = Environment::of(env);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("partner", to_array(environment, answer.partners));
+  result.Set("value", to_array(environment, answer.numbers));
+  result.Set("error", answer.error);
+  return result;
+}
+
+Napi::Value counts_array(Napi::Env env, const PairsAnswer& answer) { return to_array(Environment::of(env), answer.numbers); }
+
+using Question = std::function<Status(const FeaturePairs&, const Execution&, PairsAnswer&)>;
+using Reply = Napi::Value (*)(Napi::Env, const PairsAnswer&);
+
+/// Starts a job on the pairs; the last three arguments of the call are threads, onProgress and onSettled.
+Napi::Value ask(const Napi::CallbackInfo& call, std::size_t at, Question question, Reply reply) {
+  const auto shared = unwrap(call[0]);
+  const unsigned limit = threads(call[at]);
+  auto answer = std::make_shared<PairsAnswer>();
+  Callbacks callbacks{[answer, reply](Napi::Env env) { return reply(env, *answer); }, nullptr, call[at + 1],
+                      call[at + 2].As<Napi::Function>()};
+  const auto work = [=](Monitor& monitor) -> Status {
+    const Execution execution{limit, &monitor};
+    const FeaturePairs* pairs = nullptr;
+    const Status status = shared->get(execution, pairs);
+    if (!status.ok()) return status;
+    answer->error = pairs->error();
+    return question(*pairs, execution, *answer);
+  };
+  return Napi::Number::New(call.Env(), Environment::of(call.Env()).start(limit, work, std::move(callbacks)));
+}
+
+/// (pairs, epsilon, limit, threads, onProgress, onSettled) → job
+Napi::Value pairs_above(const Napi::CallbackInfo& call) {
+  const double epsilon = number(call[1], "epsilon");
+  const std::size_t limit = count(call[2], "limit");
+  return ask(
+      call, 3,
+      [=](const FeaturePairs& pairs, const Execution& execution, PairsAnswer& answer) {
+        return pairs.above(epsilon, limit, execution, answer.pairs, answer.uncertain);
+      },
+      list_object);
+}
+
+/// (pairs, k, threads, onProgress, onSettled) → job
+Napi::Value pairs_strongest(const Napi::CallbackInfo& call) {
+  const std::size_t k = count(call[1], "k");
+  return ask(
+      call, 2,
+      [=](const FeaturePairs& pairs, const Execution& execution, PairsAnswer& answer) {
+        return pairs.strongest(k, execution, answer.pairs);
+      },
+      list_object);
+}
+
+/// (pairs, ofTo, threads, onProgress, onSettled) → job
+Napi::Value pairs_maxima(const Napi::CallbackInfo& call) {
+  const bool of_to = call[1].ToBoolean();
+  return ask(
+      call, 2,
+      [=](const FeaturePairs& pairs, const Execution& execution, PairsAnswer& answer) {
+        return pairs.maxima(of_to, execution, answer.partners, answer.numbers);
+      },
+      feature_object);
+}
+
+/// (pairs, top, bins, threads, onProgress, onSettled) → job
+Napi::Value pairs_histogram(const Napi::CallbackInfo& call) {
+  const double top = number(call[1], "top");
+  const std::size_t bins = count(call[2], "bins");
+  return ask(
+      call, 3,
+      [=](const FeaturePairs& pairs, const Execution& execution, PairsAnswer& answer) {
+        return pairs.histogram(top, bins, execution, answer.numbers);
+      },
+      counts_array);
+}
+
+Napi::Value circuit_object(Napi::Env env, const Circuit& circuit) {
+  const auto& environment = Environment::of(env);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("bound", circuit.bound);
+  result.Set("strength", circuit.strength);
+  result.Set("path", to_array(environment, circuit.path));
+  result.Set("values", to_array(environment, circuit.values));
+  result.Set("sumBound", circuit.sum_bound);
+  result.Set("sumFeature", circuit.sum_feature);
+  return result;
+}
+
+std::vector<std::uint32_t> copy_features(const Napi::Value& value, const char* name, std::size_t features) {
+  if (value.IsUndefined()) return {};
+  const auto from = integers(value, name);
+  for (const std::uint32_t j : from)
+    if (j >= features) refuse(Code::option, std::string(name) + " names a feature that is not there");
+  return {from.begin(), from.end()};
+}
+
+/// (from, [{ chain, to }], fromFeatures | undefined, toFeatures | undefined, sums, threads, onProgress, onSettled) → job
+Napi::Value strongest_circuit_async(const Napi::CallbackInfo& call) {
+  struct Input {
+    std::shared_ptr<const Dictionary> from;
+    std::vector<std::vector<MatrixCopy>> chains;
+    std::vector<CircuitStep> steps;
+    CircuitOptions options;
+    Circuit circuit;
+  };
+  auto input = std::make_shared<Input>();
+  input->from = DictionaryHandle::unwrap(call[0]).get();
+  const auto steps = call[1].As<Napi::Array>();
+  std::shared_ptr<const Dictionary> before = input->from;
+  for (std::uint32_t l = 0; l < steps.Length(); ++l) {
+    const auto step = steps.Get(l).As<Napi::Object>();
+    input->chains.push_back(copy_chain(step.Get("chain")));
+    auto to = DictionaryHandle::unwrap(step.Get("to")).get();
+    require_fit(input->chains.back(), *before, *to);
+    input->steps.push_back({views(input->chains.back()), to});
+    before = std::move(to);
+  }
+  input->options.from = copy_features(call[2], "from", input->from->features());
+  input->options.to = copy_features(call[3], "to", before->features());
+  input->options.sums = call[4].ToBoolean();
+  const unsigned limit = threads(call[5]);
+  Callbacks callbacks{[input](Napi::Env env) { return circuit_object(env, input->circuit); }, nullptr, call[6],
+                      call[7].As<Napi::Function>()};
+  const auto work = [=](Monitor& monitor) {
+    return strongest_circuit(input->from, input->steps, input->options, {limit, &monitor}, input->circuit);
+  };
+  return Napi::Number::New(call.Env(), Environment::of(call.Env()).start(limit, work, std::move(callbacks)));
+}
+
+}  // namespace
+
+void add_pairs(Napi::Object exports) {
+  add<create_pairs>(exports, "createPairs");
+  add<dispose_pairs>(exports, "disposePairs");
+  add<pairs_above>(exports, "pairsAbove");
+  add<pairs_strongest>(exports, "pairsStrongest");
+  add<pairs_maxima>(exports, "pairsMaxima");
+  add<pairs_histogram>(exports, "pairsHistogram");
+  add<strongest_circuit_async>(exports, "strongestCircuit");
+}
+
+}  // namespace unsuperpose::node
