@@ -5,6 +5,7 @@ import { type PlotName, plotNames, plots } from './plots.js';
 import {
   type AccuracySweep,
   type FeaturesSweep,
+  type PairsResult,
   type Result,
   type Row,
   stageNames,
@@ -179,6 +180,29 @@ function accuracySection({ workload, tolerances, points, failures }: AccuracySwe
   ].join('\n\n');
 }
 
+function pairsSection({ features, dims, slice, listed, product, rows }: PairsResult): string {
+  const reached = (products: number | undefined, most: number | undefined): string =>
+    products === undefined || most === undefined ? '' : `≤ ${most}: ${products <= most ? 'met' : 'missed'}`;
+  return [
+    '### All pairs of features',
+    `${features} × ${features} pairs at dims ${dims}; the list above the epsilon has ${listed}. ` +
+      (product
+        ? `One float32 product of all pairs: ${significant(product.median)} s (${significant(product.min)} … ${significant(product.max)}), of one thread, scaled from ${slice} rows.`
+        : 'No sgemm to compare with.'),
+    table(
+      ['question', 'threads', 'products', 'median s', 'min … max s', 'target'],
+      rows.map(({ name, threads, seconds, products, target }) => [
+        `**${name}**`,
+        String(threads),
+        products === undefined ? '' : significant(products),
+        significant(seconds.median),
+        `${significant(seconds.min)} … ${significant(seconds.max)}`,
+        reached(products, target),
+      ]),
+    ),
+  ].join('\n\n');
+}
+
 /** What each plot shows, for those who cannot see it. */
 const captions: Readonly<Record<PlotName, string>> = {
   overview: 'Time of lasso and omp beside their peers, in sgemms, a panel a workload',
@@ -189,7 +213,7 @@ const captions: Readonly<Record<PlotName, string>> = {
 
 /** `drawn`: the plots that lie beside the page. */
 export function markdown(result: Result, drawn: readonly PlotName[] = []): string {
-  const { machine, source, peers, tolerance, learning, small, sweeps = {} } = result;
+  const { machine, source, peers, tolerance, learning, pairs, small, sweeps = {} } = result;
   const plot = (name: PlotName): string[] =>
     drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
   const versions = Object.entries(peers.versions).map(([name, version]) => `${name} ${version}`);
@@ -220,6 +244,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     ...result.workloads.map(workloadSection),
     ...(sweeps.features ? [featuresSection(sweeps.features), ...plot('features')] : []),
     ...(sweeps.accuracy ? [accuracySection(sweeps.accuracy), ...plot('accuracy')] : []),
+    ...(pairs ? [pairsSection(pairs)] : []),
     ...(learning.length > 0
       ? [
           '### Dictionary learning',

@@ -142,6 +142,27 @@ export interface LearningResult {
   readonly secondsPerBatch: Summary;
 }
 
+/** All pairs of two dictionaries of `features` each. */
+export interface PairsResult {
+  readonly features: number;
+  readonly dims: number;
+  /** rows that sgemm multiplied, its time scaled to all */
+  readonly slice: number;
+  /** pairs in the list above an epsilon */
+  readonly listed: number;
+  /** the float32 product of all pairs, by sgemm */
+  readonly product?: Summary;
+  readonly rows: readonly {
+    readonly name: string;
+    readonly threads: number;
+    readonly seconds: Summary;
+    /** median / median of the product */
+    readonly products?: number;
+    /** most products */
+    readonly target?: number;
+  }[];
+}
+
 export interface Result {
   readonly date: string;
   readonly quick: boolean;
@@ -159,6 +180,8 @@ export interface Result {
   };
   readonly workloads: readonly WorkloadResult[];
   readonly sweeps?: { readonly features?: FeaturesSweep; readonly accuracy?: AccuracySweep };
+  /** absent in older files */
+  readonly pairs?: PairsResult;
   readonly learning: readonly LearningResult[];
   readonly small: readonly SmallCall[];
 }

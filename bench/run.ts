@@ -9,6 +9,7 @@ import type { Peers, Settings } from './contenders.js';
 import { runLearning } from './learning.js';
 import { describeMachine, describeSource, machineSlug } from './machine.js';
 import { type Answer, runInOwnProcess } from './own-process.js';
+import { runPairs } from './pairs.js';
 import { openBlasSettings, type PeerHello } from './peer-process.js';
 import { closePeers, startPeers } from './peers.js';
 import { markdown, writeReport } from './report.js';
@@ -23,7 +24,7 @@ const help = `npm run bench -- [options]
   --workloads W1,W2,R1           which workloads (default: W1,W2,W2c,W2n,W3,R1,R2; --quick: W1,W2; "none" for none)
   --peers sklearn,torch          which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
-  --only solves,features,accuracy,learning,small   which parts (default: all)
+  --only solves,features,accuracy,pairs,learning,small   which parts (default: all)
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
   --report FILE                  writes the tables of a result file into bench/README.md, its plots into bench/plots, and stops`;
@@ -40,6 +41,7 @@ const full = {
   tolerances: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
   sweepRepeats: 5,
   sweepFewest: 200,
+  pairs: { features: 65536, repeats: 3 },
 };
 const quick = {
   repeats: 5,
@@ -52,6 +54,7 @@ const quick = {
   tolerances: [1e-3, 1e-5],
   sweepRepeats: 2,
   sweepFewest: 50,
+  pairs: { features: 8192, repeats: 1 },
 };
 /** Of R2, where the others would take minutes a run or more memory than a machine has. */
 const largePlan = {
@@ -71,7 +74,7 @@ const { values: options } = parseArgs({
     workloads: { type: 'string' },
     peers: { type: 'string' },
     repeats: { type: 'string' },
-    only: { type: 'string', default: 'solves,features,accuracy,learning,small' },
+    only: { type: 'string', default: 'solves,features,accuracy,pairs,learning,small' },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
     report: { type: 'string' },
@@ -139,6 +142,7 @@ async function runAll(): Promise<Result> {
     },
     wanted: (peer) => starts?.some((start) => peer.startsWith(start)) ?? true,
   };
+  let pairs: Result['pairs'];
   const result = {
     date: new Date().toISOString().slice(0, 10),
     ...{ quick: options.quick, tolerance, repeats },
@@ -186,6 +190,10 @@ async function runAll(): Promise<Result> {
         accuracy: await sweepAccuracy(plan.tolerances, sweepSettings, peers),
       };
     }
+    if (only.includes('pairs')) {
+      log('pairs of features …');
+      pairs = await runPairs({ ...plan.pairs, folder }, peers);
+    }
     if (only.includes('learning')) {
       log('learning …');
       const learner = peers?.hello.peers.some(
@@ -202,7 +210,7 @@ async function runAll(): Promise<Result> {
     closePeers(peers);
     rmSync(folder, { recursive: true, force: true });
   }
-  return result;
+  return pairs ? { ...result, pairs } : result;
 }
 
 if (options.help) {
