@@ -56,7 +56,7 @@ Status find_path(const std::shared_ptr<const Dictionary>& from, const std::vecto
     Status status = make_pairs(before, step.chain, step.to, scale.data(), nullptr, execution, pairs);
     std::vector<std::uint32_t> partner;
     std::vector<double> values;
-    if (status.ok()) status = pairs->maxima(true, execution, partner, values);
+    if (status.ok()) status = pairs->strongest_of_each(true, 1, execution, partner, values);
     if (!status.ok()) return status;
     const double error = pairs->error();
     std::vector<double> next(values.size());

@@ -40,9 +40,9 @@ Status make_pairs(std::shared_ptr<const Dictionary> from, const MatrixChain& cha
     to_maps.push_back({owned.back().data(), chain[c].cols, chain[c].rows});
   }
   for (std::size_t c = k; c > cut; --c) from_maps.push_back(chain[c - 1]);
-  PairSide from_side, to_side;
-  Status status = PairSide::make(std::move(from), from_maps, from_scale, "from", execution, from_side);
-  if (status.ok()) status = PairSide::make(std::move(to), to_maps, to_scale, "to", execution, to_side);
+  auto from_side = std::make_shared<PairSide>(), to_side = std::make_shared<PairSide>();
+  Status status = PairSide::make(std::move(from), from_maps, from_scale, "from", execution, *from_side);
+  if (status.ok()) status = PairSide::make(std::move(to), to_maps, to_scale, "to", execution, *to_side);
   if (status.ok()) out = std::make_unique<FeaturePairs>(std::move(from_side), std::move(to_side));
   return status;
 }

@@ -48,8 +48,8 @@ double pair_value(const PairSide& left, std::uint32_t j, const PairSide& right, 
   return dots.dot(left.high(j), right.high(i), dims) + rest;
 }
 
-PairScan::PairScan(const PairSide& left, const PairSide& right, const Execution& execution)
-    : left_(left), right_(right), execution_(execution) {
+PairScan::PairScan(const PairSide& left, const PairSide& right, bool distinct, const Execution& execution)
+    : left_(left), right_(right), distinct_(distinct), execution_(execution) {
   for (const Precision precision : kByCost) {
     if (!product::rounded_kernels(precision, left.dims())) continue;
     ladder_.push_back(precision);
@@ -92,7 +92,8 @@ void PairScan::evaluate(std::uint32_t row, Scratch& scratch, double threshold, s
   }
   for (std::size_t k = 0; k < count; ++k) scratch.values[k] += scratch.rest[k];
   for (std::size_t k = 0; k < count; ++k)
-    if (std::fabs(scratch.values[k]) > threshold) out.push_back({scratch.features[k], scratch.values[k]});
+    if (std::fabs(scratch.values[k]) > threshold && !(distinct_ && scratch.features[k] == row))
+      out.push_back({scratch.features[k], scratch.values[k]});
 }
 
 void PairScan::score(Precision precision, std::size_t b, bool last, std::vector<std::uint32_t>& members) {
@@ -173,8 +174,8 @@ void PairScan::above(std::span<const std::uint32_t> rows, const double* threshol
     std::sort(row.begin(), row.end(), [](const PairFound& a, const PairFound& b) { return a.index < b.index; });
 }
 
-void PairScan::some(std::span<const std::uint32_t> rows, std::size_t capacity, std::vector<std::vector<PairFound>>& found,
-                    std::vector<std::uint8_t>& decided) {
+void PairScan::some(std::span<const std::uint32_t> rows, std::size_t k, std::size_t capacity,
+                    std::vector<std::vector<PairFound>>& found, std::vector<std::uint8_t>& decided) {
   found.assign(rows.size(), {});
   decided.assign(rows.size(), 1);
   const Precision precision = ladder_.front();
@@ -196,12 +197,13 @@ void PairScan::some(std::span<const std::uint32_t> rows, std::size_t capacity, s
         const product::Entry* entries = scores.row(i);
         const std::size_t count = scores.count[i];
         scratch.features.clear();
-        if (count > 0) {
-          // The strongest is at least the first listed less the error: what is further below is out.
-          const double floor = std::fabs(static_cast<double>(entries[0].value)) - 2 * bound(precision, rows[i], i, bucket);
-          for (std::size_t e = 0; e < count && !(std::fabs(static_cast<double>(entries[e].value)) < floor); ++e)
-            scratch.features.push_back(bucket.features[entries[e].index]);
-        }
+        // The k-th strongest is at least the k-th listed less the error: what is further below is out.
+        const std::size_t last = k - 1 + (distinct_ ? 1 : 0);
+        const double floor = count > last ? std::fabs(static_cast<double>(entries[last].value)) -
+                                                2 * bound(precision, rows[i], i, bucket)
+                                          : 0;
+        for (std::size_t e = 0; e < count && !(std::fabs(static_cast<double>(entries[e].value)) < floor); ++e)
+          scratch.features.push_back(bucket.features[entries[e].index]);
         if (scratch.features.size() == count && count < bucket.features.size()) decided[i] = 0;
         evaluate(rows[i], scratch, 0, found[i]);
       }

@@ -62,12 +62,12 @@ Status FeaturePairs::histogram(double top, std::size_t bins, const Execution& ex
   // A row's counts, then added up: so the order of threads does not matter.
   std::vector<std::vector<std::uint32_t>> partial;
   double scored = 0;
-  for_scores(from_, to_, execution, [&](const std::vector<std::uint32_t>& rows, const PairBucket& bucket, Matrix32 scores) {
+  for_scores(from(), to(), execution, [&](const std::vector<std::uint32_t>& rows, const PairBucket& bucket, Matrix32 scores) {
     partial.resize(std::max(partial.size(), rows.size()));
     execution.for_each(rows.size(), [&](std::size_t r) {
       std::vector<std::uint32_t>& mine = partial[r];
       mine.assign(bins, 0);
-      const double error = score_bound(from_, rows[r], bucket, to_);
+      const double error = score_bound(from(), rows[r], bucket, to());
       // In bins, and for the rounding of the place itself.
       const float margin = static_cast<float>(error * inverse) + static_cast<float>(bins) * 0x1.0p-21f;
       const float* score = scores.row(r);
@@ -83,7 +83,7 @@ Status FeaturePairs::histogram(double top, std::size_t bins, const Execution& ex
         const auto at = static_cast<std::size_t>(place);
         const float inside = place - static_cast<float>(at);
         if (inside > margin && inside < 1 - margin && at < bins) ++mine[at];
-        else ++mine[bin(std::fabs(pair_value(to_, bucket.features[k], from_, rows[r])))];
+        else ++mine[bin(std::fabs(pair_value(to(), bucket.features[k], from(), rows[r])))];
       }
     });
     if (execution.cancelled()) return;
@@ -93,17 +93,17 @@ Status FeaturePairs::histogram(double top, std::size_t bins, const Execution& ex
   });
   if (execution.cancelled()) return Status::cancelled();
   // Pairs with a zero row.
-  counts[0] += static_cast<double>(from_.features()) * static_cast<double>(to_.features()) - scored;
+  counts[0] += static_cast<double>(from().features()) * static_cast<double>(to().features()) - scored;
   return {};
 }
 
 Status FeaturePairs::absolute_sums(const Execution& execution, std::vector<double>& sums, std::vector<double>& upper) const {
-  sums.assign(to_.features(), 0);
-  upper.assign(to_.features(), 0);
+  sums.assign(to().features(), 0);
+  upper.assign(to().features(), 0);
   constexpr std::size_t kColumns = 1024;
-  for_scores(from_, to_, execution, [&](const std::vector<std::uint32_t>& rows, const PairBucket& bucket, Matrix32 scores) {
+  for_scores(from(), to(), execution, [&](const std::vector<std::uint32_t>& rows, const PairBucket& bucket, Matrix32 scores) {
     std::vector<double> errors(rows.size());
-    for (std::size_t r = 0; r < rows.size(); ++r) errors[r] = score_bound(from_, rows[r], bucket, to_);
+    for (std::size_t r = 0; r < rows.size(); ++r) errors[r] = score_bound(from(), rows[r], bucket, to());
     double error = 0;
     for (const double one : errors) error += one;
     execution.for_each((scores.cols + kColumns - 1) / kColumns, [&](std::size_t block) {
@@ -121,7 +121,7 @@ Status FeaturePairs::absolute_sums(const Execution& execution, std::vector<doubl
   });
   if (execution.cancelled()) return Status::cancelled();
   // The sums of float64 numbers, one a `from` feature, and of the bounds.
-  const double rounding = 1 + static_cast<double>(from_.features() + 4) * 0x1.0p-52;
+  const double rounding = 1 + static_cast<double>(from().features() + 4) * 0x1.0p-52;
   for (std::size_t j = 0; j < sums.size(); ++j) upper[j] = (sums[j] + upper[j] * kUp) * rounding;
   return {};
 }

@@ -15,6 +15,9 @@ bool stronger(const Pair& a, const Pair& b) {
   return a.from != b.from ? a.from < b.from : a.to < b.to;
 }
 
+/// Listed of a row beyond what is wanted: within the error of the strongest there are some ten to thirty in random directions.
+constexpr std::size_t kSpare = 47;
+
 /// A threshold that values of at least `value` exceed.
 double just_below(double value) { return value > 0 ? std::nextafter(value, 0.0) : 0; }
 
@@ -42,42 +45,51 @@ double FeaturePairs::error_between(const PairSide& left, const PairSide& right) 
                     right.max_low());
 }
 
-double FeaturePairs::error_of(std::uint32_t from, std::uint32_t to) const {
-  return pair_error(to_.dims(), to_.norm(to), to_.error(to), to_.low_norm(to), from_.norm(from), from_.error(from),
-                    from_.low_norm(from));
+double FeaturePairs::error_of(std::uint32_t i, std::uint32_t j) const {
+  return pair_error(to().dims(), to().norm(j), to().error(j), to().low_norm(j), from().norm(i), from().error(i),
+                    from().low_norm(i));
+}
+
+Status FeaturePairs::for_each_above(double threshold, const Execution& execution,
+                                    const std::function<bool(std::span<const Pair>)>& each) const {
+  PairScan scan(from(), to(), distinct_, execution);
+  const std::vector<double> thresholds(PairScan::kBatch, threshold);
+  std::vector<std::vector<PairFound>> found;
+  std::vector<Pair> pairs;
+  for_batches(from(), execution, [&](const std::vector<std::uint32_t>& rows) {
+    scan.above(rows, thresholds.data(), found);
+    if (execution.cancelled()) return false;
+    pairs.clear();
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (const PairFound& pair : found[i]) pairs.push_back({rows[i], pair.index, pair.value});
+    return each(pairs);
+  });
+  return execution.cancelled() ? Status::cancelled() : Status{};
 }
 
 Status FeaturePairs::above(double threshold, std::size_t limit, const Execution& execution, std::vector<Pair>& out,
                            std::size_t& uncertain) const {
   out.clear();
   uncertain = 0;
-  PairScan scan(from_, to_, execution);
   // What rounding may have put on the wrong side is looked at too.
   const double least = std::max(0.0, threshold - error());
-  std::vector<double> thresholds(PairScan::kBatch, least);
-  std::vector<std::vector<PairFound>> found;
-  bool too_many = false;
-  for_batches(from_, execution, [&](const std::vector<std::uint32_t>& rows) {
-    scan.above(rows, thresholds.data(), found);
-    if (execution.cancelled()) return false;
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      for (const PairFound& pair : found[i]) {
-        const double size = std::fabs(pair.value);
-        if (std::fabs(size - threshold) <= error_of(rows[i], pair.index)) ++uncertain;
-        if (size > threshold) out.push_back({rows[i], pair.index, pair.value});
-      }
-    return !(too_many = out.size() > limit);
+  const Status status = for_each_above(least, execution, [&](std::span<const Pair> pairs) {
+    for (const Pair& pair : pairs) {
+      const double size = std::fabs(pair.value);
+      if (std::fabs(size - threshold) <= error_of(pair.from, pair.to)) ++uncertain;
+      if (size > threshold) out.push_back(pair);
+    }
+    return out.size() <= limit;
   });
-  if (execution.cancelled()) return Status::cancelled();
-  if (too_many)
+  if (status.ok() && out.size() > limit)
     return Status::fail(Code::too_large, "more than " + std::to_string(limit) +
                                              " pairs are above epsilon: ask for a larger epsilon, or raise limit");
-  return {};
+  return status;
 }
 
 Status FeaturePairs::strongest(std::size_t k, const Execution& execution, std::vector<Pair>& out) const {
   out.clear();
-  PairScan scan(from_, to_, execution);
+  PairScan scan(from(), to(), distinct_, execution);
   std::vector<std::vector<PairFound>> found;
   const auto keep_strongest = [&] {
     if (out.size() <= k) return;
@@ -96,14 +108,16 @@ Status FeaturePairs::strongest(std::size_t k, const Execution& execution, std::v
   double least = 0;
   {
     // Some strong pairs of the largest rows: a threshold to begin with.
-    std::vector<std::uint32_t> rows(from_.features());
+    std::vector<std::uint32_t> rows(from().features());
     std::iota(rows.begin(), rows.end(), 0u);
-    std::stable_sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) { return from_.norm(a) > from_.norm(b); });
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return from().norm(a) > from().norm(b); });
     rows.resize(std::min(rows.size(), PairScan::kBatch));
-    while (!rows.empty() && from_.norm(rows.back()) == 0) rows.pop_back();
+    while (!rows.empty() && from().norm(rows.back()) == 0) rows.pop_back();
     if (rows.empty()) return {};
+    const std::size_t of_each = k / rows.size() + 1;
     std::vector<std::uint8_t> decided;
-    scan.some(rows, std::min(to_.features(), 2 * (k / rows.size()) + 4), found, decided);
+    scan.some(rows, of_each, of_each + kSpare, found, decided);
     if (execution.cancelled()) return Status::cancelled();
     for (std::size_t i = 0; i < rows.size(); ++i)
       for (const PairFound& pair : found[i]) out.push_back({rows[i], pair.index, pair.value});
@@ -112,7 +126,7 @@ Status FeaturePairs::strongest(std::size_t k, const Execution& execution, std::v
     out.clear();
   }
   std::vector<double> thresholds(PairScan::kBatch, just_below(least));
-  for_batches(from_, execution, [&](const std::vector<std::uint32_t>& rows) {
+  for_batches(from(), execution, [&](const std::vector<std::uint32_t>& rows) {
     scan.above(rows, thresholds.data(), found);
     if (execution.cancelled()) return false;
     for (std::size_t i = 0; i < rows.size(); ++i)
@@ -132,32 +146,33 @@ Status FeaturePairs::strongest(std::size_t k, const Execution& execution, std::v
   return {};
 }
 
-Status FeaturePairs::maxima(bool of_to, const Execution& execution, std::vector<std::uint32_t>& partners,
-                            std::vector<double>& values) const {
-  /// Listed of a row at first: within the error of the strongest there are some ten to thirty in random directions.
-  constexpr std::size_t kListed = 48;
-  const PairSide &left = of_to ? to_ : from_, &right = of_to ? from_ : to_;
-  partners.assign(left.features(), kNone);
-  values.assign(left.features(), 0);
-  PairScan scan(left, right, execution);
+Status FeaturePairs::strongest_of_each(bool of_to, std::size_t k, const Execution& execution,
+                                       std::vector<std::uint32_t>& partners, std::vector<double>& values) const {
+  const PairSide &left = of_to ? to() : from(), &right = of_to ? from() : to();
+  partners.assign(left.features() * k, kNone);
+  values.assign(left.features() * k, 0);
+  PairScan scan(left, right, distinct_, execution);
   std::vector<std::vector<PairFound>> found;
   std::vector<std::uint8_t> decided;
   std::vector<std::uint32_t> open;
   std::vector<double> thresholds;
+  // The strongest of what was found, in order.
   const auto take = [&](const std::vector<std::uint32_t>& rows) {
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      for (const PairFound& pair : found[i]) {
-        double& best = values[rows[i]];
-        std::uint32_t& partner = partners[rows[i]];
-        const double size = std::fabs(pair.value), most = std::fabs(best);
-        if (size > most || (size == most && size > 0 && pair.index < partner)) {
-          best = pair.value;
-          partner = pair.index;
-        }
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto strong = [](const PairFound& a, const PairFound& b) {
+        const double x = std::fabs(a.value), y = std::fabs(b.value);
+        return x > y || (x == y && a.index < b.index);
+      };
+      const std::size_t count = std::min(k, found[i].size());
+      std::partial_sort(found[i].begin(), found[i].begin() + static_cast<std::ptrdiff_t>(count), found[i].end(), strong);
+      for (std::size_t p = 0; p < count; ++p) {
+        partners[rows[i] * k + p] = found[i][p].index;
+        values[rows[i] * k + p] = found[i][p].value;
       }
+    }
   };
   for_batches(left, execution, [&](const std::vector<std::uint32_t>& rows) {
-    scan.some(rows, kListed, found, decided);
+    scan.some(rows, k, k + kSpare, found, decided);
     if (execution.cancelled()) return false;
     take(rows);
     open.clear();
@@ -165,7 +180,7 @@ Status FeaturePairs::maxima(bool of_to, const Execution& execution, std::vector<
     for (std::size_t i = 0; i < rows.size(); ++i)
       if (!decided[i]) {
         open.push_back(rows[i]);
-        thresholds.push_back(just_below(std::fabs(values[rows[i]])));
+        thresholds.push_back(just_below(std::fabs(values[rows[i] * k + k - 1])));
       }
     if (open.empty()) return true;
     scan.above(open, thresholds.data(), found);

@@ -4,6 +4,8 @@
 // float64. Answers are therefore those of float64 over all pairs, which error() bounds the error of.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -30,15 +32,17 @@ class PairScan {
   /// Rows are best handed over by so many at a time.
   static constexpr std::size_t kBatch = 256;
 
-  PairScan(const PairSide& left, const PairSide& right, const Execution& execution);
+  /// `distinct`: both sides are the same features, and a feature's pair with itself does not count.
+  PairScan(const PairSide& left, const PairSide& right, bool distinct, const Execution& execution);
 
   /// found[i]: the right features with |value| > thresholds[i] ≥ 0 for left row rows[i], ascending by index. Nothing is valid if
   /// the call was cancelled.
   void above(std::span<const std::uint32_t> rows, const double* thresholds, std::vector<std::vector<PairFound>>& found);
 
-  /// found[i]: some strong pairs of row rows[i], `capacity` a bucket at most; decided[i] is whether the strongest of all is among them.
-  void some(std::span<const std::uint32_t> rows, std::size_t capacity, std::vector<std::vector<PairFound>>& found,
-            std::vector<std::uint8_t>& decided);
+  /// found[i]: some strong pairs of row rows[i], `capacity` > k a bucket at most; decided[i] is whether the k strongest of all are
+  /// among them.
+  void some(std::span<const std::uint32_t> rows, std::size_t k, std::size_t capacity,
+            std::vector<std::vector<PairFound>>& found, std::vector<std::uint8_t>& decided);
 
  private:
   struct Scratch;
@@ -49,6 +53,7 @@ class PairScan {
 
   const PairSide& left_;
   const PairSide& right_;
+  const bool distinct_;
   const Execution& execution_;
   std::vector<product::Precision> ladder_;
 
@@ -61,13 +66,16 @@ class PairScan {
 
 class FeaturePairs {
  public:
-  FeaturePairs(PairSide from, PairSide to) : from_(std::move(from)), to_(std::move(to)) {}
+  using Side = std::shared_ptr<const PairSide>;
+  FeaturePairs(Side from, Side to) : from_side_(std::move(from)), to_side_(std::move(to)) {}
+  /// The pairs of different features of one side.
+  explicit FeaturePairs(Side both) : from_side_(both), to_side_(std::move(both)), distinct_(true) {}
 
-  const PairSide& from() const { return from_; }
-  const PairSide& to() const { return to_; }
+  const PairSide& from() const { return *from_side_; }
+  const PairSide& to() const { return *to_side_; }
 
   /// Of any value.
-  double error() const { return error_between(to_, from_); }
+  double error() const { return error_between(to(), from()); }
 
   /// All pairs with |v| > threshold ≥ 0, ascending by from, then to. `uncertain` counts the pairs whose float64 value is within
   /// rounding of the threshold. ERR_TOO_LARGE once there are more than `limit`.
@@ -77,10 +85,11 @@ class FeaturePairs {
   /// The k strongest pairs by |v|, strongest first, ties by lower from, then to; fewer if fewer are not zero.
   Status strongest(std::size_t k, const Execution& execution, std::vector<Pair>& out) const;
 
-  /// For each `to` feature (or `from` feature) its strongest pair: the partner (ties by the lower index; kNone where all are zero)
-  /// and the value.
+  /// For each `to` feature (or `from` feature) its k strongest pairs: the partners, strongest first, ties by the lower index, kNone
+  /// where there are no more that are not zero; and the values. Both features × k.
   static constexpr std::uint32_t kNone = 0xffffffff;
-  Status maxima(bool of_to, const Execution& execution, std::vector<std::uint32_t>& partners, std::vector<double>& values) const;
+  Status strongest_of_each(bool of_to, std::size_t k, const Execution& execution, std::vector<std::uint32_t>& partners,
+                           std::vector<double>& values) const;
 
   /// counts[b] of |v| in [b·top/bins, (b+1)·top/bins), the last bin with everything above it. Counts are those of float64.
   Status histogram(double top, std::size_t bins, const Execution& execution, std::vector<double>& counts) const;
@@ -88,13 +97,16 @@ class FeaturePairs {
   /// sums[j] = Σ_i |v_ji|, in float64 over float32 products, and upper[j], which no exact sum exceeds.
   Status absolute_sums(const Execution& execution, std::vector<double>& sums, std::vector<double>& upper) const;
 
-  std::size_t bytes() const { return from_.bytes() + to_.bytes(); }
+  /// Calls each(pairs) with the pairs of |v| > threshold ≥ 0 of some rows after the other, ascending by from, then to, until it
+  /// answers false.
+  Status for_each_above(double threshold, const Execution& execution, const std::function<bool(std::span<const Pair>)>& each) const;
 
  private:
   static double error_between(const PairSide& left, const PairSide& right);
   double error_of(std::uint32_t from, std::uint32_t to) const;
 
-  PairSide from_, to_;
+  Side from_side_, to_side_;
+  bool distinct_ = false;
 };
 
 /// The value of one pair in float64.

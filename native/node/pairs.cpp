@@ -192,7 +192,7 @@ Napi::Value pairs_maxima(const Napi::CallbackInfo& call) {
   return ask(
       call, 2,
       [=](const FeaturePairs& pairs, const Execution& execution, PairsAnswer& answer) {
-        return pairs.maxima(of_to, execution, answer.partners, answer.numbers);
+        return pairs.strongest_of_each(of_to, 1, execution, answer.partners, answer.numbers);
       },
       feature_object);
 }
