@@ -319,6 +319,49 @@ export interface NativeBinding {
     onSettled: Settled<NativeCircuit>,
   ): JobId;
 
+  coherence(
+    dictionary: DictionaryHandle,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<{ value: number; error: number; first: number; second: number }>,
+  ): JobId;
+  babel(
+    dictionary: DictionaryHandle,
+    most: number,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<{ value: Float64Array; feature: Uint32Array; error: number }>,
+  ): JobId;
+  clusters(
+    dictionary: DictionaryHandle,
+    threshold: number,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<{ labels: Uint32Array; count: number }>,
+  ): JobId;
+  featureDimensionality(
+    dictionary: DictionaryHandle,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<Float64Array>,
+  ): JobId;
+  /** Rows of unit norm, or zero. */
+  matchFeatures(
+    found: NativeMatrix,
+    truth: NativeMatrix,
+    signed: boolean,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<{
+      found: Uint32Array;
+      cosine: Float64Array;
+      mcc: number;
+      nearest: Uint32Array;
+      mmcs: number;
+      uniqueness: number;
+    }>,
+  ): JobId;
+
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
   estimate(
     a: NativeMatrix,

@@ -12,6 +12,7 @@ export { type CodesParts, type CodesRow, type CodeValues, SparseCodes } from './
 export { Dictionary, type DictionaryOptions } from './dictionary.js';
 export { type ErrorCode, UnsuperposeError } from './errors.js';
 export { fold, type LambdaMaxOptions, lambdaMax } from './fold.js';
+export * as geometry from './geometry.js';
 export type { DenoisingOptions, ReweightedOptions } from './homotopy.js';
 export { type Info, type Isa, info } from './info.js';
 export type { KnotOptions } from './knots.js';
@@ -32,6 +33,7 @@ export type {
   PursuitOptions,
   ThresholdingOptions,
 } from './pursuits.js';
+export type { QuestionOptions } from './question.js';
 export type { PerFeature, PerSample } from './samples.js';
 export {
   type AsyncOptions,

@@ -4,8 +4,8 @@ import type { NativeCircuit } from '../binding.js';
 import { Dictionary } from '../dictionary.js';
 import { UnsuperposeError } from '../errors.js';
 import { checkInteger, checkNumber, describe, Options } from '../options.js';
+import { askNative, QUESTION_NAMES, type QuestionOptions } from '../question.js';
 import { binding } from '../runtime.js';
-import { askNative, type QuestionOptions } from './virtual-weights.js';
 import { readWeight, type Weight } from './weights.js';
 
 /** All features of a dictionary, or some of them by index. */
@@ -137,7 +137,7 @@ export async function noCircuit(
   epsilon: number,
   options?: NoCircuitOptions,
 ): Promise<CircuitVerdict> {
-  const read = new Options(options, ['sums', 'threads', 'signal', 'onProgress'], 'noCircuit');
+  const read = new Options(options, ['sums', ...QUESTION_NAMES], 'noCircuit');
   checkNumber('epsilon', epsilon, { min: 0 });
   const sums = read.has('sums') ? read.flag('sums') : true;
   const start = readSet(from, 'from');

@@ -13,7 +13,6 @@ export {
   type PairHistogram,
   type PairList,
   type PairsAbove,
-  type QuestionOptions,
   type StrongestPair,
   type VirtualWeights,
   type VirtualWeightsOptions,

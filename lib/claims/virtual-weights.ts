@@ -3,12 +3,10 @@ import { types } from 'node:util';
 import type { NativePairs, PairsHandle } from '../binding.js';
 import { Dictionary } from '../dictionary.js';
 import { UnsuperposeError } from '../errors.js';
-import { runJob, throwIfAborted } from '../job.js';
 import { checkInteger, checkNumber, Options, refuseOption } from '../options.js';
+import { askNative, QUESTION_NAMES, type QuestionOptions } from '../question.js';
 import { binding, native } from '../runtime.js';
 import type { PerFeature } from '../samples.js';
-import { readThreads } from '../threads.js';
-import type { Progress } from '../unfold.js';
 import { readWeight, type Weight } from './weights.js';
 
 /** Options of {@link virtualWeights}. */
@@ -17,16 +15,6 @@ export interface VirtualWeightsOptions {
   readonly fromScale?: PerFeature | undefined;
   /** One factor ≥ 0 for each `to` feature, say one over its largest activation. Default: ones. */
   readonly toScale?: PerFeature | undefined;
-}
-
-/** Options of questions about virtual weights. */
-export interface QuestionOptions {
-  /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
-  readonly threads?: number | undefined;
-  /** Stops the work within one block of it; the promise rejects with `signal.reason`. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called now and then with the features done and their number. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** Options of {@link VirtualWeights.above}. */
@@ -87,31 +75,11 @@ export interface PairHistogram {
   readonly counts: Float64Array;
 }
 
-const QUESTION_NAMES = ['threads', 'signal', 'onProgress'] as const;
 const DEFAULT_LIMIT = 1e7;
 /** What 32-bit counts and the memory of a process allow. */
 const MOST_PAIRS = 2 ** 30;
 const MOST_BINS = 65536;
 const DEFAULT_BINS = 100;
-
-/** The options that every question has, read, and the job started with them. */
-export function askNative<T>(
-  read: Options,
-  start: (
-    threads: number,
-    report: ((done: number, total: number) => void) | undefined,
-    onSettled: (error: Error | undefined, result: T) => void,
-  ) => number,
-): Promise<T> {
-  const threads = readThreads(read);
-  const signal = read.signal();
-  const onProgress = read.callback<Progress>('onProgress');
-  throwIfAborted(signal);
-  return runJob<T>(signal, (onSettled, guard) => {
-    const report = onProgress && guard((done: number, total: number) => onProgress({ done, total }));
-    return start(threads, report, onSettled);
-  });
-}
 
 function readScale(name: string, value: unknown, features: number): Float64Array | undefined {
   if (value === undefined) return undefined;

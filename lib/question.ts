@@ -1,0 +1,36 @@
+// Questions about all features: long, asynchronous, and alike in their options.
+import { runJob, throwIfAborted } from './job.js';
+import type { Options } from './options.js';
+import { readThreads } from './threads.js';
+import type { Progress } from './unfold.js';
+
+/** Options of every question about all features. */
+export interface QuestionOptions {
+  /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
+  readonly threads?: number | undefined;
+  /** Stops the work within one block of it; the promise rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then with the features done and their number. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export const QUESTION_NAMES = ['threads', 'signal', 'onProgress'] as const;
+
+/** The options that every question has, read, and the job started with them. */
+export function askNative<T>(
+  read: Options,
+  start: (
+    threads: number,
+    report: ((done: number, total: number) => void) | undefined,
+    onSettled: (error: Error | undefined, result: T) => void,
+  ) => number,
+): Promise<T> {
+  const threads = readThreads(read);
+  const signal = read.signal();
+  const onProgress = read.callback<Progress>('onProgress');
+  throwIfAborted(signal);
+  return runJob<T>(signal, (onSettled, guard) => {
+    const report = onProgress && guard((done: number, total: number) => onProgress({ done, total }));
+    return start(threads, report, onSettled);
+  });
+}
