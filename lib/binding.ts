@@ -164,6 +164,18 @@ export interface NativeCircuit {
   readonly sumFeature: number;
 }
 
+/** One entry a sample. */
+export interface NativeRecoverability {
+  readonly fuchs: Float64Array;
+  readonly erc: Float64Array;
+  readonly fuchsFeature: Uint32Array;
+  readonly ercFeature: Uint32Array;
+  readonly eigenvalue: Float64Array;
+  readonly bias: Float64Array;
+  readonly smallest: Float64Array;
+  readonly limit: Float64Array;
+}
+
 type Report = ((done: number, total: number) => void) | undefined;
 
 /** The right-hand side of a product. */
@@ -182,7 +194,13 @@ export interface NativeBinding {
   cancel(job: JobId): void;
 
   createDictionary(matrix: NativeMatrix, normalize: boolean): DictionaryHandle;
-  dictionaryInfo(handle: DictionaryHandle): { features: number; dims: number; bytes: number };
+  dictionaryInfo(handle: DictionaryHandle): {
+    features: number;
+    dims: number;
+    bytes: number;
+    /** of an atom */
+    maxNorm: number;
+  };
   dictionaryAtoms(handle: DictionaryHandle, out: Float32Array): void;
   disposeDictionary(handle: DictionaryHandle): void;
 
@@ -361,6 +379,24 @@ export interface NativeBinding {
       uniqueness: number;
     }>,
   ): JobId;
+
+  recoverability(
+    dictionary: DictionaryHandle,
+    codes: NativeCodes,
+    samples: number,
+    nonnegative: boolean,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativeRecoverability>,
+  ): JobId;
+  plantedCodes(
+    samples: number,
+    features: number,
+    active: number,
+    nonnegative: boolean,
+    seed: number,
+  ): NativeCodes;
+  relativeDistances(codes: NativeCodes, truth: NativeCodes, samples: number, features: number): Float64Array;
 
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
   estimate(

@@ -267,3 +267,20 @@ export async function matchFeatures(
     ),
   );
 }
+
+export {
+  type PhasePoint,
+  type PhaseTransition,
+  type PhaseTransitionOptions,
+  phaseTransition,
+} from './phase.js';
+export {
+  donohoTanner,
+  type Guarantees,
+  guarantees,
+  type Recoverability,
+  type RecoverabilityOptions,
+  type RecoveryVerdict,
+  recoverability,
+  type SignedSupport,
+} from './recoverability.js';

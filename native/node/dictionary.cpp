@@ -17,7 +17,7 @@ Napi::Value create_dictionary(const Napi::CallbackInfo& call) {
   return DictionaryHandle::wrap(call.Env(), std::move(dictionary));
 }
 
-/// (handle) → { features, dims, bytes }
+/// (handle) → { features, dims, bytes, maxNorm }
 Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
   DictionaryHandle& handle = DictionaryHandle::unwrap(call[0]);
   const auto dictionary = handle.get();
@@ -25,6 +25,7 @@ Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
   result.Set("features", static_cast<double>(dictionary->features()));
   result.Set("dims", static_cast<double>(dictionary->dims()));
   result.Set("bytes", static_cast<double>(handle.account(call.Env())));
+  result.Set("maxNorm", handle.get()->max_norm());
   return result;
 }
 

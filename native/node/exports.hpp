@@ -11,6 +11,7 @@ void add_certify(Napi::Object exports);     // certifySync, certify
 void add_learn(Napi::Object exports);       // createLearner, learnerFit, learnerObserve, learnerFinish
 void add_pairs(Napi::Object exports);       // createPairs, disposePairs, pairsAbove, …, strongestCircuit
 void add_geometry(Napi::Object exports);    // coherence, babel, clusters, featureDimensionality, matchFeatures
+void add_recoverability(Napi::Object exports);  // recoverability, plantedCodes, relativeDistances
 void add_ops(Napi::Object exports);         // correlate, topK, above, maximum, softThreshold, spectralNorm
 
 }  // namespace unsuperpose::node
