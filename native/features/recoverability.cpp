@@ -63,12 +63,26 @@ class Measure {
 void Measure::prepare(Case& c) {
   const std::size_t size = c.support.size();
   if (size > kMostSupport) return;
-  const SupportGram gram(dictionary_, c.support, 0);
-  out_.eigenvalue[c.sample] = gram.smallest_eigenvalue();
+  // With N the diagonal of the norms, G = N Ĝ N and Ĝ of unit atoms: G⁻¹v = N⁻¹Ĝ⁻¹N⁻¹v, λ_min(G) ≥ λ_min(Ĝ) min‖d_i‖².
+  std::vector<double> scales(size);
+  double least = kInfinity;
+  for (std::size_t i = 0; i < size; ++i) {
+    const double norm = dictionary_.norm(c.support[i]);
+    if (norm == 0) return;
+    scales[i] = 1 / norm;
+    least = std::min(least, norm);
+  }
+  const SupportGram gram(dictionary_, c.support, 0, scales);
+  const auto solve = [&](std::vector<double>& v) {
+    for (std::size_t i = 0; i < size; ++i) v[i] *= scales[i];
+    gram.solve(v);
+    for (std::size_t i = 0; i < size; ++i) v[i] *= scales[i];
+  };
   c.independent = gram.smallest_eigenvalue() > 0;
   if (!c.independent) return;
+  out_.eigenvalue[c.sample] = gram.smallest_eigenvalue() * least * least;
   std::vector<double> b = c.signs;
-  gram.solve(b);
+  solve(b);
   double bias = 0, limit = kInfinity;
   for (std::size_t i = 0; i < size; ++i) {
     bias = std::max(bias, std::fabs(b[i]));
@@ -81,7 +95,7 @@ void Measure::prepare(Case& c) {
   for (std::size_t i = 0; i < size; ++i) {
     std::fill(column.begin(), column.end(), 0.0);
     column[i] = 1;
-    gram.solve(column);
+    solve(column);
     double* row = c.rows.data() + i * dims_;
     for (std::size_t l = 0; l < size; ++l) {
       const float* atom = dictionary_.atom(c.support[l]);

@@ -10,7 +10,8 @@ constexpr int kAttempts = 6;
 
 }  // namespace
 
-SupportGram::SupportGram(const Dictionary& dictionary, const std::vector<std::uint32_t>& support, double ridge)
+SupportGram::SupportGram(const Dictionary& dictionary, const std::vector<std::uint32_t>& support, double ridge,
+                         const std::vector<double>& scales)
     : size_(support.size()), gram_(size_ * size_), factor_(size_ * size_) {
   double trace = 0;
   for (std::size_t i = 0; i < size_; ++i) {
@@ -19,7 +20,7 @@ SupportGram::SupportGram(const Dictionary& dictionary, const std::vector<std::ui
       const float* b = dictionary.atom(support[j]);
       double sum = 0;
       for (std::size_t k = 0; k < dictionary.dims(); ++k) sum += static_cast<double>(a[k]) * b[k];
-      gram_[i * size_ + j] = sum;
+      gram_[i * size_ + j] = scales.empty() ? sum : sum * scales[i] * scales[j];
     }
     gram_[i * size_ + i] += ridge;
     trace += gram_[i * size_ + i];

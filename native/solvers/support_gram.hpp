@@ -16,7 +16,9 @@ inline double gamma64(std::size_t n) {
 
 class SupportGram {
  public:
-  SupportGram(const Dictionary& dictionary, const std::vector<std::uint32_t>& support, double ridge);
+  /// `scales`, if any, multiply the atoms, one a feature of the support: atoms of very different sizes are no longer nearly dependent.
+  SupportGram(const Dictionary& dictionary, const std::vector<std::uint32_t>& support, double ridge,
+              const std::vector<double>& scales = {});
 
   /// A lower bound of the smallest eigenvalue of the exact G, or 0 if none was proved.
   double smallest_eigenvalue() const { return smallest_; }
