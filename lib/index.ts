@@ -32,6 +32,7 @@ export type {
   ThresholdingOptions,
 } from './pursuits.js';
 export type { PerFeature, PerSample } from './samples.js';
+export * as toy from './toy.js';
 export {
   type AsyncOptions,
   type CommonOptions,

@@ -10,5 +10,6 @@ void add_knots(Napi::Object exports);       // createKnots, nextKnot
 void add_certify(Napi::Object exports);     // certifySync, certify
 void add_learn(Napi::Object exports);       // createLearner, learnerFit, learnerObserve, learnerFinish
 void add_ops(Napi::Object exports);         // correlate, topK, above, maximum, softThreshold, spectralNorm
+void add_toy(Napi::Object exports);         // toySample, toyTrain, toyGradient, toyMeasure
 
 }  // namespace unsuperpose::node

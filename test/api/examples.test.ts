@@ -60,6 +60,7 @@ it('there are examples for what matters', () => {
     'Dictionary',
     'lambdaMax',
     'ops',
+    'toy',
   ])
     expect(all).toContain(name);
 });
