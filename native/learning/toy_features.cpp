@@ -104,6 +104,7 @@ void ToySampler::panel(std::uint64_t step, std::uint32_t first, std::size_t vali
   const std::uint64_t key = scramble(key_ + step);
   const auto key0 = static_cast<std::uint32_t>(key), key1 = static_cast<std::uint32_t>(key >> 32);
   kernels.draw(draws_.data(), draws_.size(), key0, key1, first, x, active);
+  if (children_.empty() && values_.empty() && valid >= kPanel) return;
   for (const Child& child : children_) active[child.feature] &= active[child.parent];
   for (const Value& value : values_) {
     if (active[value.feature] == 0) continue;
@@ -118,7 +119,6 @@ void ToySampler::panel(std::uint64_t step, std::uint32_t first, std::size_t vali
     }
   }
   const std::uint32_t inside = valid < kPanel ? (std::uint32_t{1} << valid) - 1 : ~std::uint32_t{0};
-  if (children_.empty() && values_.empty() && valid >= kPanel) return;
   for (std::size_t i = 0; i < draws_.size(); ++i) {
     active[i] &= inside;
     for (std::uint32_t off = ~active[i]; off != 0; off &= off - 1) x[i * kPanel + __builtin_ctz(off)] = 0;

@@ -11,8 +11,8 @@ constexpr std::size_t kDimTile = 5, kFeatureTile = 5, kOuterFeatures = 2, kOuter
 #include "toy-inl.hpp"
 UNSUPERPOSE_END
 
-const Table kTable = {draw,   places,     encode, encode_places, pack,   decode,
-                      multiply, fold_lanes, outer,  outer_places,  shrink, adam};
+const Table kTable = {draw,       places, encode,    encode_places, pack,   decode, multiply,
+                      fold_lanes, outer,  add_tiles, outer_places,  shrink, adam};
 const Table* table() { return &kTable; }
 #else
 const Table* table() { return nullptr; }

@@ -11,8 +11,8 @@ constexpr std::size_t kDimTile = 10, kFeatureTile = 10, kOuterFeatures = 4, kOut
 #include "toy-inl.hpp"
 UNSUPERPOSE_END
 
-const Table kTable = {draw,   places,     encode, encode_places, pack,   decode,
-                      multiply, fold_lanes, outer,  outer_places,  shrink, adam};
+const Table kTable = {draw,       places, encode,    encode_places, pack,   decode, multiply,
+                      fold_lanes, outer,  add_tiles, outer_places,  shrink, adam};
 const Table* table() { return &kTable; }
 #else
 const Table* table() { return nullptr; }

@@ -9,8 +9,8 @@ using namespace simd::neon;
 constexpr std::size_t kDimTile = 10, kFeatureTile = 10, kOuterFeatures = 4, kOuterDims = 5;
 #include "toy-inl.hpp"
 
-const Table kTable = {draw,   places,     encode, encode_places, pack,   decode,
-                      multiply, fold_lanes, outer,  outer_places,  shrink, adam};
+const Table kTable = {draw,       places, encode,    encode_places, pack,   decode, multiply,
+                      fold_lanes, outer,  add_tiles, outer_places,  shrink, adam};
 const Table* table() { return &kTable; }
 #else
 const Table* table() { return nullptr; }

@@ -13,14 +13,15 @@ typedef float Four __attribute__((vector_size(16)));
 
 constexpr std::uint32_t kGolden = 0x9e3779b9;  // 2³²/φ: neighbouring samples far apart
 
-/// lowbias32 (Wellons 2018, "Prospecting for hash functions"), with a second key between its multiplications.
+/// lowbias32 (Wellons 2018, "Prospecting for hash functions"), with a second key between its multiplications and without its last
+/// step, which mends only low bits: what is drawn is decided by the high ones.
 UNSUPERPOSE_INLINE Words hash(Words x, std::uint32_t key) {
   x ^= x >> 16;
   x *= 0x7feb352du;
   x ^= x >> 15;
   x += key;
   x *= 0x846ca68bu;
-  return x ^ (x >> 16);
+  return x;
 }
 
 UNSUPERPOSE_INLINE Vector to_floats(Words x) {
@@ -33,18 +34,22 @@ void draw(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t
   for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = (first + static_cast<std::uint32_t>(lane)) * kGolden;
   for (std::size_t i = 0; i < count; ++i, out += kPanel) {
     const Draw& row = rows[i];
-    const Vector low = broadcast(row.low), high = broadcast(row.high), offset = broadcast(row.offset);
-    const Vector scale = broadcast(row.scale);
+    const Vector high = broadcast(row.high), scale = broadcast(row.scale);
     const Words start = lanes + (row.key0 + key0);
     std::uint32_t bits = 0;
     for (std::size_t s = 0; s < kPanel; s += kLanes) {
       const Vector u = to_floats(hash(start + static_cast<std::uint32_t>(s) * kGolden, row.key1 ^ key1) >> 1);
-      const Vector below = keep_unless_small(sub(high, u), mul(sub(u, offset), scale));
-      const Vector value = keep_unless_small(sub(u, low), below);
+      Vector value;
+      if (row.low < 0) {
+        value = keep_unless_small(sub(high, u), mul(u, scale));
+      } else {
+        const Vector below = keep_unless_small(sub(high, u), mul(sub(u, broadcast(row.offset)), scale));
+        value = keep_unless_small(sub(u, broadcast(row.low)), below);
+      }
       store(out + s, value);
-      bits |= greater(value, zero()) << s;
+      if (active) bits |= greater(value, zero()) << s;
     }
-    active[i] = bits;
+    if (active) active[i] = bits;
   }
 }
 
@@ -155,14 +160,14 @@ struct Tile {
   const Decoder* decoder;  // null for multiply
   std::size_t first;
   const float* x;
-  const float* scale;
   float* bias_sums;
 };
 
 template <std::size_t kRows>
 Vector decode_rows(const float* packed, std::size_t dims, const float* hidden, const Tile& tile, float* out) {
   const Decoder* decoder = tile.decoder;
-  Vector loss = zero();
+  constexpr std::size_t kChains = 4;  // of sums that wait for one another
+  Vector loss[kChains] = {zero(), zero(), zero(), zero()};
   for (std::size_t s = 0; s < kPanel; s += kStrip) {
     Vector sums[kRows][kStrips];
     for (std::size_t r = 0; r < kRows; ++r)
@@ -183,23 +188,24 @@ Vector decode_rows(const float* packed, std::size_t dims, const float* hidden, c
     }
     const bool relu = decoder->relu;
     for (std::size_t r = 0; r < kRows; ++r) {
-      const Vector importance = broadcast(decoder->importance[tile.first + r]);
+      const Vector weight = broadcast(decoder->weight[tile.first + r]);
       float* bias_sums = tile.bias_sums + r * kLanes;
       Vector bias = load(bias_sums);
       for (std::size_t c = 0; c < kStrips; ++c) {
         const std::size_t at = r * kPanel + s + c * kLanes;
         const Vector y = sums[r][c];
         const Vector error = sub(relu ? keep_unless_small(y, y) : y, load(tile.x + at));
-        const Vector weighted = mul(mul(importance, load(tile.scale + s + c * kLanes)), error);
+        const Vector weighted = mul(weight, error);
         const Vector g = relu ? keep_unless_small(y, weighted) : weighted;
-        loss = fma(weighted, error, loss);
+        Vector& sum = loss[(r * kStrips + c) % kChains];
+        sum = fma(weighted, error, sum);
         bias = add(bias, g);
         store(out + at, g);
       }
       store(bias_sums, bias);
     }
   }
-  return loss;
+  return add(add(loss[0], loss[1]), add(loss[2], loss[3]));
 }
 
 using DecodeRows = Vector (*)(const float*, std::size_t, const float*, const Tile&, float*);
@@ -222,12 +228,11 @@ UNSUPERPOSE_INLINE float sum_lanes(Vector v) {
   return lanes[0];
 }
 
-float decode(const Decoder& decoder, const float* x, const float* hidden, const float* scale, float* g,
-             float* bias_sums) {
+float decode(const Decoder& decoder, const float* x, const float* hidden, float* g, float* bias_sums) {
   Vector loss = zero();
   for (std::size_t i = 0; i < decoder.features; i += kFeatureTile) {
     const std::size_t rows = decoder.features - i < kFeatureTile ? decoder.features - i : kFeatureTile;
-    const Tile tile = {&decoder, i, x + i * kPanel, scale, bias_sums + i * kLanes};
+    const Tile tile = {&decoder, i, x + i * kPanel, bias_sums + i * kLanes};
     loss = add(loss, kDecode.of[rows - 1](decoder.packed + i * decoder.dims, decoder.dims, hidden, tile, g + i * kPanel));
   }
   return sum_lanes(loss) * 0.5f;
@@ -236,7 +241,7 @@ float decode(const Decoder& decoder, const float* x, const float* hidden, const 
 void multiply(const float* packed, std::size_t features, std::size_t dims, const float* v, float* out) {
   for (std::size_t i = 0; i < features; i += kFeatureTile) {
     const std::size_t rows = features - i < kFeatureTile ? features - i : kFeatureTile;
-    kDecode.of[rows - 1](packed + i * dims, dims, v, Tile{nullptr, i, nullptr, nullptr, nullptr}, out + i * kPanel);
+    kDecode.of[rows - 1](packed + i * dims, dims, v, Tile{nullptr, i, nullptr, nullptr}, out + i * kPanel);
   }
 }
 
@@ -246,10 +251,10 @@ void fold_lanes(const float* sums, std::size_t features, float* out) {
 
 // --- gradients
 
-/// gradient[i·dims + k] += Σ v[i][s]·u[k][s], i < kF, k < kD
+/// tile[f·kD + d] += Σ v[f][s]·u[d][s], f < kF, d < kD
 template <std::size_t kF, std::size_t kD>
 void outer_tile(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t v_panel, std::size_t u_panel,
-                std::size_t v_first, std::size_t u_first, std::size_t dims, float* gradient) {
+                std::size_t v_first, std::size_t u_first, float* tile) {
   constexpr std::size_t kSums = (kF * kD + 3) / 4 * 4;
   Vector sums[kSums];
   for (std::size_t n = 0; n < kSums; ++n) sums[n] = zero();
@@ -266,16 +271,16 @@ void outer_tile(const Pair* pairs, std::size_t count, std::size_t panels, std::s
         }
       }
   }
-  float totals[kSums];
-  for (std::size_t n = 0; n < kSums; n += 4) sums4(sums[n], sums[n + 1], sums[n + 2], sums[n + 3], totals + n);
-  for (std::size_t f = 0; f < kF; ++f)
-    for (std::size_t d = 0; d < kD; ++d) gradient[f * dims + d] += totals[f * kD + d];
+  for (std::size_t n = 0; n < kSums; n += 4) {
+    float four[4];
+    sums4(sums[n], sums[n + 1], sums[n + 2], sums[n + 3], four);
+    store_four(tile + n, load_four(tile + n) + load_four(four));
+  }
 }
 
-using OuterTile = void (*)(const Pair*, std::size_t, std::size_t, std::size_t, std::size_t, std::size_t, std::size_t,
-                           std::size_t, float*);
+using OuterTile = void (*)(const Pair*, std::size_t, std::size_t, std::size_t, std::size_t, std::size_t, std::size_t, float*);
 
-/// kOuter.of[f − 1][d − 1] takes f features and d dims.
+/// kOuterWhole.of[d − 1] takes kOuterFeatures features and d dims, kOuterSingle one feature.
 template <std::size_t kF, std::size_t... kDs>
 struct OuterRow {
   OuterTile of[sizeof...(kDs)] = {outer_tile<kF, kDs>...};
@@ -287,36 +292,56 @@ struct OuterRowUpTo<kF, 0, kDs...> : OuterRow<kF, kDs...> {};
 constexpr OuterRowUpTo<kOuterFeatures, kOuterDims> kOuterWhole;
 constexpr OuterRowUpTo<1, kOuterDims> kOuterSingle;
 
-void outer(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t features, std::size_t dims,
-           float* gradient) {
+/// Sums of a tile, rounded up to whole vectors of four; kOuterTile in outer() is the largest.
+constexpr std::size_t kOuterTile = (kOuterFeatures * kOuterDims + 3) / 4 * 4;
+static_assert(kOuterTile <= kMostTile);
+
+void outer(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t features, std::size_t dims, float* tiles) {
   for (std::size_t i = 0; i < features;) {
     const bool whole = features - i >= kOuterFeatures;
-    for (std::size_t k = 0; k < dims; k += kOuterDims) {
+    for (std::size_t k = 0; k < dims; k += kOuterDims, tiles += kOuterTile) {
       const std::size_t width = dims - k < kOuterDims ? dims - k : kOuterDims;
       (whole ? kOuterWhole.of : kOuterSingle.of)[width - 1](pairs, count, panels, features * kPanel, dims * kPanel,
-                                                            i * kPanel, k * kPanel, dims, gradient + i * dims + k);
+                                                            i * kPanel, k * kPanel, tiles);
     }
     i += whole ? kOuterFeatures : 1;
   }
 }
 
+void add_tiles(const float* tiles, std::size_t features, std::size_t dims, float* gradient) {
+  for (std::size_t i = 0; i < features;) {
+    const std::size_t height = features - i >= kOuterFeatures ? kOuterFeatures : 1;
+    for (std::size_t k = 0; k < dims; k += kOuterDims, tiles += kOuterTile) {
+      const std::size_t width = dims - k < kOuterDims ? dims - k : kOuterDims;
+      for (std::size_t f = 0; f < height; ++f)
+        for (std::size_t d = 0; d < width; ++d) gradient[(i + f) * dims + k + d] += tiles[f * width + d];
+    }
+    i += height;
+  }
+}
+
+/// gradient[i] += v[i][s]·rows[s], whole registers of rows of row_stride(dims)
+UNSUPERPOSE_INLINE void add_row(const float* v, std::uint32_t place, const float* rows, std::size_t dims, float* gradient) {
+  const std::size_t stride = row_stride(dims);
+  const Vector x = broadcast(v[place]);
+  const float* row = rows + place % kPanel * stride;
+  float* g = gradient + place / kPanel * stride;
+  for (std::size_t k = 0; k < dims; k += kLanes) store(g + k, fma(x, load(row + k), load(g + k)));
+}
+
 void outer_places(const float* v, const std::uint32_t* at, std::size_t count, const float* u, std::size_t dims,
                   float* rows, float* gradient) {
-  const std::size_t stride = row_stride(dims), whole = dims / kLanes * kLanes, rest = dims - whole;
-  const std::size_t blocks = dims / 4 * 4;
+  const std::size_t stride = row_stride(dims), blocks = dims / 4 * 4;
   for (std::size_t k = 0; k < blocks; k += 4)
     for (std::size_t s = 0; s < kPanel; s += 4) transpose_four(u + k * kPanel + s, kPanel, rows + s * stride + k, stride);
   for (std::size_t k = blocks; k < dims; ++k)
     for (std::size_t s = 0; s < kPanel; ++s) rows[s * stride + k] = u[k * kPanel + s];
-  for (std::size_t n = 0; n < count; ++n) {
-    const std::uint32_t place = at[n];
-    const Vector x = broadcast(v[place]);
-    const float* row = rows + place % kPanel * stride;
-    float* g = gradient + place / kPanel * dims;
-    for (std::size_t k = 0; k < whole; k += kLanes) store(g + k, fma(x, load(row + k), load(g + k)));
-    if (rest > 0)
-      store_partial(g + whole, fma(x, load_partial(row + whole, rest), load_partial(g + whole, rest)), rest);
-  }
+  // Places next to each other add to the same row, each waiting for the store before: four parts of the list in turn.
+  constexpr std::size_t kParts = 4;
+  const std::size_t part = count / kParts;
+  for (std::size_t n = 0; n < part; ++n)
+    for (std::size_t p = 0; p < kParts; ++p) add_row(v, at[p * part + n], rows, dims, gradient);
+  for (std::size_t n = kParts * part; n < count; ++n) add_row(v, at[n], rows, dims, gradient);
 }
 
 float shrink(const float* hidden, std::size_t dims, float amount, float* gradient) {

@@ -17,6 +17,7 @@ namespace unsuperpose::toy {
 inline constexpr std::size_t kPanel = 32;  // two registers of the widest level
 
 /// How one feature is drawn: with u uniform on {0, …, 2³¹ − 1}, its value is (u − offset)·scale where low < u < high, else 0.
+/// low < 0 says that offset is 0.
 struct Draw {
   std::uint32_t key0, key1;
   float low, high, offset, scale;
@@ -25,7 +26,7 @@ struct Draw {
 struct Decoder {
   const float* packed;  // pack() of W
   const float* bias;
-  const float* importance;
+  const float* weight;  // of a sample's error: importance·2/batch
   std::size_t features, dims;
   bool relu;
 };
@@ -46,7 +47,7 @@ struct Pair {
 
 struct Table {
   /// Draws `count` features of the samples first … first + kPanel − 1: a hash of (row's key, key, sample), so that any sample can
-  /// be drawn by itself. Bit s of active[i] says whether out[i][s] is above 0.
+  /// be drawn by itself. Bit s of active[i] says whether out[i][s] is above 0; `active` may be null.
   void (*draw)(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t key1, std::uint32_t first,
                float* out, std::uint32_t* active);
 
@@ -61,19 +62,22 @@ struct Table {
 
   /// W for decode, in packed_size(features, dims) floats.
   void (*pack)(const float* weights, std::size_t features, std::size_t dims, float* packed);
-  /// y = W·hidden + b, e = relu(y) − x (y − x without relu), w = importance_i·scale_s: g = w·e where y > 0, else 0.
-  /// bias_sums[i][lane] += g; returns Σ w·e²/2. `scale` is 2/batch, and 0 for samples that fill up the panel.
-  float (*decode)(const Decoder& decoder, const float* x, const float* hidden, const float* scale, float* g,
-                  float* bias_sums);
+  /// y = W·hidden + b, e = relu(y) − x (y − x without relu): g = weight·e where y > 0 (everywhere without relu), else 0.
+  /// bias_sums[i][lane] += g; returns Σ weight·e²/2.
+  float (*decode)(const Decoder& decoder, const float* x, const float* hidden, float* g, float* bias_sums);
   /// out[i][s] = Σ_k W[i,k]·v[k,s], from packed weights
   void (*multiply)(const float* packed, std::size_t features, std::size_t dims, const float* v, float* out);
   /// out[i] += the sum of the lanes of sums[i]
   void (*fold_lanes)(const float* sums, std::size_t features, float* out);
 
-  /// dW[i,k] += Σ over pairs, panels and samples of v[i,s]·u[k,s]
+  /// dW[i,k] += Σ over pairs, panels and samples of v[i,s]·u[k,s], where dW is kept as tiles, in tiles_size(features, dims)
+  /// floats: scattering a tile's few sums would cost a tenth of making them.
   void (*outer)(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t features, std::size_t dims,
-                float* gradient);
-  /// The same for one panel and the given places of v. `rows` as in encode_places.
+                float* tiles);
+  /// gradient (features × dims) += the tiles
+  void (*add_tiles)(const float* tiles, std::size_t features, std::size_t dims, float* gradient);
+  /// The same for one panel and the given places of v, into rows of row_stride(dims), of which what lies beyond dims is
+  /// scratch: whole registers are stored, as a masked store delays the load that follows. `rows` as in encode_places.
   void (*outer_places)(const float* v, const std::uint32_t* places, std::size_t count, const float* u,
                        std::size_t dims, float* rows, float* gradient);
 
@@ -91,6 +95,11 @@ inline constexpr std::size_t row_stride(std::size_t dims) { return (dims + 15) /
 inline constexpr std::size_t kMostLanes = 16;
 /// room for rows up to a whole tile of any level
 inline constexpr std::size_t packed_size(std::size_t features, std::size_t dims) { return (features + 16) * dims; }
+/// floats of the largest tile of any level's `outer`, and room for all tiles: at most features·dims of them
+inline constexpr std::size_t kMostTile = 20;
+inline constexpr std::size_t tiles_size(std::size_t features, std::size_t dims) {
+  return (features / 2 + 4) * (dims / 5 + 1) * kMostTile;
+}
 
 const Table* table(Isa isa);
 const Table& table();
