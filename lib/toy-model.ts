@@ -55,9 +55,9 @@ export interface ToyInstance {
 export type ToyStrategy =
   /** Let it happen, and find the overcomplete basis afterwards. The default. */
   | { readonly strategy?: 'afterwards' | undefined }
-  /** Train without superposition: α > 0 makes hidden activations sparse, so that each dim stands for one feature. */
+  /** α > 0 makes hidden activations sparse: features move onto the dims (a privileged basis), at most opposite pairs share one. */
   | { readonly strategy: 'sparse-activations'; readonly penalty: number }
-  /** Train without superposition: β > 0 makes the features that are kept orthogonal. */
+  /** Train without superposition: β > 0 makes the features orthogonal, so that there are at most as many as dims. */
   | { readonly strategy: 'orthogonal'; readonly penalty: number }
   /** Both: β > 0 on overlaps above τ ≥ 0 only, which leaves superposition that ℓ1 can take apart afterwards. */
   | { readonly strategy: 'hybrid'; readonly penalty: number; readonly allowedInterference: number };
