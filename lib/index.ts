@@ -35,6 +35,7 @@ export type {
 } from './pursuits.js';
 export type { QuestionOptions } from './question.js';
 export type { PerFeature, PerSample } from './samples.js';
+export * as toy from './toy.js';
 export {
   type AsyncOptions,
   type CommonOptions,

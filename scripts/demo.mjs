@@ -1,11 +1,12 @@
-// npm run demo [-- words…]: builds the package if it is not built, sets up examples/word-senses, and runs it.
+// npm run demo [-- words…], npm run toy [-- options]: builds the package if it is not built, sets up the example, and runs it.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const example = join(root, 'examples', 'word-senses');
+const [name, ...args] = process.argv.slice(2);
+const example = join(root, 'examples', name);
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 function run(args, cwd) {
@@ -20,4 +21,4 @@ if (
 )
   run(['run', 'build'], root);
 run(['install', '--no-audit', '--no-fund'], example);
-run(['start', '--silent', '--', ...process.argv.slice(2)], example);
+run(['start', '--silent', '--', ...args], example);

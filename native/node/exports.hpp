@@ -13,5 +13,6 @@ void add_pairs(Napi::Object exports);       // createPairs, disposePairs, pairsA
 void add_geometry(Napi::Object exports);    // coherence, babel, clusters, featureDimensionality, matchFeatures
 void add_recoverability(Napi::Object exports);  // recoverability, plantedCodes, relativeDistances
 void add_ops(Napi::Object exports);         // correlate, topK, above, maximum, softThreshold, spectralNorm
+void add_toy(Napi::Object exports);         // toySample, toyTrain, toyGradient, toyMeasure
 
 }  // namespace unsuperpose::node

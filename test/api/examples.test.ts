@@ -63,6 +63,7 @@ it('there are examples for what matters', () => {
     'lambdaMax',
     'ops',
     'claims',
+    'toy',
   ])
     expect(all).toContain(name);
 });

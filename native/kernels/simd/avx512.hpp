@@ -36,6 +36,8 @@ UNSUPERPOSE_INLINE Vector sub(Vector a, Vector b) { return _mm512_sub_ps(a, b); 
 UNSUPERPOSE_INLINE Vector mul(Vector a, Vector b) { return _mm512_mul_ps(a, b); }
 UNSUPERPOSE_INLINE Vector fma(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
 UNSUPERPOSE_INLINE Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+UNSUPERPOSE_INLINE Vector divide(Vector a, Vector b) { return _mm512_div_ps(a, b); }
+UNSUPERPOSE_INLINE Vector square_root(Vector a) { return _mm512_sqrt_ps(a); }
 UNSUPERPOSE_INLINE Vector abs(Vector a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
 UNSUPERPOSE_INLINE Vector with_sign(Vector a, Vector sign) {
   return _mm512_or_ps(a, _mm512_and_ps(_mm512_set1_ps(-0.0f), sign));

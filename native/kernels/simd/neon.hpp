@@ -42,6 +42,8 @@ UNSUPERPOSE_INLINE Vector sub(Vector a, Vector b) { return vsubq_f32(a, b); }
 UNSUPERPOSE_INLINE Vector mul(Vector a, Vector b) { return vmulq_f32(a, b); }
 UNSUPERPOSE_INLINE Vector fma(Vector a, Vector b, Vector c) { return vfmaq_f32(c, a, b); }
 UNSUPERPOSE_INLINE Vector max(Vector a, Vector b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+UNSUPERPOSE_INLINE Vector divide(Vector a, Vector b) { return vdivq_f32(a, b); }
+UNSUPERPOSE_INLINE Vector square_root(Vector a) { return vsqrtq_f32(a); }
 UNSUPERPOSE_INLINE Vector abs(Vector a) { return vabsq_f32(a); }
 UNSUPERPOSE_INLINE Vector with_sign(Vector a, Vector sign) {
   return vbslq_f32(vdupq_n_u32(0x80000000u), sign, a);

@@ -48,6 +48,11 @@ UNSUPERPOSE_INLINE Vector mul(Vector a, Vector b) { return a * b; }
 UNSUPERPOSE_INLINE Vector fma(Vector a, Vector b, Vector c) { return a * b + c; }
 /// a where a > b, else b: a NaN in a is dropped
 UNSUPERPOSE_INLINE Vector max(Vector a, Vector b) { return a > b ? a : b; }
+UNSUPERPOSE_INLINE Vector divide(Vector a, Vector b) { return a / b; }
+/// of values ≥ 0
+UNSUPERPOSE_INLINE Vector square_root(Vector a) {
+  return Vector{__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+}
 UNSUPERPOSE_INLINE Vector abs(Vector a) {
   return reinterpret_cast<Vector>(reinterpret_cast<Bits>(a) & 0x7fffffff);
 }

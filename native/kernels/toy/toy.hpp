@@ -1,0 +1,107 @@
+// The arithmetic of toy models of superposition (Elhage et al. 2022), x̂ = relu(h·Wᵀ + b) with h = x·W, on panels of
+// kPanel samples. W is features × dims. Samples lie across the lanes, so every step is a fused multiply-add of a broadcast
+// weight with a register of samples:
+//   encode   h[k,s] = Σ_i W[i,k]·x[i,s]      dense, or over the entries that are not zero
+//   decode   y = W·h + b, e = relu(y) − x, and the loss's derivative by y
+//   backward dh = encode(g) and dW[i,k] += Σ_s g[i,s]·h[k,s] + x[i,s]·dh[k,s]
+// A panel of 200 features is 25 KiB and stays in L1 and L2 through all of them. A panel is row-major: features (or dims) × kPanel.
+// Sums are float32: over dims in decode, over features in encode, over the samples of a call in `outer`.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "../isa.hpp"
+
+namespace unsuperpose::toy {
+
+inline constexpr std::size_t kPanel = 32;  // two registers of the widest level
+
+/// How one feature is drawn: with u uniform on {0, …, 2³¹ − 1}, its value is (u − offset)·scale where low < u < high, else 0.
+/// low < 0 says that offset is 0.
+struct Draw {
+  std::uint32_t key0, key1;
+  float low, high, offset, scale;
+};
+
+struct Decoder {
+  const float* packed;  // pack() of W
+  const float* bias;
+  const float* weight;  // of a sample's error: importance·2/batch
+  std::size_t features, dims;
+  bool relu;
+};
+
+struct Adam {
+  float decay;         // 1 − rate·weight decay
+  float rate;          // divided by the first moment's bias correction
+  float beta1, beta2;
+  float correction;    // 1/√ of the second moment's bias correction
+  float epsilon;
+};
+
+/// A pair of matrices to be multiplied over samples: `panels` panels of v (features × kPanel) and of u (dims × kPanel).
+struct Pair {
+  const float* v;
+  const float* u;
+};
+
+struct Table {
+  /// Draws `count` features of the samples first … first + kPanel − 1: a hash of (row's key, key, sample), so that any sample can
+  /// be drawn by itself. Bit s of active[i] says whether out[i][s] is above 0; `active` may be null.
+  void (*draw)(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t key1, std::uint32_t first,
+               float* out, std::uint32_t* active);
+
+  /// Writes the places i·kPanel + s of the bits set, ascending; returns how many. `places` has room for features·kPanel + kPanel.
+  std::size_t (*places)(const std::uint32_t* active, std::size_t features, std::uint32_t* places);
+
+  /// out[k][s] = Σ_i W[i,k]·v[i,s]
+  void (*encode)(const float* weights, std::size_t features, std::size_t dims, const float* v, float* out);
+  /// The same over the given places of v. `rows` is scratch of kPanel × row_stride(dims).
+  void (*encode_places)(const float* weights, std::size_t dims, const float* v, const std::uint32_t* places,
+                        std::size_t count, float* rows, float* out);
+
+  /// W for decode, in packed_size(features, dims) floats.
+  void (*pack)(const float* weights, std::size_t features, std::size_t dims, float* packed);
+  /// y = W·hidden + b, e = relu(y) − x (y − x without relu): g = weight·e where y > 0 (everywhere without relu), else 0.
+  /// bias_sums[i][lane] += g; returns Σ weight·e²/2.
+  float (*decode)(const Decoder& decoder, const float* x, const float* hidden, float* g, float* bias_sums);
+  /// out[i][s] = Σ_k W[i,k]·v[k,s], from packed weights
+  void (*multiply)(const float* packed, std::size_t features, std::size_t dims, const float* v, float* out);
+  /// out[i] += the sum of the lanes of sums[i]
+  void (*fold_lanes)(const float* sums, std::size_t features, float* out);
+
+  /// dW[i,k] += Σ over pairs, panels and samples of v[i,s]·u[k,s], where dW is kept as tiles, in tiles_size(features, dims)
+  /// floats: scattering a tile's few sums would cost a tenth of making them.
+  void (*outer)(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t features, std::size_t dims,
+                float* tiles);
+  /// gradient (features × dims) += the tiles
+  void (*add_tiles)(const float* tiles, std::size_t features, std::size_t dims, float* gradient);
+  /// The same for one panel and the given places of v, into rows of row_stride(dims), of which what lies beyond dims is
+  /// scratch: whole registers are stored, as a masked store delays the load that follows. `rows` as in encode_places.
+  void (*outer_places)(const float* v, const std::uint32_t* places, std::size_t count, const float* u,
+                       std::size_t dims, float* rows, float* gradient);
+
+  /// dh += amount·sign(h), dims × kPanel; returns amount·Σ|h|
+  float (*shrink)(const float* hidden, std::size_t dims, float amount, float* gradient);
+
+  /// One step of AdamW (Loshchilov & Hutter 2019, algorithm 2) over n parameters.
+  void (*adam)(const Adam& settings, const float* gradient, float* first, float* second, float* parameters,
+               std::size_t n);
+};
+
+/// floats between the rows of `rows`: whole registers of the widest level
+inline constexpr std::size_t row_stride(std::size_t dims) { return (dims + 15) / 16 * 16; }
+/// the widest level's lanes: bias_sums has features times as many
+inline constexpr std::size_t kMostLanes = 16;
+/// room for rows up to a whole tile of any level
+inline constexpr std::size_t packed_size(std::size_t features, std::size_t dims) { return (features + 16) * dims; }
+/// floats of the largest tile of any level's `outer`, and room for all tiles: at most features·dims of them
+inline constexpr std::size_t kMostTile = 20;
+inline constexpr std::size_t tiles_size(std::size_t features, std::size_t dims) {
+  return (features / 2 + 4) * (dims / 5 + 1) * kMostTile;
+}
+
+const Table* table(Isa isa);
+const Table& table();
+
+}  // namespace unsuperpose::toy
