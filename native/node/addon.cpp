@@ -48,6 +48,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_certify(exports);
   add_learn(exports);
   add_pairs(exports);
+  add_claims(exports);
   add_ops(exports);
   return exports;
 }
