@@ -200,6 +200,34 @@ export interface NativePredicateValues {
   readonly errors: Float64Array;
 }
 
+export interface NativeCoverageOptions {
+  /** 0: codes are given */
+  readonly lambda: number;
+  readonly codes: NativeCodes | undefined;
+  readonly calibrationCodes: NativeCodes | undefined;
+  readonly ridge: number;
+  readonly nonnegative: boolean;
+  readonly tolerance: number;
+  readonly falseAlarmRate: number;
+  readonly relative: boolean;
+  readonly significance: number;
+  readonly mostDirections: number;
+}
+
+export interface NativeCoverage {
+  readonly energy: Float64Array;
+  readonly unexplained: Float64Array;
+  readonly pValue: Float64Array;
+  readonly flagged: Uint8Array;
+  readonly threshold: number;
+  readonly directions: Float32Array;
+  readonly strength: Float64Array;
+  readonly samples: Uint32Array;
+  readonly significance: Float64Array;
+  readonly nearest: Uint32Array;
+  readonly cosine: Float64Array;
+}
+
 /** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
 export interface NativeBinding {
   info(): {
@@ -359,6 +387,15 @@ export interface NativeBinding {
     threads: number,
     onProgress: ((done: number, total: number) => void) | undefined,
     onSettled: Settled<NativePredicateValues>,
+  ): JobId;
+  coverage(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    calibration: NativeMatrix,
+    options: NativeCoverageOptions,
+    threads: number,
+    onProgress: ((done: number, total: number) => void) | undefined,
+    onSettled: Settled<NativeCoverage>,
   ): JobId;
 
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;

@@ -13,6 +13,14 @@ export {
   type Verification,
   verify,
 } from './claim.js';
+export {
+  type Coverage,
+  type CoverageBaseOptions,
+  type CoverageOptions,
+  coverage,
+  type GivenCoverageOptions,
+  type UnfoldedCoverageOptions,
+} from './coverage.js';
 export type { ClaimData, ClaimDatum, Fingerprint } from './data.js';
 export {
   type EveryFeatureResult,

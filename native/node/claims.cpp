@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "../features/coverage.hpp"
 #include "../features/predicates.hpp"
 #include "arguments.hpp"
 #include "environment.hpp"
@@ -150,10 +151,73 @@ Napi::Value evaluate_predicate(const Napi::CallbackInfo& call) {
   return Napi::Number::New(call.Env(), id);
 }
 
+struct OwnedCoverage {
+  std::shared_ptr<const Dictionary> dictionary;
+  MatrixCopy samples, calibration;
+  std::unique_ptr<SparseCodes> codes, calibration_codes;
+  CoverageOptions options;
+  Coverage result;
+};
+
+/// (handle, activations, calibration, options, threads, onProgress, onSettled) → job
+Napi::Value coverage(const Napi::CallbackInfo& call) {
+  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const std::size_t dims = dictionary->dims();
+  auto owned = std::make_shared<OwnedCoverage>(
+      OwnedCoverage{dictionary, own_matrix(call[1], dims, "activations"), own_matrix(call[2], dims, "calibration"), {}, {}, {}, {}});
+  const auto from = call[3].As<Napi::Object>();
+  CoverageOptions& options = owned->options;
+  owned->codes = own_codes(from.Get("codes"), owned->samples.rows, dictionary->features(), "codes");
+  owned->calibration_codes =
+      own_codes(from.Get("calibrationCodes"), owned->calibration.rows, dictionary->features(), "calibrationCodes");
+  options.codes = owned->codes.get();
+  options.calibration_codes = owned->calibration_codes.get();
+  options.lambda = number(from.Get("lambda"), "lambda");
+  if (!(options.lambda > 0) && !(options.codes && options.calibration_codes)) refuse(Code::option, "lambda or codes must be given");
+  options.ridge = number(from.Get("ridge"), "ridge");
+  options.nonnegative = from.Get("nonnegative").ToBoolean();
+  options.tolerance = number(from.Get("tolerance"), "tolerance");
+  options.false_alarm_rate = number(from.Get("falseAlarmRate"), "falseAlarmRate");
+  if (!(options.false_alarm_rate * static_cast<double>(owned->calibration.rows + 1) >= 1 && options.false_alarm_rate < 1))
+    refuse(Code::option, "falseAlarmRate is too small for the calibration samples");
+  options.relative = from.Get("relative").ToBoolean();
+  options.significance = number(from.Get("significance"), "significance");
+  options.most_directions = count(from.Get("mostDirections"), "mostDirections");
+  const unsigned limit = threads(call[4]);
+  Callbacks callbacks{[owned](Napi::Env env) {
+                        const auto& environment = Environment::of(env);
+                        const Coverage& found = owned->result;
+                        Napi::Object result = Napi::Object::New(env);
+                        result.Set("energy", to_array(environment, found.energy));
+                        result.Set("unexplained", to_array(environment, found.unexplained));
+                        result.Set("pValue", to_array(environment, found.p_value));
+                        result.Set("flagged", to_array(environment, found.flagged));
+                        result.Set("threshold", found.threshold);
+                        result.Set("directions", to_array(environment, found.directions));
+                        result.Set("strength", to_array(environment, found.strength));
+                        result.Set("samples", to_array(environment, found.samples));
+                        result.Set("significance", to_array(environment, found.significance));
+                        result.Set("nearest", to_array(environment, found.nearest));
+                        result.Set("cosine", to_array(environment, found.cosine));
+                        return result;
+                      },
+                      nullptr, call[5], call[6].As<Napi::Function>()};
+  const auto id = Environment::of(call.Env())
+                      .start(
+                          limit,
+                          [=](Monitor& monitor) {
+                            return cover(owned->samples.view(), owned->calibration.view(), *owned->dictionary, owned->options,
+                                         {limit, &monitor}, owned->result);
+                          },
+                          std::move(callbacks));
+  return Napi::Number::New(call.Env(), id);
+}
+
 }  // namespace
 
 void add_claims(Napi::Object exports) {
   add<evaluate_predicate>(exports, "evaluatePredicate");
+  add<coverage>(exports, "coverage");
 }
 
 }  // namespace unsuperpose::node

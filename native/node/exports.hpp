@@ -10,7 +10,7 @@ void add_knots(Napi::Object exports);       // createKnots, nextKnot
 void add_certify(Napi::Object exports);     // certifySync, certify
 void add_learn(Napi::Object exports);       // createLearner, learnerFit, learnerObserve, learnerFinish
 void add_pairs(Napi::Object exports);       // createPairs, disposePairs, pairsAbove, …, strongestCircuit
-void add_claims(Napi::Object exports);      // evaluatePredicate
+void add_claims(Napi::Object exports);      // evaluatePredicate, coverage
 void add_ops(Napi::Object exports);         // correlate, topK, above, maximum, softThreshold, spectralNorm
 
 }  // namespace unsuperpose::node
