@@ -3,6 +3,7 @@ import type { NativePredicateValues } from '../binding.js';
 import { Dictionary } from '../dictionary.js';
 import { UnsuperposeError } from '../errors.js';
 import {
+  type Run,
   readFinite,
   readIndex,
   readList,
@@ -11,7 +12,7 @@ import {
   refuseFormat,
   type Verifier,
 } from './claim.js';
-import { evaluate, namesOf } from './evaluate.js';
+import { evaluate, namesOf, type Sources, SUBJECT } from './evaluate.js';
 import type { FeatureResult, Holds } from './features.js';
 import { describeQuantity, type Predicate, quantitiesOf, readPredicate } from './predicates.js';
 
@@ -127,10 +128,12 @@ class Recheck {
     return (this.#again.values[this.#at(q, f)] as number) + (this.#again.lows[this.#at(q, f)] as number);
   }
 
-  /** How far a stated value may be from {@link value}. */
-  slack(q: number, f: number): number {
+  /** How far a value may be from {@link value}, whose error is stated. */
+  slack(q: number, f: number, stated = Number.POSITIVE_INFINITY): number {
     const at = this.#at(q, f);
-    return ((this.#fast.errors[at] as number) + (this.#again.errors[at] as number)) * (1 + 1e-9);
+    return (
+      (Math.min(this.#fast.errors[at] as number, stated) + (this.#again.errors[at] as number)) * (1 + 1e-9)
+    );
   }
 
   /** The bound that claims state. */
@@ -209,7 +212,7 @@ function checkTruth(stated: Stated, listName: Listed, recheck: Recheck, fail: (w
 function checkEvidence(stated: Stated, recheck: Recheck, fail: (what: string) => void): void {
   const quantities = quantitiesOf(recheck.predicate);
   const near = (q: number, f: number, value: number): boolean =>
-    Math.abs(value - recheck.value(q, f)) <= recheck.slack(q, f);
+    Math.abs(value - recheck.value(q, f)) <= recheck.slack(q, f, stated.quantities[q]?.error);
   const checkRows = (
     features: readonly number[],
     rows: readonly (readonly number[])[],
@@ -249,43 +252,53 @@ function checkEvidence(stated: Stated, recheck: Recheck, fail: (what: string) =>
   });
 }
 
+/** Parameters that do not fit the data are a failure of the claim, not of the call. */
+const MISFITS: readonly string[] = ['ERR_SHAPE', 'ERR_OPTION', 'ERR_DTYPE'];
+
+async function recheck(predicate: Predicate, sources: Sources, count: number, run: Run): Promise<Recheck> {
+  const fast = await evaluate(predicate, sources, false, { ...run, onProgress: undefined });
+  const again = await evaluate(predicate, sources, true, run);
+  return new Recheck(predicate, fast, again, count);
+}
+
+/** Whether the claim has hashes of just the data that its predicate is about. */
+function checkNames(predicate: Predicate, copies: Sources['copies'], fail: (what: string) => void): boolean {
+  const { dictionaries, others } = namesOf(predicate);
+  const wanted = [...dictionaries, ...others];
+  const lacking = wanted.filter((name) => !copies.has(name));
+  const idle = [...copies.keys()].filter((name) => !wanted.includes(name));
+  for (const name of lacking) fail(`the predicate is about ${name}, which the claim has no hash of`);
+  for (const name of idle) fail(`the predicate is not about ${name}`);
+  return lacking.length === 0 && idle.length === 0;
+}
+
 /** The verifier of the kind whose features are listed under this name. */
 export function verifyFeatures(listName: Listed, inWords: InWords): Verifier {
   return async (claim, copies, fail, run) => {
     const predicate = readParameters(claim.parameters);
     const stated = readStated(claim.result, listName);
-    const names = namesOf(predicate);
-    const wanted = [...names.dictionaries, ...names.others];
-    for (const name of wanted)
-      if (!copies.has(name)) fail(`the predicate is about ${name}, which the claim has no hash of`);
-    for (const name of copies.keys()) if (!wanted.includes(name)) fail(`the predicate is not about ${name}`);
-    for (const name of names.dictionaries)
-      if (copies.get(name)?.type === 'codes') fail(`${name} is no dictionary`);
-    if (
-      !wanted.every((name) => copies.has(name)) ||
-      names.dictionaries.some((name) => copies.get(name)?.type === 'codes')
-    )
-      return;
     const dictionaries = new Map<string, Dictionary>();
     try {
-      for (const name of names.dictionaries) {
+      if (!checkNames(predicate, copies, fail)) return;
+      for (const name of namesOf(predicate).dictionaries) {
         const copy = copies.get(name);
         if (copy === undefined || copy.type === 'codes') continue;
         const { data, rows, cols } = copy.matrix;
         dictionaries.set(name, Dictionary.from({ data, shape: [rows, cols] }));
       }
-      const { features } = dictionaries.get('dictionary') as Dictionary;
-      if (stated.count !== features)
-        return fail(`there are ${features} features, not ${stated.count} as claimed`);
-      const sources = { dictionaries, copies };
-      const { onProgress: _, ...quiet } = run;
-      const fast = await evaluate(predicate, sources, false, { ...quiet, onProgress: undefined });
-      const again = await evaluate(predicate, sources, true, run);
-      const recheck = new Recheck(predicate, fast, again, features);
-      checkTruth(stated, listName, recheck, fail);
-      checkEvidence(stated, recheck, fail);
+      const count = dictionaries.get(SUBJECT)?.features;
+      if (count === undefined || count !== stated.count) {
+        fail(`there are ${count ?? 'no'} features, not ${stated.count} as claimed`);
+        return;
+      }
+      const found = await recheck(predicate, { dictionaries, copies }, count, run);
+      checkTruth(stated, listName, found, fail);
+      checkEvidence(stated, found, fail);
       const statement = inWords(claim.kind, predicate, stated, stated.listed.length);
       if (claim.statement !== statement) fail(`the statement is not: ${statement}`);
+    } catch (error) {
+      if (!(error instanceof UnsuperposeError) || !MISFITS.includes(error.code)) throw error;
+      fail(error.message);
     } finally {
       for (const dictionary of dictionaries.values()) dictionary.dispose();
     }

@@ -153,7 +153,10 @@ class Evaluator {
     std::vector<double> values;
     if (status.ok()) status = pairs->maxima(false, quiet, partners, values);
     if (!status.ok()) return status;
-    for (std::size_t f = 0; f < features_; ++f) set(first + f, {std::fabs(values[f]), pairs->error() * kSlack});
+    const PairSide &to = pairs->to(), &from = pairs->from();
+    for (std::size_t f = 0; f < features_; ++f)
+      set(first + f, {std::fabs(values[f]), pair_error(to.dims(), to.max_norm(), to.max_error(), to.max_low(), from.norm(f),
+                                                       from.error(f), from.low_norm(f)) * kSlack});
     return {};
   }
 
