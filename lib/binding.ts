@@ -238,6 +238,65 @@ export interface NativeSuperposition {
 /** The right-hand side of a product. */
 export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
+/** One quantity of a predicate and its thresholds; see native/features/predicates.hpp. */
+export interface NativeQuantity {
+  readonly kind: number;
+  readonly above: number | undefined;
+  readonly below: number | undefined;
+  /** alignment (one), energy */
+  readonly rows?: NativeMatrix | undefined;
+  /** connection */
+  readonly to?: DictionaryHandle | undefined;
+  /** connection: all if absent */
+  readonly features?: Uint32Array | undefined;
+  /** connection: the identity if absent */
+  readonly weight?: NativeMatrix | undefined;
+}
+
+/** In reverse Polish notation: an index of a quantity, −1 and, −2 or, −3 not. */
+export interface NativePredicate {
+  readonly quantities: readonly NativeQuantity[];
+  readonly program: readonly number[];
+}
+
+/** Of feature f and quantity q: entry q · features + f. */
+export interface NativePredicateValues {
+  /** One a feature: 0 no, 1 yes, 2 undecided. Empty of the second evaluation. */
+  readonly truth: Uint8Array;
+  readonly values: Float64Array;
+  /** Of the second evaluation: what float64 could not hold of the values. */
+  readonly lows: Float64Array;
+  readonly errors: Float64Array;
+}
+
+export interface NativeCoverageOptions {
+  /** 0: codes are given */
+  readonly lambda: number;
+  readonly codes: NativeCodes | undefined;
+  readonly calibrationCodes: NativeCodes | undefined;
+  readonly ridge: number;
+  readonly nonnegative: boolean;
+  readonly tolerance: number;
+  readonly falseAlarmRate: number;
+  readonly relative: boolean;
+  readonly significance: number;
+  readonly mostDirections: number;
+}
+
+export interface NativeCoverage {
+  readonly energy: Float64Array;
+  readonly unexplained: Float64Array;
+  readonly pValue: Float64Array;
+  readonly flagged: Uint8Array;
+  readonly threshold: number;
+  readonly directions: Float32Array;
+  readonly strength: Float64Array;
+  readonly samples: Uint32Array;
+  readonly significance: Float64Array;
+  readonly nearest: Uint32Array;
+  readonly cosine: Float64Array;
+}
+
 /** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
 export interface NativeBinding {
   info(): {
@@ -454,6 +513,26 @@ export interface NativeBinding {
     seed: number,
   ): NativeCodes;
   relativeDistances(codes: NativeCodes, truth: NativeCodes, samples: number, features: number): Float64Array;
+
+  /** `again`: by the second, independent path. */
+  evaluatePredicate(
+    handle: DictionaryHandle,
+    codes: (NativeCodes & { readonly samples: number }) | undefined,
+    predicate: NativePredicate,
+    again: boolean,
+    threads: number,
+    onProgress: ((done: number, total: number) => void) | undefined,
+    onSettled: Settled<NativePredicateValues>,
+  ): JobId;
+  coverage(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    calibration: NativeMatrix,
+    options: NativeCoverageOptions,
+    threads: number,
+    onProgress: ((done: number, total: number) => void) | undefined,
+    onSettled: Settled<NativeCoverage>,
+  ): JobId;
 
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
   estimate(

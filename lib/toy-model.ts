@@ -271,6 +271,7 @@ function readTraining(read: Options, features: number, dims: number): NativeToyO
  *   instances: [{ density: 1, importance: [1, 0.5] }, { density: 0.02 }],
  *   steps: 2000,
  *   learningRate: 1e-2,
+ *   seed: 1,
  * });
  * const kept = (model: toy.ToyModel) => model.weights.data.filter((w) => Math.abs(w) > 0.5).length;
  * console.log(kept(dense), kept(sparse)); // → 1 2

@@ -7,6 +7,57 @@ export {
   noCircuit,
 } from './circuits.js';
 export {
+  type Claim,
+  type ClaimOptions,
+  parseClaim,
+  type Verification,
+  verify,
+} from './claim.js';
+export {
+  type Coverage,
+  type CoverageBaseOptions,
+  type CoverageOptions,
+  coverage,
+  type GivenCoverageOptions,
+  type UnfoldedCoverageOptions,
+} from './coverage.js';
+export type { ClaimData, ClaimDatum, Fingerprint } from './data.js';
+export {
+  type EveryFeatureResult,
+  everyFeature,
+  type FeatureData,
+  type FeatureParameters,
+  type FeatureResult,
+  type FeaturesWhereResult,
+  type FeatureValue,
+  featuresWhere,
+  type Holds,
+  type QuantityEvidence,
+  type SomeFeatureResult,
+  someFeature,
+} from './features.js';
+export {
+  type AlignmentPredicate,
+  alignment,
+  and,
+  type ConnectionPredicate,
+  connection,
+  type DensityPredicate,
+  density,
+  describePredicate,
+  type EnergyPredicate,
+  energy,
+  type MaximumActivationPredicate,
+  maximumActivation,
+  type NormPredicate,
+  norm,
+  not,
+  or,
+  type Predicate,
+  type QuantityPredicate,
+  type Thresholds,
+} from './predicates.js';
+export {
   type AboveEpsilonOptions,
   type FeatureMaxima,
   type HistogramOptions,

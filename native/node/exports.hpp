@@ -12,6 +12,7 @@ void add_learn(Napi::Object exports);       // createLearner, learnerFit, learne
 void add_pairs(Napi::Object exports);       // createPairs, disposePairs, pairsAbove, …, strongestCircuit
 void add_geometry(Napi::Object exports);    // coherence, babel, clusters, featureDimensionality, matchFeatures
 void add_recoverability(Napi::Object exports);  // recoverability, plantedCodes, relativeDistances
+void add_claims(Napi::Object exports);      // evaluatePredicate, coverage
 void add_ops(Napi::Object exports);         // correlate, topK, above, maximum, softThreshold, spectralNorm
 void add_toy(Napi::Object exports);         // toySample, toyTrain, toyGradient, toyMeasure
 

@@ -1,0 +1,275 @@
+#include "novelty.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "../kernels/dots/dots.hpp"
+#include "../kernels/reduce/reduce.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+/// Samples unfolded together: bounds the memory of their codes.
+constexpr std::size_t kBatch = 4096;
+/// Samples of one unit of work.
+constexpr std::size_t kBlock = 16;
+/// Samples that are tried as the beginning of a direction: the strongest.
+constexpr std::size_t kMostSeeds = 256;
+constexpr int kFixedPointSteps = 30;
+constexpr int kRefinements = 10;
+/// A direction that moved less, squared, has come to rest.
+constexpr double kRest = 1e-8;
+
+double norm(const double* v, std::size_t n) {
+  double sum = 0;
+  for (std::size_t k = 0; k < n; ++k) sum += v[k] * v[k];
+  return std::sqrt(sum);
+}
+
+/// v ← sum/‖sum‖; answers ‖change‖², 0 if the sum is zero and v stays.
+double redirect(const std::vector<double>& sum, std::vector<float>& v) {
+  const double size = norm(sum.data(), sum.size());
+  if (size == 0) return 0;
+  double moved = 0;
+  for (std::size_t k = 0; k < v.size(); ++k) {
+    const float next = static_cast<float>(sum[k] / size);
+    const double change = static_cast<double>(next) - v[k];
+    moved += change * change;
+    v[k] = next;
+  }
+  return moved;
+}
+
+}  // namespace
+
+Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals, const std::vector<std::uint32_t>& chosen) {
+  const std::size_t dims = samples.cols;
+  Group made{AlignedBuffer<float>(chosen.size() * dims), AlignedBuffer<float>(chosen.size() * dims), chosen.size(), dims};
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    std::memcpy(made.samples.data() + i * dims, samples.row(chosen[i]), dims * sizeof(float));
+    std::memcpy(made.residuals.data() + i * dims, residuals.data() + chosen[i] * dims, dims * sizeof(float));
+  }
+  return made;
+}
+
+Status Novelty::lasso(ConstMatrix32 samples, const Dictionary& dictionary, SparseCodes& codes) const {
+  UnfoldOptions options;
+  options.lambda = {options_.lambda};
+  options.ridge = options_.ridge;
+  options.nonnegative = options_.nonnegative;
+  options.tolerance = options_.tolerance;
+  Unfolding unfolding;
+  const Status status = unfold(samples, dictionary, options, {execution_.threads, execution_.monitor, false}, unfolding);
+  codes = std::move(unfolding.codes);
+  return status;
+}
+
+Status Novelty::residuals(ConstMatrix32 samples, const SparseCodes* given, AlignedBuffer<float>& out,
+                          std::vector<double>& energy) const {
+  const std::size_t dims = samples.cols;
+  out = AlignedBuffer<float>(samples.rows * dims);
+  energy.assign(samples.rows, 0);
+  for (std::size_t first = 0; first < samples.rows; first += kBatch) {
+    const std::size_t count = std::min(kBatch, samples.rows - first);
+    SparseCodes made;
+    if (!given)
+      if (Status status = lasso(samples.slice(first, count), dictionary_, made); !status.ok()) return status;
+    const SparseCodes& codes = given ? *given : made;
+    const std::size_t at = given ? first : 0;
+    execution_.for_each((count + kBlock - 1) / kBlock, [&](std::size_t block) {
+      std::vector<double> r(dims);
+      for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
+        const float* x = samples.row(first + i);
+        std::copy(x, x + dims, r.begin());
+        for (std::size_t p = codes.indptr[at + i]; p < codes.indptr[at + i + 1]; ++p) {
+          const float* atom = dictionary_.atom(codes.indices[p]);
+          for (std::size_t k = 0; k < dims; ++k) r[k] -= static_cast<double>(codes.values[p]) * atom[k];
+        }
+        float* to = out.data() + (first + i) * dims;
+        for (std::size_t k = 0; k < dims; ++k) {
+          energy[first + i] += r[k] * r[k];
+          to[k] = static_cast<float>(r[k]);
+        }
+      }
+    });
+    if (execution_.cancelled()) return Status::cancelled();
+    execution_.advance(count);
+  }
+  return {};
+}
+
+/// New atoms are as long as the dictionary's typically are: the penalty then treats them alike.
+double Novelty::atom_norm() const {
+  double squared = 0;
+  std::size_t count = 0;
+  for (std::size_t j = 0; j < dictionary_.features(); ++j) {
+    squared += dictionary_.norm(j) * dictionary_.norm(j);
+    count += dictionary_.norm(j) > 0;
+  }
+  return count > 0 ? std::sqrt(squared / static_cast<double>(count)) : 1;
+}
+
+Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions, std::vector<std::vector<double>>& codes,
+                            std::vector<double>& left) const {
+  const std::size_t features = dictionary_.features(), dims = dictionary_.dims();
+  AlignedBuffer<float> atoms((features + directions.size()) * dims);
+  for (std::size_t j = 0; j < features; ++j) std::memcpy(atoms.data() + j * dims, dictionary_.atom(j), dims * sizeof(float));
+  const double scale = atom_norm();
+  for (std::size_t t = 0; t < directions.size(); ++t)
+    for (std::size_t k = 0; k < dims; ++k)
+      atoms[(features + t) * dims + k] = static_cast<float>(scale * directions[t][k]);
+  std::shared_ptr<const Dictionary> extended;
+  if (Status status = Dictionary::make({atoms.data(), features + directions.size(), dims}, false, extended); !status.ok()) return status;
+  codes.assign(directions.size(), std::vector<double>(samples.rows));
+  left.resize(samples.rows * dims);
+  for (std::size_t first = 0; first < samples.rows; first += kBatch) {
+    const std::size_t count = std::min(kBatch, samples.rows - first);
+    SparseCodes made;
+    if (Status status = lasso(samples.slice(first, count), *extended, made); !status.ok()) return status;
+    execution_.for_each((count + kBlock - 1) / kBlock, [&](std::size_t block) {
+      for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
+        double* r = left.data() + (first + i) * dims;
+        const float* x = samples.row(first + i);
+        std::copy(x, x + dims, r);
+        for (std::size_t p = made.indptr[i]; p < made.indptr[i + 1]; ++p) {
+          const double value = made.values[p];
+          const std::uint32_t j = made.indices[p];
+          for (std::size_t k = 0; k < dims; ++k) r[k] -= value * extended->atom(j)[k];
+          if (j >= features) codes[j - features][first + i] = value * scale;
+        }
+      }
+    });
+  }
+  return execution_.cancelled() ? Status::cancelled() : Status{};
+}
+
+/// The direction that most residuals r_j lie along: a maximum of Σ_j ‖r_j‖² cos⁴(v, r_j), the fourth power because it tells directions
+/// apart where the second has its maximum between them. From the residual that the others agree with best, by fixed-point steps.
+std::vector<float> Novelty::recurring(ConstMatrix32 left) const {
+  const std::size_t dims = left.cols;
+  std::vector<std::vector<float>> units;
+  std::vector<double> weights;
+  for (std::size_t i = 0; i < left.rows; ++i) {
+    const double size = std::sqrt(reduce::table().squared_norm(left.row(i), dims));
+    if (size == 0) continue;
+    weights.push_back(size * size);
+    std::vector<float> unit(dims);
+    for (std::size_t k = 0; k < dims; ++k) unit[k] = static_cast<float>(left.row(i)[k] / size);
+    units.push_back(std::move(unit));
+  }
+  const auto cosine = [&](const std::vector<float>& a, const std::vector<float>& b) {
+    const double c = dots::table().dot(a.data(), b.data(), dims);
+    return options_.nonnegative ? std::max(c, 0.0) : c;
+  };
+  std::vector<double> agreement(std::min(units.size(), kMostSeeds));
+  execution_.for_each(agreement.size(), [&](std::size_t i) {
+    for (std::size_t j = 0; j < units.size(); ++j) {
+      const double c = i == j ? 0 : cosine(units[i], units[j]);
+      agreement[i] += weights[j] * c * c * c * c;
+    }
+  });
+  const auto best = std::max_element(agreement.begin(), agreement.end());
+  if (best == agreement.end() || !(*best > 0)) return {};
+  std::vector<float> v = units[static_cast<std::size_t>(best - agreement.begin())];
+  for (int step = 0; step < kFixedPointSteps && !execution_.cancelled(); ++step) {
+    std::vector<double> sum(dims);
+    for (std::size_t j = 0; j < units.size(); ++j) {
+      const double c = cosine(v, units[j]), factor = weights[j] * c * c * c;
+      for (std::size_t k = 0; k < dims; ++k) sum[k] += factor * units[j][k];
+    }
+    if (redirect(sum, v) < kRest) break;
+  }
+  return v;
+}
+
+Status Novelty::extend(const Group& found, Directions& directions) const {
+  AlignedBuffer<float> left(found.rows * found.dims);
+  if (found.rows > 0) std::memcpy(left.data(), found.residuals.data(), found.rows * found.dims * sizeof(float));
+  if (!directions.empty() && options_.lambda > 0) {
+    std::vector<std::vector<double>> codes;
+    std::vector<double> rest;
+    if (Status status = unfold_with(found.view(), directions, codes, rest); !status.ok()) return status;
+    for (std::size_t k = 0; k < rest.size(); ++k) left[k] = static_cast<float>(rest[k]);
+  } else {
+    for (std::size_t i = 0; i < found.rows; ++i) {
+      float* r = left.data() + i * found.dims;
+      for (const auto& v : directions) {
+        const float c = static_cast<float>(dots::table().dot(r, v.data(), found.dims));
+        for (std::size_t k = 0; k < found.dims; ++k) r[k] -= c * v[k];
+      }
+    }
+  }
+  std::vector<float> next = recurring({left.data(), found.rows, found.dims});
+  if (next.empty()) return execution_.cancelled() ? Status::cancelled() : Status{};
+  directions.push_back(std::move(next));
+  return refine(found, directions);
+}
+
+Status Novelty::refine(const Group& found, Directions& directions) const {
+  const std::size_t dims = found.dims;
+  std::vector<std::vector<double>> codes;
+  std::vector<double> left;
+  for (int round = 0; round < kRefinements; ++round) {
+    double moved = 0;
+    if (options_.lambda > 0) {
+      if (Status status = unfold_with(found.view(), directions, codes, left); !status.ok()) return status;
+      for (std::size_t t = 0; t < directions.size(); ++t) {
+        std::vector<float>& v = directions[t];
+        const std::vector<float> before = v;
+        std::vector<double> sum(dims);
+        for (std::size_t i = 0; i < found.rows; ++i)
+          if (const double a = codes[t][i]; a != 0)
+            for (std::size_t k = 0; k < dims; ++k) sum[k] += a * (left[i * dims + k] + a * before[k]);
+        moved = std::max(moved, redirect(sum, v));
+        for (std::size_t i = 0; i < found.rows; ++i)
+          if (const double a = codes[t][i]; a != 0)
+            for (std::size_t k = 0; k < dims; ++k) left[i * dims + k] += a * (static_cast<double>(before[k]) - v[k]);
+      }
+    } else {
+      if (Status status = contents(found, directions, codes); !status.ok()) return status;
+      for (std::size_t t = 0; t < directions.size(); ++t) {
+        std::vector<double> sum(dims);
+        for (std::size_t i = 0; i < found.rows; ++i) {
+          if (codes[t][i] == 0) continue;
+          const float* r = found.left().row(i);
+          const double c = dots::table().dot(r, directions[t].data(), dims), whole = reduce::table().squared_norm(r, dims);
+          for (std::size_t k = 0; k < dims; ++k) sum[k] += c * c * c / whole * r[k];
+        }
+        moved = std::max(moved, redirect(sum, directions[t]));
+      }
+    }
+    if (moved < kRest) break;
+  }
+  return execution_.cancelled() ? Status::cancelled() : Status{};
+}
+
+Status Novelty::contents(const Group& of, const Directions& directions, std::vector<std::vector<double>>& contents) const {
+  const auto size = [&](double value) { return options_.nonnegative ? std::max(value, 0.0) : std::fabs(value); };
+  if (options_.lambda > 0) {
+    std::vector<double> left;
+    if (Status status = unfold_with(of.view(), directions, contents, left); !status.ok()) return status;
+    for (auto& content : contents)
+      for (double& value : content) value = size(value);
+    return {};
+  }
+  contents.assign(directions.size(), std::vector<double>(of.rows));
+  execution_.for_each((of.rows + kBlock - 1) / kBlock, [&](std::size_t block) {
+    for (std::size_t i = block * kBlock; i < std::min(of.rows, (block + 1) * kBlock); ++i) {
+      std::size_t strongest = 0;
+      double most = 0;
+      for (std::size_t t = 0; t < directions.size(); ++t) {
+        const double value = size(dots::table().dot(of.left().row(i), directions[t].data(), of.dims));
+        if (value > most) {
+          most = value;
+          strongest = t;
+        }
+      }
+      if (!directions.empty()) contents[strongest][i] = most;
+    }
+  });
+  return execution_.cancelled() ? Status::cancelled() : Status{};
+}
+
+}  // namespace unsuperpose
