@@ -452,6 +452,28 @@ export interface NativeBinding {
     onProgress: Report,
     onSettled: Settled<NativeCircuit>,
   ): JobId;
+  /** The same by plain float64 over all pairs, and the virtual weights along `path`. */
+  circuitAgain(
+    from: DictionaryHandle,
+    steps: readonly { readonly chain: readonly NativeMatrix[]; readonly to: DictionaryHandle }[],
+    fromFeatures: Uint32Array | undefined,
+    toFeatures: Uint32Array | undefined,
+    path: Uint32Array,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<{ strength: number; sum: number; values: Float64Array; error: number }>,
+  ): JobId;
+  /** The strongest of all pairs by plain float64, and the value `there` of the pair asked about (−1: none). */
+  strongestAgain(
+    from: DictionaryHandle,
+    chain: readonly NativeMatrix[],
+    to: DictionaryHandle,
+    fromFeature: number,
+    toFeature: number,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<{ value: number; error: number; there: number }>,
+  ): JobId;
 
   coherence(
     dictionary: DictionaryHandle,

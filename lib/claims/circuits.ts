@@ -50,7 +50,7 @@ interface NativeStep {
   readonly to: ReturnType<typeof Dictionary.handleOf>;
 }
 
-function readSet(
+export function readSet(
   value: unknown,
   name: string,
 ): { dictionary: Dictionary; features: Uint32Array | undefined } {
@@ -82,7 +82,7 @@ function readSet(
   };
 }
 
-function readPath(path: unknown, from: Dictionary, to: Dictionary): NativeStep[] {
+export function readPath(path: unknown, from: Dictionary, to: Dictionary): NativeStep[] {
   if (!Array.isArray(path) || path.length % 2 === 0)
     throw new UnsuperposeError(
       'ERR_SHAPE',

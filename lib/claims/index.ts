@@ -1,4 +1,6 @@
 // Claims about all features, each with its evidence.
+
+export { claimNoCircuit, type NoCircuitParameters, type NoCircuitResult } from './circuit-claims.js';
 export {
   type CircuitPath,
   type CircuitVerdict,
@@ -36,6 +38,12 @@ export {
   type SomeFeatureResult,
   someFeature,
 } from './features.js';
+export {
+  claimNoPair,
+  type NoPairParameters,
+  type NoPairResult,
+  type PairEvidence,
+} from './pair-claims.js';
 export {
   type AlignmentPredicate,
   alignment,

@@ -138,7 +138,8 @@ export class VirtualWeights {
       value: strongest,
       from: from[0] ?? -1,
       to: to[0] ?? -1,
-      bound: nextUp(Math.abs(strongest) + error),
+      // Their sum is rounded too, unless there is nothing to add.
+      bound: error === 0 ? Math.abs(strongest) : nextUp(Math.abs(strongest) + error),
     };
   }
 

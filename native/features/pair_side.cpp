@@ -88,7 +88,8 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
           }
           error = sizes[m] * error + computed;
           norm = split(values, high.data(), low.data());
-          error += kSplit * norm + std::sqrt(static_cast<double>(to)) * kSmallest;
+          // What is exactly zero, as behind a zero matrix, stays so.
+          if (norm > 0 || error > 0) error += kSplit * norm + std::sqrt(static_cast<double>(to)) * kSmallest;
           norm = (norm + error) * kUp;
           x = high.data();
           x_low = low.data();
@@ -99,8 +100,8 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
             values[d] = scale[j] * (static_cast<double>(x[d]) + (x_low ? static_cast<double>(x_low[d]) : 0.0));
           error *= scale[j];
           norm = split(values, high.data(), low.data());
-          error += (kSplit + 2 * kRoundoff) * norm + std::sqrt(static_cast<double>(side.dims_)) * kSmallest;
-          if (norm == 0 && scale[j] == 0) error = 0;
+          if (scale[j] == 0) error = 0;
+          else if (norm > 0 || error > 0) error += (kSplit + 2 * kRoundoff) * norm + std::sqrt(static_cast<double>(side.dims_)) * kSmallest;
           norm = (norm + error) * kUp;
         }
         std::memcpy(side.high_.data() + j * side.stride_, high.data(), side.dims_ * sizeof(float));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "../features/circuits.hpp"
+#include "../features/pairs_again.hpp"
 #include "arguments.hpp"
 #include "environment.hpp"
 #include "exports.hpp"
@@ -229,16 +230,20 @@ std::vector<std::uint32_t> copy_features(const Napi::Value& value, const char* n
   return {from.begin(), from.end()};
 }
 
-/// (from, [{ chain, to }], fromFeatures | undefined, toFeatures | undefined, sums, threads, onProgress, onSettled) → job
-Napi::Value strongest_circuit_async(const Napi::CallbackInfo& call) {
-  struct Input {
-    std::shared_ptr<const Dictionary> from;
-    std::vector<std::vector<MatrixCopy>> chains;
-    std::vector<CircuitStep> steps;
-    CircuitOptions options;
-    Circuit circuit;
-  };
-  auto input = std::make_shared<Input>();
+/// What a question about paths holds while it runs.
+struct CircuitInput {
+  std::shared_ptr<const Dictionary> from;
+  std::vector<std::vector<MatrixCopy>> chains;
+  std::vector<CircuitStep> steps;
+  CircuitOptions options;
+  std::vector<std::uint32_t> path;
+  Circuit circuit;
+  CircuitAgain again;
+};
+
+/// (from, [{ chain, to }], fromFeatures | undefined, toFeatures | undefined, …)
+std::shared_ptr<CircuitInput> circuit_input(const Napi::CallbackInfo& call) {
+  auto input = std::make_shared<CircuitInput>();
   input->from = DictionaryHandle::unwrap(call[0]).get();
   const auto steps = call[1].As<Napi::Array>();
   std::shared_ptr<const Dictionary> before = input->from;
@@ -252,14 +257,76 @@ Napi::Value strongest_circuit_async(const Napi::CallbackInfo& call) {
   }
   input->options.from = copy_features(call[2], "from", input->from->features());
   input->options.to = copy_features(call[3], "to", before->features());
+  return input;
+}
+
+Napi::Value start_circuit(const Napi::CallbackInfo& call, std::size_t at, std::function<Napi::Value(Napi::Env)> reply,
+                          std::function<Status(const Execution&)> work) {
+  const unsigned limit = threads(call[at]);
+  Callbacks callbacks{std::move(reply), nullptr, call[at + 1], call[at + 2].As<Napi::Function>()};
+  const auto id = Environment::of(call.Env())
+                      .start(
+                          limit, [=](Monitor& monitor) { return work({limit, &monitor}); }, std::move(callbacks));
+  return Napi::Number::New(call.Env(), id);
+}
+
+/// (from, steps, fromFeatures, toFeatures, sums, threads, onProgress, onSettled) → job
+Napi::Value strongest_circuit_async(const Napi::CallbackInfo& call) {
+  const auto input = circuit_input(call);
   input->options.sums = call[4].ToBoolean();
-  const unsigned limit = threads(call[5]);
-  Callbacks callbacks{[input](Napi::Env env) { return circuit_object(env, input->circuit); }, nullptr, call[6],
-                      call[7].As<Napi::Function>()};
-  const auto work = [=](Monitor& monitor) {
-    return strongest_circuit(input->from, input->steps, input->options, {limit, &monitor}, input->circuit);
+  return start_circuit(
+      call, 5, [input](Napi::Env env) { return circuit_object(env, input->circuit); },
+      [input](const Execution& execution) {
+        return strongest_circuit(input->from, input->steps, input->options, execution, input->circuit);
+      });
+}
+
+/// (from, steps, fromFeatures, toFeatures, path, threads, onProgress, onSettled) → job
+Napi::Value circuit_again_async(const Napi::CallbackInfo& call) {
+  const auto input = circuit_input(call);
+  const auto path = integers(call[4], "path");
+  input->path.assign(path.begin(), path.end());
+  if (!input->path.empty() && input->path.size() != input->steps.size() + 1) refuse(Code::shape, "path has another length");
+  const auto reply = [input](Napi::Env env) -> Napi::Value {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("strength", input->again.strength);
+    result.Set("sum", input->again.sum);
+    result.Set("values", to_array(Environment::of(env), input->again.values));
+    result.Set("error", input->again.error);
+    return result;
   };
-  return Napi::Number::New(call.Env(), Environment::of(call.Env()).start(limit, work, std::move(callbacks)));
+  return start_circuit(call, 5, reply, [input](const Execution& execution) {
+    return circuit_again(*input->from, input->steps, input->options, input->path, execution, input->again);
+  });
+}
+
+/// (from, chain, to, fromFeature, toFeature, threads, onProgress, onSettled) → job; features of −1 ask about none
+Napi::Value strongest_again_async(const Napi::CallbackInfo& call) {
+  struct Input {
+    std::shared_ptr<const Dictionary> from, to;
+    std::vector<MatrixCopy> chain;
+    PairAgain answer;
+  };
+  auto input = std::make_shared<Input>();
+  input->from = DictionaryHandle::unwrap(call[0]).get();
+  input->chain = copy_chain(call[1]);
+  input->to = DictionaryHandle::unwrap(call[2]).get();
+  require_fit(input->chain, *input->from, *input->to);
+  const auto feature = [&](std::size_t at) {
+    const double value = number(call[at], "feature");
+    return value < 0 ? FeaturePairs::kNone : static_cast<std::uint32_t>(value);
+  };
+  const std::uint32_t asked_from = feature(3), asked_to = feature(4);
+  const auto reply = [input](Napi::Env env) -> Napi::Value {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("value", input->answer.value);
+    result.Set("error", input->answer.error);
+    result.Set("there", input->answer.there);
+    return result;
+  };
+  return start_circuit(call, 5, reply, [=](const Execution& execution) {
+    return strongest_again(*input->from, views(input->chain), *input->to, asked_from, asked_to, execution, input->answer);
+  });
 }
 
 }  // namespace
@@ -272,6 +339,8 @@ void add_pairs(Napi::Object exports) {
   add<pairs_maxima>(exports, "pairsMaxima");
   add<pairs_histogram>(exports, "pairsHistogram");
   add<strongest_circuit_async>(exports, "strongestCircuit");
+  add<circuit_again_async>(exports, "circuitAgain");
+  add<strongest_again_async>(exports, "strongestAgain");
 }
 
 }  // namespace unsuperpose::node
