@@ -30,7 +30,7 @@ constexpr std::uint64_t kSeed = 0x636f766572;  // of the halves: any will do, it
 constexpr std::size_t kMostSought = 1024;
 /// A direction's threshold is passed by one in so many calibration samples.
 constexpr std::size_t kOneIn = 1000;
-/// Refining on all samples may not lead further from the direction that was tested.
+/// Refining on all samples may not lead further from the direction that was tested, nor as near to another.
 constexpr double kSameDirection = 0.9;
 
 using Indices = std::vector<std::uint32_t>;
@@ -133,13 +133,14 @@ class Survey {
       if (Status status = sought_.extend(found, tried); !status.ok()) return status;
       if (tried.size() == accepted.size()) break;
       std::vector<std::vector<double>> of_test, of_against;
-      if (Status status = sought_.contents(test, tried, of_test); !status.ok()) return status;
-      if (Status status = sought_.contents(against, tried, of_against); !status.ok()) return status;
+      if (Status status = sought_.contents(test, tried, accepted.size(), of_test); !status.ok()) return status;
+      if (Status status = sought_.contents(against, tried, accepted.size(), of_against); !status.ok()) return status;
       const double p = exceedance_p_value(of_against.back().size(), of_test.back().size(), rank,
                                           above(of_test.back(), largest(of_against.back(), rank)));
       if (!(p <= options_.significance)) break;
       significance.push_back(p);
       accepted = std::move(tried);
+      if (Status status = sought_.refine(found, accepted.size(), accepted); !status.ok()) return status;
     }
     if (accepted.empty()) return {};
     return report(std::move(accepted), std::move(significance), against, rank);
@@ -149,14 +150,20 @@ class Survey {
     Indices all(samples_.rows);
     std::iota(all.begin(), all.end(), 0u);
     const Directions tested = directions;
-    if (Status status = sought_.refine(group(samples_, sample_residuals_, flagged_among(all, out_.threshold)), directions); !status.ok())
+    if (Status status = sought_.refine(group(samples_, sample_residuals_, flagged_among(all, out_.threshold)), directions.size(), directions); !status.ok())
       return status;
-    for (std::size_t t = 0; t < directions.size(); ++t)
-      if (std::fabs(dots::table().dot(directions[t].data(), tested[t].data(), samples_.cols)) < kSameDirection) directions[t] = tested[t];
+    const auto cosine = [&](std::size_t t, const std::vector<float>& other) {
+      return std::fabs(dots::table().dot(directions[t].data(), other.data(), samples_.cols));
+    };
+    for (std::size_t t = 0; t < directions.size(); ++t) {
+      bool stays = cosine(t, tested[t]) > kSameDirection;
+      for (std::size_t s = 0; s < t; ++s) stays = stays && cosine(t, directions[s]) < kSameDirection;
+      if (!stays) directions[t] = tested[t];
+    }
     std::vector<std::vector<double>> contents, ordinary;
     const Group everything = group(samples_, sample_residuals_, all);
-    if (Status status = sought_.contents(everything, directions, contents); !status.ok()) return status;
-    if (Status status = sought_.contents(against, directions, ordinary); !status.ok()) return status;
+    if (Status status = sought_.contents(everything, directions, directions.size(), contents); !status.ok()) return status;
+    if (Status status = sought_.contents(against, directions, directions.size(), ordinary); !status.ok()) return status;
     for (std::size_t t = 0; t < directions.size(); ++t) {
       const double threshold = largest(ordinary[t], rank);
       double squared = 0;
@@ -177,18 +184,19 @@ class Survey {
 
   void find_nearest(const std::vector<float>& direction) {
     std::uint32_t nearest = 0;
-    double most = -2;
+    double most = -2, found = 0;
     for (std::size_t j = 0; j < dictionary_.features(); ++j) {
       if (dictionary_.norm(j) == 0) continue;
       const double cosine = dots::table().dot(dictionary_.atom(j), direction.data(), dictionary_.dims()) / dictionary_.norm(j);
       const double size = options_.nonnegative ? cosine : std::fabs(cosine);
       if (size > most) {
         most = size;
+        found = cosine;
         nearest = static_cast<std::uint32_t>(j);
       }
     }
     out_.nearest.push_back(nearest);
-    out_.cosine.push_back(std::max(most, -1.0));
+    out_.cosine.push_back(std::clamp(found, -1.0, 1.0));
   }
 
   const CoverageOptions& options_;

@@ -35,17 +35,20 @@ class Novelty {
 
   /// One direction more, or none if nothing recurs in what is left.
   Status extend(const Group& found, Directions& directions) const;
-  Status refine(const Group& found, Directions& directions) const;
+  /// The first `known` count as features, those after them are on trial.
+  Status refine(const Group& found, std::size_t known, Directions& directions) const;
 
   /// contents[t][i]: how much of direction t is in sample i, ≥ 0; in the samples' units.
-  Status contents(const Group& of, const Directions& directions, std::vector<std::vector<double>>& contents) const;
+  Status contents(const Group& of, const Directions& directions, std::size_t known,
+                  std::vector<std::vector<double>>& contents) const;
 
  private:
   /// codes[t][i] of the new atoms, and what is left of each sample, samples × dims.
-  Status unfold_with(ConstMatrix32 samples, const Directions& directions, std::vector<std::vector<double>>& codes,
-                     std::vector<double>& left) const;
+  Status unfold_with(ConstMatrix32 samples, const Directions& directions, std::size_t known,
+                     std::vector<std::vector<double>>& codes, std::vector<double>& left) const;
   std::vector<float> recurring(ConstMatrix32 left) const;
   Status lasso(ConstMatrix32 samples, const Dictionary& dictionary, SparseCodes& codes) const;
+  bool is_mixture(const std::vector<float>& v, const Directions& known) const;
   double atom_norm() const;
 
   const Dictionary& dictionary_;
