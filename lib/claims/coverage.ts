@@ -119,7 +119,7 @@ function readGiven(value: unknown, name: string, rows: number, features: number)
  * @throws UnsuperposeError (as a rejection) `ERR_OPTION` (also for calibration samples that are too few for the rate), `ERR_SHAPE`, `ERR_DTYPE`,
  *   `ERR_NOT_FINITE`, `ERR_DISPOSED`, `ERR_TOO_LARGE`; `signal.reason` once aborted
  * @see Vovk, Gammerman & Shafer, "Algorithmic learning in a random world", 2005, ch. 2; Lei et al., "Distribution-free predictive inference for
- *   regression", 2018, theorem 2.2; Aharon, Elad & Bruckstein, "K-SVD", 2006
+ *   regression", 2018, theorem 2.2; Mairal et al., "Online dictionary learning for sparse coding", 2009
  *
  * @example
  * ```ts

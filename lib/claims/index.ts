@@ -44,7 +44,6 @@ export {
   connection,
   type DensityPredicate,
   density,
-  describePredicate,
   type EnergyPredicate,
   energy,
   type MaximumActivationPredicate,
@@ -70,3 +69,4 @@ export {
   virtualWeights,
 } from './virtual-weights.js';
 export type { Weight } from './weights.js';
+export { describePredicate } from './words.js';

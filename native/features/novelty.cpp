@@ -24,8 +24,9 @@ constexpr double kSame = 0.9;
 /// A mixture has at least this much of a known direction, and so many features beside it.
 constexpr double kPart = 0.3;
 constexpr int kMixed = 2;
-/// What a direction on trial costs, relative to features and directions that are known. An atom in place of two orthogonal ones that are active
-/// together would save up to √2 of the penalty: mixtures of known features must not pass for new ones.
+/// What a direction on trial costs, relative to features and directions that are known. An atom in place of
+/// two orthogonal ones that are active together would save up to √2 of the penalty: mixtures of known
+/// features must not pass for new ones.
 constexpr double kTrialPenalty = 1.5;
 /// A direction that moved less, squared, has come to rest.
 constexpr double kRest = 1e-8;
@@ -61,7 +62,8 @@ double redirect(const std::vector<double>& sum, std::vector<float>& v) {
 
 Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals, const std::vector<std::uint32_t>& chosen) {
   const std::size_t dims = samples.cols;
-  Group made{AlignedBuffer<float>(chosen.size() * dims), AlignedBuffer<float>(chosen.size() * dims), chosen.size(), dims};
+  const std::size_t size = chosen.size() * dims;
+  Group made{AlignedBuffer<float>(size), AlignedBuffer<float>(size), chosen.size(), dims};
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     std::memcpy(made.samples.data() + i * dims, samples.row(chosen[i]), dims * sizeof(float));
     std::memcpy(made.residuals.data() + i * dims, residuals.data() + chosen[i] * dims, dims * sizeof(float));
@@ -76,7 +78,8 @@ Status Novelty::lasso(ConstMatrix32 samples, const Dictionary& dictionary, Spars
   options.nonnegative = options_.nonnegative;
   options.tolerance = options_.tolerance;
   Unfolding unfolding;
-  const Status status = unfold(samples, dictionary, options, {execution_.threads, execution_.monitor, false}, unfolding);
+  const Execution quiet{execution_.threads, execution_.monitor, false};
+  const Status status = unfold(samples, dictionary, options, quiet, unfolding);
   codes = std::move(unfolding.codes);
   return status;
 }
@@ -130,14 +133,17 @@ Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions,
                             std::vector<std::vector<double>>& codes, std::vector<double>& left) const {
   const std::size_t features = dictionary_.features(), dims = dictionary_.dims();
   AlignedBuffer<float> atoms((features + directions.size()) * dims);
-  for (std::size_t j = 0; j < features; ++j) std::memcpy(atoms.data() + j * dims, dictionary_.atom(j), dims * sizeof(float));
+  for (std::size_t j = 0; j < features; ++j)
+    std::memcpy(atoms.data() + j * dims, dictionary_.atom(j), dims * sizeof(float));
   std::vector<double> scale(directions.size(), atom_norm());
   for (std::size_t t = 0; t < directions.size(); ++t) {
     if (t >= known) scale[t] /= kTrialPenalty;
-    for (std::size_t k = 0; k < dims; ++k) atoms[(features + t) * dims + k] = static_cast<float>(scale[t] * directions[t][k]);
+    float* atom = atoms.data() + (features + t) * dims;
+    for (std::size_t k = 0; k < dims; ++k) atom[k] = static_cast<float>(scale[t] * directions[t][k]);
   }
   std::shared_ptr<const Dictionary> extended;
-  if (Status status = Dictionary::make({atoms.data(), features + directions.size(), dims}, false, extended); !status.ok()) return status;
+  const ConstMatrix32 both{atoms.data(), features + directions.size(), dims};
+  if (Status status = Dictionary::make(both, false, extended); !status.ok()) return status;
   codes.assign(directions.size(), std::vector<double>(samples.rows));
   left.resize(samples.rows * dims);
   for (std::size_t first = 0; first < samples.rows; first += kBatch) {
@@ -161,8 +167,9 @@ Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions,
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }
 
-/// The direction that most residuals r_j lie along: a maximum of Σ_j ‖r_j‖² cos⁴(v, r_j), the fourth power because it tells directions
-/// apart where the second has its maximum between them. From the residual that the others agree with best, by fixed-point steps.
+/// The direction that most residuals r_j lie along: a maximum of Σ_j ‖r_j‖² cos⁴(v, r_j), the fourth power
+/// because it tells directions apart where the second has its maximum between them. From the residual that
+/// the others agree with best, by fixed-point steps.
 std::vector<float> Novelty::recurring(ConstMatrix32 left) const {
   const std::size_t dims = left.cols;
   std::vector<std::vector<float>> units;
@@ -200,8 +207,8 @@ std::vector<float> Novelty::recurring(ConstMatrix32 left) const {
   return v;
 }
 
-/// Whether v is, nearly, a mixture of a known direction and at most kMixed features or other directions (chosen by orthogonal matching
-/// pursuit): what is often active together seems to be one.
+/// Whether v is, nearly, a mixture of a known direction and at most kMixed features or other directions
+/// (chosen by orthogonal matching pursuit): what is often active together seems to be one.
 bool Novelty::is_mixture(const std::vector<float>& v, const Directions& known) const {
   const std::size_t dims = dictionary_.dims(), features = dictionary_.features();
   for (const auto& u : known) {
@@ -242,7 +249,8 @@ Status Novelty::extend(const Group& found, Directions& directions) const {
   if (!directions.empty() && options_.lambda > 0) {
     std::vector<std::vector<double>> codes;
     std::vector<double> rest;
-    if (Status status = unfold_with(found.view(), directions, directions.size(), codes, rest); !status.ok()) return status;
+    Status status = unfold_with(found.view(), directions, directions.size(), codes, rest);
+    if (!status.ok()) return status;
     for (std::size_t k = 0; k < rest.size(); ++k) left[k] = static_cast<float>(rest[k]);
   }
   // What is left along known directions is shrinkage, no news.
@@ -290,7 +298,8 @@ Status Novelty::refine(const Group& found, std::size_t known, Directions& direct
         for (std::size_t i = 0; i < found.rows; ++i) {
           if (codes[t][i] == 0) continue;
           const float* r = found.left().row(i);
-          const double c = dots::table().dot(r, directions[t].data(), dims), whole = reduce::table().squared_norm(r, dims);
+          const double c = dots::table().dot(r, directions[t].data(), dims);
+          const double whole = reduce::table().squared_norm(r, dims);
           for (std::size_t k = 0; k < dims; ++k) sum[k] += c * c * c / whole * r[k];
         }
         moved = std::max(moved, redirect(sum, directions[t]));
