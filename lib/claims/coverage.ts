@@ -106,9 +106,11 @@ function readGiven(value: unknown, name: string, rows: number, features: number)
  *
  * **Directions.** Directions that many flagged samples share are learned as new features, beside the dictionary's (with `lambda`), or
  * found as directions that residuals lie along (with `codes`). They are learned from one half of the samples, and tested on the other
- * against calibration samples that they do not depend on, by an exact test of exchangeability; the first that fails ends the search. Where
- * the samples are like the calibration samples, no direction is claimed, except with probability `significance`. A direction
- * that is claimed recurs more than it should, be it new or a known feature that has become stronger: see `cosine`.
+ * against calibration samples that they do not depend on, by an exact test of exchangeability; the first that fails, or is
+ * a mixture of one that was claimed and features, ends the search. Where
+ * the samples are like the calibration samples, no direction is claimed, except with probability `significance`. `cosine`
+ * tells a new direction from a known feature that codes fall short of. With `lambda` a direction in superposition with the features comes out
+ * as it is; with `codes` only as what the codes left of it.
  *
  * Costs the unfolding of all samples, and some fifteen more of the flagged ones and one of half of all for each direction.
  *
@@ -117,25 +119,25 @@ function readGiven(value: unknown, name: string, rows: number, features: number)
  * @throws UnsuperposeError (as a rejection) `ERR_OPTION` (also for calibration samples that are too few for the rate), `ERR_SHAPE`, `ERR_DTYPE`,
  *   `ERR_NOT_FINITE`, `ERR_DISPOSED`, `ERR_TOO_LARGE`; `signal.reason` once aborted
  * @see Vovk, Gammerman & Shafer, "Algorithmic learning in a random world", 2005, ch. 2; Lei et al., "Distribution-free predictive inference for
- *   regression", 2018, theorem 2.2; Aharon, Elad & Bruckstein, "K-SVD", 2006
+ *   regression", 2018, theorem 2.2; Mairal et al., "Online dictionary learning for sparse coding", 2009
  *
  * @example
  * ```ts
  * import { claims, Dictionary } from 'unsuperpose';
  *
- * // A dictionary that knows two of three directions, and samples that are mostly along the third.
- * const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 0, 1, 0), shape: [2, 3] });
- * const wave = (i: number) => Math.sin(12.9898 * i) * 0.1;
- * const make = (rows: number, third: number) => ({
- *   data: Float32Array.from({ length: 3 * rows }, (_, k) => wave(k + third) + (k % 3 === 2 ? third : 1)),
- *   shape: [rows, 3] as const,
+ * // Eight directions, of which the dictionary knows seven; samples are one of them each, with noise.
+ * const identity = Float32Array.from({ length: 7 * 8 }, (_, at) => (at % 9 === 0 ? 1 : 0));
+ * const dictionary = Dictionary.from({ data: identity, shape: [7, 8] });
+ * const make = (rows: number, known: number, shift: number) => ({
+ *   data: Float32Array.from({ length: 8 * rows }, (_, at) => {
+ *     const [i, k] = [Math.floor(at / 8), at % 8];
+ *     return (i % known === k ? 1 : 0) + 0.1 * Math.sin((at + shift) ** 2);
+ *   }),
+ *   shape: [rows, 8] as const,
  * });
- * const found = await claims.coverage(make(40, 2), dictionary, {
- *   calibration: make(200, 0),
- *   lambda: 0.1,
- *   falseAlarmRate: 0.05,
- * });
- * console.log(found.flagged.every((flag) => flag === 1), found.directions.shape); // → true [ 1, 3 ]
+ * const calibration = make(210, 7, 0.5);
+ * const found = await claims.coverage(make(160, 8, 0.25), dictionary, { calibration, lambda: 0.1, falseAlarmRate: 0.05 });
+ * console.log(found.directions.shape[0], Math.abs(found.directions.data[7]).toFixed(1)); // → 1 1.0
  * ```
  */
 export async function coverage(

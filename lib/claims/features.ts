@@ -5,14 +5,9 @@ import { throwIfAborted } from '../job.js';
 import { type Claim, type ClaimOptions, makeClaim, readRun, registerKind, snapshots } from './claim.js';
 import { type ClaimData, type Fingerprint, fingerprint } from './data.js';
 import { evaluate, namesOf } from './evaluate.js';
-import {
-  describePredicate,
-  describeQuantity,
-  type Predicate,
-  quantitiesOf,
-  readPredicate,
-} from './predicates.js';
+import { type Predicate, quantitiesOf, readPredicate } from './predicates.js';
 import { verifyFeatures } from './verify-features.js';
+import { describePredicate, describeQuantity } from './words.js';
 
 /** The parameters of claims about features. */
 export interface FeatureParameters {

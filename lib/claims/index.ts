@@ -52,7 +52,6 @@ export {
   connection,
   type DensityPredicate,
   density,
-  describePredicate,
   type EnergyPredicate,
   energy,
   type MaximumActivationPredicate,
@@ -78,3 +77,4 @@ export {
   virtualWeights,
 } from './virtual-weights.js';
 export type { Weight } from './weights.js';
+export { describePredicate } from './words.js';

@@ -14,7 +14,8 @@ import {
 } from './claim.js';
 import { evaluate, namesOf, type Sources, SUBJECT } from './evaluate.js';
 import type { FeatureResult, Holds } from './features.js';
-import { describeQuantity, type Predicate, quantitiesOf, readPredicate } from './predicates.js';
+import { type Predicate, quantitiesOf, readPredicate } from './predicates.js';
+import { describeQuantity } from './words.js';
 
 type Listed = 'counterexamples' | 'witnesses' | 'features';
 type InWords = (

@@ -15,7 +15,8 @@ struct Activity {
   std::size_t samples = 0;
 
   Activity() = default;
-  Activity(const SparseCodes& codes, std::size_t features) : counts(features), maxima(features), samples(codes.indptr.size() - 1) {
+  Activity(const SparseCodes& codes, std::size_t features)
+      : counts(features), maxima(features), samples(codes.indptr.size() - 1) {
     for (std::size_t k = 0; k < codes.indices.size(); ++k) {
       const std::uint32_t j = codes.indices[k];
       if (codes.values[k] != 0) ++counts[j];
@@ -23,7 +24,9 @@ struct Activity {
     }
   }
 
-  double density(std::size_t feature) const { return static_cast<double>(counts[feature]) / static_cast<double>(samples); }
+  double density(std::size_t feature) const {
+    return static_cast<double>(counts[feature]) / static_cast<double>(samples);
+  }
 };
 
 }  // namespace unsuperpose

@@ -1,13 +1,17 @@
-// Flags: split conformal prediction (Vovk, Gammerman & Shafer 2005, "Algorithmic learning in a random world", §2; Lei et al. 2018,
-// "Distribution-free predictive inference for regression", §2.2). With calibration scores s_1 … s_n,
+// Flags: split conformal prediction (Vovk, Gammerman & Shafer 2005, "Algorithmic learning in a random world",
+// §2; Lei et al. 2018, "Distribution-free predictive inference for regression", §2.2). With calibration
+// scores s_1 … s_n,
 //   p(x) = (1 + #{i : s_i ≥ s(x)}) / (n + 1)
-// has P(p ≤ α) ≤ α for every x that is exchangeable with the calibration samples, whatever their distribution.
+// has P(p ≤ α) ≤ α for every x that is exchangeable with the calibration samples, whatever their
+// distribution.
 //
-// Directions: samples and calibration samples are split in halves, A and B, C and C′. Directions are sought in A's flagged samples (their
-// threshold is C's), and each is tested on B against C′, which it does not depend on: under the hypothesis that it is as frequent in the
-// one as in the other, the samples of B that have more of it than the k-th of C′ are as many as exchangeable numbers have by chance, which
-// is an exact probability. The test of the next direction is made only if the last was significant, so that the probability
-// of claiming any direction where there is none is at most the significance (a fixed sequence: Maurer, Hothorn & Lehmacher 1995).
+// Directions: samples and calibration samples are split in halves, A and B, C and C′. Directions are sought
+// in A's flagged samples (their threshold is C's), and each is tested on B against C′, which it does not
+// depend on: under the hypothesis that it is as frequent in the one as in the other, the samples of B that
+// have more of it than the k-th of C′ are as many as exchangeable numbers have by chance, which is an exact
+// probability. The test of the next direction is made only if the last was significant, so that the
+// probability of claiming any direction where there is none is at most the significance (a fixed sequence:
+// Maurer, Hothorn & Lehmacher 1995).
 #include "coverage.hpp"
 
 #include <algorithm>
@@ -30,19 +34,21 @@ constexpr std::uint64_t kSeed = 0x636f766572;  // of the halves: any will do, it
 constexpr std::size_t kMostSought = 1024;
 /// A direction's threshold is passed by one in so many calibration samples.
 constexpr std::size_t kOneIn = 1000;
-/// Refining on all samples may not lead further from the direction that was tested.
+/// Refining on all samples may not lead further from the direction that was tested, nor as near to another.
 constexpr double kSameDirection = 0.9;
 
 using Indices = std::vector<std::uint32_t>;
 
 /// The rank-th largest
 double largest(std::vector<double> values, std::size_t rank) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(rank - 1), values.end(), std::greater<>());
+  const auto place = values.begin() + static_cast<std::ptrdiff_t>(rank - 1);
+  std::nth_element(values.begin(), place, values.end(), std::greater<>());
   return values[rank - 1];
 }
 
 std::size_t above(const std::vector<double>& values, double threshold) {
-  return static_cast<std::size_t>(std::count_if(values.begin(), values.end(), [&](double value) { return value > threshold; }));
+  const auto passes = [&](double value) { return value > threshold; };
+  return static_cast<std::size_t>(std::count_if(values.begin(), values.end(), passes));
 }
 
 std::pair<Indices, Indices> halves(std::size_t count, std::uint64_t seed) {
@@ -69,13 +75,13 @@ class Survey {
 
   Status run() {
     execution_.set_total(2 * samples_.rows + calibration_.rows);
-    if (Status status = sought_.residuals(samples_, options_.codes, sample_residuals_, out_.energy); !status.ok()) return status;
     std::vector<double> energy;
-    if (Status status = sought_.residuals(calibration_, options_.calibration_codes, calibration_residuals_, energy); !status.ok())
-      return status;
+    Status status = sought_.residuals(samples_, options_.codes, sample_residuals_, out_.energy);
+    if (status.ok()) status = sought_.residuals(calibration_, options_.calibration_codes, calibration_residuals_, energy);
+    if (!status.ok()) return status;
     flag(energy);
-    if (options_.most_directions > 0)
-      if (Status status = seek(); !status.ok()) return status;
+    if (options_.most_directions > 0) status = seek();
+    if (!status.ok()) return status;
     execution_.advance(samples_.rows);
     return execution_.cancelled() ? Status::cancelled() : Status{};
   }
@@ -112,7 +118,8 @@ class Survey {
     Indices found;
     for (const std::uint32_t i : candidates)
       if (scores_[i] > threshold) found.push_back(i);
-    std::stable_sort(found.begin(), found.end(), [&](std::uint32_t a, std::uint32_t b) { return scores_[a] > scores_[b]; });
+    const auto stronger = [&](std::uint32_t a, std::uint32_t b) { return scores_[a] > scores_[b]; };
+    std::stable_sort(found.begin(), found.end(), stronger);
     if (found.size() > kMostSought) found.resize(kMostSought);
     return found;
   }
@@ -123,40 +130,52 @@ class Survey {
     if (b.empty() || c_other.empty()) return {};
     std::vector<double> scores;
     for (const std::uint32_t i : c) scores.push_back(calibration_scores_[i]);
-    const Group found = group(samples_, sample_residuals_, flagged_among(a, largest(scores, std::max<std::size_t>(1, rank_of(options_.false_alarm_rate, c.size())))));
-    const Group test = group(samples_, sample_residuals_, b), against = group(calibration_, calibration_residuals_, c_other);
+    const std::size_t alarm = std::max<std::size_t>(1, rank_of(options_.false_alarm_rate, c.size()));
+    const Group found = group(samples_, sample_residuals_, flagged_among(a, largest(scores, alarm)));
+    const Group test = group(samples_, sample_residuals_, b);
+    const Group against = group(calibration_, calibration_residuals_, c_other);
     const std::size_t rank = 1 + c_other.size() / kOneIn;
-    std::vector<double> significance;
     Directions accepted;
-    while (accepted.size() < options_.most_directions) {
+    Status status;
+    while (status.ok() && accepted.size() < options_.most_directions) {
       Directions tried = accepted;
-      if (Status status = sought_.extend(found, tried); !status.ok()) return status;
-      if (tried.size() == accepted.size()) break;
+      status = sought_.extend(found, tried);
+      if (!status.ok() || tried.size() == accepted.size()) break;
       std::vector<std::vector<double>> of_test, of_against;
-      if (Status status = sought_.contents(test, tried, of_test); !status.ok()) return status;
-      if (Status status = sought_.contents(against, tried, of_against); !status.ok()) return status;
-      const double p = exceedance_p_value(of_against.back().size(), of_test.back().size(), rank,
-                                          above(of_test.back(), largest(of_against.back(), rank)));
+      status = sought_.contents(test, tried, accepted.size(), of_test);
+      if (status.ok()) status = sought_.contents(against, tried, accepted.size(), of_against);
+      if (!status.ok()) break;
+      const std::size_t more = above(of_test.back(), largest(of_against.back(), rank));
+      const double p = exceedance_p_value(against.rows, test.rows, rank, more);
       if (!(p <= options_.significance)) break;
-      significance.push_back(p);
+      out_.significance.push_back(p);
       accepted = std::move(tried);
+      status = sought_.refine(found, accepted.size(), accepted);
     }
-    if (accepted.empty()) return {};
-    return report(std::move(accepted), std::move(significance), against, rank);
+    return status.ok() && !accepted.empty() ? report(std::move(accepted), against, rank) : status;
   }
 
-  Status report(Directions directions, std::vector<double> significance, const Group& against, std::size_t rank) {
+  /// The directions, refined on all samples, and what there is of them.
+  Status report(Directions directions, const Group& against, std::size_t rank) {
     Indices all(samples_.rows);
     std::iota(all.begin(), all.end(), 0u);
     const Directions tested = directions;
-    if (Status status = sought_.refine(group(samples_, sample_residuals_, flagged_among(all, out_.threshold)), directions); !status.ok())
-      return status;
-    for (std::size_t t = 0; t < directions.size(); ++t)
-      if (std::fabs(dots::table().dot(directions[t].data(), tested[t].data(), samples_.cols)) < kSameDirection) directions[t] = tested[t];
+    const Group flagged = group(samples_, sample_residuals_, flagged_among(all, out_.threshold));
+    Status status = sought_.refine(flagged, directions.size(), directions);
+    if (!status.ok()) return status;
+    const auto cosine = [&](std::size_t t, const std::vector<float>& other) {
+      return std::fabs(dots::table().dot(directions[t].data(), other.data(), samples_.cols));
+    };
+    for (std::size_t t = 0; t < directions.size(); ++t) {
+      bool stays = cosine(t, tested[t]) > kSameDirection;
+      for (std::size_t s = 0; s < t; ++s) stays = stays && cosine(t, directions[s]) < kSameDirection;
+      if (!stays) directions[t] = tested[t];
+    }
     std::vector<std::vector<double>> contents, ordinary;
     const Group everything = group(samples_, sample_residuals_, all);
-    if (Status status = sought_.contents(everything, directions, contents); !status.ok()) return status;
-    if (Status status = sought_.contents(against, directions, ordinary); !status.ok()) return status;
+    status = sought_.contents(everything, directions, directions.size(), contents);
+    if (status.ok()) status = sought_.contents(against, directions, directions.size(), ordinary);
+    if (!status.ok()) return status;
     for (std::size_t t = 0; t < directions.size(); ++t) {
       const double threshold = largest(ordinary[t], rank);
       double squared = 0;
@@ -171,24 +190,25 @@ class Survey {
       out_.directions.insert(out_.directions.end(), directions[t].begin(), directions[t].end());
       find_nearest(directions[t]);
     }
-    out_.significance = std::move(significance);
     return {};
   }
 
   void find_nearest(const std::vector<float>& direction) {
     std::uint32_t nearest = 0;
-    double most = -2;
+    double most = -2, found = 0;
     for (std::size_t j = 0; j < dictionary_.features(); ++j) {
       if (dictionary_.norm(j) == 0) continue;
-      const double cosine = dots::table().dot(dictionary_.atom(j), direction.data(), dictionary_.dims()) / dictionary_.norm(j);
+      const double along = dots::table().dot(dictionary_.atom(j), direction.data(), dictionary_.dims());
+      const double cosine = along / dictionary_.norm(j);
       const double size = options_.nonnegative ? cosine : std::fabs(cosine);
       if (size > most) {
         most = size;
+        found = cosine;
         nearest = static_cast<std::uint32_t>(j);
       }
     }
     out_.nearest.push_back(nearest);
-    out_.cosine.push_back(std::max(most, -1.0));
+    out_.cosine.push_back(std::clamp(found, -1.0, 1.0));
   }
 
   const CoverageOptions& options_;
@@ -218,8 +238,8 @@ double exceedance_p_value(std::size_t calibrated, std::size_t tested, std::size_
   return std::clamp(tail, std::numeric_limits<double>::min(), 1.0);
 }
 
-Status cover(ConstMatrix32 samples, ConstMatrix32 calibration, const Dictionary& dictionary, const CoverageOptions& options,
-             const Execution& execution, Coverage& out) {
+Status cover(ConstMatrix32 samples, ConstMatrix32 calibration, const Dictionary& dictionary,
+             const CoverageOptions& options, const Execution& execution, Coverage& out) {
   return Survey(samples, calibration, dictionary, options, execution, out).run();
 }
 

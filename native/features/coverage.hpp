@@ -1,5 +1,5 @@
-// What a dictionary's features do not explain: how much of each sample, whether more than of samples known to be ordinary, and which
-// directions are missing.
+// What a dictionary's features do not explain: how much of each sample, whether more than of samples known to
+// be ordinary, and which directions are missing.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -39,11 +39,12 @@ struct Coverage {
 };
 
 /// `calibration` has as many columns as `samples`. Deterministic.
-Status cover(ConstMatrix32 samples, ConstMatrix32 calibration, const Dictionary& dictionary, const CoverageOptions& options,
-             const Execution& execution, Coverage& out);
+Status cover(ConstMatrix32 samples, ConstMatrix32 calibration, const Dictionary& dictionary,
+             const CoverageOptions& options, const Execution& execution, Coverage& out);
 
-/// P(J ≥ count) for the number J of `tested` values above the rank-th largest of `calibrated` ones, all exchangeable (ties only
-/// make it larger than the truth): J is negative hypergeometric. 1 ≤ rank ≤ calibrated.
+/// P(J ≥ count) for the number J of `tested` values above the rank-th largest of `calibrated` ones, all
+/// exchangeable (ties only make it larger than the truth): J is negative hypergeometric. 1 ≤ rank ≤
+/// calibrated.
 double exceedance_p_value(std::size_t calibrated, std::size_t tested, std::size_t rank, std::size_t count);
 
 }  // namespace unsuperpose

@@ -1,5 +1,6 @@
-// Numbers of twice the precision of float64, as unevaluated sums high + low (Dekker 1971; Joldes, Muller & Popescu 2017, "Tight and rigorous
-// error bounds for basic building blocks of double-word arithmetic": algorithms 4, 6, 9 and 12, each within a few 2⁻¹⁰⁵ of its exact result).
+// Numbers of twice the precision of float64, as unevaluated sums high + low (Dekker 1971; Joldes, Muller &
+// Popescu 2017, "Tight and rigorous error bounds for basic building blocks of double-word arithmetic":
+// algorithms 4, 6, 9 and 12, each within a few 2⁻¹⁰⁵ of its exact result).
 #pragma once
 #include <cmath>
 #include <cstddef>

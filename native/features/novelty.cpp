@@ -19,6 +19,15 @@ constexpr std::size_t kBlock = 16;
 constexpr std::size_t kMostSeeds = 256;
 constexpr int kFixedPointSteps = 30;
 constexpr int kRefinements = 10;
+/// Directions with a larger cosine are one and the same.
+constexpr double kSame = 0.9;
+/// A mixture has at least this much of a known direction, and so many features beside it.
+constexpr double kPart = 0.3;
+constexpr int kMixed = 2;
+/// What a direction on trial costs, relative to features and directions that are known. An atom in place of
+/// two orthogonal ones that are active together would save up to √2 of the penalty: mixtures of known
+/// features must not pass for new ones.
+constexpr double kTrialPenalty = 1.5;
 /// A direction that moved less, squared, has come to rest.
 constexpr double kRest = 1e-8;
 
@@ -26,6 +35,13 @@ double norm(const double* v, std::size_t n) {
   double sum = 0;
   for (std::size_t k = 0; k < n; ++k) sum += v[k] * v[k];
   return std::sqrt(sum);
+}
+
+/// v ← v − (q·v)q for a unit vector q
+void subtract_projection(const std::vector<double>& q, std::vector<double>& v) {
+  double along = 0;
+  for (std::size_t k = 0; k < v.size(); ++k) along += q[k] * v[k];
+  for (std::size_t k = 0; k < v.size(); ++k) v[k] -= along * q[k];
 }
 
 /// v ← sum/‖sum‖; answers ‖change‖², 0 if the sum is zero and v stays.
@@ -46,7 +62,8 @@ double redirect(const std::vector<double>& sum, std::vector<float>& v) {
 
 Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals, const std::vector<std::uint32_t>& chosen) {
   const std::size_t dims = samples.cols;
-  Group made{AlignedBuffer<float>(chosen.size() * dims), AlignedBuffer<float>(chosen.size() * dims), chosen.size(), dims};
+  const std::size_t size = chosen.size() * dims;
+  Group made{AlignedBuffer<float>(size), AlignedBuffer<float>(size), chosen.size(), dims};
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     std::memcpy(made.samples.data() + i * dims, samples.row(chosen[i]), dims * sizeof(float));
     std::memcpy(made.residuals.data() + i * dims, residuals.data() + chosen[i] * dims, dims * sizeof(float));
@@ -61,7 +78,8 @@ Status Novelty::lasso(ConstMatrix32 samples, const Dictionary& dictionary, Spars
   options.nonnegative = options_.nonnegative;
   options.tolerance = options_.tolerance;
   Unfolding unfolding;
-  const Status status = unfold(samples, dictionary, options, {execution_.threads, execution_.monitor, false}, unfolding);
+  const Execution quiet{execution_.threads, execution_.monitor, false};
+  const Status status = unfold(samples, dictionary, options, quiet, unfolding);
   codes = std::move(unfolding.codes);
   return status;
 }
@@ -111,17 +129,21 @@ double Novelty::atom_norm() const {
   return count > 0 ? std::sqrt(squared / static_cast<double>(count)) : 1;
 }
 
-Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions, std::vector<std::vector<double>>& codes,
-                            std::vector<double>& left) const {
+Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions, std::size_t known,
+                            std::vector<std::vector<double>>& codes, std::vector<double>& left) const {
   const std::size_t features = dictionary_.features(), dims = dictionary_.dims();
   AlignedBuffer<float> atoms((features + directions.size()) * dims);
-  for (std::size_t j = 0; j < features; ++j) std::memcpy(atoms.data() + j * dims, dictionary_.atom(j), dims * sizeof(float));
-  const double scale = atom_norm();
-  for (std::size_t t = 0; t < directions.size(); ++t)
-    for (std::size_t k = 0; k < dims; ++k)
-      atoms[(features + t) * dims + k] = static_cast<float>(scale * directions[t][k]);
+  for (std::size_t j = 0; j < features; ++j)
+    std::memcpy(atoms.data() + j * dims, dictionary_.atom(j), dims * sizeof(float));
+  std::vector<double> scale(directions.size(), atom_norm());
+  for (std::size_t t = 0; t < directions.size(); ++t) {
+    if (t >= known) scale[t] /= kTrialPenalty;
+    float* atom = atoms.data() + (features + t) * dims;
+    for (std::size_t k = 0; k < dims; ++k) atom[k] = static_cast<float>(scale[t] * directions[t][k]);
+  }
   std::shared_ptr<const Dictionary> extended;
-  if (Status status = Dictionary::make({atoms.data(), features + directions.size(), dims}, false, extended); !status.ok()) return status;
+  const ConstMatrix32 both{atoms.data(), features + directions.size(), dims};
+  if (Status status = Dictionary::make(both, false, extended); !status.ok()) return status;
   codes.assign(directions.size(), std::vector<double>(samples.rows));
   left.resize(samples.rows * dims);
   for (std::size_t first = 0; first < samples.rows; first += kBatch) {
@@ -137,7 +159,7 @@ Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions,
           const double value = made.values[p];
           const std::uint32_t j = made.indices[p];
           for (std::size_t k = 0; k < dims; ++k) r[k] -= value * extended->atom(j)[k];
-          if (j >= features) codes[j - features][first + i] = value * scale;
+          if (j >= features) codes[j - features][first + i] = value * scale[j - features];
         }
       }
     });
@@ -145,8 +167,9 @@ Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions,
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }
 
-/// The direction that most residuals r_j lie along: a maximum of Σ_j ‖r_j‖² cos⁴(v, r_j), the fourth power because it tells directions
-/// apart where the second has its maximum between them. From the residual that the others agree with best, by fixed-point steps.
+/// The direction that most residuals r_j lie along: a maximum of Σ_j ‖r_j‖² cos⁴(v, r_j), the fourth power
+/// because it tells directions apart where the second has its maximum between them. From the residual that
+/// the others agree with best, by fixed-point steps.
 std::vector<float> Novelty::recurring(ConstMatrix32 left) const {
   const std::size_t dims = left.cols;
   std::vector<std::vector<float>> units;
@@ -184,37 +207,78 @@ std::vector<float> Novelty::recurring(ConstMatrix32 left) const {
   return v;
 }
 
+/// Whether v is, nearly, a mixture of a known direction and at most kMixed features or other directions
+/// (chosen by orthogonal matching pursuit): what is often active together seems to be one.
+bool Novelty::is_mixture(const std::vector<float>& v, const Directions& known) const {
+  const std::size_t dims = dictionary_.dims(), features = dictionary_.features();
+  for (const auto& u : known) {
+    if (std::fabs(dots::table().dot(v.data(), u.data(), dims)) < kPart) continue;
+    std::vector<std::vector<double>> basis;
+    std::vector<double> rest(v.begin(), v.end());
+    const float* next = u.data();
+    for (int picked = 0; next && picked <= kMixed; ++picked) {
+      std::vector<double> q(next, next + dims);
+      for (const auto& b : basis) subtract_projection(b, q);
+      const double size = norm(q.data(), dims);
+      if (size == 0) break;
+      for (double& entry : q) entry /= size;
+      subtract_projection(q, rest);
+      basis.push_back(std::move(q));
+      const std::vector<float> rounded(rest.begin(), rest.end());
+      double most = 0;
+      for (std::size_t j = 0; j < features + known.size(); ++j) {
+        const float* d = j < features ? dictionary_.atom(j) : known[j - features].data();
+        const double length = j < features ? dictionary_.norm(j) : 1;
+        const double size_of = length > 0 ? std::fabs(dots::table().dot(d, rounded.data(), dims)) / length : 0;
+        if (size_of <= most) continue;
+        most = size_of;
+        next = d;
+      }
+      if (most == 0) next = nullptr;
+    }
+    const double outside = norm(rest.data(), dims);
+    if (outside * outside < 1 - kSame * kSame) return true;
+  }
+  return false;
+}
+
 Status Novelty::extend(const Group& found, Directions& directions) const {
-  AlignedBuffer<float> left(found.rows * found.dims);
-  if (found.rows > 0) std::memcpy(left.data(), found.residuals.data(), found.rows * found.dims * sizeof(float));
+  const std::size_t dims = found.dims;
+  AlignedBuffer<float> left(found.rows * dims);
+  if (found.rows > 0) std::memcpy(left.data(), found.residuals.data(), found.rows * dims * sizeof(float));
   if (!directions.empty() && options_.lambda > 0) {
     std::vector<std::vector<double>> codes;
     std::vector<double> rest;
-    if (Status status = unfold_with(found.view(), directions, codes, rest); !status.ok()) return status;
+    Status status = unfold_with(found.view(), directions, directions.size(), codes, rest);
+    if (!status.ok()) return status;
     for (std::size_t k = 0; k < rest.size(); ++k) left[k] = static_cast<float>(rest[k]);
-  } else {
-    for (std::size_t i = 0; i < found.rows; ++i) {
-      float* r = left.data() + i * found.dims;
-      for (const auto& v : directions) {
-        const float c = static_cast<float>(dots::table().dot(r, v.data(), found.dims));
-        for (std::size_t k = 0; k < found.dims; ++k) r[k] -= c * v[k];
-      }
+  }
+  // What is left along known directions is shrinkage, no news.
+  for (std::size_t i = 0; i < found.rows; ++i) {
+    float* r = left.data() + i * dims;
+    for (const auto& v : directions) {
+      const float c = static_cast<float>(dots::table().dot(r, v.data(), dims));
+      for (std::size_t k = 0; k < dims; ++k) r[k] -= c * v[k];
     }
   }
-  std::vector<float> next = recurring({left.data(), found.rows, found.dims});
+  std::vector<float> next = recurring({left.data(), found.rows, dims});
   if (next.empty()) return execution_.cancelled() ? Status::cancelled() : Status{};
-  directions.push_back(std::move(next));
-  return refine(found, directions);
+  Directions extended = directions;
+  extended.push_back(std::move(next));
+  if (Status status = refine(found, directions.size(), extended); !status.ok()) return status;
+  if (is_mixture(extended.back(), directions)) return {};
+  directions = std::move(extended);
+  return {};
 }
 
-Status Novelty::refine(const Group& found, Directions& directions) const {
+Status Novelty::refine(const Group& found, std::size_t known, Directions& directions) const {
   const std::size_t dims = found.dims;
   std::vector<std::vector<double>> codes;
   std::vector<double> left;
   for (int round = 0; round < kRefinements; ++round) {
     double moved = 0;
     if (options_.lambda > 0) {
-      if (Status status = unfold_with(found.view(), directions, codes, left); !status.ok()) return status;
+      if (Status status = unfold_with(found.view(), directions, known, codes, left); !status.ok()) return status;
       for (std::size_t t = 0; t < directions.size(); ++t) {
         std::vector<float>& v = directions[t];
         const std::vector<float> before = v;
@@ -228,13 +292,14 @@ Status Novelty::refine(const Group& found, Directions& directions) const {
             for (std::size_t k = 0; k < dims; ++k) left[i * dims + k] += a * (static_cast<double>(before[k]) - v[k]);
       }
     } else {
-      if (Status status = contents(found, directions, codes); !status.ok()) return status;
+      if (Status status = contents(found, directions, known, codes); !status.ok()) return status;
       for (std::size_t t = 0; t < directions.size(); ++t) {
         std::vector<double> sum(dims);
         for (std::size_t i = 0; i < found.rows; ++i) {
           if (codes[t][i] == 0) continue;
           const float* r = found.left().row(i);
-          const double c = dots::table().dot(r, directions[t].data(), dims), whole = reduce::table().squared_norm(r, dims);
+          const double c = dots::table().dot(r, directions[t].data(), dims);
+          const double whole = reduce::table().squared_norm(r, dims);
           for (std::size_t k = 0; k < dims; ++k) sum[k] += c * c * c / whole * r[k];
         }
         moved = std::max(moved, redirect(sum, directions[t]));
@@ -245,11 +310,12 @@ Status Novelty::refine(const Group& found, Directions& directions) const {
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }
 
-Status Novelty::contents(const Group& of, const Directions& directions, std::vector<std::vector<double>>& contents) const {
+Status Novelty::contents(const Group& of, const Directions& directions, std::size_t known,
+                         std::vector<std::vector<double>>& contents) const {
   const auto size = [&](double value) { return options_.nonnegative ? std::max(value, 0.0) : std::fabs(value); };
   if (options_.lambda > 0) {
     std::vector<double> left;
-    if (Status status = unfold_with(of.view(), directions, contents, left); !status.ok()) return status;
+    if (Status status = unfold_with(of.view(), directions, known, contents, left); !status.ok()) return status;
     for (auto& content : contents)
       for (double& value : content) value = size(value);
     return {};

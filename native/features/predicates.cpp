@@ -22,7 +22,8 @@ struct Value {
   double value = 0, error = 0;
 };
 
-/// Σ e² has relative error γ_n in any order (products of float32 are exact in float64), its root half of that and one rounding.
+/// Σ e² has relative error γ_n in any order (products of float32 are exact in float64), its root half of that
+/// and one rounding.
 Value norm_of(const float* e, std::size_t dims) {
   const double norm = std::sqrt(dots::table().dot(e, e, dims));
   return {norm, gamma64(dims + 2) * norm * kSlack};
@@ -154,19 +155,22 @@ class Evaluator {
     if (status.ok()) status = pairs->strongest_of_each(false, 1, quiet, partners, values);
     if (!status.ok()) return status;
     const PairSide &to = pairs->to(), &from = pairs->from();
-    for (std::size_t f = 0; f < features_; ++f)
-      set(first + f, {std::fabs(values[f]), pair_error(to.dims(), to.max_norm(), to.max_error(), to.max_low(), from.norm(f),
-                                                       from.error(f), from.low_norm(f)) * kSlack});
+    for (std::size_t f = 0; f < features_; ++f) {
+      const double error = pair_error(to.dims(), to.max_norm(), to.max_error(), to.max_low(), from.norm(f), from.error(f),
+                                      from.low_norm(f));
+      set(first + f, {std::fabs(values[f]), error * kSlack});
+    }
     return {};
   }
 
   /// Whether sign · (quantity − t) > 0.
   Truth exceeds(const Quantity& quantity, std::size_t f, std::size_t at, double t, double sign) const {
-    // count/samples − t has the sign of count − t·samples, which one fused operation rounds without changing it.
+    // count/samples − t has the sign of count − t·samples, which one fused operation rounds without changing
+    // it.
     const bool density = quantity.kind == QuantityKind::density;
-    const double difference =
-        sign * (density ? std::fma(-t, static_cast<double>(activity_.samples), activity_.counts[f]) : out_.values[at] - t);
-    const double error = density ? 0 : out_.errors[at];
+    const double distance =
+        density ? std::fma(-t, static_cast<double>(activity_.samples), activity_.counts[f]) : out_.values[at] - t;
+    const double difference = sign * distance, error = density ? 0 : out_.errors[at];
     return difference > error ? Truth::yes : difference <= -error ? Truth::no : Truth::undecided;
   }
 

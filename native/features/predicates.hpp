@@ -1,8 +1,9 @@
-// Predicates about all features of a dictionary: some quantity of each feature against thresholds, combined by and, or, not.
+// Predicates about all features of a dictionary: some quantity of each feature against thresholds, combined
+// by and, or, not.
 //
-// Truth has three values (Kleene 1952, §64). A quantity is computed in float64 from float32 data with a bound of its rounding error; it is
-// above t if it is by more than that bound, not above t if the reverse holds, and undecided otherwise. What comes out as true or false
-// is therefore so for the exact quantity.
+// Truth has three values (Kleene 1952, §64). A quantity is computed in float64 from float32 data with a bound
+// of its rounding error; it is above t if it is by more than that bound, not above t if the reverse holds,
+// and undecided otherwise. What comes out as true or false is therefore so for the exact quantity.
 #pragma once
 #include <cstdint>
 #include <limits>
@@ -50,12 +51,13 @@ struct PredicateValues {
   std::vector<double> errors;  // no value is off by more
 };
 
-/// `codes` may be null unless density or activation are asked for; then valid, with at least one sample. ERR_OPTION for rows of an energy
-/// that are not proved independent. Progress counts quantities.
+/// `codes` may be null unless density or activation are asked for; then valid, with at least one sample.
+/// ERR_OPTION for rows of an energy that are not proved independent. Progress counts quantities.
 Status evaluate(const std::shared_ptr<const Dictionary>& dictionary, const SparseCodes* codes, const Predicate& predicate,
                 const Execution& execution, PredicateValues& out);
 
-/// The same quantities on a path of its own: plain loops in twice the precision of float64 (predicates_again.cpp). Slow.
+/// The same quantities on a path of its own: plain loops in twice the precision of float64
+/// (predicates_again.cpp). Slow.
 Status measure_again(const Dictionary& dictionary, const SparseCodes* codes, const Predicate& predicate,
                      const Execution& execution, PredicateValues& out);
 

@@ -1,6 +1,7 @@
-// The quantities of predicates.hpp once more, to verify what was claimed: in double-double, by plain loops that share no kernel with
-// predicates.cpp (only the proof that a subspace's rows are independent, subspace.hpp). Sums of n terms are off by at most n units
-// of that arithmetic times the sum of absolute values.
+// The quantities of predicates.hpp once more, to verify what was claimed: in double-double, by plain loops
+// that share no kernel with predicates.cpp (only the proof that a subspace's rows are independent,
+// subspace.hpp). Sums of n terms are off by at most n units of that arithmetic times the sum of absolute
+// values.
 #include <algorithm>
 #include <cmath>
 
@@ -95,7 +96,8 @@ Mapped map(const float* d, std::size_t dims, const MatrixChain& weight) {
       }
       squared_size += size * size;
     }
-    next.error = (double_double_error(matrix.rows + 8) * std::sqrt(squared_size) + std::sqrt(frobenius) * mapped.error) * kSlack + kTiny;
+    const double rounded = double_double_error(matrix.rows + 8) * std::sqrt(squared_size);
+    next.error = (rounded + std::sqrt(frobenius) * mapped.error) * kSlack + kTiny;
     mapped = std::move(next);
   }
   return mapped;
@@ -108,14 +110,16 @@ double norm_of(const std::vector<DoubleDouble>& row) {
 }
 
 /// The largest in absolute value; with every one within the largest error, so is the maximum.
-Again connection(const float* e, double e_norm, std::size_t dims, const std::vector<Mapped>& set, const std::vector<double>& norms) {
+Again connection(const float* e, double e_norm, std::size_t dims, const std::vector<Mapped>& set,
+                 const std::vector<double>& norms) {
   Again most;
   for (std::size_t s = 0; s < set.size(); ++s) {
     DoubleDouble sum;
     for (std::size_t k = 0; k < dims; ++k) sum = sum + set[s].row[k] * DoubleDouble(e[k]);
     sum = absolute(sum);
     if ((sum - most.value).value() > 0) most.value = sum;
-    most.error = std::max(most.error, (set[s].error + double_double_error(dims + 8) * norms[s]) * e_norm * kSlack + kTiny);
+    const double error = (set[s].error + double_double_error(dims + 8) * norms[s]) * e_norm * kSlack + kTiny;
+    most.error = std::max(most.error, error);
   }
   return most;
 }
@@ -148,7 +152,8 @@ Status measure_again(const Dictionary& dictionary, const SparseCodes* codes, con
           case QuantityKind::alignment: again = alignment(e, quantity.rows.row(0), dims); break;
           case QuantityKind::energy: again = energy(e, *subspace); break;
           case QuantityKind::density: {
-            // An exact quotient has no error; any other differs from every float64 by far more than this bound.
+            // An exact quotient has no error; any other differs from every float64 by far more than this
+            // bound.
             const double count = activity.counts[f], samples = static_cast<double>(activity.samples);
             again.value = DoubleDouble(count) / DoubleDouble(samples);
             const bool exact = again.value.low == 0 && std::fma(again.value.high, samples, -count) == 0;

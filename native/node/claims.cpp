@@ -13,8 +13,10 @@
 namespace unsuperpose::node {
 namespace {
 
-/// Valid codes of our own, or none for undefined. Copied first, checked afterwards: shared memory may change in between.
-std::unique_ptr<SparseCodes> own_codes(const Napi::Value& value, std::size_t samples, std::size_t features, const char* name) {
+/// Valid codes of our own, or none for undefined. Copied first, checked afterwards: shared memory may change
+/// in between.
+std::unique_ptr<SparseCodes> own_codes(const Napi::Value& value, std::size_t samples, std::size_t features,
+                                       const char* name) {
   if (value.IsUndefined()) return nullptr;
   auto owned = std::make_unique<SparseCodes>(copy(codes(value, name)));
   require_valid({owned->indptr, owned->indices, owned->values}, samples, features, name);
@@ -24,7 +26,8 @@ std::unique_ptr<SparseCodes> own_codes(const Napi::Value& value, std::size_t sam
 MatrixCopy own_matrix(const Napi::Value& value, std::size_t cols, const char* name) {
   MatrixCopy owned(matrix(value, name));
   if (owned.cols != cols)
-    refuse(Code::shape, std::string(name) + " must have " + std::to_string(cols) + " columns, got " + std::to_string(owned.cols));
+    refuse(Code::shape, std::string(name) + " must have " + std::to_string(cols) + " columns, got " +
+                            std::to_string(owned.cols));
   require_finite(owned.view(), name);
   return owned;
 }
@@ -124,9 +127,11 @@ struct OwnedPredicate {
   }
 };
 
-/// (handle, codes with samples | undefined, { quantities, program }, again, threads, onProgress, onSettled) → job
+/// (handle, codes with samples | undefined, { quantities, program }, again, threads, onProgress, onSettled) →
+/// job
 Napi::Value evaluate_predicate(const Napi::CallbackInfo& call) {
-  auto owned = std::make_shared<OwnedPredicate>(DictionaryHandle::unwrap(call[0]).get(), call[1], call[2].As<Napi::Object>());
+  auto owned = std::make_shared<OwnedPredicate>(DictionaryHandle::unwrap(call[0]).get(), call[1],
+                                                call[2].As<Napi::Object>());
   const bool again = call[3].ToBoolean();
   const unsigned limit = threads(call[4]);
   Callbacks callbacks{[owned](Napi::Env env) {
@@ -144,8 +149,10 @@ Napi::Value evaluate_predicate(const Napi::CallbackInfo& call) {
                           limit,
                           [=](Monitor& monitor) {
                             const Execution execution{limit, &monitor};
-                            return again ? measure_again(*owned->dictionary, owned->codes.get(), owned->predicate, execution, owned->result)
-                                         : evaluate(owned->dictionary, owned->codes.get(), owned->predicate, execution, owned->result);
+                            const SparseCodes* codes = owned->codes.get();
+                            const Predicate& predicate = owned->predicate;
+                            return again ? measure_again(*owned->dictionary, codes, predicate, execution, owned->result)
+                                         : evaluate(owned->dictionary, codes, predicate, execution, owned->result);
                           },
                           std::move(callbacks));
   return Napi::Number::New(call.Env(), id);
@@ -163,8 +170,8 @@ struct OwnedCoverage {
 Napi::Value coverage(const Napi::CallbackInfo& call) {
   const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
   const std::size_t dims = dictionary->dims();
-  auto owned = std::make_shared<OwnedCoverage>(
-      OwnedCoverage{dictionary, own_matrix(call[1], dims, "activations"), own_matrix(call[2], dims, "calibration"), {}, {}, {}, {}});
+  auto owned = std::make_shared<OwnedCoverage>(OwnedCoverage{
+      dictionary, own_matrix(call[1], dims, "activations"), own_matrix(call[2], dims, "calibration"), {}, {}, {}, {}});
   const auto from = call[3].As<Napi::Object>();
   CoverageOptions& options = owned->options;
   owned->codes = own_codes(from.Get("codes"), owned->samples.rows, dictionary->features(), "codes");
@@ -173,12 +180,14 @@ Napi::Value coverage(const Napi::CallbackInfo& call) {
   options.codes = owned->codes.get();
   options.calibration_codes = owned->calibration_codes.get();
   options.lambda = number(from.Get("lambda"), "lambda");
-  if (!(options.lambda > 0) && !(options.codes && options.calibration_codes)) refuse(Code::option, "lambda or codes must be given");
+  if (!(options.lambda > 0) && !(options.codes && options.calibration_codes))
+    refuse(Code::option, "lambda or codes must be given");
   options.ridge = number(from.Get("ridge"), "ridge");
   options.nonnegative = from.Get("nonnegative").ToBoolean();
   options.tolerance = number(from.Get("tolerance"), "tolerance");
   options.false_alarm_rate = number(from.Get("falseAlarmRate"), "falseAlarmRate");
-  if (!(options.false_alarm_rate * static_cast<double>(owned->calibration.rows + 1) >= 1 && options.false_alarm_rate < 1))
+  const double alarms = options.false_alarm_rate * static_cast<double>(owned->calibration.rows + 1);
+  if (!(alarms >= 1 && options.false_alarm_rate < 1))
     refuse(Code::option, "falseAlarmRate is too small for the calibration samples");
   options.relative = from.Get("relative").ToBoolean();
   options.significance = number(from.Get("significance"), "significance");
@@ -206,8 +215,8 @@ Napi::Value coverage(const Napi::CallbackInfo& call) {
                       .start(
                           limit,
                           [=](Monitor& monitor) {
-                            return cover(owned->samples.view(), owned->calibration.view(), *owned->dictionary, owned->options,
-                                         {limit, &monitor}, owned->result);
+                            return cover(owned->samples.view(), owned->calibration.view(), *owned->dictionary,
+                                         owned->options, {limit, &monitor}, owned->result);
                           },
                           std::move(callbacks));
   return Napi::Number::New(call.Env(), id);
