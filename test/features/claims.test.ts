@@ -566,7 +566,7 @@ describe('calls', () => {
       expect(await refused(bad)).toMatch(/^ERR_FORMAT/);
     expect(await refused({ ...claim, format: 'unsuperpose claim 2' })).toMatch(/claim.format must be/);
     expect(await refused({ ...claim, kind: 'every-thing' })).toMatch(
-      /claim.kind must be one of every-feature/,
+      /claim.kind must be one of .*every-feature/,
     );
     expect(await refused('{"__proto__": 1}')).toMatch(/has the key "__proto__"/);
     const entry = claim.data.dictionary;
