@@ -2,7 +2,7 @@ import { access, constants, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { info, toy, UnsuperposeError } from 'unsuperpose';
 import { ArgumentError, HELP, parseArguments } from './arguments.js';
-import { cosinesInOrder } from './match.js';
+import { cosinesInOrder } from './cosines.js';
 import { phase, seconds } from './progress.js';
 import { type Outcome, percent, renderReport, scientific } from './report/report.js';
 import { OUTPUT_FOLDER } from './settings.js';

@@ -4,6 +4,7 @@ import {
   certify,
   Dictionary,
   fold,
+  geometry,
   learnDictionary,
   type Matrix,
   ops,
@@ -11,7 +12,6 @@ import {
   toy,
   unfold,
 } from 'unsuperpose';
-import { matchFeatures } from './match.js';
 import type { Report } from './progress.js';
 import {
   ACTIVE,
@@ -133,8 +133,8 @@ export async function find(model: Model, settings: Settings, onProgress: Report)
   });
   const { hidden } = toy.applyToyModel(model, x);
   const atoms = await learn(hidden, kept.length, seed, onProgress);
-  const matched = matchFeatures(rowsOf(model.weights, kept), atoms);
-  const pairs = matched.map(({ atom, cosine }, at) => ({ feature: kept[at], atom, cosine }));
+  const matched = await geometry.matchFeatures(atoms, rowsOf(model.weights, kept), { signed: true });
+  const pairs = kept.map((feature, at) => ({ feature, atom: matched.found[at], cosine: matched.cosine[at] }));
   return {
     pairs,
     atoms,
