@@ -54,6 +54,13 @@ inline DoubleDouble root(DoubleDouble a) {
   const DoubleDouble left = a - DoubleDouble::product(first, first);
   return DoubleDouble::ordered(first, left.high / (2 * first));
 }
+/// a·b by Veltkamp's splitting: halves of a.high times 24 bits are exact, and no call to the library's fma where
+/// the processor level has none. |a| < 2⁹⁹⁰.
+inline DoubleDouble times_float(DoubleDouble a, float b) {
+  constexpr double kSplitter = 0x1.0p27 + 1;
+  const double t = kSplitter * a.high, first = t - (t - a.high), second = a.high - first, factor = b;
+  return DoubleDouble::ordered(first * factor, second * factor + a.low * factor);
+}
 inline DoubleDouble absolute(DoubleDouble a) { return a.high < 0 ? -a : a; }
 
 /// Bounds the relative error of `n` of these operations one after the other, generously: each is below 2⁻¹⁰¹.

@@ -25,10 +25,25 @@ struct Again {
   double error = 0;
 };
 
+/// Sums that go on side by side: each addition waits for the one before it.
+constexpr std::size_t kLanes = 4;
+
+template <class Term>
+DoubleDouble sum_of(std::size_t n, const Term& term) {
+  DoubleDouble lanes[kLanes];
+  std::size_t k = 0;
+  for (; k + kLanes <= n; k += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = lanes[lane] + term(k + lane);
+  for (; k < n; ++k) lanes[0] = lanes[0] + term(k);
+  return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+}
+
 DoubleDouble dot(const float* a, const float* b, std::size_t n) {
-  DoubleDouble sum;
-  for (std::size_t k = 0; k < n; ++k) sum = sum + DoubleDouble(static_cast<double>(a[k]) * static_cast<double>(b[k]));
-  return sum;
+  return sum_of(n, [&](std::size_t k) { return DoubleDouble(static_cast<double>(a[k]) * static_cast<double>(b[k])); });
+}
+
+DoubleDouble dot(const std::vector<DoubleDouble>& a, const float* b) {
+  return sum_of(a.size(), [&](std::size_t k) { return times_float(a[k], b[k]); });
 }
 
 Again norm_of(const float* e, std::size_t dims) {
@@ -54,19 +69,16 @@ Again energy(const float* e, const Subspace& subspace) {
   std::vector<DoubleDouble> w(dims);
   double size = std::sqrt(squared.high);
   for (std::size_t i = 0; i < count; ++i) size += std::fabs(z[i]) * rows.norm(i);
-  DoubleDouble outside;
-  for (std::size_t k = 0; k < dims; ++k) {
-    w[k] = DoubleDouble(e[k]);
-    for (std::size_t i = 0; i < count; ++i) w[k] = w[k] - DoubleDouble::product(z[i], rows.atom(i)[k]);
-    outside = outside + w[k] * w[k];
-  }
+  for (std::size_t k = 0; k < dims; ++k) w[k] = DoubleDouble(e[k]);
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t k = 0; k < dims; ++k) w[k] = w[k] - times_float(DoubleDouble(z[i]), rows.atom(i)[k]);
+  const DoubleDouble outside = sum_of(dims, [&](std::size_t k) { return w[k] * w[k]; });
   const double w_norm = std::sqrt(std::max(0.0, outside.high));
   const double w_error = double_double_error(count + 8) * size * kSlack + kTiny;
   double rest = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    DoubleDouble r;
-    for (std::size_t k = 0; k < dims; ++k) r = r + w[k] * DoubleDouble(rows.atom(i)[k]);
-    const double most = std::fabs(r.value()) + rows.norm(i) * (w_error + double_double_error(dims + 8) * w_norm) * kSlack;
+    const double r = dot(w, rows.atom(i)).value();
+    const double most = std::fabs(r) + rows.norm(i) * (w_error + double_double_error(dims + 8) * w_norm) * kSlack;
     rest += most * most;
   }
   const double error = 2 * w_norm * w_error + w_error * w_error + double_double_error(dims + 8) * outside.high +
@@ -86,16 +98,15 @@ Mapped map(const float* d, std::size_t dims, const MatrixChain& weight) {
   for (const ConstMatrix32& matrix : weight) {
     Mapped next{std::vector<DoubleDouble>(matrix.cols), 0};
     double squared_size = 0, frobenius = 0;
-    for (std::size_t c = 0; c < matrix.cols; ++c) {
-      double size = 0;
-      for (std::size_t k = 0; k < matrix.rows; ++k) {
-        const double m = matrix.row(k)[c];
-        next.row[c] = next.row[c] + mapped.row[k] * DoubleDouble(m);
-        size += std::fabs(mapped.row[k].high * m);
-        frobenius += m * m;
+    std::vector<double> sizes(matrix.cols);
+    for (std::size_t k = 0; k < matrix.rows; ++k)
+      for (std::size_t c = 0; c < matrix.cols; ++c) {
+        const float m = matrix.row(k)[c];
+        next.row[c] = next.row[c] + times_float(mapped.row[k], m);
+        sizes[c] += std::fabs(mapped.row[k].high * m);
+        frobenius += static_cast<double>(m) * m;
       }
-      squared_size += size * size;
-    }
+    for (const double size : sizes) squared_size += size * size;
     const double rounded = double_double_error(matrix.rows + 8) * std::sqrt(squared_size);
     next.error = (rounded + std::sqrt(frobenius) * mapped.error) * kSlack + kTiny;
     mapped = std::move(next);
@@ -109,14 +120,31 @@ double norm_of(const std::vector<DoubleDouble>& row) {
   return std::sqrt(sum);
 }
 
-/// The largest in absolute value; with every one within the largest error, so is the maximum.
+/// Σ a_k e_k in float64, off by at most γ_{n+4}‖a‖‖e‖ with what the rows' low parts add.
+double rough_dot(const std::vector<DoubleDouble>& a, const float* e) {
+  double sums[kLanes] = {};
+  std::size_t k = 0;
+  for (; k + kLanes <= a.size(); k += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[k + lane].high * static_cast<double>(e[k + lane]);
+  for (; k < a.size(); ++k) sums[0] += a[k].high * static_cast<double>(e[k]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+/// The largest in absolute value. Only those that can be it are summed in double-double; with every one of these
+/// within the largest error, so is the maximum.
 Again connection(const float* e, double e_norm, std::size_t dims, const std::vector<Mapped>& set,
                  const std::vector<double>& norms) {
+  std::vector<double> rough(set.size()), bounds(set.size());
+  double least = 0;
+  for (std::size_t s = 0; s < set.size(); ++s) {
+    rough[s] = std::fabs(rough_dot(set[s].row, e));
+    bounds[s] = (gamma64(dims + 4) * norms[s] + set[s].error) * e_norm * kSlack + kTiny;
+    least = std::max(least, rough[s] - bounds[s]);
+  }
   Again most;
   for (std::size_t s = 0; s < set.size(); ++s) {
-    DoubleDouble sum;
-    for (std::size_t k = 0; k < dims; ++k) sum = sum + set[s].row[k] * DoubleDouble(e[k]);
-    sum = absolute(sum);
+    if (rough[s] + bounds[s] * kSlack < least) continue;
+    const DoubleDouble sum = absolute(dot(set[s].row, e));
     if ((sum - most.value).value() > 0) most.value = sum;
     const double error = (set[s].error + double_double_error(dims + 8) * norms[s]) * e_norm * kSlack + kTiny;
     most.error = std::max(most.error, error);
