@@ -1,22 +1,18 @@
-// The cosines of true features and learned atoms, for the picture.
-import { type Matrix, ops } from 'unsuperpose';
+// Cosines of true features with learned atoms.
+import { Dictionary, type Matrix, ops } from 'unsuperpose';
 
-function unitRows({ data, shape: [rows, cols] }: Matrix<Float32Array>): Matrix<Float32Array> {
-  const out = data.slice();
-  for (let i = 0; i < rows; i++) {
-    const row = out.subarray(i * cols, (i + 1) * cols);
-    const norm = Math.hypot(...row);
-    if (norm > 0) for (const [k, value] of row.entries()) row[k] = value / norm;
-  }
-  return { data: out, shape: [rows, cols] };
+/** The rows of a matrix at unit length. */
+function directions(matrix: Matrix<Float32Array>): Matrix<Float32Array> {
+  using unit = Dictionary.from(matrix, { normalize: true });
+  return unit.toMatrix();
 }
 
-/** Cosines of the true features with the atoms, both in the order of their matches, row by row. */
+/** All cosines, true features and atoms in the order of their matches, row by row. */
 export function cosinesInOrder(
   { weights }: { weights: Matrix<Float32Array> },
   { pairs, atoms }: { pairs: readonly { feature: number; atom: number }[]; atoms: Matrix<Float32Array> },
 ): number[] {
   const learned = atoms.shape[0];
-  const cosines = ops.correlate(unitRows(weights), unitRows(atoms)).data;
+  const cosines = ops.correlate(directions(weights), directions(atoms)).data;
   return pairs.flatMap(({ feature }) => pairs.map(({ atom }) => cosines[feature * learned + atom]));
 }

@@ -43,7 +43,7 @@ async function main(): Promise<void> {
       model,
       featuresPerDimension,
       meanInterference,
-      coherence: coherence(model),
+      coherence: await coherence(model),
       found,
       unfolded,
     });

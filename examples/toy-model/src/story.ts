@@ -88,16 +88,9 @@ export function represented(model: Model): number[] {
 }
 
 /** The largest |cosine| of two features that the model represents. */
-export function coherence(model: Model): number {
-  const kept = rowsOf(model.weights, represented(model));
-  const count = kept.shape[0];
-  const { norm } = toy.measureSuperposition(kept);
-  let largest = 0;
-  for (const [at, overlap] of ops.gram(kept).data.entries()) {
-    const [i, j] = [Math.floor(at / count), at % count];
-    if (i !== j) largest = Math.max(largest, Math.abs(overlap) / (norm[i] * norm[j]));
-  }
-  return largest;
+export async function coherence(model: Model): Promise<number> {
+  using kept = Dictionary.from(rowsOf(model.weights, represented(model)));
+  return (await geometry.coherence(kept)).value;
 }
 
 async function learn(
@@ -133,13 +126,13 @@ export async function find(model: Model, settings: Settings, onProgress: Report)
   });
   const { hidden } = toy.applyToyModel(model, x);
   const atoms = await learn(hidden, kept.length, seed, onProgress);
-  const matched = await geometry.matchFeatures(atoms, rowsOf(model.weights, kept), { signed: true });
-  const pairs = kept.map((feature, at) => ({ feature, atom: matched.found[at], cosine: matched.cosine[at] }));
+  const match = await geometry.matchFeatures(atoms, rowsOf(model.weights, kept), { signed: true });
+  const pairs = kept.map((feature, at) => ({ feature, atom: match.found[at], cosine: match.cosine[at] }));
   return {
     pairs,
     atoms,
     recovered: pairs.filter(({ cosine }) => cosine >= FOUND).length,
-    meanCosine: pairs.reduce((sum, { cosine }) => sum + cosine, 0) / pairs.length,
+    meanCosine: match.mcc,
   };
 }
 

@@ -12,7 +12,7 @@ describe('the story', () => {
     const models = await train(settings, silent);
     const model = models.get('afterwards');
     if (!model) throw new Error('no model');
-    expect(coherence(model)).toBeGreaterThan(0.1);
+    expect(await coherence(model)).toBeGreaterThan(0.1);
     const found = await find(model, settings, silent);
     expect(found.recovered).toBe(found.pairs.length);
     const unfolded = await unfoldFresh(model, found, settings);
