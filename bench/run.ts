@@ -54,7 +54,7 @@ const quick = {
   tolerances: [1e-3, 1e-5],
   sweepRepeats: 2,
   sweepFewest: 50,
-  pairs: { features: 8192, repeats: 1 },
+  pairs: { features: 4096, repeats: 1 },
 };
 /** Of R2, where the others would take minutes a run or more memory than a machine has. */
 const largePlan = {
