@@ -9,7 +9,7 @@ export interface Shape {
 }
 
 /** Of several models that start elsewhere, the one with the smallest loss. */
-const STARTS = 8;
+const STARTS = 12;
 
 /** Judged on the same fresh samples, so that chance favours none. */
 const JUDGING = { samples: 20_000, seed: 99 };
@@ -48,8 +48,11 @@ export interface PhaseCell {
 const REPRESENTED = 0.5;
 const SHARED = 0.25;
 
+/** Enough for two features. */
+const PHASE_STEPS = 1500;
+
 export async function phases(onProgress: Report): Promise<PhaseCell[]> {
-  const { instances, ...setup } = toy.presets.phase;
+  const { instances, ...setup } = { ...toy.presets.phase, steps: PHASE_STEPS };
   const models = await toy.trainToyModel({
     ...setup,
     instances: instances.flatMap((instance) => Array.from({ length: STARTS }, () => instance)),

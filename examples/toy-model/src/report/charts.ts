@@ -97,7 +97,7 @@ export function plateauChart({ points, features, dims }: Plateaus): string {
         type: 'log',
         domain: [0.93, most * 1.07],
         label: 'sparsity, 1/density',
-        ticks: [1, 2, 5, 10, 20, 50],
+        ticks: [1, 2, 5, 10, 20, 50].filter((tick) => tick <= most),
         tickFormat: String,
       },
       y: { domain: [0, 1.05], label: 'dimensionality' },

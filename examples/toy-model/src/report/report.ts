@@ -87,7 +87,8 @@ directions.</p>
 <h2>Its plateaus</h2>
 <p>A feature's <em>dimensionality</em> is the share of a dim that it has to itself. Over ${data.plateaus.features} features in ${data.plateaus.dims} dims, a dot each, it keeps to a few
 levels: 1 is a dim of its own, 1/2 a pair of opposites, 2/3 three features in two dims, 2/5 a pentagon, 3/8 eight features in three dims (a
-square antiprism), 3/4 four in three (a tetrahedron). Sparse features leave the levels: there are too many to be arranged so neatly.</p>
+square antiprism), 3/4 four in three (a tetrahedron). Where all features are always active, equally important ones blend into each
+other instead; where they are very rare, there are too many to be arranged so neatly.</p>
 ${figure(plateauChart(data.plateaus), 'Left: all features always active. To the right they become rarer.')}
 
 <h2>Finding the features</h2>
