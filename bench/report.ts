@@ -9,6 +9,7 @@ import {
   type Result,
   type Row,
   stageNames,
+  type ToyResult,
   type WorkloadResult,
 } from './result.js';
 import type { Summary } from './statistics.js';
@@ -203,6 +204,33 @@ function pairsSection({ features, dims, slice, listed, product, rows }: PairsRes
   ].join('\n\n');
 }
 
+function toySection({
+  models,
+  features,
+  dims,
+  steps,
+  threads,
+  seconds,
+  operations,
+  rate,
+  floor,
+  plateaus,
+}: ToyResult): string {
+  const least = 0.5;
+  const on = plateaus.filter(({ onPlateau }) => onPlateau > least).length;
+  return [
+    '### Toy models',
+    `The geometry set-up of Elhage et al. 2022: ${models} models of ${features} features in ${dims} dims, ${steps} steps, ${threads} threads: ` +
+      `${significant(seconds)} s. It takes ${significant(operations / 1e12)}·10¹² multiply-adds at least; at the ${significant(rate / 1e9)}·10⁹ a second of our dense ` +
+      `product on the same threads that is ${significant(floor)} s: a ratio of ${significant(seconds / floor)} (target ≤ 2: ${seconds <= 2 * floor ? 'met' : 'missed'}).`,
+    `Features whose dimensionality is within 0.03 of 1, 3/4, 2/3, 1/2, 2/5, 3/8 or 0, by density (${on} models have more than half there):`,
+    table(
+      ['density', ...plateaus.map(({ density }) => significant(density))],
+      [['on a plateau', ...plateaus.map(({ onPlateau }) => `${Math.round(100 * onPlateau)} %`)]],
+    ),
+  ].join('\n\n');
+}
+
 /** What each plot shows, for those who cannot see it. */
 const captions: Readonly<Record<PlotName, string>> = {
   overview: 'Time of lasso and omp beside their peers, in sgemms, a panel a workload',
@@ -213,7 +241,7 @@ const captions: Readonly<Record<PlotName, string>> = {
 
 /** `drawn`: the plots that lie beside the page. */
 export function markdown(result: Result, drawn: readonly PlotName[] = []): string {
-  const { machine, source, peers, tolerance, learning, pairs, small, sweeps = {} } = result;
+  const { machine, source, peers, tolerance, learning, pairs, small, sweeps = {}, toy } = result;
   const plot = (name: PlotName): string[] =>
     drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
   const versions = Object.entries(peers.versions).map(([name, version]) => `${name} ${version}`);
@@ -234,7 +262,11 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
             `(${peers.openblasAsConfigured.core} kernels); the unit and the peers run without them.`,
         ]
       : []),
-    `Convex methods solve every sample to a relative gap of ${tolerance}, judged in float64 before anything is timed.`,
+    ...(result.workloads.length > 0
+      ? [
+          `Convex methods solve every sample to a relative gap of ${tolerance}, judged in float64 before anything is timed.`,
+        ]
+      : []),
     ...peers.skipped.map((line) => `- skipped: ${line}`),
     ...plot('overview'),
     ...plot('breakdown'),
@@ -245,6 +277,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     ...(sweeps.features ? [featuresSection(sweeps.features), ...plot('features')] : []),
     ...(sweeps.accuracy ? [accuracySection(sweeps.accuracy), ...plot('accuracy')] : []),
     ...(pairs ? [pairsSection(pairs)] : []),
+    ...(toy ? [toySection(toy)] : []),
     ...(learning.length > 0
       ? [
           '### Dictionary learning',
@@ -287,11 +320,15 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
   ].join('\n\n');
 }
 
-/** Puts the tables of a result file between the markers of the README in `folder`, and its plots into plots/ there. */
-export async function writeReport(resultFile: string, folder: string): Promise<string> {
-  const result = JSON.parse(readFileSync(resultFile, 'utf8')) as Result;
-  const drawn = await plots(result);
-  const text = markdown(result, [...drawn.keys()]);
+/** Puts the tables of result files between the markers of the README in `folder`, and the plots of the first into plots/ there. */
+export async function writeReport(resultFiles: readonly string[], folder: string): Promise<string> {
+  const results = resultFiles.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Result);
+  const [first] = results;
+  if (!first) throw new Error('--report needs a result file');
+  const drawn = await plots(first);
+  const text = results
+    .map((result) => markdown(result, result === first ? [...drawn.keys()] : []))
+    .join('\n\n');
   const readme = join(folder, 'README.md');
   const page = readFileSync(readme, 'utf8');
   const from = page.indexOf(begin);

@@ -163,6 +163,24 @@ export interface PairsResult {
   }[];
 }
 
+/** Training the toy models of the paper's geometry set-up. */
+export interface ToyResult {
+  readonly models: number;
+  readonly features: number;
+  readonly dims: number;
+  readonly steps: number;
+  readonly threads: number;
+  readonly seconds: number;
+  /** multiply-adds that it takes at least */
+  readonly operations: number;
+  /** multiply-adds a second of our dense product, on the same threads in the same run */
+  readonly rate: number;
+  /** operations / rate, seconds */
+  readonly floor: number;
+  /** one a model: the share of its features whose dimensionality is within 0.03 of a plateau */
+  readonly plateaus: readonly { readonly density: number; readonly onPlateau: number }[];
+}
+
 export interface Result {
   readonly date: string;
   readonly quick: boolean;
@@ -182,6 +200,7 @@ export interface Result {
   readonly sweeps?: { readonly features?: FeaturesSweep; readonly accuracy?: AccuracySweep };
   /** absent in older files */
   readonly pairs?: PairsResult;
+  readonly toy?: ToyResult;
   readonly learning: readonly LearningResult[];
   readonly small: readonly SmallCall[];
 }

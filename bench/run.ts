@@ -17,6 +17,7 @@ import { type Result, toJson, type WorkloadResult } from './result.js';
 import { runSmallCalls, smallCallsAre } from './small.js';
 import { runWorkload } from './solves.js';
 import { sweepAccuracy, sweepFeatures } from './sweeps.js';
+import { runToy } from './toy.js';
 import { makeWordSenses, wordSensesName } from './word-senses.js';
 import { makeSynthetic, type WorkloadSpec, workloads } from './workloads.js';
 
@@ -24,10 +25,10 @@ const help = `npm run bench -- [options]
   --workloads W1,W2,R1           which workloads (default: W1,W2,W2c,W2n,W3,R1,R2; --quick: W1,W2; "none" for none)
   --peers sklearn,torch          which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
-  --only solves,features,accuracy,pairs,learning,small   which parts (default: all)
+  --only solves,features,accuracy,pairs,toy,learning,small   which parts (default: all)
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
-  --report FILE                  writes the tables of a result file into bench/README.md, its plots into bench/plots, and stops`;
+  --report FILE,FILE2            writes the tables of result files into bench/README.md, the plots of the first into bench/plots, and stops`;
 
 const tolerance = 1e-5;
 const full = {
@@ -42,6 +43,7 @@ const full = {
   sweepRepeats: 5,
   sweepFewest: 200,
   pairs: { features: 65536, repeats: 3 },
+  toy: { share: 1 },
 };
 const quick = {
   repeats: 5,
@@ -55,6 +57,7 @@ const quick = {
   sweepRepeats: 2,
   sweepFewest: 50,
   pairs: { features: 4096, repeats: 1 },
+  toy: { share: 0.01 },
 };
 /** Of R2, where the others would take minutes a run or more memory than a machine has. */
 const largePlan = {
@@ -74,7 +77,7 @@ const { values: options } = parseArgs({
     workloads: { type: 'string' },
     peers: { type: 'string' },
     repeats: { type: 'string' },
-    only: { type: 'string', default: 'solves,features,accuracy,pairs,learning,small' },
+    only: { type: 'string', default: 'solves,features,accuracy,pairs,toy,learning,small' },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
     report: { type: 'string' },
@@ -143,6 +146,7 @@ async function runAll(): Promise<Result> {
     wanted: (peer) => starts?.some((start) => peer.startsWith(start)) ?? true,
   };
   let pairs: Result['pairs'];
+  let toy: Result['toy'];
   const result = {
     date: new Date().toISOString().slice(0, 10),
     ...{ quick: options.quick, tolerance, repeats },
@@ -194,6 +198,10 @@ async function runAll(): Promise<Result> {
       log('pairs of features …');
       pairs = await runPairs({ ...plan.pairs, folder }, peers);
     }
+    if (only.includes('toy')) {
+      log('toy models …');
+      toy = await runToy(plan.toy);
+    }
     if (only.includes('learning')) {
       log('learning …');
       const learner = peers?.hello.peers.some(
@@ -210,13 +218,13 @@ async function runAll(): Promise<Result> {
     closePeers(peers);
     rmSync(folder, { recursive: true, force: true });
   }
-  return pairs ? { ...result, pairs } : result;
+  return { ...result, ...(pairs ? { pairs } : {}), ...(toy ? { toy } : {}) };
 }
 
 if (options.help) {
   log(help);
 } else if (options.report !== undefined) {
-  process.stdout.write(`${await writeReport(options.report, here)}\n`);
+  process.stdout.write(`${await writeReport(list(options.report), here)}\n`);
 } else {
   const result = await runAll();
   process.stdout.write(`${markdown(result)}\n`);

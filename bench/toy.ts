@@ -1,29 +1,19 @@
-// npm run bench:toy [-- --quick] [-- --threads N]: the geometry set-up of "Toy Models of Superposition", timed against its arithmetic
-// floor, and how near the dimensionality of its features comes to the plateaus. Not part of `npm run bench`: it takes minutes.
-import { parseArgs } from 'node:util';
-import { info, ops, toy } from '../lib/index.js';
-
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    threads: { type: 'string' },
-    seed: { type: 'string' },
-  },
-});
-const threads = Number(values.threads ?? info().threads);
-const { features, dims, batchSize, instances, ...preset } = toy.presets.geometry;
-const steps = values.quick ? preset.steps / 20 : preset.steps;
+// The geometry set-up of "Toy Models of Superposition" (Elhage et al. 2022), timed against its arithmetic floor, and how near the
+// dimensionality of its features comes to the plateaus.
+import { geometry, info, ops, toy } from '../lib/index.js';
+import type { ToyResult } from './result.js';
 
 /**
  * What the batch's mathematics needs at least, in multiply-adds a step and instance. Dense, whatever the density: h·Wᵀ, and the two
  * products of its backward pass. Sparse, a share p of two more: x·W and its backward pass.
  */
 function floorOperations(density: number): number {
+  const { batchSize, dims, features } = toy.presets.geometry;
   return (3 + 2 * density) * batchSize * dims * features;
 }
 
-/** Multiply-adds a second of our dense product on all `threads`: large, square, in cache. */
-function productRate(): number {
+/** Multiply-adds a second of our dense product on these threads: large, square, in cache. */
+function productRate(threads: number): number {
   const size = 1024;
   const matrix = {
     data: Float32Array.from({ length: size * size }, Math.random),
@@ -38,40 +28,31 @@ function productRate(): number {
   return best * 1e3;
 }
 
-const operations = instances.reduce(
-  (sum, { density }) => sum + steps * floorOperations(density as number),
-  0,
-);
-const rate = productRate();
-const started = performance.now();
-const models = await toy.trainToyModel({
-  ...toy.presets.geometry,
-  steps,
-  threads,
-  seed: Number(values.seed ?? 0),
-});
-const seconds = (performance.now() - started) / 1000;
-const floor = operations / rate;
-console.log(
-  `${info().isa}, ${threads} threads; our dense product: ${(rate / 1e9).toFixed(1)} G multiply-adds/s`,
-);
-console.log(`${instances.length} models × ${steps} steps: ${seconds.toFixed(1)} s`);
-console.log(
-  `floor: ${(operations / 1e12).toFixed(2)} T multiply-adds, ${floor.toFixed(1)} s; ratio ${(seconds / floor).toFixed(2)}`,
-);
+/** Dimensionalities that regular arrangements have. */
+const plateaus = [1, 3 / 4, 2 / 3, 1 / 2, 2 / 5, 3 / 8, 0];
+const near = 0.03;
 
-const PLATEAUS = [1, 3 / 4, 2 / 3, 1 / 2, 2 / 5, 3 / 8, 0];
-const BINS = 40;
-console.log('\ndensity  D*      within 0.03 of a plateau   dimensionality, a histogram from 0 to 1');
-for (const { weights, density } of models) {
-  const { dimensionality, dimensionsPerFeature } = toy.measureSuperposition(weights);
-  const near = dimensionality.filter((d) => PLATEAUS.some((plateau) => Math.abs(d - plateau) <= 0.03));
-  const counts = new Array<number>(BINS).fill(0);
-  for (const d of dimensionality) {
-    const bin = Math.min(BINS - 1, Math.floor(d * BINS));
-    counts[bin] = (counts[bin] ?? 0) + 1;
+/** `share` of the paper's 10,000 steps. */
+export async function runToy({ share }: { readonly share: number }): Promise<ToyResult> {
+  const { instances, features, dims, steps: all } = toy.presets.geometry;
+  const { threads } = info();
+  const steps = Math.round(all * share);
+  const operations = instances.reduce((sum, { density }) => sum + steps * floorOperations(density), 0);
+  const before = productRate(threads);
+  const started = performance.now();
+  const models = await toy.trainToyModel({ ...toy.presets.geometry, steps, threads });
+  const seconds = (performance.now() - started) / 1000;
+  const rate = Math.max(before, productRate(threads));
+  const shares = [];
+  for (const { weights, density } of models) {
+    const dimensionality = await geometry.featureDimensionality(weights);
+    const there = dimensionality.filter((d) => plateaus.some((plateau) => Math.abs(d - plateau) <= near));
+    shares.push({ density: density[0] as number, onPlateau: there.length / features });
   }
-  const marks = counts.map((count) => ' .:-=+*#%@'[Math.min(9, Math.ceil((9 * count) / features))]).join('');
-  const share = `${near.length} of ${features}`.padEnd(24);
-  console.log(`${density[0]?.toFixed(3)}    ${dimensionsPerFeature.toFixed(3)}   ${share} |${marks}|`);
+  return {
+    ...{ features, dims, steps, threads, seconds, operations, rate },
+    models: models.length,
+    floor: operations / rate,
+    plateaus: shares,
+  };
 }

@@ -106,7 +106,7 @@ describe('the page', () => {
   async function report(published: Result): Promise<string> {
     const file = join(folder, 'result.json');
     writeFileSync(file, toJson(published));
-    await writeReport(file, folder);
+    await writeReport([file], folder);
     return readFileSync(join(folder, 'README.md'), 'utf8');
   }
 
