@@ -1,5 +1,5 @@
 // Whether ℓ1 can find a code at all: conditions on the dictionary and the support, known before anything is solved.
-import type { NativeRecoverability } from './binding.js';
+import type { NativeRecoverability } from './binding-features.js';
 import { type CodeValues, readCodes, type SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';

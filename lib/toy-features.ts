@@ -1,6 +1,6 @@
 // Sparse features of toy models: how they are drawn, and samples of them.
 import { types } from 'node:util';
-import type { NativeToyStructure } from './binding.js';
+import type { NativeToyStructure } from './binding-toy.js';
 import { SparseCodes } from './codes.js';
 import { UnsuperposeError } from './errors.js';
 import { allocate, type Matrix } from './matrix.js';

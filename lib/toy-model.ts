@@ -1,6 +1,6 @@
 // Toy models of superposition: training many at once, running one, its loss and gradient.
 import { types } from 'node:util';
-import type { NativeToyModel, NativeToyOptions, NativeToyParameters } from './binding.js';
+import type { NativeToyModel, NativeToyOptions, NativeToyParameters } from './binding-toy.js';
 import { SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';

@@ -1,6 +1,6 @@
 // Paths of features through a chain of layers.
 import { types } from 'node:util';
-import type { NativeCircuit } from '../binding.js';
+import type { NativeCircuit } from '../binding-features.js';
 import { Dictionary } from '../dictionary.js';
 import { UnsuperposeError } from '../errors.js';
 import { checkInteger, checkNumber, describe, Options } from '../options.js';

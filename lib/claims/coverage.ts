@@ -1,5 +1,6 @@
 // What the features do not explain.
-import type { NativeCodes, NativeCoverage } from '../binding.js';
+import type { NativeCodes } from '../binding.js';
+import type { NativeCoverage } from '../binding-features.js';
 import { type CodeValues, readCodes, type SparseCodes } from '../codes.js';
 import { Dictionary } from '../dictionary.js';
 import { UnsuperposeError } from '../errors.js';

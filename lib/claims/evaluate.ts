@@ -1,5 +1,5 @@
 // Predicates evaluated over all features of a dictionary, by native code.
-import type { NativePredicate, NativePredicateValues, NativeQuantity } from '../binding.js';
+import type { NativePredicate, NativePredicateValues, NativeQuantity } from '../binding-features.js';
 import { Dictionary } from '../dictionary.js';
 import { UnsuperposeError } from '../errors.js';
 import { runJob } from '../job.js';

@@ -1,5 +1,5 @@
 // "For every feature …", "there is a feature …", "the features for which …".
-import type { NativePredicateValues } from '../binding.js';
+import type { NativePredicateValues } from '../binding-features.js';
 import { Dictionary } from '../dictionary.js';
 import { throwIfAborted } from '../job.js';
 import { type Claim, type ClaimOptions, makeClaim, readRun, registerKind, snapshots } from './claim.js';

@@ -1,5 +1,5 @@
 // Claims about features checked again: quantities in double-double by plain loops, the predicate by a recursion here.
-import type { NativePredicateValues } from '../binding.js';
+import type { NativePredicateValues } from '../binding-features.js';
 import { Dictionary } from '../dictionary.js';
 import { UnsuperposeError } from '../errors.js';
 import {

@@ -1,6 +1,6 @@
 // All pairs of features of two dictionaries, through a weight matrix.
 import { types } from 'node:util';
-import type { NativePairs, PairsHandle } from '../binding.js';
+import type { NativePairs, PairsHandle } from '../binding-features.js';
 import { Dictionary } from '../dictionary.js';
 import { UnsuperposeError } from '../errors.js';
 import { checkInteger, checkNumber, Options, refuseOption } from '../options.js';
