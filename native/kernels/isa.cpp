@@ -58,13 +58,17 @@ Processor detect() {
   found.neon = true;  // Advanced SIMD is part of AArch64
 #if defined(__linux__)
   constexpr unsigned kDotProduct = 20;  // HWCAP_ASIMDDP
+  constexpr unsigned kBfloat16 = 14;    // HWCAP2_BF16
   const bool dotprod = (getauxval(AT_HWCAP) >> kDotProduct & 1) != 0;
+  const bool bf16 = (getauxval(AT_HWCAP2) >> kBfloat16 & 1) != 0;
 #elif defined(__APPLE__)
   constexpr bool dotprod = true;  // every Mac with an Arm processor
+  constexpr bool bf16 = false;    // not the first of them
 #else
-  constexpr bool dotprod = false;
+  constexpr bool dotprod = false, bf16 = false;
 #endif
   if (dotprod) found.capabilities.emplace_back("dotprod");
+  if (bf16) found.capabilities.emplace_back("bf16");
 #endif
   return found;
 }

@@ -12,6 +12,7 @@ const RoundedKernels* avx512_int16_kernels();
 const RoundedKernels* avx512_int8_kernels();
 const RoundedKernels* avx512_bf16_kernels();
 const RoundedKernels* neon_int8_kernels();
+const RoundedKernels* neon_bf16_kernels();
 
 namespace {
 
@@ -47,10 +48,13 @@ int levels(Precision precision, std::size_t dims) {
 }
 
 const RoundedKernels* rounded_kernels(Precision precision, std::size_t dims, Isa isa) {
-  static const bool vnni = capable("avx512_vnni"), bf16 = capable("avx512_bf16"), dotprod = capable("dotprod");
+  static const bool vnni = capable("avx512_vnni"), bf16 = capable("avx512_bf16"), dotprod = capable("dotprod"),
+                    neon_bf16 = capable("bf16");
   switch (precision) {
     case Precision::float32: return nullptr;
-    case Precision::bfloat16: return isa == Isa::avx512 && bf16 ? avx512_bf16_kernels() : nullptr;
+    case Precision::bfloat16:
+      if (isa == Isa::neon) return neon_bf16 ? neon_bf16_kernels() : nullptr;
+      return isa == Isa::avx512 && bf16 ? avx512_bf16_kernels() : nullptr;
     case Precision::int16:
       if (levels(precision, dims) < kFewestInt16Levels) return nullptr;
       return isa == Isa::avx512 ? avx512_int16_kernels() : isa == Isa::avx2 ? avx2_int16_kernels() : nullptr;
@@ -64,7 +68,7 @@ const RoundedKernels* rounded_kernels(Precision precision, std::size_t dims, Isa
 
 double rounded_error(Precision precision, std::size_t dims) {
   // Integers: one rounding to float32 and two by the scales. bfloat16: two additions for each pair of dims, in whatever
-  // order the processor adds them.
+  // order the processor adds them; or half as many that round to odd (neon_bf16.cpp).
   constexpr double kScalings = 0x1.0p-22;
   return precision == Precision::float32 ? error_bound(dims) : precision == Precision::bfloat16 ? error_bound(2 * dims) : kScalings;
 }

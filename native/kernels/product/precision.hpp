@@ -4,7 +4,7 @@
 // with γ of the arithmetic: score_error(). What the bound leaves open is scored again in float32 or float64.
 //
 //   float32    as it is: one dim a 32-bit word
-//   bfloat16   8 bits of significand, products and sums in float32 (vdpbf16ps): two dims a word
+//   bfloat16   8 bits of significand, products and sums in float32 (vdpbf16ps, bfmmla): two dims a word
 //   int16      integers ±levels with one scale a row, sums in int32, exact (vpmaddwd): two dims a word. levels is the largest
 //              whose sums cannot overflow: √(2³¹/dims), some 2,000 at 512 dims
 //   int8       integers ±127 with one scale a row, sums in int32, exact (vpdpbusd, sdot): four dims a word
