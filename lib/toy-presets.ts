@@ -1,5 +1,5 @@
 // The set-ups of "Toy Models of Superposition" (Elhage et al. 2022), to be spread into the options of trainToyModel.
-import type { ToyInstance } from './toy-model.js';
+import type { ToyInstance } from './toy-options.js';
 
 /** `count` values from `first` to `last`, equal ratios apart. */
 function ratios(first: number, last: number, count: number): number[] {

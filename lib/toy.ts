@@ -14,14 +14,16 @@ export {
   type ToyActivations,
   type ToyGradient,
   type ToyGradientOptions,
-  type ToyInstance,
-  type ToyModel,
-  type ToyParameters,
-  type ToyStrategy,
-  type TrainToyModelOptions,
   toyGradient,
   trainToyModel,
 } from './toy-model.js';
+export type {
+  ToyInstance,
+  ToyModel,
+  ToyParameters,
+  ToyStrategy,
+  TrainToyModelOptions,
+} from './toy-options.js';
 export { presets } from './toy-presets.js';
 export {
   type MeasureSuperpositionOptions,
