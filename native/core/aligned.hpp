@@ -17,7 +17,9 @@ namespace unsuperpose {
 inline constexpr std::size_t kCacheLine = 64;
 
 /// rounds `count` up to a multiple of `step`
-constexpr std::size_t round_up(std::size_t count, std::size_t step) { return (count + step - 1) / step * step; }
+constexpr std::size_t round_up(std::size_t count, std::size_t step) {
+  return (count + step - 1) / step * step;
+}
 
 /// Owns `size()` elements of a trivial type. Throws std::bad_alloc.
 template <class T>

@@ -74,7 +74,7 @@ Status find_path(const std::shared_ptr<const Dictionary>& from, const std::vecto
     signed_values.push_back(std::move(values));
     lower = std::move(next);
     const double most = *std::max_element(strength.upper.begin(), strength.upper.end());
-    if (!strength.normalise()) return {};  // every path is zero
+    if (!strength.normalise()) return {};                            // every path is zero
     for (double& value : lower) value = value / most / (kUp * kUp);  // of a unit that was rounded up
     before = step.to;
   }
@@ -83,7 +83,8 @@ Status find_path(const std::shared_ptr<const Dictionary>& from, const std::vecto
   std::uint32_t at = static_cast<std::uint32_t>(end);
   out.strength = lower[at] * strength.unit / kUp;
   for (std::size_t l = steps.size(); l > 0; --l) {
-    if (partners[l - 1][at] == FeaturePairs::kNone) {  // a bound that is rounding alone: there is no such path
+    if (partners[l - 1][at] ==
+        FeaturePairs::kNone) {  // a bound that is rounding alone: there is no such path
       out.path.clear();
       out.values.clear();
       out.strength = 0;

@@ -24,12 +24,13 @@ struct CircuitOptions {
 };
 
 struct Circuit {
-  double bound = 0;                 // no path is stronger
-  double strength = 0;              // of `path`, at least
-  std::vector<std::uint32_t> path;  // the strongest one: a feature for each end of a layer; empty if all are zero
-  std::vector<double> values;       // v_l along it
-  double sum_bound = 0;             // no `to` feature has more in absolute sums over all paths; NaN without sums
-  std::uint32_t sum_feature = 0;    // the one that has
+  double bound = 0;     // no path is stronger
+  double strength = 0;  // of `path`, at least
+  std::vector<std::uint32_t>
+      path;                    // the strongest one: a feature for each end of a layer; empty if all are zero
+  std::vector<double> values;  // v_l along it
+  double sum_bound = 0;        // no `to` feature has more in absolute sums over all paths; NaN without sums
+  std::uint32_t sum_feature = 0;  // the one that has
 };
 
 Status strongest_circuit(std::shared_ptr<const Dictionary> from, const std::vector<CircuitStep>& steps,

@@ -29,7 +29,8 @@ namespace unsuperpose {
 
 namespace {
 
-constexpr std::uint64_t kSeed = 0x636f766572;  // of the halves: any will do, it must only be the same every time
+constexpr std::uint64_t kSeed =
+    0x636f766572;  // of the halves: any will do, it must only be the same every time
 /// Flagged samples that directions are sought in, at most: the strongest.
 constexpr std::size_t kMostSought = 1024;
 /// A direction's threshold is passed by one in so many calibration samples.
@@ -68,16 +69,22 @@ std::size_t rank_of(double rate, std::size_t count) {
 
 class Survey {
  public:
-  Survey(ConstMatrix32 samples, ConstMatrix32 calibration, const Dictionary& dictionary, const CoverageOptions& options,
-         const Execution& execution, Coverage& out)
-      : options_(options), execution_(execution), out_(out), dictionary_(dictionary),
-        sought_(dictionary, options, execution), samples_(samples), calibration_(calibration) {}
+  Survey(ConstMatrix32 samples, ConstMatrix32 calibration, const Dictionary& dictionary,
+         const CoverageOptions& options, const Execution& execution, Coverage& out)
+      : options_(options),
+        execution_(execution),
+        out_(out),
+        dictionary_(dictionary),
+        sought_(dictionary, options, execution),
+        samples_(samples),
+        calibration_(calibration) {}
 
   Status run() {
     execution_.set_total(2 * samples_.rows + calibration_.rows);
     std::vector<double> energy;
     Status status = sought_.residuals(samples_, options_.codes, sample_residuals_, out_.energy);
-    if (status.ok()) status = sought_.residuals(calibration_, options_.calibration_codes, calibration_residuals_, energy);
+    if (status.ok())
+      status = sought_.residuals(calibration_, options_.calibration_codes, calibration_residuals_, energy);
     if (!status.ok()) return status;
     flag(energy);
     if (options_.most_directions > 0) status = seek();
@@ -95,7 +102,8 @@ class Survey {
   void flag(const std::vector<double>& calibration_energy) {
     const std::size_t count = samples_.rows, calibrated = calibration_.rows, dims = samples_.cols;
     out_.unexplained.resize(count);
-    for (std::size_t i = 0; i < count; ++i) out_.unexplained[i] = share(out_.energy[i], samples_.row(i), dims);
+    for (std::size_t i = 0; i < count; ++i)
+      out_.unexplained[i] = share(out_.energy[i], samples_.row(i), dims);
     scores_ = options_.relative ? out_.unexplained : out_.energy;
     calibration_scores_ = calibration_energy;
     if (options_.relative)
@@ -224,7 +232,8 @@ class Survey {
 }  // namespace
 
 double exceedance_p_value(std::size_t calibrated, std::size_t tested, std::size_t rank, std::size_t count) {
-  const double n = static_cast<double>(calibrated), m = static_cast<double>(tested), k = static_cast<double>(rank);
+  const double n = static_cast<double>(calibrated), m = static_cast<double>(tested),
+               k = static_cast<double>(rank);
   // P(J = j) = C(j + k − 1, j) C(m − j + n − k, m − j) / C(m + n, m), from j = 0 upwards.
   double probability = 1;
   for (double i = 0; i < k; ++i) probability *= (n - i) / (n + m - i);

@@ -8,16 +8,20 @@
 
 namespace unsuperpose {
 
-Status make_cosines(std::shared_ptr<const Dictionary> dictionary, const Execution& execution, std::unique_ptr<FeaturePairs>& out) {
+Status make_cosines(std::shared_ptr<const Dictionary> dictionary, const Execution& execution,
+                    std::unique_ptr<FeaturePairs>& out) {
   std::vector<double> scale(dictionary->features());
-  for (std::size_t j = 0; j < scale.size(); ++j) scale[j] = dictionary->norm(j) > 0 ? 1 / dictionary->norm(j) : 0;
+  for (std::size_t j = 0; j < scale.size(); ++j)
+    scale[j] = dictionary->norm(j) > 0 ? 1 / dictionary->norm(j) : 0;
   auto side = std::make_shared<PairSide>();
-  const Status status = PairSide::make(std::move(dictionary), {}, scale.data(), "dictionary", execution, *side);
+  const Status status =
+      PairSide::make(std::move(dictionary), {}, scale.data(), "dictionary", execution, *side);
   if (status.ok()) out = std::make_unique<FeaturePairs>(std::move(side));
   return status;
 }
 
-Status coherence(const std::shared_ptr<const Dictionary>& dictionary, const Execution& execution, Coherence& out) {
+Status coherence(const std::shared_ptr<const Dictionary>& dictionary, const Execution& execution,
+                 Coherence& out) {
   std::unique_ptr<FeaturePairs> cosines;
   std::vector<Pair> strongest;
   Status status = make_cosines(dictionary, execution, cosines);
@@ -31,7 +35,8 @@ Status coherence(const std::shared_ptr<const Dictionary>& dictionary, const Exec
   return {};
 }
 
-Status babel(const std::shared_ptr<const Dictionary>& dictionary, std::size_t most, const Execution& execution, Babel& out) {
+Status babel(const std::shared_ptr<const Dictionary>& dictionary, std::size_t most,
+             const Execution& execution, Babel& out) {
   std::unique_ptr<FeaturePairs> cosines;
   std::vector<std::uint32_t> partners;
   std::vector<double> values;
@@ -54,8 +59,8 @@ Status babel(const std::shared_ptr<const Dictionary>& dictionary, std::size_t mo
   return {};
 }
 
-Status clusters(const std::shared_ptr<const Dictionary>& dictionary, double threshold, const Execution& execution,
-                std::vector<std::uint32_t>& labels, std::size_t& count) {
+Status clusters(const std::shared_ptr<const Dictionary>& dictionary, double threshold,
+                const Execution& execution, std::vector<std::uint32_t>& labels, std::size_t& count) {
   std::unique_ptr<FeaturePairs> cosines;
   Status status = make_cosines(dictionary, execution, cosines);
   if (!status.ok()) return status;
@@ -66,13 +71,14 @@ Status clusters(const std::shared_ptr<const Dictionary>& dictionary, double thre
     while (parent[j] != j) j = parent[j] = parent[parent[j]];
     return j;
   };
-  status = cosines->for_each_above(std::nextafter(threshold, 0.0), execution, [&](std::span<const Pair> pairs) {
-    for (const Pair& pair : pairs) {
-      const std::uint32_t a = root(pair.from), b = root(pair.to);
-      parent[std::max(a, b)] = std::min(a, b);
-    }
-    return true;
-  });
+  status =
+      cosines->for_each_above(std::nextafter(threshold, 0.0), execution, [&](std::span<const Pair> pairs) {
+        for (const Pair& pair : pairs) {
+          const std::uint32_t a = root(pair.from), b = root(pair.to);
+          parent[std::max(a, b)] = std::min(a, b);
+        }
+        return true;
+      });
   if (!status.ok()) return status;
   labels.resize(parent.size());
   count = 0;
@@ -81,7 +87,8 @@ Status clusters(const std::shared_ptr<const Dictionary>& dictionary, double thre
   return {};
 }
 
-Status feature_dimensionality(const Dictionary& dictionary, const Execution& execution, std::vector<double>& out) {
+Status feature_dimensionality(const Dictionary& dictionary, const Execution& execution,
+                              std::vector<double>& out) {
   constexpr std::size_t kBlock = 16;
   /// Features whose columns are in the cache together: 2 MiB at 512 dims.
   constexpr std::size_t kTogether = 1024;

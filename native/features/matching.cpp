@@ -45,7 +45,8 @@ Status assign(ConstMatrix32 gain, const Execution& execution, std::vector<std::u
           before[j] = i;
         }
         // Of equal ones a free column ends the search.
-        if (shortest[j] < least || (shortest[j] == least && row_of[j] == kNone && row_of[open[best]] != kNone)) {
+        if (shortest[j] < least ||
+            (shortest[j] == least && row_of[j] == kNone && row_of[open[best]] != kNone)) {
           least = shortest[j];
           best = p;
         }
@@ -75,7 +76,8 @@ Status assign(ConstMatrix32 gain, const Execution& execution, std::vector<std::u
   return {};
 }
 
-Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosines, const Execution& execution, FeatureMatch& out) {
+Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosines,
+                      const Execution& execution, FeatureMatch& out) {
   const bool by_truth = truth.rows <= found.rows;  // rows of the assignment are the fewer
   const ConstMatrix32 &few = by_truth ? truth : found, &many = by_truth ? found : truth;
   AlignedBuffer<float> cosines(few.rows * many.rows);
@@ -93,8 +95,10 @@ Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosi
   out.nearest.assign(truths, FeatureMatch::kNone);
   out.cosine.assign(truths, 0);
   for (std::size_t i = 0; i < few.rows; ++i) {
-    if (by_truth) out.found[i] = column[i];
-    else out.found[column[i]] = static_cast<std::uint32_t>(i);
+    if (by_truth)
+      out.found[i] = column[i];
+    else
+      out.found[column[i]] = static_cast<std::uint32_t>(i);
   }
   const auto cosine = [&](std::size_t t, std::uint32_t f) {
     const double value = dots::table().dot(truth.row(t), found.row(f), truth.cols);

@@ -22,6 +22,7 @@ struct FeatureMatch {
   std::vector<std::uint32_t> nearest;  // one a true feature
   double mcc = 0, mmcs = 0, uniqueness = 0;
 };
-Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosines, const Execution& execution, FeatureMatch& out);
+Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosines,
+                      const Execution& execution, FeatureMatch& out);
 
 }  // namespace unsuperpose

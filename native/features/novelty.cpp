@@ -60,7 +60,8 @@ double redirect(const std::vector<double>& sum, std::vector<float>& v) {
 
 }  // namespace
 
-Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals, const std::vector<std::uint32_t>& chosen) {
+Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals,
+            const std::vector<std::uint32_t>& chosen) {
   const std::size_t dims = samples.cols;
   const std::size_t size = chosen.size() * dims;
   Group made{AlignedBuffer<float>(size), AlignedBuffer<float>(size), chosen.size(), dims};
@@ -229,7 +230,8 @@ bool Novelty::is_mixture(const std::vector<float>& v, const Directions& known) c
       for (std::size_t j = 0; j < features + known.size(); ++j) {
         const float* d = j < features ? dictionary_.atom(j) : known[j - features].data();
         const double length = j < features ? dictionary_.norm(j) : 1;
-        const double size_of = length > 0 ? std::fabs(dots::table().dot(d, rounded.data(), dims)) / length : 0;
+        const double size_of =
+            length > 0 ? std::fabs(dots::table().dot(d, rounded.data(), dims)) / length : 0;
         if (size_of <= most) continue;
         most = size_of;
         next = d;
@@ -278,7 +280,8 @@ Status Novelty::refine(const Group& found, std::size_t known, Directions& direct
   for (int round = 0; round < kRefinements; ++round) {
     double moved = 0;
     if (options_.lambda > 0) {
-      if (Status status = unfold_with(found.view(), directions, known, codes, left); !status.ok()) return status;
+      if (Status status = unfold_with(found.view(), directions, known, codes, left); !status.ok())
+        return status;
       for (std::size_t t = 0; t < directions.size(); ++t) {
         std::vector<float>& v = directions[t];
         const std::vector<float> before = v;
@@ -289,7 +292,8 @@ Status Novelty::refine(const Group& found, std::size_t known, Directions& direct
         moved = std::max(moved, redirect(sum, v));
         for (std::size_t i = 0; i < found.rows; ++i)
           if (const double a = codes[t][i]; a != 0)
-            for (std::size_t k = 0; k < dims; ++k) left[i * dims + k] += a * (static_cast<double>(before[k]) - v[k]);
+            for (std::size_t k = 0; k < dims; ++k)
+              left[i * dims + k] += a * (static_cast<double>(before[k]) - v[k]);
       }
     } else {
       if (Status status = contents(found, directions, known, codes); !status.ok()) return status;
@@ -312,10 +316,13 @@ Status Novelty::refine(const Group& found, std::size_t known, Directions& direct
 
 Status Novelty::contents(const Group& of, const Directions& directions, std::size_t known,
                          std::vector<std::vector<double>>& contents) const {
-  const auto size = [&](double value) { return options_.nonnegative ? std::max(value, 0.0) : std::fabs(value); };
+  const auto size = [&](double value) {
+    return options_.nonnegative ? std::max(value, 0.0) : std::fabs(value);
+  };
   if (options_.lambda > 0) {
     std::vector<double> left;
-    if (Status status = unfold_with(of.view(), directions, known, contents, left); !status.ok()) return status;
+    if (Status status = unfold_with(of.view(), directions, known, contents, left); !status.ok())
+      return status;
     for (auto& content : contents)
       for (double& value : content) value = size(value);
     return {};

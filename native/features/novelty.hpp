@@ -19,7 +19,8 @@ struct Group {
   ConstMatrix32 view() const { return {samples.data(), rows, dims}; }
   ConstMatrix32 left() const { return {residuals.data(), rows, dims}; }
 };
-Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals, const std::vector<std::uint32_t>& chosen);
+Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals,
+            const std::vector<std::uint32_t>& chosen);
 
 /// Where samples can be unfolded (λ > 0), a direction is a feature that the dictionary lacks, and learned as
 /// one: the dictionary's atoms stay, codes over both and the new atoms are improved in turn (block coordinate

@@ -15,9 +15,9 @@ AlignedBuffer<float> transposed(ConstMatrix32 m) {
 
 }  // namespace
 
-Status make_pairs(std::shared_ptr<const Dictionary> from, const MatrixChain& chain, std::shared_ptr<const Dictionary> to,
-                  const double* from_scale, const double* to_scale, const Execution& execution,
-                  std::unique_ptr<FeaturePairs>& out) {
+Status make_pairs(std::shared_ptr<const Dictionary> from, const MatrixChain& chain,
+                  std::shared_ptr<const Dictionary> to, const double* from_scale, const double* to_scale,
+                  const Execution& execution, std::unique_ptr<FeaturePairs>& out) {
   // width[c] is the dims of a cut before matrix c; all matrices before it are applied to the `to` features.
   const std::size_t k = chain.size();
   std::vector<std::size_t> width{to->dims()};
@@ -25,8 +25,8 @@ Status make_pairs(std::shared_ptr<const Dictionary> from, const MatrixChain& cha
   const auto cost = [&](std::size_t cut) {
     double sum = 0;
     for (std::size_t c = 0; c < k; ++c)
-      sum += static_cast<double>(c < cut ? to->features() : from->features()) * static_cast<double>(width[c]) *
-             static_cast<double>(width[c + 1]);
+      sum += static_cast<double>(c < cut ? to->features() : from->features()) *
+             static_cast<double>(width[c]) * static_cast<double>(width[c + 1]);
     return sum;
   };
   std::size_t cut = 0;

@@ -14,8 +14,8 @@ using MatrixChain = std::vector<ConstMatrix32>;
 
 /// Makes the pairs s_j t_i d_jᵀ W e_i. Scales may be null (ones), entries are finite and not negative. The chain's shapes must fit. ERR_OPTION if
 /// a feature's norm exceeds 1e18 under way.
-Status make_pairs(std::shared_ptr<const Dictionary> from, const MatrixChain& chain, std::shared_ptr<const Dictionary> to,
-                  const double* from_scale, const double* to_scale, const Execution& execution,
-                  std::unique_ptr<FeaturePairs>& out);
+Status make_pairs(std::shared_ptr<const Dictionary> from, const MatrixChain& chain,
+                  std::shared_ptr<const Dictionary> to, const double* from_scale, const double* to_scale,
+                  const Execution& execution, std::unique_ptr<FeaturePairs>& out);
 
 }  // namespace unsuperpose

@@ -29,14 +29,14 @@ struct PairScan::Scratch {
   std::vector<double> values, rest, products;
 };
 
-double pair_error(std::size_t dims, double left_norm, double left_error, double left_low, double right_norm, double right_error,
-                  double right_low) {
+double pair_error(std::size_t dims, double left_norm, double left_error, double left_low, double right_norm,
+                  double right_error, double right_low) {
   constexpr double kUp = 1 + 0x1.0p-30;
   // Two sums of `dims` products and their own sum, of rows as high + low; low · low is left out.
   const double gamma = static_cast<double>(dims + 4) * kRoundoff;
   const double sizes = (left_norm + left_low) * (right_norm + right_low);
-  return kUp * (left_norm * right_error + left_error * right_norm + left_error * right_error + left_low * right_low +
-                gamma * sizes);
+  return kUp * (left_norm * right_error + left_error * right_norm + left_error * right_error +
+                left_low * right_low + gamma * sizes);
 }
 
 double pair_value(const PairSide& left, std::uint32_t j, const PairSide& right, std::uint32_t i) {
@@ -59,17 +59,20 @@ PairScan::PairScan(const PairSide& left, const PairSide& right, bool distinct, c
 }
 
 /// Of |score − value| for the row at place `at` of those rounded.
-double PairScan::bound(Precision precision, std::uint32_t row, std::size_t at, const PairBucket& bucket) const {
+double PairScan::bound(Precision precision, std::uint32_t row, std::size_t at,
+                       const PairBucket& bucket) const {
   const bool rounded = precision != Precision::float32;
   const double low = left_.low_norm(row), norm = left_.norm(row) + low, most = bucket.norm + bucket.low;
   const double left_norm = rounded ? rounded_.norm(at) : norm, left_error = rounded ? rounded_.error(at) : 0;
-  const double score = product::score_error(precision, left_.dims(), left_norm, left_error, most, bucket.moved);
+  const double score =
+      product::score_error(precision, left_.dims(), left_norm, left_error, most, bucket.moved);
   return (1 + kSlack) * (score + kSlack * norm * most + norm * bucket.low + low * most) +
          pair_error(left_.dims(), norm, left_.error(row), low, most, right_.max_error(), bucket.low);
 }
 
 /// Appends those of scratch.features whose float64 value exceeds the threshold.
-void PairScan::evaluate(std::uint32_t row, Scratch& scratch, double threshold, std::vector<PairFound>& out) const {
+void PairScan::evaluate(std::uint32_t row, Scratch& scratch, double threshold,
+                        std::vector<PairFound>& out) const {
   const std::size_t count = scratch.features.size(), dims = left_.dims();
   if (count == 0) return;
   const auto& dots = dots::table();
@@ -103,7 +106,8 @@ void PairScan::score(Precision precision, std::size_t b, bool last, std::vector<
   const auto gather = [&] {
     rows.resize(members.size());
     for (std::size_t m = 0; m < members.size(); ++m) rows[m] = rows_[members[m]];
-    if (rounded) rounded_.assign({left_.high(), rows.data(), rows.size()}, precision, bucket.packed.isa(), execution_);
+    if (rounded)
+      rounded_.assign({left_.high(), rows.data(), rows.size()}, precision, bucket.packed.isa(), execution_);
   };
   gather();
   if (execution_.cancelled()) return;
@@ -111,8 +115,10 @@ void PairScan::score(Precision precision, std::size_t b, bool last, std::vector<
   const double share = last ? 1 : kUsefulShare;
   std::size_t stay = 0;
   for (std::size_t m = 0; m < members.size(); ++m) {
-    if (bound(precision, rows[m], m, bucket) < share * thresholds_[members[m]]) members[stay++] = members[m];
-    else useless.push_back(members[m]);
+    if (bound(precision, rows[m], m, bucket) < share * thresholds_[members[m]])
+      members[stay++] = members[m];
+    else
+      useless.push_back(members[m]);
   }
   if (stay > 0) {
     if (stay < members.size()) {
@@ -130,14 +136,15 @@ void PairScan::score(Precision precision, std::size_t b, bool last, std::vector<
     product::LeftRows left(left_.high(), rows.data(), rows.size());
     if (rounded) left.rounded = &rounded_;
     std::vector<std::vector<product::Entry>> entries;
-    const Status status =
-        product::above(left, bucket.packed, select, std::numeric_limits<std::size_t>::max(), entries, execution_);
+    const Status status = product::above(left, bucket.packed, select, std::numeric_limits<std::size_t>::max(),
+                                         entries, execution_);
     if (!status.ok()) return;  // cancelled: there is no limit
     execution_.for_each((stay + kBlock - 1) / kBlock, [&](std::size_t block) {
       Scratch scratch;
       for (std::size_t m = block * kBlock; m < std::min(stay, (block + 1) * kBlock); ++m) {
         scratch.features.clear();
-        for (const product::Entry& entry : entries[m]) scratch.features.push_back(bucket.features[entry.index]);
+        for (const product::Entry& entry : entries[m])
+          scratch.features.push_back(bucket.features[entry.index]);
         evaluate(rows[m], scratch, thresholds_[members[m]], (*found_)[members[m]]);
       }
     });
@@ -171,7 +178,8 @@ void PairScan::above(std::span<const std::uint32_t> rows, const double* threshol
   }
   if (buckets < 2) return;
   for (auto& row : found)
-    std::sort(row.begin(), row.end(), [](const PairFound& a, const PairFound& b) { return a.index < b.index; });
+    std::sort(row.begin(), row.end(),
+              [](const PairFound& a, const PairFound& b) { return a.index < b.index; });
 }
 
 void PairScan::some(std::span<const std::uint32_t> rows, std::size_t k, std::size_t capacity,
@@ -183,7 +191,8 @@ void PairScan::some(std::span<const std::uint32_t> rows, std::size_t k, std::siz
   product::Selection scores;
   for (const PairBucket& bucket : right_.buckets(precision)) {
     if (execution_.cancelled()) return;
-    if (rounded) rounded_.assign({left_.high(), rows.data(), rows.size()}, precision, bucket.packed.isa(), execution_);
+    if (rounded)
+      rounded_.assign({left_.high(), rows.data(), rows.size()}, precision, bucket.packed.isa(), execution_);
     if (execution_.cancelled()) return;
     product::LeftRows left(left_.high(), rows.data(), rows.size());
     if (rounded) left.rounded = &rounded_;

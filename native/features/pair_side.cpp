@@ -41,8 +41,8 @@ double split(const std::vector<double>& values, float* high, float* low) {
 
 }  // namespace
 
-Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<const ConstMatrix32> maps, const double* scale,
-                      const char* what, const Execution& execution, PairSide& out) {
+Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<const ConstMatrix32> maps,
+                      const double* scale, const char* what, const Execution& execution, PairSide& out) {
   PairSide side;
   side.dictionary_ = std::move(dictionary);
   const Dictionary& atoms = *side.dictionary_;
@@ -97,11 +97,14 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
         if (scale) {
           values.resize(side.dims_);
           for (std::size_t d = 0; d < side.dims_; ++d)
-            values[d] = scale[j] * (static_cast<double>(x[d]) + (x_low ? static_cast<double>(x_low[d]) : 0.0));
+            values[d] =
+                scale[j] * (static_cast<double>(x[d]) + (x_low ? static_cast<double>(x_low[d]) : 0.0));
           error *= scale[j];
           norm = split(values, high.data(), low.data());
-          if (scale[j] == 0) error = 0;
-          else if (norm > 0 || error > 0) error += (kSplit + 2 * kRoundoff) * norm + std::sqrt(static_cast<double>(side.dims_)) * kSmallest;
+          if (scale[j] == 0)
+            error = 0;
+          else if (norm > 0 || error > 0)
+            error += (kSplit + 2 * kRoundoff) * norm + std::sqrt(static_cast<double>(side.dims_)) * kSmallest;
           norm = (norm + error) * kUp;
         }
         std::memcpy(side.high_.data() + j * side.stride_, high.data(), side.dims_ * sizeof(float));
@@ -117,8 +120,9 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
     if (execution.cancelled()) return Status::cancelled();
     for (std::size_t j = 0; j < features; ++j)
       if (!(side.norms_[j] <= Dictionary::kMaxNorm))
-        return Status::fail(Code::option, std::string(what) + " feature " + std::to_string(j) +
-                                              " comes to a norm above 1e18 with the weights and scales: scale them down");
+        return Status::fail(Code::option,
+                            std::string(what) + " feature " + std::to_string(j) +
+                                " comes to a norm above 1e18 with the weights and scales: scale them down");
   }
   for (std::size_t j = 0; j < features; ++j) {
     side.max_norm_ = std::max(side.max_norm_, side.norms_[j]);
@@ -136,15 +140,19 @@ const std::vector<PairBucket>& PairSide::buckets(product::Precision precision) c
   std::vector<std::uint32_t> order(features());
   std::iota(order.begin(), order.end(), 0u);
   std::erase_if(order, [&](std::uint32_t j) { return norms_[j] == 0; });
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return norms_[a] > norms_[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return norms_[a] > norms_[b]; });
   std::vector<PairBucket> buckets;
   AlignedBuffer<float> gathered;
   for (std::size_t first = 0; first < order.size();) {
     std::size_t end = first + 1;
-    while (end < order.size() && (end - first < kFewest || norms_[order[end]] * kSpread > norms_[order[first]])) ++end;
+    while (end < order.size() &&
+           (end - first < kFewest || norms_[order[end]] * kSpread > norms_[order[first]]))
+      ++end;
     if (order.size() - end < kFewest) end = order.size();
     PairBucket bucket;
-    bucket.features.assign(order.begin() + static_cast<std::ptrdiff_t>(first), order.begin() + static_cast<std::ptrdiff_t>(end));
+    bucket.features.assign(order.begin() + static_cast<std::ptrdiff_t>(first),
+                           order.begin() + static_cast<std::ptrdiff_t>(end));
     std::sort(bucket.features.begin(), bucket.features.end());
     const std::size_t count = bucket.features.size();
     gathered.reserve(count * dims_);
@@ -155,7 +163,8 @@ const std::vector<PairBucket>& PairSide::buckets(product::Precision precision) c
       bucket.low = std::max(bucket.low, lows_[j]);
     }
     bucket.packed = product::PackedRows({gathered.data(), count, dims_}, active_isa(), precision);
-    for (const float error : bucket.packed.errors()) bucket.moved = std::max(bucket.moved, static_cast<double>(error));
+    for (const float error : bucket.packed.errors())
+      bucket.moved = std::max(bucket.moved, static_cast<double>(error));
     buckets.push_back(std::move(bucket));
     first = end;
   }
@@ -168,7 +177,8 @@ std::size_t PairSide::bytes() const {
   std::size_t bytes = high_.bytes() + low_.bytes() + 3 * norms_.size() * sizeof(double);
   std::lock_guard lock(cache_->mutex);
   for (const auto& buckets : cache_->packed)
-    for (const PairBucket& bucket : buckets) bytes += bucket.packed.bytes() + bucket.features.size() * sizeof(std::uint32_t);
+    for (const PairBucket& bucket : buckets)
+      bytes += bucket.packed.bytes() + bucket.features.size() * sizeof(std::uint32_t);
   return bytes;
 }
 

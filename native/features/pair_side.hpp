@@ -29,18 +29,22 @@ class PairSide {
  public:
   /// Row j is scale[j] · M_k ⋯ M_1 d_j for the maps M_1, M_2, … in this order; `scale` may be null (ones), its entries are finite and
   /// not negative. ERR_OPTION naming the feature if a row's norm exceeds Dictionary::kMaxNorm. `what` names the side in messages.
-  static Status make(std::shared_ptr<const Dictionary> dictionary, std::span<const ConstMatrix32> maps, const double* scale,
-                     const char* what, const Execution& execution, PairSide& out);
+  static Status make(std::shared_ptr<const Dictionary> dictionary, std::span<const ConstMatrix32> maps,
+                     const double* scale, const char* what, const Execution& execution, PairSide& out);
 
   std::size_t features() const { return dictionary_->features(); }
   std::size_t dims() const { return dims_; }
   /// row j = high(j) + low(j) + what error(j) bounds the norm of; low is null where high is exact
-  const float* high(std::size_t j) const { return exact_ ? dictionary_->atom(j) : high_.data() + j * stride_; }
+  const float* high(std::size_t j) const {
+    return exact_ ? dictionary_->atom(j) : high_.data() + j * stride_;
+  }
   const float* low(std::size_t j) const { return exact_ ? nullptr : low_.data() + j * stride_; }
-  ConstMatrix32 high() const { return exact_ ? dictionary_->atoms() : ConstMatrix32{high_.data(), features(), dims_, stride_}; }
-  double norm(std::size_t j) const { return norms_[j]; }      // of the exact row, at most
+  ConstMatrix32 high() const {
+    return exact_ ? dictionary_->atoms() : ConstMatrix32{high_.data(), features(), dims_, stride_};
+  }
+  double norm(std::size_t j) const { return norms_[j]; }  // of the exact row, at most
   double error(std::size_t j) const { return errors_[j]; }
-  double low_norm(std::size_t j) const { return lows_[j]; }   // ‖row − high(j)‖, at most
+  double low_norm(std::size_t j) const { return lows_[j]; }  // ‖row − high(j)‖, at most
   double max_norm() const { return max_norm_; }
   double max_error() const { return max_error_; }
   double max_low() const { return max_low_; }

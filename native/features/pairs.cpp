@@ -41,13 +41,13 @@ void for_batches(const PairSide& side, const Execution& execution, const Each& e
 }  // namespace
 
 double FeaturePairs::error_between(const PairSide& left, const PairSide& right) {
-  return pair_error(left.dims(), left.max_norm(), left.max_error(), left.max_low(), right.max_norm(), right.max_error(),
-                    right.max_low());
+  return pair_error(left.dims(), left.max_norm(), left.max_error(), left.max_low(), right.max_norm(),
+                    right.max_error(), right.max_low());
 }
 
 double FeaturePairs::error_of(std::uint32_t i, std::uint32_t j) const {
-  return pair_error(to().dims(), to().norm(j), to().error(j), to().low_norm(j), from().norm(i), from().error(i),
-                    from().low_norm(i));
+  return pair_error(to().dims(), to().norm(j), to().error(j), to().low_norm(j), from().norm(i),
+                    from().error(i), from().low_norm(i));
 }
 
 Status FeaturePairs::for_each_above(double threshold, const Execution& execution,
@@ -67,8 +67,8 @@ Status FeaturePairs::for_each_above(double threshold, const Execution& execution
   return execution.cancelled() ? Status::cancelled() : Status{};
 }
 
-Status FeaturePairs::above(double threshold, std::size_t limit, const Execution& execution, std::vector<Pair>& out,
-                           std::size_t& uncertain) const {
+Status FeaturePairs::above(double threshold, std::size_t limit, const Execution& execution,
+                           std::vector<Pair>& out, std::size_t& uncertain) const {
   out.clear();
   uncertain = 0;
   // What rounding may have put on the wrong side is looked at too.
@@ -82,8 +82,9 @@ Status FeaturePairs::above(double threshold, std::size_t limit, const Execution&
     return out.size() <= limit;
   });
   if (status.ok() && out.size() > limit)
-    return Status::fail(Code::too_large, "more than " + std::to_string(limit) +
-                                             " pairs are above epsilon: ask for a larger epsilon, or raise limit");
+    return Status::fail(Code::too_large,
+                        "more than " + std::to_string(limit) +
+                            " pairs are above epsilon: ask for a larger epsilon, or raise limit");
   return status;
 }
 
@@ -147,7 +148,8 @@ Status FeaturePairs::strongest(std::size_t k, const Execution& execution, std::v
 }
 
 Status FeaturePairs::strongest_of_each(bool of_to, std::size_t k, const Execution& execution,
-                                       std::vector<std::uint32_t>& partners, std::vector<double>& values) const {
+                                       std::vector<std::uint32_t>& partners,
+                                       std::vector<double>& values) const {
   const PairSide &left = of_to ? to() : from(), &right = of_to ? from() : to();
   partners.assign(left.features() * k, kNone);
   values.assign(left.features() * k, 0);
@@ -164,7 +166,8 @@ Status FeaturePairs::strongest_of_each(bool of_to, std::size_t k, const Executio
         return x > y || (x == y && a.index < b.index);
       };
       const std::size_t count = std::min(k, found[i].size());
-      std::partial_sort(found[i].begin(), found[i].begin() + static_cast<std::ptrdiff_t>(count), found[i].end(), strong);
+      std::partial_sort(found[i].begin(), found[i].begin() + static_cast<std::ptrdiff_t>(count),
+                        found[i].end(), strong);
       for (std::size_t p = 0; p < count; ++p) {
         partners[rows[i] * k + p] = found[i][p].index;
         values[rows[i] * k + p] = found[i][p].value;

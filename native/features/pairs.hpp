@@ -37,7 +37,8 @@ class PairScan {
 
   /// found[i]: the right features with |value| > thresholds[i] ≥ 0 for left row rows[i], ascending by index. Nothing is valid if
   /// the call was cancelled.
-  void above(std::span<const std::uint32_t> rows, const double* thresholds, std::vector<std::vector<PairFound>>& found);
+  void above(std::span<const std::uint32_t> rows, const double* thresholds,
+             std::vector<std::vector<PairFound>>& found);
 
   /// found[i]: some strong pairs of row rows[i], `capacity` > k a bucket at most; decided[i] is whether the k strongest of all are
   /// among them.
@@ -46,7 +47,8 @@ class PairScan {
 
  private:
   struct Scratch;
-  double bound(product::Precision precision, std::uint32_t row, std::size_t at, const PairBucket& bucket) const;
+  double bound(product::Precision precision, std::uint32_t row, std::size_t at,
+               const PairBucket& bucket) const;
   void evaluate(std::uint32_t row, Scratch& scratch, double threshold, std::vector<PairFound>& out) const;
   /// Scores `members` in one precision; keeps those whose bound is useless.
   void score(product::Precision precision, std::size_t b, bool last, std::vector<std::uint32_t>& members);
@@ -88,18 +90,21 @@ class FeaturePairs {
   /// For each `to` feature (or `from` feature) its k strongest pairs: the partners, strongest first, ties by the lower index, kNone
   /// where there are no more that are not zero; and the values. Both features × k.
   static constexpr std::uint32_t kNone = 0xffffffff;
-  Status strongest_of_each(bool of_to, std::size_t k, const Execution& execution, std::vector<std::uint32_t>& partners,
-                           std::vector<double>& values) const;
+  Status strongest_of_each(bool of_to, std::size_t k, const Execution& execution,
+                           std::vector<std::uint32_t>& partners, std::vector<double>& values) const;
 
   /// counts[b] of |v| in [b·top/bins, (b+1)·top/bins), the last bin with everything above it. Counts are those of float64.
-  Status histogram(double top, std::size_t bins, const Execution& execution, std::vector<double>& counts) const;
+  Status histogram(double top, std::size_t bins, const Execution& execution,
+                   std::vector<double>& counts) const;
 
   /// sums[j] = Σ_i |v_ji|, in float64 over float32 products, and upper[j], which no exact sum exceeds.
-  Status absolute_sums(const Execution& execution, std::vector<double>& sums, std::vector<double>& upper) const;
+  Status absolute_sums(const Execution& execution, std::vector<double>& sums,
+                       std::vector<double>& upper) const;
 
   /// Calls each(pairs) with the pairs of |v| > threshold ≥ 0 of some rows after the other, ascending by from, then to, until it
   /// answers false.
-  Status for_each_above(double threshold, const Execution& execution, const std::function<bool(std::span<const Pair>)>& each) const;
+  Status for_each_above(double threshold, const Execution& execution,
+                        const std::function<bool(std::span<const Pair>)>& each) const;
 
  private:
   static double error_between(const PairSide& left, const PairSide& right);
@@ -113,7 +118,7 @@ class FeaturePairs {
 double pair_value(const PairSide& left, std::uint32_t j, const PairSide& right, std::uint32_t i);
 
 /// Bound of a value's error for rows of these norms, errors and low parts.
-double pair_error(std::size_t dims, double left_norm, double left_error, double left_low, double right_norm, double right_error,
-                  double right_low);
+double pair_error(std::size_t dims, double left_norm, double left_error, double left_low, double right_norm,
+                  double right_error, double right_low);
 
 }  // namespace unsuperpose

@@ -39,13 +39,14 @@ double error_bound(const Dictionary& from, const MatrixChain& chain, const Dicti
     terms += static_cast<double>(m.cols) + 2;
   }
   constexpr double kUp = 1 + 0x1.0p-20;
-  return kUp * size * (terms * 0x1.0p-53 + 0x1.0p-47) + static_cast<double>(to.dims()) * to.max_norm() * 0x1.0p-148;
+  return kUp * size * (terms * 0x1.0p-53 + 0x1.0p-47) +
+         static_cast<double>(to.dims()) * to.max_norm() * 0x1.0p-148;
 }
 
 /// Calls each(to feature j, from feature i, value) for all pairs, the `to` features by blocks in parallel, i ascending.
 template <class Each>
-Status for_all_pairs(const Dictionary& from, const MatrixChain& chain, const Dictionary& to, const Execution& execution,
-                     const Each& each) {
+Status for_all_pairs(const Dictionary& from, const MatrixChain& chain, const Dictionary& to,
+                     const Execution& execution, const Each& each) {
   const std::size_t dims = to.dims();
   const auto& dots = dots::table();
   execution.set_total(from.features());
@@ -79,15 +80,17 @@ Status for_all_pairs(const Dictionary& from, const MatrixChain& chain, const Dic
 
 }  // namespace
 
-Status strongest_again(const Dictionary& from, const MatrixChain& chain, const Dictionary& to, std::uint32_t asked_from,
-                       std::uint32_t asked_to, const Execution& execution, PairAgain& out) {
+Status strongest_again(const Dictionary& from, const MatrixChain& chain, const Dictionary& to,
+                       std::uint32_t asked_from, std::uint32_t asked_to, const Execution& execution,
+                       PairAgain& out) {
   std::vector<Pair> best(to.features(), {FeaturePairs::kNone, FeaturePairs::kNone, 0});
   double there = 0;
-  const Status status = for_all_pairs(from, chain, to, execution, [&](std::size_t j, std::size_t i, double value) {
-    if (i == asked_from && j == asked_to) there = value;
-    if (std::fabs(value) > std::fabs(best[j].value))
-      best[j] = {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(j), value};
-  });
+  const Status status =
+      for_all_pairs(from, chain, to, execution, [&](std::size_t j, std::size_t i, double value) {
+        if (i == asked_from && j == asked_to) there = value;
+        if (std::fabs(value) > std::fabs(best[j].value))
+          best[j] = {static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(j), value};
+      });
   if (!status.ok()) return status;
   out = {};
   out.there = there;
@@ -103,8 +106,9 @@ Status strongest_again(const Dictionary& from, const MatrixChain& chain, const D
   return {};
 }
 
-Status circuit_again(const Dictionary& from, const std::vector<CircuitStep>& steps, const CircuitOptions& options,
-                     const std::vector<std::uint32_t>& path, const Execution& execution, CircuitAgain& out) {
+Status circuit_again(const Dictionary& from, const std::vector<CircuitStep>& steps,
+                     const CircuitOptions& options, const std::vector<std::uint32_t>& path,
+                     const Execution& execution, CircuitAgain& out) {
   out = {};
   const Execution quiet{execution.threads, execution.monitor, false};
   execution.set_total(steps.size());
@@ -120,16 +124,18 @@ Status circuit_again(const Dictionary& from, const std::vector<CircuitStep>& ste
   out.values.assign(path.empty() ? 0 : steps.size(), 0);
   for (std::size_t l = 0; l < steps.size(); ++l) {
     const Dictionary& to = *steps[l].to;
-    std::vector<double> next(to.features(), 0), next_total(to.features(), 0), sizes(to.features(), 0), largest(to.features(), 0);
+    std::vector<double> next(to.features(), 0), next_total(to.features(), 0), sizes(to.features(), 0),
+        largest(to.features(), 0);
     double step = 0, most_size = 0;
-    const Status status = for_all_pairs(*before, steps[l].chain, to, quiet, [&](std::size_t j, std::size_t i, double value) {
-      const double size = std::fabs(value);
-      next[j] = std::max(next[j], size * strength[i]);
-      next_total[j] += size * total[i];
-      sizes[j] += size;
-      largest[j] = std::max(largest[j], size);
-      if (!path.empty() && path[l] == i && path[l + 1] == j) out.values[l] = value;
-    });
+    const Status status =
+        for_all_pairs(*before, steps[l].chain, to, quiet, [&](std::size_t j, std::size_t i, double value) {
+          const double size = std::fabs(value);
+          next[j] = std::max(next[j], size * strength[i]);
+          next_total[j] += size * total[i];
+          sizes[j] += size;
+          largest[j] = std::max(largest[j], size);
+          if (!path.empty() && path[l] == i && path[l + 1] == j) out.values[l] = value;
+        });
     if (!status.ok()) return status;
     execution.advance(1);
     const double error = error_bound(*before, steps[l].chain, to);
@@ -140,7 +146,8 @@ Status circuit_again(const Dictionary& from, const std::vector<CircuitStep>& ste
     for (const double value : largest) most_size = std::max(most_size, value);
     const double rounding = static_cast<double>(before->features() + 2) * 0x1.0p-53;
     strength_error = strength_error * (most_size + error) + error * most + 0x1.0p-52 * most_size * most;
-    total_error = total_error * (step + error * static_cast<double>(before->features())) + error * all + rounding * step * all;
+    total_error = total_error * (step + error * static_cast<double>(before->features())) + error * all +
+                  rounding * step * all;
     strength.swap(next);
     total.swap(next_total);
     before = &to;

@@ -17,18 +17,20 @@ struct PairAgain {
 };
 
 /// The strongest of all pairs d_jᵀ W e_i, and the value of (from, to), if they are features.
-Status strongest_again(const Dictionary& from, const MatrixChain& chain, const Dictionary& to, std::uint32_t asked_from,
-                       std::uint32_t asked_to, const Execution& execution, PairAgain& out);
+Status strongest_again(const Dictionary& from, const MatrixChain& chain, const Dictionary& to,
+                       std::uint32_t asked_from, std::uint32_t asked_to, const Execution& execution,
+                       PairAgain& out);
 
 struct CircuitAgain {
-  double strength = 0;          // of the strongest path
-  double sum = 0;               // the largest absolute sum over all paths to a `to` feature
-  std::vector<double> values;   // v_l along the path that was asked about
-  double error = 0;             // the strength and the sum are off by that at most
+  double strength = 0;         // of the strongest path
+  double sum = 0;              // the largest absolute sum over all paths to a `to` feature
+  std::vector<double> values;  // v_l along the path that was asked about
+  double error = 0;            // the strength and the sum are off by that at most
 };
 
 /// `path` may be empty.
-Status circuit_again(const Dictionary& from, const std::vector<CircuitStep>& steps, const CircuitOptions& options,
-                     const std::vector<std::uint32_t>& path, const Execution& execution, CircuitAgain& out);
+Status circuit_again(const Dictionary& from, const std::vector<CircuitStep>& steps,
+                     const CircuitOptions& options, const std::vector<std::uint32_t>& path,
+                     const Execution& execution, CircuitAgain& out);
 
 }  // namespace unsuperpose

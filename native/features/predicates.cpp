@@ -72,10 +72,15 @@ Value energy(const float* e, const Subspace& subspace, std::vector<double>& z, s
 
 class Evaluator {
  public:
-  Evaluator(std::shared_ptr<const Dictionary> dictionary, const SparseCodes* codes, const Predicate& predicate,
-            const Execution& execution, PredicateValues& out)
-      : shared_(std::move(dictionary)), dictionary_(*shared_), predicate_(predicate), execution_(execution), out_(out),
-        features_(dictionary_.features()), dims_(dictionary_.dims()) {
+  Evaluator(std::shared_ptr<const Dictionary> dictionary, const SparseCodes* codes,
+            const Predicate& predicate, const Execution& execution, PredicateValues& out)
+      : shared_(std::move(dictionary)),
+        dictionary_(*shared_),
+        predicate_(predicate),
+        execution_(execution),
+        out_(out),
+        features_(dictionary_.features()),
+        dims_(dictionary_.dims()) {
     if (codes) activity_ = Activity(*codes, features_);
   }
 
@@ -104,7 +109,8 @@ class Evaluator {
   void each(const Body& body) {
     execution_.for_each((features_ + kBlock - 1) / kBlock, [&](std::size_t block) {
       Scratch scratch;
-      for (std::size_t f = block * kBlock; f < std::min(features_, (block + 1) * kBlock); ++f) body(f, scratch);
+      for (std::size_t f = block * kBlock; f < std::min(features_, (block + 1) * kBlock); ++f)
+        body(f, scratch);
     });
   }
 
@@ -121,14 +127,17 @@ class Evaluator {
       case QuantityKind::alignment: {
         const float* v = quantity.rows.row(0);
         const double size = norm_of(v, dims_).value;
-        each([&](std::size_t f, Scratch&) { set(first + f, alignment(dictionary_.atom(f), v, size, dims_)); });
+        each(
+            [&](std::size_t f, Scratch&) { set(first + f, alignment(dictionary_.atom(f), v, size, dims_)); });
         return {};
       }
       case QuantityKind::energy: {
         std::unique_ptr<Subspace> subspace;
         const Status status = Subspace::make(quantity.rows, subspace);
         if (status.ok())
-          each([&](std::size_t f, Scratch& s) { set(first + f, energy(dictionary_.atom(f), *subspace, s.z, s.w)); });
+          each([&](std::size_t f, Scratch& s) {
+            set(first + f, energy(dictionary_.atom(f), *subspace, s.z, s.w));
+          });
         return status;
       }
       case QuantityKind::density:
@@ -156,8 +165,8 @@ class Evaluator {
     if (!status.ok()) return status;
     const PairSide &to = pairs->to(), &from = pairs->from();
     for (std::size_t f = 0; f < features_; ++f) {
-      const double error = pair_error(to.dims(), to.max_norm(), to.max_error(), to.max_low(), from.norm(f), from.error(f),
-                                      from.low_norm(f));
+      const double error = pair_error(to.dims(), to.max_norm(), to.max_error(), to.max_low(), from.norm(f),
+                                      from.error(f), from.low_norm(f));
       set(first + f, {std::fabs(values[f]), error * kSlack});
     }
     return {};
@@ -168,8 +177,9 @@ class Evaluator {
     // count/samples − t has the sign of count − t·samples, which one fused operation rounds without changing
     // it.
     const bool density = quantity.kind == QuantityKind::density;
-    const double distance =
-        density ? std::fma(-t, static_cast<double>(activity_.samples), activity_.counts[f]) : out_.values[at] - t;
+    const double distance = density
+                                ? std::fma(-t, static_cast<double>(activity_.samples), activity_.counts[f])
+                                : out_.values[at] - t;
     const double difference = sign * distance, error = density ? 0 : out_.errors[at];
     return difference > error ? Truth::yes : difference <= -error ? Truth::no : Truth::undecided;
   }
@@ -178,7 +188,9 @@ class Evaluator {
     if (a == Truth::no || b == Truth::no) return Truth::no;
     return a == Truth::yes && b == Truth::yes ? Truth::yes : Truth::undecided;
   }
-  static Truth opposite(Truth a) { return a == Truth::undecided ? a : a == Truth::yes ? Truth::no : Truth::yes; }
+  static Truth opposite(Truth a) {
+    return a == Truth::undecided ? a : a == Truth::yes ? Truth::no : Truth::yes;
+  }
 
   Truth decide(std::size_t f) const {
     std::vector<Truth> stack;
@@ -221,8 +233,8 @@ class Evaluator {
 
 }  // namespace
 
-Status evaluate(const std::shared_ptr<const Dictionary>& dictionary, const SparseCodes* codes, const Predicate& predicate,
-                const Execution& execution, PredicateValues& out) {
+Status evaluate(const std::shared_ptr<const Dictionary>& dictionary, const SparseCodes* codes,
+                const Predicate& predicate, const Execution& execution, PredicateValues& out) {
   return Evaluator(dictionary, codes, predicate, execution, out).run();
 }
 

@@ -28,7 +28,7 @@ struct Quantity {
   QuantityKind kind = QuantityKind::norm;
   double above = -std::numeric_limits<double>::infinity();  // true where above < quantity < below
   double below = std::numeric_limits<double>::infinity();
-  ConstMatrix32 rows;                    // alignment: one row; energy: independent rows; finite, as many columns as dims
+  ConstMatrix32 rows;  // alignment: one row; energy: independent rows; finite, as many columns as dims
   std::shared_ptr<const Dictionary> to;  // connection: the set, all of it
   MatrixChain weight;                    // connection: W; none for the identity
 };
@@ -53,8 +53,8 @@ struct PredicateValues {
 
 /// `codes` may be null unless density or activation are asked for; then valid, with at least one sample.
 /// ERR_OPTION for rows of an energy that are not proved independent. Progress counts quantities.
-Status evaluate(const std::shared_ptr<const Dictionary>& dictionary, const SparseCodes* codes, const Predicate& predicate,
-                const Execution& execution, PredicateValues& out);
+Status evaluate(const std::shared_ptr<const Dictionary>& dictionary, const SparseCodes* codes,
+                const Predicate& predicate, const Execution& execution, PredicateValues& out);
 
 /// The same quantities on a path of its own: plain loops in twice the precision of float64
 /// (predicates_again.cpp). Slow.

@@ -39,7 +39,8 @@ DoubleDouble sum_of(std::size_t n, const Term& term) {
 }
 
 DoubleDouble dot(const float* a, const float* b, std::size_t n) {
-  return sum_of(n, [&](std::size_t k) { return DoubleDouble(static_cast<double>(a[k]) * static_cast<double>(b[k])); });
+  return sum_of(
+      n, [&](std::size_t k) { return DoubleDouble(static_cast<double>(a[k]) * static_cast<double>(b[k])); });
 }
 
 DoubleDouble dot(const std::vector<DoubleDouble>& a, const float* b) {
@@ -78,12 +79,15 @@ Again energy(const float* e, const Subspace& subspace) {
   double rest = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const double r = dot(w, rows.atom(i)).value();
-    const double most = std::fabs(r) + rows.norm(i) * (w_error + double_double_error(dims + 8) * w_norm) * kSlack;
+    const double most =
+        std::fabs(r) + rows.norm(i) * (w_error + double_double_error(dims + 8) * w_norm) * kSlack;
     rest += most * most;
   }
-  const double error = 2 * w_norm * w_error + w_error * w_error + double_double_error(dims + 8) * outside.high +
+  const double error = 2 * w_norm * w_error + w_error * w_error +
+                       double_double_error(dims + 8) * outside.high +
                        rest * kSlack / subspace.smallest_eigenvalue();
-  return {DoubleDouble(1) - outside / squared, (error / squared.high + double_double_error(2 * dims + 32)) * kSlack};
+  return {DoubleDouble(1) - outside / squared,
+          (error / squared.high + double_double_error(2 * dims + 32)) * kSlack};
 }
 
 /// A vector in double-double with a bound of the norm of its error.
@@ -125,7 +129,8 @@ double rough_dot(const std::vector<DoubleDouble>& a, const float* e) {
   double sums[kLanes] = {};
   std::size_t k = 0;
   for (; k + kLanes <= a.size(); k += kLanes)
-    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[k + lane].high * static_cast<double>(e[k + lane]);
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      sums[lane] += a[k + lane].high * static_cast<double>(e[k + lane]);
   for (; k < a.size(); ++k) sums[0] += a[k].high * static_cast<double>(e[k]);
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
@@ -157,7 +162,8 @@ Again connection(const float* e, double e_norm, std::size_t dims, const std::vec
 Status measure_again(const Dictionary& dictionary, const SparseCodes* codes, const Predicate& predicate,
                      const Execution& execution, PredicateValues& out) {
   const std::size_t features = dictionary.features(), dims = dictionary.dims();
-  for (auto* vector : {&out.values, &out.lows, &out.errors}) vector->assign(predicate.quantities.size() * features, 0);
+  for (auto* vector : {&out.values, &out.lows, &out.errors})
+    vector->assign(predicate.quantities.size() * features, 0);
   const Activity activity = codes ? Activity(*codes, features) : Activity();
   execution.set_total(predicate.quantities.size());
   for (std::size_t q = 0; q < predicate.quantities.size(); ++q) {
@@ -172,7 +178,8 @@ Status measure_again(const Dictionary& dictionary, const SparseCodes* codes, con
       norms[s] = norm_of(set[s].row);
     });
     execution.for_each((features + kBlock - 1) / kBlock, [&](std::size_t block) {
-      for (std::size_t f = block * kBlock; f < std::min(features, (block + 1) * kBlock) && !execution.cancelled(); ++f) {
+      for (std::size_t f = block * kBlock;
+           f < std::min(features, (block + 1) * kBlock) && !execution.cancelled(); ++f) {
         const float* e = dictionary.atom(f);
         Again again;
         switch (quantity.kind) {

@@ -33,18 +33,22 @@ double dot(const double* a, const float* b, std::size_t n) {
 
 /// One support on its way through a batch.
 struct Case {
-  std::size_t sample = 0, first = 0;      // its first row in the batch
+  std::size_t sample = 0, first = 0;  // its first row in the batch
   std::vector<std::uint32_t> support;
-  std::vector<double> signs, sizes;       // of the code
-  std::vector<double> rows;               // of G⁻¹D_I, |I| × dims
-  double norms = 0;                       // Σ of the rows' norms
+  std::vector<double> signs, sizes;  // of the code
+  std::vector<double> rows;          // of G⁻¹D_I, |I| × dims
+  double norms = 0;                  // Σ of the rows' norms
   bool independent = false;
 };
 
 class Measure {
  public:
   Measure(const Dictionary& dictionary, bool nonnegative, const Execution& execution, Recoverability& out)
-      : dictionary_(dictionary), nonnegative_(nonnegative), execution_(execution), out_(out), dims_(dictionary.dims()) {}
+      : dictionary_(dictionary),
+        nonnegative_(nonnegative),
+        execution_(execution),
+        out_(out),
+        dims_(dictionary.dims()) {}
 
   void batch(std::vector<Case>& cases);
 
@@ -163,11 +167,13 @@ void Measure::batch(std::vector<Case>& cases) {
   rows_.reserve(rows * dims_);
   for (const Case& c : cases)
     if (c.independent && c.norms < kMostNorm)
-      for (std::size_t k = 0; k < c.rows.size(); ++k) rows_[c.first * dims_ + k] = static_cast<float>(c.rows[k]);
+      for (std::size_t k = 0; k < c.rows.size(); ++k)
+        rows_[c.first * dims_ + k] = static_cast<float>(c.rows[k]);
   const std::size_t features = dictionary_.features();
   scores_.reserve(rows * features);
   if (rows > 0)
-    product::store(ConstMatrix32(rows_.data(), rows, dims_), dictionary_.packed(), Matrix32(scores_.data(), rows, features), execution_);
+    product::store(ConstMatrix32(rows_.data(), rows, dims_), dictionary_.packed(),
+                   Matrix32(scores_.data(), rows, features), execution_);
   if (execution_.cancelled()) return;
   execution_.for_each(cases.size(), [&](std::size_t i) {
     const Case& c = cases[i];
@@ -178,12 +184,13 @@ void Measure::batch(std::vector<Case>& cases) {
 
 }  // namespace
 
-Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bool nonnegative, const Execution& execution,
-                      Recoverability& out) {
+Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bool nonnegative,
+                      const Execution& execution, Recoverability& out) {
   const std::size_t samples = codes.indptr.size() - 1;
   for (auto* numbers : {&out.fuchs, &out.erc, &out.eigenvalue, &out.bias}) numbers->assign(samples, 0);
   for (auto* numbers : {&out.smallest, &out.limit}) numbers->assign(samples, kInfinity);
-  for (auto* features : {&out.fuchs_feature, &out.erc_feature}) features->assign(samples, Recoverability::kNone);
+  for (auto* features : {&out.fuchs_feature, &out.erc_feature})
+    features->assign(samples, Recoverability::kNone);
   execution.set_total(samples);
   Measure measure(dictionary, nonnegative, execution, out);
   std::vector<Case> cases;
@@ -194,7 +201,8 @@ Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bo
     for (std::size_t k = codes.indptr[s]; k < codes.indptr[s + 1]; ++k) {
       const double value = codes.values[k];
       if (nonnegative && value < 0)
-        return Status::fail(Code::option, "codes of sample " + std::to_string(s) + " hold " + std::to_string(value) +
+        return Status::fail(Code::option, "codes of sample " + std::to_string(s) + " hold " +
+                                              std::to_string(value) +
                                               ", expected values > 0 with nonnegative");
       if (value == 0) continue;
       c.support.push_back(codes.indices[k]);
@@ -212,7 +220,8 @@ Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bo
   return execution.cancelled() ? Status::cancelled() : Status{};
 }
 
-SparseCodes planted_codes(std::size_t samples, std::size_t features, std::size_t active, bool nonnegative, std::uint64_t seed) {
+SparseCodes planted_codes(std::size_t samples, std::size_t features, std::size_t active, bool nonnegative,
+                          std::uint64_t seed) {
   Random random(seed);
   SparseCodes codes;
   codes.indptr.push_back(0);

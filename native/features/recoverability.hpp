@@ -20,18 +20,19 @@ struct Recoverability {
   std::vector<double> fuchs, erc;  // 0 where no feature is off the support; NaN for dependent atoms
   std::vector<std::uint32_t> fuchs_feature, erc_feature;  // where they are reached
   std::vector<double> eigenvalue;  // a proved lower bound of the smallest of G; 0: dependent, or nearly
-  std::vector<double> bias;        // ‖G⁻¹s‖∞: LASSO's codes are at most λ times that below the true ones
-  std::vector<double> smallest;    // min |a_i|, ∞ for an empty support
-  std::vector<double> limit;       // LASSO keeps the signs, without noise, for λ below this; ∞ if always
+  std::vector<double> bias;  // ‖G⁻¹s‖∞: LASSO's codes are at most λ times that below the true ones
+  std::vector<double> smallest;  // min |a_i|, ∞ for an empty support
+  std::vector<double> limit;     // LASSO keeps the signs, without noise, for λ below this; ∞ if always
 };
 
 /// `codes` give supports, signs and sizes. Nothing is valid if the call was cancelled. Float64 but for the choice of the features that
 /// attain F and ERC, which a bound of float32's errors decides. ERR_OPTION for a negative code when `nonnegative`.
-Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bool nonnegative, const Execution& execution,
-                    Recoverability& out);
+Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bool nonnegative,
+                      const Execution& execution, Recoverability& out);
 
 /// Codes with `active` features each, chosen at random, of sizes uniform on [0.5, 1.5] with random signs (or positive).
-SparseCodes planted_codes(std::size_t samples, std::size_t features, std::size_t active, bool nonnegative, std::uint64_t seed);
+SparseCodes planted_codes(std::size_t samples, std::size_t features, std::size_t active, bool nonnegative,
+                          std::uint64_t seed);
 
 /// ‖a − b‖/‖b‖ of each sample's code a and its true one b, over the same features; 0 if both are zero.
 std::vector<double> relative_distances(const SparseCodes& codes, const SparseCodes& truth);

@@ -31,10 +31,11 @@ Status Subspace::make(ConstMatrix32 rows, std::unique_ptr<Subspace>& out) {
     return Status::fail(Code::option, "the rows of subspace must be independent" + why);
   };
   if (rows.rows > rows.cols)
-    return refuse(": " + std::to_string(rows.rows) + " rows of " + std::to_string(rows.cols) + " dims are not");
+    return refuse(": " + std::to_string(rows.rows) + " rows of " + std::to_string(rows.cols) +
+                  " dims are not");
   if (rows.rows > kMostRows)
-    return Status::fail(Code::option, "subspace must have at most " + std::to_string(kMostRows) + " rows, got " +
-                                          std::to_string(rows.rows));
+    return Status::fail(Code::option, "subspace must have at most " + std::to_string(kMostRows) +
+                                          " rows, got " + std::to_string(rows.rows));
   auto made = std::make_unique<Subspace>();
   AlignedBuffer<float> scaled(rows.rows * rows.cols);
   for (std::size_t i = 0; i < rows.rows; ++i) scale(rows.row(i), rows.cols, scaled.data() + i * rows.cols);

@@ -55,7 +55,7 @@ Processor detect() {
 Processor detect() {
   Processor found;
 #if defined(__aarch64__)
-  found.neon = true;  // Advanced SIMD is part of AArch64
+  found.neon = true;                    // Advanced SIMD is part of AArch64
 #if defined(__linux__)
   constexpr unsigned kDotProduct = 20;  // HWCAP_ASIMDDP
   constexpr unsigned kBfloat16 = 14;    // HWCAP2_BF16

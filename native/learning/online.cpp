@@ -42,13 +42,13 @@ struct OnlineLearner::State {
   OnlineOptions options;
   std::size_t dims, stride, a_stride;
   Random random;
-  AlignedBuffer<float> atoms;   // D: features × stride
-  AlignedBuffer<float> a;       // A: features × a_stride
-  AlignedBuffer<float> b;       // B: features × stride
-  std::size_t initialised = 0;  // atoms that have a start
-  double weight = 1;            // of the current batch in A and B
-  std::vector<double> recent;   // forgetting count of samples that used a feature
-  std::vector<double> usage;    // the same without forgetting
+  AlignedBuffer<float> atoms;          // D: features × stride
+  AlignedBuffer<float> a;              // A: features × a_stride
+  AlignedBuffer<float> b;              // B: features × stride
+  std::size_t initialised = 0;         // atoms that have a start
+  double weight = 1;                   // of the current batch in A and B
+  std::vector<double> recent;          // forgetting count of samples that used a feature
+  std::vector<double> usage;           // the same without forgetting
   std::vector<std::uint32_t> touched;  // features that the last batch used, ascending
   std::vector<std::vector<std::uint32_t>> users_by_feature;  // places in the batch's codes
   std::vector<Candidate> candidates;
@@ -103,7 +103,8 @@ void OnlineLearner::State::initialise(ConstMatrix32 batch) {
 }
 
 /// A += weighted aᵀa, B += weighted aᵀx, a feature's row at a time so that rows can go in parallel.
-void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& codes, const Execution& execution) {
+void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& codes,
+                                      const Execution& execution) {
   // By feature: who used it, in ascending order of samples (fixed order of summation).
   auto& users = users_by_feature;
   for (std::uint32_t j : touched) users[j].clear();
@@ -130,7 +131,8 @@ void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& co
         const float factor = w * codes.values[at];
         sparse.axpy(factor, batch.row(i), b.data() + j * stride, dims);
         float* row = a.data() + j * a_stride;
-        for (std::uint32_t k = codes.indptr[i]; k < codes.indptr[i + 1]; ++k) row[codes.indices[k]] += factor * codes.values[k];
+        for (std::uint32_t k = codes.indptr[i]; k < codes.indptr[i + 1]; ++k)
+          row[codes.indices[k]] += factor * codes.values[k];
       }
       usage[j] += static_cast<double>(users[j].size());
       recent[j] += weight * static_cast<double>(users[j].size());
@@ -161,8 +163,7 @@ void OnlineLearner::State::update_atoms(const Execution& execution) {
     const float own = coupling[j];
     float* numerator = numerators.data() + i * stride;
     if (!(own > 0)) continue;
-    for (std::size_t k = 0; k < dims; ++k)
-      numerator[k] = b[j * stride + k] - numerator[k] + own * atom(j)[k];
+    for (std::size_t k = 0; k < dims; ++k) numerator[k] = b[j * stride + k] - numerator[k] + own * atom(j)[k];
     const double norm = std::sqrt(reduce::table().squared_norm(numerator, dims));
     if (norm == 0) continue;
     // u = numerator/own, then u/max(1, ‖u‖)
@@ -241,7 +242,8 @@ Status OnlineLearner::State::step(ConstMatrix32 batch, const Execution& executio
   unfold_options.tolerance = options.tolerance;
   const Execution inner{execution.threads, execution.monitor, false};
   Unfolding unfolding;
-  if (Status status = unfold(batch, *dictionary, unfold_options, inner, unfolding); !status.ok()) return status;
+  if (Status status = unfold(batch, *dictionary, unfold_options, inner, unfolding); !status.ok())
+    return status;
   forget();
   observe_fit(batch, unfolding);
   accumulate(batch, unfolding.codes, inner);
@@ -259,7 +261,8 @@ Status OnlineLearner::make(std::size_t dims, const OnlineOptions& options, Const
                            std::unique_ptr<OnlineLearner>& out) {
   const auto fail = [](const char* message) { return Status::fail(Code::option, message); };
   if (dims == 0) return Status::fail(Code::shape, "activations must have at least one dim");
-  if (options.features == 0 || options.features > 0x7fffffff) return fail("features must be between 1 and 2³¹ − 1");
+  if (options.features == 0 || options.features > 0x7fffffff)
+    return fail("features must be between 1 and 2³¹ − 1");
   if (!(options.lambda > 0) || !std::isfinite(options.lambda)) return fail("lambda must be finite and > 0");
   if (options.batch_size == 0) return fail("batchSize must be at least 1");
   if (!(options.tolerance > 0)) return fail("tolerance must be > 0");
@@ -270,7 +273,8 @@ Status OnlineLearner::make(std::size_t dims, const OnlineOptions& options, Const
   made->state_ = std::make_unique<State>(dims, options);
   State& state = *made->state_;
   for (std::size_t j = 0; j < initial.rows; ++j) {
-    if (!(reduce::table().squared_norm(initial.row(j), dims) > 0) || !reduce::table().all_finite(initial.row(j), dims))
+    if (!(reduce::table().squared_norm(initial.row(j), dims) > 0) ||
+        !reduce::table().all_finite(initial.row(j), dims))
       return fail("initial must hold finite atoms other than zero");
     state.set_atom(j, initial.row(j));
   }
@@ -289,7 +293,8 @@ Status OnlineLearner::fit(ConstMatrix32 data, std::uint64_t steps, const Executi
   const auto gather = [&](std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       if (state.position == state.order.size()) state.new_epoch(data.rows);
-      std::memcpy(batch.data() + i * state.stride, data.row(state.order[state.position++]), state.dims * sizeof(float));
+      std::memcpy(batch.data() + i * state.stride, data.row(state.order[state.position++]),
+                  state.dims * sizeof(float));
     }
     return ConstMatrix32{batch.data(), count, state.dims, state.stride};
   };
@@ -311,13 +316,17 @@ Status OnlineLearner::observe(ConstMatrix32 data, const Execution& execution) {
   const std::size_t size = state.options.batch_size;
   execution.set_total((data.rows + size - 1) / size);
   for (std::size_t first = 0; first < data.rows; first += size) {
-    if (Status status = state.step(data.slice(first, std::min(size, data.rows - first)), execution); !status.ok()) return status;
+    if (Status status = state.step(data.slice(first, std::min(size, data.rows - first)), execution);
+        !status.ok())
+      return status;
     execution.advance(1);
   }
   return {};
 }
 
-ConstMatrix32 OnlineLearner::atoms() const { return {state_->atoms.data(), state_->options.features, state_->dims, state_->stride}; }
+ConstMatrix32 OnlineLearner::atoms() const {
+  return {state_->atoms.data(), state_->options.features, state_->dims, state_->stride};
+}
 
 const std::vector<double>& OnlineLearner::usage() const { return state_->usage; }
 

@@ -18,22 +18,23 @@ namespace unsuperpose {
 
 struct OnlineOptions {
   std::size_t features = 0;
-  double lambda = 0;               // > 0
+  double lambda = 0;  // > 0
   bool nonnegative = false;
   std::size_t batch_size = 512;
-  double tolerance = 1e-3;         // of the codes while learning (relative duality gap)
-  double forgetting = 0.98;        // ρ in (0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end
+  double tolerance = 1e-3;  // of the codes while learning (relative duality gap)
+  double forgetting =
+      0.98;  // ρ in (0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end
   std::uint64_t seed = 0;
 };
 
 /// What the last steps saw; all over the batches since the previous call of statistics().
 struct LearningStatistics {
-  std::uint64_t steps = 0;          // in all, since the start
-  std::uint64_t samples = 0;        // in all
-  double objective = 0;             // mean P a sample
-  double explained_variance = 0;    // 1 − Σ‖x − aD‖² / Σ‖x − mean‖²
-  double l0 = 0;                    // mean number of active atoms a sample
-  std::uint64_t replaced = 0;       // atoms replaced, in all
+  std::uint64_t steps = 0;        // in all, since the start
+  std::uint64_t samples = 0;      // in all
+  double objective = 0;           // mean P a sample
+  double explained_variance = 0;  // 1 − Σ‖x − aD‖² / Σ‖x − mean‖²
+  double l0 = 0;                  // mean number of active atoms a sample
+  std::uint64_t replaced = 0;     // atoms replaced, in all
 };
 
 class OnlineLearner {

@@ -33,8 +33,12 @@ toy::Draw make_draw(std::uint64_t seed, Purpose purpose, std::size_t index, doub
   // u is rounded to float32, up to 2³¹ itself: a feature that is always active has no upper end
   const float to = high >= 1 ? std::numeric_limits<float>::infinity() : static_cast<float>(high * kDraws);
   const float width = high >= 1 ? static_cast<float>(kDraws) - from : to - from;
-  return {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32),
-          from > 0 ? std::nextafterf(from, -1.0f) : -1.0f, to, from, width > 0 ? 1 / width : 0};
+  return {static_cast<std::uint32_t>(key),
+          static_cast<std::uint32_t>(key >> 32),
+          from > 0 ? std::nextafterf(from, -1.0f) : -1.0f,
+          to,
+          from,
+          width > 0 ? 1 / width : 0};
 }
 
 float normal(float u, float v) {
@@ -44,7 +48,8 @@ float normal(float u, float v) {
 
 /// Each panel of all samples, in blocks of kSamplesAStep: receive(first sample, valid, x, active).
 template <class Receive>
-void for_each_panel(const ToySampler& sampler, std::size_t samples, std::size_t block, const Receive& receive) {
+void for_each_panel(const ToySampler& sampler, std::size_t samples, std::size_t block,
+                    const Receive& receive) {
   const std::size_t n = sampler.features(), first = block * kSamplesAStep;
   AlignedBuffer<float> x(n * kPanel);
   std::vector<std::uint32_t> active(n);
@@ -59,7 +64,8 @@ std::size_t blocks_of(std::size_t samples) { return (samples + kSamplesAStep - 1
 
 }  // namespace
 
-Status ToySampler::make(const ToyFeatures& features, std::uint64_t seed, std::uint32_t instance, ToySampler& out) {
+Status ToySampler::make(const ToyFeatures& features, std::uint64_t seed, std::uint32_t instance,
+                        ToySampler& out) {
   const std::size_t n = features.density.size();
   out = {};
   out.key_ = scramble(scramble(~seed) + instance);
@@ -90,8 +96,9 @@ Status ToySampler::make(const ToyFeatures& features, std::uint64_t seed, std::ui
     }
     out.draws_.push_back(make_draw(seed, purpose, source, low, high));
     if (features.lognormal || features.group[i] != kNone)
-      out.values_.push_back({static_cast<std::uint32_t>(i),
-                             {make_draw(seed, Purpose::value, i, 0, 1), make_draw(seed, Purpose::angle, i, 0, 1)}});
+      out.values_.push_back(
+          {static_cast<std::uint32_t>(i),
+           {make_draw(seed, Purpose::value, i, 0, 1), make_draw(seed, Purpose::angle, i, 0, 1)}});
   }
   for (std::uint32_t level = 1; level <= deepest; ++level)
     for (std::size_t i = 0; i < n; ++i)
@@ -99,7 +106,8 @@ Status ToySampler::make(const ToyFeatures& features, std::uint64_t seed, std::ui
   return {};
 }
 
-void ToySampler::panel(std::uint64_t step, std::uint32_t first, std::size_t valid, float* x, std::uint32_t* active) const {
+void ToySampler::panel(std::uint64_t step, std::uint32_t first, std::size_t valid, float* x,
+                       std::uint32_t* active) const {
   const toy::Table& kernels = toy::table();
   const std::uint64_t key = scramble(key_ + step);
   const auto key0 = static_cast<std::uint32_t>(key), key1 = static_cast<std::uint32_t>(key >> 32);
@@ -125,20 +133,22 @@ void ToySampler::panel(std::uint64_t step, std::uint32_t first, std::size_t vali
   }
 }
 
-Status sample_features(const ToyFeatures& features, std::uint64_t seed, const Execution& execution, Matrix32 out) {
+Status sample_features(const ToyFeatures& features, std::uint64_t seed, const Execution& execution,
+                       Matrix32 out) {
   ToySampler sampler;
   if (Status status = ToySampler::make(features, seed, 0, sampler); !status.ok()) return status;
   execution.for_each(blocks_of(out.rows), [&](std::size_t block) {
-    for_each_panel(sampler, out.rows, block, [&](std::size_t first, std::size_t valid, const float* x, const std::uint32_t*) {
-      for (std::size_t s = 0; s < valid; ++s)
-        for (std::size_t i = 0; i < out.cols; ++i) out.row(first + s)[i] = x[i * kPanel + s];
-    });
+    for_each_panel(sampler, out.rows, block,
+                   [&](std::size_t first, std::size_t valid, const float* x, const std::uint32_t*) {
+                     for (std::size_t s = 0; s < valid; ++s)
+                       for (std::size_t i = 0; i < out.cols; ++i) out.row(first + s)[i] = x[i * kPanel + s];
+                   });
   });
   return {};
 }
 
-Status sample_features(const ToyFeatures& features, std::uint64_t seed, std::size_t samples, const Execution& execution,
-                       SparseCodes& out) {
+Status sample_features(const ToyFeatures& features, std::uint64_t seed, std::size_t samples,
+                       const Execution& execution, SparseCodes& out) {
   ToySampler sampler;
   if (Status status = ToySampler::make(features, seed, 0, sampler); !status.ok()) return status;
   struct Part {
@@ -148,21 +158,23 @@ Status sample_features(const ToyFeatures& features, std::uint64_t seed, std::siz
   std::vector<Part> parts(blocks_of(samples));
   execution.for_each(parts.size(), [&](std::size_t block) {
     Part& part = parts[block];
-    for_each_panel(sampler, samples, block, [&](std::size_t, std::size_t valid, const float* x, const std::uint32_t* active) {
-      for (std::size_t s = 0; s < valid; ++s) {
-        const std::size_t before = part.indices.size();
-        for (std::size_t i = 0; i < sampler.features(); ++i)
-          if (active[i] >> s & 1) {
-            part.indices.push_back(static_cast<std::uint32_t>(i));
-            part.values.push_back(x[i * kPanel + s]);
-          }
-        part.counts.push_back(static_cast<std::uint32_t>(part.indices.size() - before));
-      }
-    });
+    for_each_panel(sampler, samples, block,
+                   [&](std::size_t, std::size_t valid, const float* x, const std::uint32_t* active) {
+                     for (std::size_t s = 0; s < valid; ++s) {
+                       const std::size_t before = part.indices.size();
+                       for (std::size_t i = 0; i < sampler.features(); ++i)
+                         if (active[i] >> s & 1) {
+                           part.indices.push_back(static_cast<std::uint32_t>(i));
+                           part.values.push_back(x[i * kPanel + s]);
+                         }
+                       part.counts.push_back(static_cast<std::uint32_t>(part.indices.size() - before));
+                     }
+                   });
   });
   std::size_t entries = 0;
   for (const Part& part : parts) entries += part.indices.size();
-  if (entries >= kNone) return Status::fail(Code::too_large, "the samples hold more than 2³² − 2 active features");
+  if (entries >= kNone)
+    return Status::fail(Code::too_large, "the samples hold more than 2³² − 2 active features");
   out.indptr.assign(1, 0);
   out.indptr.reserve(samples + 1);
   out.indices.clear();

@@ -18,22 +18,25 @@ namespace unsuperpose {
 inline constexpr std::uint32_t kNone = 0xffffffff;
 
 struct ToyFeatures {
-  std::vector<double> density;            // p_i in [0, 1], one a feature: of all samples, also for children
-  std::vector<std::uint32_t> group;       // one a feature, or kNone
-  std::vector<std::uint8_t> exclusive;    // one a group: its densities sum to at most 1, and only one of it is active
-  std::vector<std::uint32_t> parent;      // one a feature, or kNone; at least as dense; not with a group
-  bool lognormal = false;                 // magnitudes exp(location + scale·z), z standard normal
+  std::vector<double> density;       // p_i in [0, 1], one a feature: of all samples, also for children
+  std::vector<std::uint32_t> group;  // one a feature, or kNone
+  std::vector<std::uint8_t>
+      exclusive;  // one a group: its densities sum to at most 1, and only one of it is active
+  std::vector<std::uint32_t> parent;  // one a feature, or kNone; at least as dense; not with a group
+  bool lognormal = false;             // magnitudes exp(location + scale·z), z standard normal
   double location = 0, scale = 1;
 };
 
 class ToySampler {
  public:
   /// Fails for parents that go in a circle.
-  static Status make(const ToyFeatures& features, std::uint64_t seed, std::uint32_t instance, ToySampler& out);
+  static Status make(const ToyFeatures& features, std::uint64_t seed, std::uint32_t instance,
+                     ToySampler& out);
 
   /// Draws the samples first … first + kPanel − 1 of a step, all after the first `valid` of them zero. Bit s of active[i] says
   /// whether x[i][s] > 0. first is a multiple of kPanel.
-  void panel(std::uint64_t step, std::uint32_t first, std::size_t valid, float* x, std::uint32_t* active) const;
+  void panel(std::uint64_t step, std::uint32_t first, std::size_t valid, float* x,
+             std::uint32_t* active) const;
 
   std::size_t features() const { return draws_.size(); }
 
@@ -58,8 +61,9 @@ class ToySampler {
 inline constexpr std::size_t kSamplesAStep = 1024;
 
 /// out: samples × features
-Status sample_features(const ToyFeatures& features, std::uint64_t seed, const Execution& execution, Matrix32 out);
-Status sample_features(const ToyFeatures& features, std::uint64_t seed, std::size_t samples, const Execution& execution,
-                       SparseCodes& out);
+Status sample_features(const ToyFeatures& features, std::uint64_t seed, const Execution& execution,
+                       Matrix32 out);
+Status sample_features(const ToyFeatures& features, std::uint64_t seed, std::size_t samples,
+                       const Execution& execution, SparseCodes& out);
 
 }  // namespace unsuperpose

@@ -78,7 +78,8 @@ void ToyGradient::add(std::size_t valid) {
     loss_ += kernels_.shrink(hidden, dims_, amount, hidden_gradient);
   }
   if (sparse_)
-    kernels_.outer_places(x, places_.data(), places, hidden_gradient, dims_, rows_.data(), padded_gradient_.data());
+    kernels_.outer_places(x, places_.data(), places, hidden_gradient, dims_, rows_.data(),
+                          padded_gradient_.data());
   if (++used_ == block_) flush();
 }
 
@@ -91,7 +92,8 @@ void ToyGradient::fill_places(std::size_t valid, bool with_output) {
 }
 
 void ToyGradient::flush() {
-  const toy::Pair pairs[] = {{derivative_.data(), hidden_.data()}, {samples_.data(), hidden_gradient_.data()}};
+  const toy::Pair pairs[] = {{derivative_.data(), hidden_.data()},
+                             {samples_.data(), hidden_gradient_.data()}};
   if (used_ > 0) kernels_.outer(pairs, sparse_ ? 1 : 2, used_, features_, dims_, tiles_.data());
   used_ = 0;
 }
@@ -114,7 +116,8 @@ void ToyGradient::add_interference() {
     squares += reduce::table().squared_norm(overlaps, features_ * kPanel);
     kernels_.encode(at_, features_, dims_, overlaps, columns);
     for (std::size_t j = 0; j < width; ++j)
-      for (std::size_t k = 0; k < dims_; ++k) gradient_[(first + j) * dims_ + k] += amount * columns[k * kPanel + j];
+      for (std::size_t k = 0; k < dims_; ++k)
+        gradient_[(first + j) * dims_ + k] += amount * columns[k * kPanel + j];
   }
   loss_ += options_.interference_penalty * squares / 2;
 }

@@ -29,7 +29,8 @@ double schedule_factor(ToySchedule schedule, std::uint64_t step, std::uint64_t s
   const double done = static_cast<double>(step) / static_cast<double>(steps);
   if (schedule == ToySchedule::linear) return 1 - done;
   constexpr float kPi = 3.14159265f;
-  if (schedule == ToySchedule::cosine) return 0.5 * (1 + static_cast<double>(cosf(kPi * static_cast<float>(done))));
+  if (schedule == ToySchedule::cosine)
+    return 0.5 * (1 + static_cast<double>(cosf(kPi * static_cast<float>(done))));
   return 1;
 }
 
@@ -97,13 +98,14 @@ void initialise(const ToyOptions& options, std::size_t instances, ToyParameters&
 
 }  // namespace
 
-Status train_toy_models(const ToyOptions& options, const std::vector<ToyInstance>& instances, const Execution& execution,
-                        ToyParameters& parameters, std::vector<double>& losses) {
+Status train_toy_models(const ToyOptions& options, const std::vector<ToyInstance>& instances,
+                        const Execution& execution, ToyParameters& parameters, std::vector<double>& losses) {
   const std::size_t all = options.features * options.dims;
   if (parameters.weights.empty()) initialise(options, instances.size(), parameters);
   std::vector<ToySampler> samplers(instances.size());
   for (std::size_t e = 0; e < instances.size(); ++e) {
-    Status status = ToySampler::make(instances[e].features, options.seed, static_cast<std::uint32_t>(e), samplers[e]);
+    Status status =
+        ToySampler::make(instances[e].features, options.seed, static_cast<std::uint32_t>(e), samplers[e]);
     if (!status.ok()) return status;
   }
   losses.assign(instances.size() * options.records, 0);
@@ -133,12 +135,13 @@ Status train_toy_models(const ToyOptions& options, const std::vector<ToyInstance
   for (std::size_t e = 0; e < instances.size(); ++e)
     if (!reduce::table().all_finite(parameters.weights.data() + e * all, all) ||
         !reduce::table().all_finite(parameters.bias.data() + e * options.features, options.features))
-      return Status::fail(Code::option, "learningRate is too large: instance " + std::to_string(e) + " diverged");
+      return Status::fail(Code::option,
+                          "learningRate is too large: instance " + std::to_string(e) + " diverged");
   return {};
 }
 
-double toy_gradient(const ToyOptions& options, const std::vector<float>& importance, const ToyParameters& parameters,
-                    ConstMatrix32 samples, ToyParameters& out) {
+double toy_gradient(const ToyOptions& options, const std::vector<float>& importance,
+                    const ToyParameters& parameters, ConstMatrix32 samples, ToyParameters& out) {
   std::size_t active = 0;
   for (std::size_t s = 0; s < samples.rows; ++s)
     for (std::size_t i = 0; i < samples.cols; ++i) active += samples.row(s)[i] != 0;

@@ -43,11 +43,11 @@ struct ToyParameters {
 };
 
 /// Progress counts steps of all instances. losses: instances × records, without weight decay.
-Status train_toy_models(const ToyOptions& options, const std::vector<ToyInstance>& instances, const Execution& execution,
-                        ToyParameters& parameters, std::vector<double>& losses);
+Status train_toy_models(const ToyOptions& options, const std::vector<ToyInstance>& instances,
+                        const Execution& execution, ToyParameters& parameters, std::vector<double>& losses);
 
 /// Loss and gradient at given samples (samples × features); `gradient` is resized.
-double toy_gradient(const ToyOptions& options, const std::vector<float>& importance, const ToyParameters& parameters,
-                    ConstMatrix32 samples, ToyParameters& gradient);
+double toy_gradient(const ToyOptions& options, const std::vector<float>& importance,
+                    const ToyParameters& parameters, ConstMatrix32 samples, ToyParameters& gradient);
 
 }  // namespace unsuperpose

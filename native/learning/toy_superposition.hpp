@@ -13,9 +13,9 @@ namespace unsuperpose {
 /// One entry a feature; all 0 for a feature whose weights are 0.
 struct Superposition {
   std::vector<double> norm, dimensionality, interference;
-  std::vector<double> alignment;       // max_k W_ik²/‖W_i‖²: 1 if the feature is a neuron
-  std::vector<double> fourth;          // Σ_k W_ik⁴/‖W_i‖⁴
-  std::vector<std::uint32_t> neuron;   // where that maximum is
+  std::vector<double> alignment;      // max_k W_ik²/‖W_i‖²: 1 if the feature is a neuron
+  std::vector<double> fourth;         // Σ_k W_ik⁴/‖W_i‖⁴
+  std::vector<std::uint32_t> neuron;  // where that maximum is
 };
 
 void measure_superposition(ConstMatrix32 weights, const Execution& execution, Superposition& out);

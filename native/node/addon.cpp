@@ -23,8 +23,11 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   std::vector<product::Precision> precisions;
   for (const product::Precision precision : {product::Precision::float32, product::Precision::bfloat16,
                                              product::Precision::int16, product::Precision::int8})
-    if (precision == product::Precision::float32 || product::rounded_kernels(precision, 1)) precisions.push_back(precision);
-  result.Set("precisions", strings(precisions, [](product::Precision p) { return std::string(product::precision_name(p)); }));
+    if (precision == product::Precision::float32 || product::rounded_kernels(precision, 1))
+      precisions.push_back(precision);
+  result.Set("precisions", strings(precisions, [](product::Precision p) {
+               return std::string(product::precision_name(p));
+             }));
   result.Set("capabilities", strings(capabilities(), [](const std::string& name) { return name; }));
   return result;
 }

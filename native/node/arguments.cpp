@@ -14,14 +14,16 @@ namespace {
 constexpr double kLargestCount = 9007199254740991;  // 2⁵³ − 1, the largest integer that doubles count to
 
 template <class T>
-std::span<T> elements(const Napi::Value& value, napi_typedarray_type wanted, const char* name, const char* type) {
+std::span<T> elements(const Napi::Value& value, napi_typedarray_type wanted, const char* name,
+                      const char* type) {
   const auto fail = [&] { refuse(Code::dtype, std::string(name) + " must be a " + type); };
   bool is_array = false;
   if (napi_is_typedarray(value.Env(), value, &is_array) != napi_ok || !is_array) fail();
   napi_typedarray_type found;
   std::size_t length = 0;
   void* data = nullptr;
-  if (napi_get_typedarray_info(value.Env(), value, &found, &length, &data, nullptr, nullptr) != napi_ok || found != wanted)
+  if (napi_get_typedarray_info(value.Env(), value, &found, &length, &data, nullptr, nullptr) != napi_ok ||
+      found != wanted)
     fail();
   if (data == nullptr) length = 0;
   return {static_cast<T*>(data), length};
@@ -90,8 +92,8 @@ void require_finite(ConstMatrix32 matrix, const char* name) {
     if (reduce.all_finite(row, matrix.cols)) continue;
     std::size_t k = 0;
     while (k + 1 < matrix.cols && std::isfinite(row[k])) ++k;
-    refuse(Code::not_finite, std::string(name) + " must be finite in float32: row " + std::to_string(i) + ", column " +
-                                 std::to_string(k) + " is " + describe(row[k]));
+    refuse(Code::not_finite, std::string(name) + " must be finite in float32: row " + std::to_string(i) +
+                                 ", column " + std::to_string(k) + " is " + describe(row[k]));
   }
 }
 
@@ -102,7 +104,8 @@ MatrixCopy::MatrixCopy(ConstMatrix32 from) : data(from.rows * from.cols), rows(f
 CodesView codes(const Napi::Value& value, const char* name) {
   if (!value.IsObject()) refuse(Code::dtype, std::string(name) + " must be sparse codes");
   const auto object = value.As<Napi::Object>();
-  const Napi::Value indptr = object.Get("indptr"), indices = object.Get("indices"), values = object.Get("values");
+  const Napi::Value indptr = object.Get("indptr"), indices = object.Get("indices"),
+                    values = object.Get("values");
   return {integers(indptr, name), integers(indices, name), floats(values, name)};
 }
 
@@ -110,7 +113,8 @@ void require_valid(const CodesView& codes, std::size_t rows, std::size_t feature
   const auto fail = [&](const std::string& what) { refuse(Code::shape, std::string(name) + ": " + what); };
   const auto& [indptr, indices, values] = codes;
   if (indptr.size() != rows + 1)
-    fail("indptr must have rows + 1 (" + std::to_string(rows + 1) + ") entries, got " + std::to_string(indptr.size()));
+    fail("indptr must have rows + 1 (" + std::to_string(rows + 1) + ") entries, got " +
+         std::to_string(indptr.size()));
   if (indices.size() != values.size())
     fail("indices (" + std::to_string(indices.size()) + ") and values (" + std::to_string(values.size()) +
          ") must be equally long");
@@ -123,10 +127,12 @@ void require_valid(const CodesView& codes, std::size_t rows, std::size_t feature
       if (indices[at] >= features)
         fail("row " + std::to_string(i) + " holds index " + std::to_string(indices[at]) + ", there are " +
              std::to_string(features) + " features");
-      if (at > indptr[i] && indices[at] <= indices[at - 1]) fail("indices must ascend, in row " + std::to_string(i));
+      if (at > indptr[i] && indices[at] <= indices[at - 1])
+        fail("indices must ascend, in row " + std::to_string(i));
       if (!std::isfinite(values[at]))
-        refuse(Code::not_finite, std::string(name) + " must be finite: row " + std::to_string(i) + ", column " +
-                                     std::to_string(indices[at]) + " is " + describe(values[at]));
+        refuse(Code::not_finite, std::string(name) + " must be finite: row " + std::to_string(i) +
+                                     ", column " + std::to_string(indices[at]) + " is " +
+                                     describe(values[at]));
     }
   }
 }

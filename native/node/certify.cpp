@@ -18,7 +18,8 @@ struct OwnedInput {
   CertifyOptions options;
   SparseCodes owned_codes;
 
-  OwnedInput(const Napi::Value& codes_value, const Napi::Object& from, std::size_t samples, std::size_t features) {
+  OwnedInput(const Napi::Value& codes_value, const Napi::Object& from, std::size_t samples,
+             std::size_t features) {
     // Copied first, checked afterwards: shared memory may change in between.
     owned_codes = copy(codes(codes_value, "codes"));
     require_valid({owned_codes.indptr, owned_codes.indices, owned_codes.values}, samples, features, "codes");
@@ -77,11 +78,12 @@ Napi::Value certify_async(const Napi::CallbackInfo& call) {
   const Matrix32 borrowed = matrix(call[1], "activations");
   require_dims(borrowed, *dictionary);
   auto samples = std::make_shared<MatrixCopy>(borrowed);
-  auto input = std::make_shared<OwnedInput>(call[2], call[3].As<Napi::Object>(), samples->rows, dictionary->features());
+  auto input = std::make_shared<OwnedInput>(call[2], call[3].As<Napi::Object>(), samples->rows,
+                                            dictionary->features());
   require_finite(samples->view(), "activations");
   auto result = std::make_shared<Certification>();
-  Callbacks callbacks{[result](Napi::Env env) { return certification_object(env, *result); }, nullptr, call[5],
-                      call[6].As<Napi::Function>()};
+  Callbacks callbacks{[result](Napi::Env env) { return certification_object(env, *result); }, nullptr,
+                      call[5], call[6].As<Napi::Function>()};
   const auto id = Environment::of(call.Env())
                       .start(
                           limit,

@@ -33,13 +33,15 @@ MatrixCopy own_matrix(const Napi::Value& value, std::size_t cols, const char* na
 }
 
 /// The atoms of some features as a dictionary.
-std::shared_ptr<const Dictionary> chosen(const std::shared_ptr<const Dictionary>& all, const Napi::Value& value) {
+std::shared_ptr<const Dictionary> chosen(const std::shared_ptr<const Dictionary>& all,
+                                         const Napi::Value& value) {
   if (value.IsUndefined()) return all;
   const auto features = integers(value, "features");
   const std::size_t dims = all->dims();
   AlignedBuffer<float> atoms(features.size() * dims);
   for (std::size_t i = 0; i < features.size(); ++i) {
-    if (features[i] >= all->features()) refuse(Code::shape, "features holds an index that is not in the dictionary");
+    if (features[i] >= all->features())
+      refuse(Code::shape, "features holds an index that is not in the dictionary");
     std::memcpy(atoms.data() + i * dims, all->atom(features[i]), dims * sizeof(float));
   }
   std::shared_ptr<const Dictionary> made;
@@ -55,7 +57,8 @@ struct OwnedPredicate {
   Predicate predicate;
   PredicateValues result;
 
-  OwnedPredicate(std::shared_ptr<const Dictionary> dictionary_, const Napi::Value& codes_value, const Napi::Object& from)
+  OwnedPredicate(std::shared_ptr<const Dictionary> dictionary_, const Napi::Value& codes_value,
+                 const Napi::Object& from)
       : dictionary(std::move(dictionary_)) {
     if (!codes_value.IsUndefined()) {
       const auto samples = count(codes_value.As<Napi::Object>().Get("samples"), "samples");
@@ -73,17 +76,22 @@ struct OwnedPredicate {
       const auto object = static_cast<Napi::Value>(list.Get(i)).As<Napi::Object>();
       Quantity quantity;
       quantity.kind = static_cast<QuantityKind>(count(object.Get("kind"), "kind"));
-      if (const Napi::Value above = object.Get("above"); !above.IsUndefined()) quantity.above = number(above, "above");
-      if (const Napi::Value below = object.Get("below"); !below.IsUndefined()) quantity.below = number(below, "below");
+      if (const Napi::Value above = object.Get("above"); !above.IsUndefined())
+        quantity.above = number(above, "above");
+      if (const Napi::Value below = object.Get("below"); !below.IsUndefined())
+        quantity.below = number(below, "below");
       Views at;
       if (const Napi::Value rows = object.Get("rows"); !rows.IsUndefined()) {
         at.rows = matrices.size();
         at.has_rows = true;
         matrices.push_back(own_matrix(rows, dictionary->dims(), "rows"));
       }
-      const bool needs_rows = quantity.kind == QuantityKind::alignment || quantity.kind == QuantityKind::energy;
-      const bool needs_codes = quantity.kind == QuantityKind::density || quantity.kind == QuantityKind::activation;
-      if (needs_rows && !(at.has_rows && matrices[at.rows].rows > 0)) refuse(Code::shape, "a predicate lacks its rows");
+      const bool needs_rows =
+          quantity.kind == QuantityKind::alignment || quantity.kind == QuantityKind::energy;
+      const bool needs_codes =
+          quantity.kind == QuantityKind::density || quantity.kind == QuantityKind::activation;
+      if (needs_rows && !(at.has_rows && matrices[at.rows].rows > 0))
+        refuse(Code::shape, "a predicate lacks its rows");
       if (needs_codes && !codes) refuse(Code::option, "a predicate needs codes");
       if (quantity.kind == QuantityKind::connection) read_connection(object, quantity, at.first, at.last);
       views.push_back(at);
@@ -92,13 +100,15 @@ struct OwnedPredicate {
     for (std::size_t i = 0; i < views.size(); ++i) {
       Quantity& quantity = predicate.quantities[i];
       if (views[i].has_rows) quantity.rows = matrices[views[i].rows].view();
-      for (std::size_t m = views[i].first; m < views[i].last; ++m) quantity.weight.push_back(matrices[m].view());
+      for (std::size_t m = views[i].first; m < views[i].last; ++m)
+        quantity.weight.push_back(matrices[m].view());
     }
     read_program(from.Get("program"));
   }
 
  private:
-  void read_connection(const Napi::Object& object, Quantity& quantity, std::size_t& first, std::size_t& last) {
+  void read_connection(const Napi::Object& object, Quantity& quantity, std::size_t& first,
+                       std::size_t& last) {
     quantity.to = chosen(DictionaryHandle::unwrap(object.Get("to")).get(), object.Get("features"));
     first = matrices.size();
     std::size_t dims = quantity.to->dims();
@@ -118,7 +128,8 @@ struct OwnedPredicate {
     for (std::uint32_t i = 0; i < array.Length(); ++i) {
       const auto entry = static_cast<std::int32_t>(number(array.Get(i), "program"));
       const std::size_t takes = entry >= 0 ? 0 : entry == kNot ? 1 : 2;
-      if (entry < kNot || (entry >= 0 && static_cast<std::size_t>(entry) >= predicate.quantities.size()) || depth < takes)
+      if (entry < kNot || (entry >= 0 && static_cast<std::size_t>(entry) >= predicate.quantities.size()) ||
+          depth < takes)
         refuse(Code::option, "the predicate is no expression");
       depth += 1 - takes;
       predicate.program.push_back(entry);
@@ -144,17 +155,18 @@ Napi::Value evaluate_predicate(const Napi::CallbackInfo& call) {
                         return result;
                       },
                       nullptr, call[5], call[6].As<Napi::Function>()};
-  const auto id = Environment::of(call.Env())
-                      .start(
-                          limit,
-                          [=](Monitor& monitor) {
-                            const Execution execution{limit, &monitor};
-                            const SparseCodes* codes = owned->codes.get();
-                            const Predicate& predicate = owned->predicate;
-                            return again ? measure_again(*owned->dictionary, codes, predicate, execution, owned->result)
-                                         : evaluate(owned->dictionary, codes, predicate, execution, owned->result);
-                          },
-                          std::move(callbacks));
+  const auto id =
+      Environment::of(call.Env())
+          .start(
+              limit,
+              [=](Monitor& monitor) {
+                const Execution execution{limit, &monitor};
+                const SparseCodes* codes = owned->codes.get();
+                const Predicate& predicate = owned->predicate;
+                return again ? measure_again(*owned->dictionary, codes, predicate, execution, owned->result)
+                             : evaluate(owned->dictionary, codes, predicate, execution, owned->result);
+              },
+              std::move(callbacks));
   return Napi::Number::New(call.Env(), id);
 }
 
@@ -170,13 +182,18 @@ struct OwnedCoverage {
 Napi::Value coverage(const Napi::CallbackInfo& call) {
   const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
   const std::size_t dims = dictionary->dims();
-  auto owned = std::make_shared<OwnedCoverage>(OwnedCoverage{
-      dictionary, own_matrix(call[1], dims, "activations"), own_matrix(call[2], dims, "calibration"), {}, {}, {}, {}});
+  auto owned = std::make_shared<OwnedCoverage>(OwnedCoverage{dictionary,
+                                                             own_matrix(call[1], dims, "activations"),
+                                                             own_matrix(call[2], dims, "calibration"),
+                                                             {},
+                                                             {},
+                                                             {},
+                                                             {}});
   const auto from = call[3].As<Napi::Object>();
   CoverageOptions& options = owned->options;
   owned->codes = own_codes(from.Get("codes"), owned->samples.rows, dictionary->features(), "codes");
-  owned->calibration_codes =
-      own_codes(from.Get("calibrationCodes"), owned->calibration.rows, dictionary->features(), "calibrationCodes");
+  owned->calibration_codes = own_codes(from.Get("calibrationCodes"), owned->calibration.rows,
+                                       dictionary->features(), "calibrationCodes");
   options.codes = owned->codes.get();
   options.calibration_codes = owned->calibration_codes.get();
   options.lambda = number(from.Get("lambda"), "lambda");

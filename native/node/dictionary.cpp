@@ -34,7 +34,8 @@ Napi::Value dictionary_atoms(const Napi::CallbackInfo& call) {
   const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
   const std::span<float> out = floats(call[1], "out");
   const std::size_t dims = dictionary->dims();
-  if (out.size() != dictionary->features() * dims) refuse(Code::shape, "out must hold features × dims values");
+  if (out.size() != dictionary->features() * dims)
+    refuse(Code::shape, "out must hold features × dims values");
   for (std::size_t j = 0; j < dictionary->features(); ++j)
     std::memcpy(out.data() + j * dims, dictionary->atom(j), dims * sizeof(float));
   return call.Env().Undefined();

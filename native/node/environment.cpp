@@ -52,7 +52,8 @@ void let_go(Job& job) {
 /// Takes a job that no thread has begun; false if one has.
 bool take_back(Job& job) {
   Job::Stage expected = Job::Stage::queued;
-  if (!job.stage.compare_exchange_strong(expected, Job::Stage::running, std::memory_order_acq_rel)) return false;
+  if (!job.stage.compare_exchange_strong(expected, Job::Stage::running, std::memory_order_acq_rel))
+    return false;
   finish(job, Status::cancelled());
   return true;
 }
@@ -88,8 +89,9 @@ void Environment::listen() {
   const auto on_ring = [](napi_env env, napi_value, void* context, void*) {
     if (env) static_cast<Environment*>(context)->drain();
   };
-  napi_status status = napi_create_threadsafe_function(env_, nullptr, nullptr, Napi::String::New(env_, "unsuperpose"), 0,
-                                                       1, nullptr, nullptr, this, on_ring, &doorbell_->function);
+  napi_status status =
+      napi_create_threadsafe_function(env_, nullptr, nullptr, Napi::String::New(env_, "unsuperpose"), 0, 1,
+                                      nullptr, nullptr, this, on_ring, &doorbell_->function);
   if (status == napi_ok) status = napi_unref_threadsafe_function(env_, doorbell_->function);
   // Hooks run in reverse order: this one, which waits for all threads, before the function's own.
   if (status == napi_ok)
@@ -98,7 +100,8 @@ void Environment::listen() {
   if (status != napi_ok) throw make_error(env_, Code::native, "could not set up asynchronous calls");
 }
 
-std::uint32_t Environment::start(unsigned threads, std::function<Status(Monitor&)> work, Callbacks callbacks) {
+std::uint32_t Environment::start(unsigned threads, std::function<Status(Monitor&)> work,
+                                 Callbacks callbacks) {
   auto entry = std::make_shared<Entry>();
   auto job = entry->job = std::make_shared<Job>();
   job->work = std::move(work);
@@ -126,7 +129,8 @@ std::uint32_t Environment::start(unsigned threads, std::function<Status(Monitor&
   try {
     ThreadPool::instance().submit([job, doorbell, listener] {
       Job::Stage expected = Job::Stage::queued;
-      if (!job->stage.compare_exchange_strong(expected, Job::Stage::running, std::memory_order_acq_rel)) return;
+      if (!job->stage.compare_exchange_strong(expected, Job::Stage::running, std::memory_order_acq_rel))
+        return;
       finish(*job, job->monitor.cancelled() ? Status::cancelled() : run(*job));
       doorbell->ring();
       let_go(*job);
@@ -162,7 +166,8 @@ void Environment::drain() {
     const bool finished = job.stage.load(std::memory_order_acquire) == Job::Stage::finished;
     try {
       Napi::HandleScope scope(env_);
-      if (job.news.exchange(false, std::memory_order_acq_rel) && !job.monitor.cancelled() && !entry->on_progress.IsEmpty()) {
+      if (job.news.exchange(false, std::memory_order_acq_rel) && !job.monitor.cancelled() &&
+          !entry->on_progress.IsEmpty()) {
         if (entry->report)
           entry->report(env_, entry->on_progress.Value());
         else

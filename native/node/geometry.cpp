@@ -14,7 +14,8 @@ namespace {
 
 /// Starts a job that fills an answer; the last three arguments of the call, from `at` on, are threads, onProgress and onSettled.
 template <class Answer>
-Napi::Value start(const Napi::CallbackInfo& call, std::size_t at, std::function<Status(const Execution&, Answer&)> work,
+Napi::Value start(const Napi::CallbackInfo& call, std::size_t at,
+                  std::function<Status(const Execution&, Answer&)> work,
                   Napi::Value (*reply)(Napi::Env, const Answer&)) {
   const unsigned limit = threads(call[at]);
   auto answer = std::make_shared<Answer>();
@@ -22,7 +23,11 @@ Napi::Value start(const Napi::CallbackInfo& call, std::size_t at, std::function<
                       call[at + 2].As<Napi::Function>()};
   const auto id = Environment::of(call.Env())
                       .start(
-                          limit, [=](Monitor& monitor) { return work({limit, &monitor}, *answer); }, std::move(callbacks));
+                          limit,
+                          [=](Monitor& monitor) {
+                            return work({limit, &monitor}, *answer);
+                          },
+                          std::move(callbacks));
   return Napi::Number::New(call.Env(), id);
 }
 
@@ -47,7 +52,8 @@ Napi::Value babel_async(const Napi::CallbackInfo& call) {
   const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
   const std::size_t most = count(call[1], "k");
   return start<Babel>(
-      call, 2, [=](const Execution& execution, Babel& out) { return babel(dictionary, most, execution, out); },
+      call, 2,
+      [=](const Execution& execution, Babel& out) { return babel(dictionary, most, execution, out); },
       [](Napi::Env env, const Babel& found) -> Napi::Value {
         const auto& environment = Environment::of(env);
         Napi::Object result = Napi::Object::New(env);
@@ -88,13 +94,16 @@ Napi::Value feature_dimensionality_async(const Napi::CallbackInfo& call) {
       [=](const Execution& execution, std::vector<double>& out) {
         return feature_dimensionality(*dictionary, execution, out);
       },
-      [](Napi::Env env, const std::vector<double>& values) { return to_array(Environment::of(env), values); });
+      [](Napi::Env env, const std::vector<double>& values) {
+        return to_array(Environment::of(env), values);
+      });
 }
 
 /// (found, truth, signed, threads, onProgress, onSettled) → job; rows of unit norm or zero
 Napi::Value match_features_async(const Napi::CallbackInfo& call) {
   const Matrix32 found = matrix(call[0], "found"), truth = matrix(call[1], "truth");
-  if (found.cols != truth.cols || found.rows == 0 || truth.rows == 0) refuse(Code::shape, "found and truth do not fit");
+  if (found.cols != truth.cols || found.rows == 0 || truth.rows == 0)
+    refuse(Code::shape, "found and truth do not fit");
   auto found_copy = std::make_shared<MatrixCopy>(found), truth_copy = std::make_shared<MatrixCopy>(truth);
   require_finite(found_copy->view(), "found");
   require_finite(truth_copy->view(), "truth");

@@ -36,7 +36,8 @@ std::shared_ptr<const Dictionary> DictionaryHandle::get() const {
 std::size_t DictionaryHandle::account(Napi::Env env) {
   const std::size_t bytes = dictionary_ ? dictionary_->bytes() : 0;
   std::int64_t adjusted = 0;
-  napi_adjust_external_memory(env, static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(accounted_), &adjusted);
+  napi_adjust_external_memory(env, static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(accounted_),
+                              &adjusted);
   accounted_ = bytes;
   return bytes;
 }

@@ -43,8 +43,8 @@ template <class T>
 T* unwrap_tagged(const Napi::Value& value, const napi_type_tag& tag) {
   bool matches = false;
   void* native = nullptr;
-  if (!value.IsObject() || napi_check_object_type_tag(value.Env(), value, &tag, &matches) != napi_ok || !matches ||
-      napi_unwrap(value.Env(), value, &native) != napi_ok)
+  if (!value.IsObject() || napi_check_object_type_tag(value.Env(), value, &tag, &matches) != napi_ok ||
+      !matches || napi_unwrap(value.Env(), value, &native) != napi_ok)
     return nullptr;
   return static_cast<T*>(native);
 }

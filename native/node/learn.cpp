@@ -71,7 +71,8 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
     require_finite(learner->initial->view(), "initial");
   }
   Napi::Object object = Napi::Object::New(call.Env());
-  wrap_tagged(call.Env(), object, kLearnerTag, std::make_unique<LearnerHandle>(LearnerHandle{std::move(learner)}),
+  wrap_tagged(call.Env(), object, kLearnerTag,
+              std::make_unique<LearnerHandle>(LearnerHandle{std::move(learner)}),
               [](napi_env, void* data, void*) { delete static_cast<LearnerHandle*>(data); });
   return object;
 }
@@ -91,7 +92,8 @@ using Answer = std::function<Napi::Value(Napi::Env)>;
 
 /// Starts `work` on a learner that no other job uses. Progress calls (statistics).
 Napi::Value start(const Napi::CallbackInfo& call, const std::shared_ptr<Learner>& learner, unsigned limit,
-                  std::function<Status(Monitor&)> work, Answer answer, Napi::Value on_progress, Napi::Value on_settled) {
+                  std::function<Status(Monitor&)> work, Answer answer, Napi::Value on_progress,
+                  Napi::Value on_settled) {
   if (learner->busy.exchange(true)) refuse(Code::native, "the learner is busy");
   Callbacks callbacks{std::move(answer),
                       [learner](Napi::Env env, const Napi::Function& report) {
@@ -135,7 +137,8 @@ std::shared_ptr<MatrixCopy> activations(const Napi::Value& value, const Learner&
 Napi::Value learner_fit(const Napi::CallbackInfo& call) {
   const auto learner = learner_of(call[0]);
   const auto samples = activations(call[1], *learner);
-  const std::uint64_t steps = count(call[2], "steps"), stride = std::max<std::uint64_t>(1, count(call[3], "stride"));
+  const std::uint64_t steps = count(call[2], "steps"),
+                      stride = std::max<std::uint64_t>(1, count(call[3], "stride"));
   const unsigned limit = threads(call[4]);
   const auto work = [=](Monitor& monitor) {
     const Execution silent{limit, &monitor, false};

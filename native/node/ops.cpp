@@ -47,8 +47,8 @@ bool overlap(const float* a, std::size_t a_size, const float* b, std::size_t b_s
 Matrix32 left_of(const Napi::Value& value, std::size_t dims) {
   const Matrix32 left = matrix(value, "a");
   if (left.cols != dims)
-    refuse(Code::shape,
-           "a has " + std::to_string(left.cols) + " columns, b has " + std::to_string(dims) + ": they must agree");
+    refuse(Code::shape, "a has " + std::to_string(left.cols) + " columns, b has " + std::to_string(dims) +
+                            ": they must agree");
   require_finite(left, "a");
   return left;
 }
@@ -60,8 +60,8 @@ Napi::Value correlate(const Napi::CallbackInfo& call) {
   const std::span<float> out = floats(call[2], "out");
   const std::size_t columns = right.packed().rows();
   if (columns == 0 ? !out.empty() : out.size() / columns != left.rows || out.size() % columns != 0)
-    refuse(Code::shape, "out must hold " + std::to_string(left.rows) + " × " + std::to_string(columns) + " values, got " +
-                            std::to_string(out.size()));
+    refuse(Code::shape, "out must hold " + std::to_string(left.rows) + " × " + std::to_string(columns) +
+                            " values, got " + std::to_string(out.size()));
   if (overlap(out.data(), out.size(), left.data, left.rows * left.cols))
     refuse(Code::option, "out must not share memory with a");
   if (!out.empty())
@@ -87,12 +87,14 @@ Napi::Value top_k(const Napi::CallbackInfo& call) {
   const Matrix32 left = left_of(call[0], right->dims());
   const std::size_t k = count(call[2], "k");
   if (k < 1 || k > right->features())
-    refuse(Code::option, "k must be between 1 and " + std::to_string(right->features()) + ", got " + std::to_string(k));
+    refuse(Code::option,
+           "k must be between 1 and " + std::to_string(right->features()) + ", got " + std::to_string(k));
   std::vector<std::uint32_t> indices(left.rows * k);
   std::vector<float> values(left.rows * k);
   unsuperpose::top_k(left, *right, k, call[3].ToBoolean(), {threads(call[4])}, indices.data(), values.data());
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (!std::isfinite(values[i])) refuse(Code::not_finite, "row " + std::to_string(i / k) + " of a: its products overflow float32");
+    if (!std::isfinite(values[i]))
+      refuse(Code::not_finite, "row " + std::to_string(i / k) + " of a: its products overflow float32");
   const auto& environment = Environment::of(call.Env());
   Napi::Object result = Napi::Object::New(call.Env());
   result.Set("indices", to_array(environment, indices));
@@ -105,11 +107,12 @@ product::Precision precision_of(const std::string& name, std::size_t dims) {
   for (const Precision precision : {Precision::bfloat16, Precision::int16, Precision::int8}) {
     if (name != product::precision_name(precision)) continue;
     if (!product::rounded_kernels(precision, dims))
-      refuse(Code::option, "precision " + name + " is not available for " + std::to_string(dims) + " dims at level " +
-                               isa_name(active_isa()));
+      refuse(Code::option, "precision " + name + " is not available for " + std::to_string(dims) +
+                               " dims at level " + isa_name(active_isa()));
     return precision;
   }
-  if (name != product::precision_name(Precision::float32)) refuse(Code::option, "precision " + name + " does not exist");
+  if (name != product::precision_name(Precision::float32))
+    refuse(Code::option, "precision " + name + " does not exist");
   return Precision::float32;
 }
 
@@ -121,7 +124,8 @@ Napi::Value estimate(const Napi::CallbackInfo& call) {
   const product::Precision precision = precision_of(call[2].ToString(), dims);
   const std::span<float> out = floats(call[3], "out");
   const std::span<double> errors = doubles(call[4], "errors");
-  if (out.size() != left.rows * columns || errors.size() != left.rows) refuse(Code::shape, "out or errors have the wrong size");
+  if (out.size() != left.rows * columns || errors.size() != left.rows)
+    refuse(Code::shape, "out or errors have the wrong size");
   const Execution execution{threads(call[5])};
   const product::PackedRows& packed = right->packed(precision);
   double moved = 0;
@@ -134,8 +138,10 @@ Napi::Value estimate(const Napi::CallbackInfo& call) {
   }
   if (!out.empty()) product::store(rows, packed, {out.data(), left.rows, columns}, execution);
   for (std::size_t i = 0; i < left.rows; ++i) {
-    const double norm = rows.rounded ? rounded.norm(i) : std::sqrt(reduce::table().squared_norm(left.row(i), dims));
-    errors[i] = product::score_error(precision, dims, norm, rows.rounded ? rounded.error(i) : 0, right->max_norm(), moved);
+    const double norm =
+        rows.rounded ? rounded.norm(i) : std::sqrt(reduce::table().squared_norm(left.row(i), dims));
+    errors[i] = product::score_error(precision, dims, norm, rows.rounded ? rounded.error(i) : 0,
+                                     right->max_norm(), moved);
   }
   return call.Env().Undefined();
 }
@@ -145,7 +151,8 @@ Napi::Value above(const Napi::CallbackInfo& call) {
   const Right right(call[1]);
   const Matrix32 left = left_of(call[0], right.packed().dims());
   const std::vector<float> floor(left.rows, static_cast<float>(number(call[2], "threshold")));
-  const std::size_t limit = std::min<std::size_t>(count(call[4], "limit"), std::numeric_limits<std::uint32_t>::max());
+  const std::size_t limit =
+      std::min<std::size_t>(count(call[4], "limit"), std::numeric_limits<std::uint32_t>::max());
   product::SelectOptions options;
   options.floor = floor.data();
   options.positive_only = !call[3].ToBoolean();
@@ -178,7 +185,8 @@ Napi::Value maximum(const Napi::CallbackInfo& call) {
   if (out.size() != left.rows) refuse(Code::shape, "out must hold one value a row");
   product::SelectOptions options;
   options.positive_only = !call[2].ToBoolean();
-  if (left.rows > 0) product::max(ConstMatrix32(left), right.packed(), options, out.data(), {threads(call[4])});
+  if (left.rows > 0)
+    product::max(ConstMatrix32(left), right.packed(), options, out.data(), {threads(call[4])});
   return call.Env().Undefined();
 }
 
@@ -189,9 +197,11 @@ Napi::Value soft_threshold(const Napi::CallbackInfo& call) {
   const std::span<float> v = floats(call[0], "v"), out = floats(call[4], "out");
   const std::span<float> weights = call[2].IsUndefined() ? std::span<float>{} : floats(call[2], "weights");
   if (out.size() != v.size())
-    refuse(Code::shape, "out must hold " + std::to_string(v.size()) + " values, got " + std::to_string(out.size()));
+    refuse(Code::shape,
+           "out must hold " + std::to_string(v.size()) + " values, got " + std::to_string(out.size()));
   if (!call[2].IsUndefined() && weights.size() != v.size())
-    refuse(Code::shape, "weights must hold " + std::to_string(v.size()) + " values, got " + std::to_string(weights.size()));
+    refuse(Code::shape, "weights must hold " + std::to_string(v.size()) + " values, got " +
+                            std::to_string(weights.size()));
   if ((out.data() != v.data() && overlap(out.data(), out.size(), v.data(), v.size())) ||
       overlap(out.data(), out.size(), weights.data(), weights.size()))
     refuse(Code::option, "out must be v itself or share no memory with v and weights");

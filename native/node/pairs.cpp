@@ -47,7 +47,8 @@ void require_fit(const std::vector<MatrixCopy>& chain, const Dictionary& from, c
 std::vector<double> copy_scale(const Napi::Value& value, const char* name, std::size_t features) {
   if (value.IsUndefined()) return {};
   const auto from = doubles(value, name);
-  if (from.size() != features) refuse(Code::shape, std::string(name) + " has another length than there are features");
+  if (from.size() != features)
+    refuse(Code::shape, std::string(name) + " has another length than there are features");
   return {from.begin(), from.end()};
 }
 
@@ -62,8 +63,11 @@ class SharedPairs {
     std::lock_guard lock(mutex_);
     if (!pairs_) {
       const Execution quiet{execution.threads, execution.monitor, false};
-      const auto scale = [](const std::vector<double>& values) { return values.empty() ? nullptr : values.data(); };
-      const Status status = make_pairs(from, views(chain), to, scale(from_scale), scale(to_scale), quiet, pairs_);
+      const auto scale = [](const std::vector<double>& values) {
+        return values.empty() ? nullptr : values.data();
+      };
+      const Status status =
+          make_pairs(from, views(chain), to, scale(from_scale), scale(to_scale), quiet, pairs_);
       if (!status.ok()) return status;
     }
     out = pairs_.get();
@@ -141,7 +145,9 @@ Napi::Value feature_object(Napi::Env env, const PairsAnswer& answer) {
   return result;
 }
 
-Napi::Value counts_array(Napi::Env env, const PairsAnswer& answer) { return to_array(Environment::of(env), answer.numbers); }
+Napi::Value counts_array(Napi::Env env, const PairsAnswer& answer) {
+  return to_array(Environment::of(env), answer.numbers);
+}
 
 using Question = std::function<Status(const FeaturePairs&, const Execution&, PairsAnswer&)>;
 using Reply = Napi::Value (*)(Napi::Env, const PairsAnswer&);
@@ -260,13 +266,18 @@ std::shared_ptr<CircuitInput> circuit_input(const Napi::CallbackInfo& call) {
   return input;
 }
 
-Napi::Value start_circuit(const Napi::CallbackInfo& call, std::size_t at, std::function<Napi::Value(Napi::Env)> reply,
+Napi::Value start_circuit(const Napi::CallbackInfo& call, std::size_t at,
+                          std::function<Napi::Value(Napi::Env)> reply,
                           std::function<Status(const Execution&)> work) {
   const unsigned limit = threads(call[at]);
   Callbacks callbacks{std::move(reply), nullptr, call[at + 1], call[at + 2].As<Napi::Function>()};
   const auto id = Environment::of(call.Env())
                       .start(
-                          limit, [=](Monitor& monitor) { return work({limit, &monitor}); }, std::move(callbacks));
+                          limit,
+                          [=](Monitor& monitor) {
+                            return work({limit, &monitor});
+                          },
+                          std::move(callbacks));
   return Napi::Number::New(call.Env(), id);
 }
 
@@ -286,7 +297,8 @@ Napi::Value circuit_again_async(const Napi::CallbackInfo& call) {
   const auto input = circuit_input(call);
   const auto path = integers(call[4], "path");
   input->path.assign(path.begin(), path.end());
-  if (!input->path.empty() && input->path.size() != input->steps.size() + 1) refuse(Code::shape, "path has another length");
+  if (!input->path.empty() && input->path.size() != input->steps.size() + 1)
+    refuse(Code::shape, "path has another length");
   const auto reply = [input](Napi::Env env) -> Napi::Value {
     Napi::Object result = Napi::Object::New(env);
     result.Set("strength", input->again.strength);
@@ -325,7 +337,8 @@ Napi::Value strongest_again_async(const Napi::CallbackInfo& call) {
     return result;
   };
   return start_circuit(call, 5, reply, [=](const Execution& execution) {
-    return strongest_again(*input->from, views(input->chain), *input->to, asked_from, asked_to, execution, input->answer);
+    return strongest_again(*input->from, views(input->chain), *input->to, asked_from, asked_to, execution,
+                           input->answer);
   });
 }
 

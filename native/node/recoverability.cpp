@@ -22,7 +22,8 @@ Napi::Value recoverability_async(const Napi::CallbackInfo& call) {
   input->dictionary = DictionaryHandle::unwrap(call[0]).get();
   input->codes = copy(codes(call[1], "codes"));
   const std::size_t samples = count(call[2], "samples");
-  require_valid({input->codes.indptr, input->codes.indices, input->codes.values}, samples, input->dictionary->features(), "codes");
+  require_valid({input->codes.indptr, input->codes.indices, input->codes.values}, samples,
+                input->dictionary->features(), "codes");
   const bool nonnegative = call[3].ToBoolean();
   const unsigned limit = threads(call[4]);
   const auto reply = [input](Napi::Env env) -> Napi::Value {
@@ -49,8 +50,8 @@ Napi::Value recoverability_async(const Napi::CallbackInfo& call) {
 /// (samples, features, active, nonnegative, seed) → codes
 Napi::Value planted_codes_sync(const Napi::CallbackInfo& call) {
   const SparseCodes codes =
-      planted_codes(count(call[0], "samples"), count(call[1], "features"), count(call[2], "active"), call[3].ToBoolean(),
-                    static_cast<std::uint64_t>(count(call[4], "seed")));
+      planted_codes(count(call[0], "samples"), count(call[1], "features"), count(call[2], "active"),
+                    call[3].ToBoolean(), static_cast<std::uint64_t>(count(call[4], "seed")));
   const auto& environment = Environment::of(call.Env());
   Napi::Object result = Napi::Object::New(call.Env());
   result.Set("indptr", to_array(environment, codes.indptr));

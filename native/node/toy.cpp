@@ -25,9 +25,11 @@ ToyFeatures structure_of(const Napi::Value& value, std::size_t features) {
   result.parent.assign(parent.begin(), parent.end());
   for (const std::uint32_t one : exclusive) result.exclusive.push_back(one != 0);
   for (const std::uint32_t one : result.group)
-    if (one != kNone && one >= exclusive.size()) refuse(Code::option, "group " + std::to_string(one) + " does not exist");
+    if (one != kNone && one >= exclusive.size())
+      refuse(Code::option, "group " + std::to_string(one) + " does not exist");
   for (const std::uint32_t one : result.parent)
-    if (one != kNone && one >= features) refuse(Code::option, "parent " + std::to_string(one) + " does not exist");
+    if (one != kNone && one >= features)
+      refuse(Code::option, "parent " + std::to_string(one) + " does not exist");
   result.lognormal = from.Get("lognormal").ToBoolean();
   result.location = number(from.Get("location"), "location");
   result.scale = number(from.Get("scale"), "scale");
@@ -147,7 +149,8 @@ Napi::Value toy_train(const Napi::CallbackInfo& call) {
     return train_toy_models(training->options, training->instances, {limit, &monitor}, training->parameters,
                             training->losses);
   };
-  const auto id = Environment::of(call.Env()).start(limit, work, {answer, nullptr, call[6], call[7].As<Napi::Function>()});
+  const auto id = Environment::of(call.Env())
+                      .start(limit, work, {answer, nullptr, call[6], call[7].As<Napi::Function>()});
   return Napi::Number::New(call.Env(), id);
 }
 
@@ -158,10 +161,12 @@ Napi::Value toy_gradient(const Napi::CallbackInfo& call) {
   const ToyParameters parameters = parameters_of(call[2], 1, options);
   const Matrix32 samples = matrix(call[3], "x");
   if (samples.cols != options.features || importance.size() != options.features)
-    refuse(Code::shape, "x and importance must have one value a feature (" + std::to_string(options.features) + ")");
+    refuse(Code::shape,
+           "x and importance must have one value a feature (" + std::to_string(options.features) + ")");
   require_finite(samples, "x");
   ToyParameters gradient;
-  const double loss = unsuperpose::toy_gradient(options, {importance.begin(), importance.end()}, parameters, samples, gradient);
+  const double loss = unsuperpose::toy_gradient(options, {importance.begin(), importance.end()}, parameters,
+                                                samples, gradient);
   const auto& environment = Environment::of(call.Env());
   Napi::Object result = Napi::Object::New(call.Env());
   result.Set("loss", loss);

@@ -75,12 +75,14 @@ struct OwnedOptions {
   SparseCodes warm_start;
   Profile profile;
 
-  OwnedOptions(const Napi::Object& from, std::size_t samples, std::size_t features) : options(unfold_options(from)) {
+  OwnedOptions(const Napi::Object& from, std::size_t samples, std::size_t features)
+      : options(unfold_options(from)) {
     if (from.Get("profile").ToBoolean()) options.profile = &profile;
     if (const Napi::Value warm = from.Get("warmStart"); !warm.IsUndefined()) {
       // Copied first, checked afterwards: shared memory may change in between.
       warm_start = copy(codes(warm, "warmStart"));
-      require_valid({warm_start.indptr, warm_start.indices, warm_start.values}, samples, features, "warmStart");
+      require_valid({warm_start.indptr, warm_start.indices, warm_start.values}, samples, features,
+                    "warmStart");
       options.warm_start = &warm_start;
     }
   }
@@ -155,18 +157,20 @@ Napi::Value unfold_async(const Napi::CallbackInfo& call) {
   const Matrix32 borrowed = matrix(call[1], "activations");
   require_dims(borrowed, *dictionary);
   auto samples = std::make_shared<MatrixCopy>(borrowed);
-  auto owned = std::make_shared<OwnedOptions>(call[2].As<Napi::Object>(), samples->rows, dictionary->features());
+  auto owned =
+      std::make_shared<OwnedOptions>(call[2].As<Napi::Object>(), samples->rows, dictionary->features());
   require_finite(samples->view(), "activations");
   auto result = std::make_shared<Unfolding>();
   Callbacks callbacks{[result](Napi::Env env) { return unfolding_object(env, *result); }, nullptr, call[4],
                       call[5].As<Napi::Function>()};
-  const auto id = Environment::of(call.Env())
-                      .start(
-                          limit,
-                          [=](Monitor& monitor) {
-                            return unfold(samples->view(), *dictionary, owned->options, {limit, &monitor}, *result);
-                          },
-                          std::move(callbacks));
+  const auto id =
+      Environment::of(call.Env())
+          .start(
+              limit,
+              [=](Monitor& monitor) {
+                return unfold(samples->view(), *dictionary, owned->options, {limit, &monitor}, *result);
+              },
+              std::move(callbacks));
   return Napi::Number::New(call.Env(), id);
 }
 
@@ -197,7 +201,8 @@ Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
   require_dims(samples, *dictionary);
   require_finite(samples, "activations");
   std::vector<double> result;
-  require(lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), {threads(call[4])}, result));
+  require(
+      lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), {threads(call[4])}, result));
   return to_array(Environment::of(call.Env()), result);
 }
 
@@ -218,7 +223,8 @@ Napi::Value lambda_max_async(const Napi::CallbackInfo& call) {
                       .start(
                           limit,
                           [=](Monitor& monitor) {
-                            return lambda_max(samples->view(), *dictionary, weights, nonnegative, {limit, &monitor}, *result);
+                            return lambda_max(samples->view(), *dictionary, weights, nonnegative,
+                                              {limit, &monitor}, *result);
                           },
                           std::move(callbacks));
   return Napi::Number::New(call.Env(), id);

@@ -103,7 +103,8 @@ void ActiveFactor::remove(std::size_t position) {
   // Row i + 1 takes the place of row i; it is one entry too long, which a rotation of columns i and i + 1 brings to zero.
   for (std::size_t i = position; i + 1 < size_; ++i) {
     double* from = factor_.data() + row(i + 1);
-    const double a = from[i], b = from[i + 1], length = std::sqrt(a * a + b * b), cosine = a / length, sine = b / length;
+    const double a = from[i], b = from[i + 1], length = std::sqrt(a * a + b * b), cosine = a / length,
+                 sine = b / length;
     from[i] = length;
     for (std::size_t k = i + 2; k < size_; ++k) {
       double* below = factor_.data() + row(k);

@@ -33,7 +33,7 @@ constexpr std::size_t kSpare = 16;
 struct Sample {
   std::uint32_t slot = 0;
   SparseCode code, best;
-  double threshold = 0;          // τ
+  double threshold = 0;                                        // τ
   double objective = std::numeric_limits<double>::infinity();  // the best so far
   double best_lambda = 0;
   double settling = kSettling, norm = 0;
@@ -45,10 +45,17 @@ struct Sample {
 
 class AmpBatch {
  public:
-  AmpBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, const Execution& execution,
-           std::vector<SampleResult>& out)
-      : batch_(batch), dictionary_(dictionary), options_(options), execution_(execution), out_(out), samples_(batch.count()),
-        stride_(batch.samples().stride), z_(batch.count() * stride_), residuals_(batch.count() * stride_),
+  AmpBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+           const Execution& execution, std::vector<SampleResult>& out)
+      : batch_(batch),
+        dictionary_(dictionary),
+        options_(options),
+        execution_(execution),
+        out_(out),
+        samples_(batch.count()),
+        stride_(batch.samples().stride),
+        z_(batch.count() * stride_),
+        residuals_(batch.count() * stride_),
         rounds_(options.max_iterations ? options.max_iterations : kDefaultRounds) {}
 
   Status run();
@@ -61,7 +68,8 @@ class AmpBatch {
   void finish(Sample& sample);
 
   double density(const SparseCode& code) const {
-    return std::min(kDensest, static_cast<double>(code.atoms.size()) / static_cast<double>(dictionary_.dims()));
+    return std::min(kDensest,
+                    static_cast<double>(code.atoms.size()) / static_cast<double>(dictionary_.dims()));
   }
   double soft(double v, double t) const {
     if (v > t) return v - t;
@@ -69,7 +77,9 @@ class AmpBatch {
   }
   float* z(const Sample& sample) const { return z_.data() + sample.slot * stride_; }
   float* residual(const Sample& sample) const { return residuals_.data() + sample.slot * stride_; }
-  double dot(std::uint32_t j, const float* v) const { return dots::table().dot(dictionary_.atom(j), v, dictionary_.dims()); }
+  double dot(std::uint32_t j, const float* v) const {
+    return dots::table().dot(dictionary_.atom(j), v, dictionary_.dims());
+  }
 
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
@@ -97,8 +107,9 @@ double AmpBatch::evaluate(const Sample& sample, const SparseCode& code, Evaluati
   const ConstMatrix32 atoms = dictionary_.atoms();
   const float* x = batch_.samples().row(sample.slot);
   at.squared_input = batch_.squared_norm(sample.slot);
-  at.squared_residual = sparse_rows::table().residual(x, code.atoms.data(), values.data(), values.size(), atoms.data, atoms.stride,
-                                                      dictionary_.dims(), residual(sample));
+  at.squared_residual =
+      sparse_rows::table().residual(x, code.atoms.data(), values.data(), values.size(), atoms.data,
+                                    atoms.stride, dictionary_.dims(), residual(sample));
   at.squared_rounded = reduce::table().squared_norm(residual(sample), dictionary_.dims());
   at.input_residual = dots::table().dot(x, residual(sample), dictionary_.dims());
   return at.squared_residual;
@@ -121,17 +132,20 @@ void AmpBatch::step(Sample& sample, const std::vector<product::Entry>& entries) 
   std::size_t k = 0;
   for (const product::Entry& entry : entries) {
     for (; k < sample.code.atoms.size() && sample.code.atoms[k] < entry.index; ++k)
-      keep(sample.code.atoms[k], sample.code.values[k], sample.code.values[k] + dot(sample.code.atoms[k], z(sample)));
+      keep(sample.code.atoms[k], sample.code.values[k],
+           sample.code.values[k] + dot(sample.code.atoms[k], z(sample)));
     if (k < sample.code.atoms.size() && sample.code.atoms[k] == entry.index) continue;
     keep(entry.index, 0, entry.value);
   }
   for (; k < sample.code.atoms.size(); ++k)
-    keep(sample.code.atoms[k], sample.code.values[k], sample.code.values[k] + dot(sample.code.atoms[k], z(sample)));
+    keep(sample.code.atoms[k], sample.code.values[k],
+         sample.code.values[k] + dot(sample.code.atoms[k], z(sample)));
 
   sample.code = std::move(next);
   Evaluation at;
   evaluate(sample, sample.code, at);
-  const double lambda = options_.lambda.empty() ? sample.threshold * (1 - density(sample.code)) : batch_.lambda(sample.slot);
+  const double lambda =
+      options_.lambda.empty() ? sample.threshold * (1 - density(sample.code)) : batch_.lambda(sample.slot);
   // The best code is that of the least objective, for the λ that is asked for or the present one.
   const double objective = at.objective(lambda, 0);
   if (objective < sample.objective || options_.lambda.empty()) {
@@ -179,11 +193,13 @@ void AmpBatch::bound_gaps(std::vector<std::uint32_t>& asked) {
   execution_.for_each(asked.size(), [&](std::size_t p) {
     Sample& sample = samples_[asked[p]];
     const auto strength = [&](double c) { return options_.nonnegative ? c : std::fabs(c); };
-    const double error = product::error_bound(dictionary_.dims()) * dictionary_.max_norm() * std::sqrt(at[p].squared_rounded);
+    const double error =
+        product::error_bound(dictionary_.dims()) * dictionary_.max_norm() * std::sqrt(at[p].squared_rounded);
     double strongest = 0;
     for (std::size_t e = 0; e < scores.count[p]; ++e) {
       const product::Entry& entry = scores.row(p)[e];
-      if (strength(entry.value) + error > strongest) strongest = std::max(strongest, strength(dot(entry.index, residual(sample))));
+      if (strength(entry.value) + error > strongest)
+        strongest = std::max(strongest, strength(dot(entry.index, residual(sample))));
     }
     if (scores.count[p] == select.capacity && select.capacity < dictionary_.features())
       strongest = std::max(strongest, strength(scores.row(p)[select.capacity - 1].value) + error);
@@ -239,7 +255,8 @@ Status AmpBatch::run() {
         !status.ok())
       return status;
     execution_.for_each((active.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-      for (std::size_t p = block * kBlock; p < std::min(active.size(), (block + 1) * kBlock); ++p) step(samples_[active[p]], rows[p]);
+      for (std::size_t p = block * kBlock; p < std::min(active.size(), (block + 1) * kBlock); ++p)
+        step(samples_[active[p]], rows[p]);
     });
     if (execution_.cancelled()) return Status::cancelled();
     asked.clear();
@@ -268,8 +285,9 @@ Status AmpBatch::run() {
 
 }  // namespace
 
-Status approximate_message_passing(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                                   const Execution& execution, std::vector<SampleResult>& out) {
+Status approximate_message_passing(const ScaledBatch& batch, const Dictionary& dictionary,
+                                   const UnfoldOptions& options, const Execution& execution,
+                                   std::vector<SampleResult>& out) {
   return AmpBatch(batch, dictionary, options, execution, out).run();
 }
 

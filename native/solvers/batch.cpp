@@ -35,8 +35,8 @@ ScaledBatch::ScaledBatch(ConstMatrix32 samples, const UnfoldOptions& options, st
 double ScaledBatch::to_scaled(std::size_t i, double v) const { return std::ldexp(v, -exponents_[i]); }
 double ScaledBatch::from_scaled(std::size_t i, double v) const { return std::ldexp(v, exponents_[i]); }
 
-void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes, double objective,
-                         double squared_residual, SampleResult& result) const {
+void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes,
+                         double objective, double squared_residual, SampleResult& result) const {
   for (const auto& [index, value] : codes) {
     const double exact = from_scaled(i, value);
     constexpr double kLargest = std::numeric_limits<float>::max();
@@ -54,8 +54,8 @@ void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_
   result.residual = static_cast<float>(from_scaled(i, std::sqrt(squared_residual)));
 }
 
-void ScaledBatch::finish64(std::size_t i, const std::vector<std::pair<std::uint32_t, double>>& codes, double objective,
-                           double squared_residual, SampleResult& result) const {
+void ScaledBatch::finish64(std::size_t i, const std::vector<std::pair<std::uint32_t, double>>& codes,
+                           double objective, double squared_residual, SampleResult& result) const {
   for (const auto& [index, value] : codes) {
     const double unscaled = from_scaled(i, value);
     if (unscaled == 0) continue;

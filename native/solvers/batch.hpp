@@ -57,27 +57,31 @@ Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unf
 /// One solver's work on one batch, which starts at sample `first` of the call (of `total`). Results are in the
 /// order of the samples.
 Status lasso(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-             const SparseCodes* warm_start, std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
+             const SparseCodes* warm_start, std::size_t first, const Execution& execution,
+             std::vector<SampleResult>& out);
 /// `norm` is the dictionary's spectral norm, or a little less.
-Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm, const UnfoldOptions& options,
-                         const SparseCodes* warm_start, std::size_t first, const Execution& execution,
-                         std::vector<SampleResult>& out);
+Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm,
+                         const UnfoldOptions& options, const SparseCodes* warm_start, std::size_t first,
+                         const Execution& execution, std::vector<SampleResult>& out);
 /// mp, gradient_pursuit
 Status matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
                         std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
 /// iht, htp, cosamp
 Status hard_thresholding(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
                          std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
-Status approximate_message_passing(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                                   const Execution& execution, std::vector<SampleResult>& out);
+Status approximate_message_passing(const ScaledBatch& batch, const Dictionary& dictionary,
+                                   const UnfoldOptions& options, const Execution& execution,
+                                   std::vector<SampleResult>& out);
 Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary,
                                    const UnfoldOptions& options, std::size_t first, std::size_t total,
                                    const Execution& execution, std::vector<SampleResult>& out);
 Status homotopy(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                const SparseCodes* warm_start, std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
-Status basis_pursuit_denoising(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                               std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
-Status reweighted_l1(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
-                     const Execution& execution, std::vector<SampleResult>& out);
+                const SparseCodes* warm_start, std::size_t first, const Execution& execution,
+                std::vector<SampleResult>& out);
+Status basis_pursuit_denoising(const ScaledBatch& batch, const Dictionary& dictionary,
+                               const UnfoldOptions& options, std::size_t first, const Execution& execution,
+                               std::vector<SampleResult>& out);
+Status reweighted_l1(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                     std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
 
 }  // namespace unsuperpose

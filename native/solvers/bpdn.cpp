@@ -44,7 +44,8 @@ class DenoisingBatch final : public PathBatch {
     return batch_.to_scaled(sample.slot, asked[asked.size() == 1 ? 0 : first_ + sample.slot]);
   }
   bool reaches(const PathSample& sample, double squared_residual) const {
-    return std::sqrt(squared_residual) <= epsilon(sample) + kReach * std::sqrt(batch_.squared_norm(sample.slot));
+    return std::sqrt(squared_residual) <=
+           epsilon(sample) + kReach * std::sqrt(batch_.squared_norm(sample.slot));
   }
   double first_threshold(const PathSample&) const override { return 0; }
   void solve(PathSample& sample) override;
@@ -62,7 +63,8 @@ void DenoisingBatch::ask_multiple(PathSample& sample, std::vector<double> v, dou
 }
 
 void DenoisingBatch::solve(PathSample& sample) {
-  const double squared_input = batch_.squared_norm(sample.slot), target = std::max(epsilon(sample), kExact * std::sqrt(squared_input)), bound = target * target;
+  const double squared_input = batch_.squared_norm(sample.slot),
+               target = std::max(epsilon(sample), kExact * std::sqrt(squared_input)), bound = target * target;
   LassoPath path(sample.candidates, options_.nonnegative, 0);
   sample.knots = 0;
   sample.limited = false;
@@ -114,12 +116,15 @@ void DenoisingBatch::conclude(PathSample& sample, double strongest) {
   const bool unreachable = !reached && (sample.stage == kUnreachable || sample.candidates.size() == 0);
   if (!reached) {
     sample.gap = std::numeric_limits<double>::infinity();
-    sample.outcome = sample.limited ? Outcome::iterations : unreachable ? Outcome::infeasible : Outcome::stalled;
+    sample.outcome = sample.limited ? Outcome::iterations
+                     : unreachable  ? Outcome::infeasible
+                                    : Outcome::stalled;
   } else {
     const double value = sample.at.input_residual - epsilon * std::sqrt(sample.at.squared_rounded);
     const double dual = strongest > 0 ? value / strongest : 0;
     sample.gap = primal > 0 ? std::max(0.0, primal - dual) / primal : 0;
-    if (sample.gap > options_.tolerance) sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
+    if (sample.gap > options_.tolerance)
+      sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
   }
   out_[sample.slot].iterations = sample.knots;
   finish(sample, 0);
@@ -128,8 +133,9 @@ void DenoisingBatch::conclude(PathSample& sample, double strongest) {
 
 }  // namespace
 
-Status basis_pursuit_denoising(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                               std::size_t first, const Execution& execution, std::vector<SampleResult>& out) {
+Status basis_pursuit_denoising(const ScaledBatch& batch, const Dictionary& dictionary,
+                               const UnfoldOptions& options, std::size_t first, const Execution& execution,
+                               std::vector<SampleResult>& out) {
   return DenoisingBatch(batch, dictionary, options, first, execution, out).run(nullptr);
 }
 

@@ -16,7 +16,7 @@ class Candidates {
   const float* const* rows() const { return rows_.data(); }
   double weight(std::size_t i) const { return weights_[i]; }
   void set_weight(std::size_t i, double weight) { weights_[i] = weight; }
-  double target(std::size_t i) const { return targets_[i]; }      // d_i·x
+  double target(std::size_t i) const { return targets_[i]; }        // d_i·x
   double squared_norm(std::size_t i) const { return squares_[i]; }  // ‖d_i‖²
   std::size_t dims() const { return dims_; }
   const float* sample() const { return sample_; }

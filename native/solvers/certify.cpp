@@ -75,8 +75,14 @@ class Certifier {
  public:
   Certifier(ConstMatrix32 samples, const SparseCodes& codes, const Dictionary& dictionary,
             const CertifyOptions& options, const Execution& execution, Certification& out)
-      : samples_(samples), codes_(codes), dictionary_(dictionary), options_(options), execution_(execution),
-        out_(out), dims_(dictionary.dims()), scale_(options.weights.size()) {
+      : samples_(samples),
+        codes_(codes),
+        dictionary_(dictionary),
+        options_(options),
+        execution_(execution),
+        out_(out),
+        dims_(dictionary.dims()),
+        scale_(options.weights.size()) {
     if (scale_.empty()) atom_bound_ = dictionary.max_norm() * kSlack;
     for (std::size_t j = 0; j < scale_.size(); ++j) {
       scale_[j] = 1 / options.weights[j];
@@ -93,7 +99,8 @@ class Certifier {
     const std::size_t blocks = (count + kBlock - 1) / kBlock;
     const auto each = [&](const auto& body) {
       execution_.for_each(blocks, [&](std::size_t block) {
-        for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock) && !execution_.cancelled(); ++i)
+        for (std::size_t i = block * kBlock;
+             i < std::min(count, (block + 1) * kBlock) && !execution_.cancelled(); ++i)
           body(i);
       });
     };
@@ -108,7 +115,9 @@ class Certifier {
 
  private:
   double weight(std::size_t j) const { return options_.weights.empty() ? 1.0 : options_.weights[j]; }
-  double lambda(std::size_t sample) const { return options_.lambda[options_.lambda.size() == 1 ? 0 : sample]; }
+  double lambda(std::size_t sample) const {
+    return options_.lambda[options_.lambda.size() == 1 ? 0 : sample];
+  }
 
   /// r = x − Σ a_i d_i; answers a bound of ‖r − its exact value‖.
   double residual(const float* x, const Case& c, const std::vector<double>& code, double* r) const {
@@ -181,7 +190,8 @@ class Certifier {
         c.fold_error = size / std::sqrt(c.eigenvalue) * kSlack;
         c.signs_proved = std::isfinite(c.code_error);
         for (std::size_t j = 0; j < k; ++j)
-          c.signs_proved = c.signs_proved && c.polished[j] * c.signs[j] > 0 && std::fabs(c.polished[j]) > c.code_error;
+          c.signs_proved =
+              c.signs_proved && c.polished[j] * c.signs[j] > 0 && std::fabs(c.polished[j]) > c.code_error;
         // p = D_I⁺s solves the same system with x = 0 and λ = −1, up to sign.
         std::vector<double> b = c.signs, rest(k);
         double* p = fuchs_.data() + i * dims_;
@@ -221,7 +231,8 @@ class Certifier {
     });
     if (execution_.cancelled()) return;
     product::Selection scores;
-    product::select(ConstMatrix32{rounded_.data(), count, dims_}, dictionary_.packed(), select, scores, execution_);
+    product::select(ConstMatrix32{rounded_.data(), count, dims_}, dictionary_.packed(), select, scores,
+                    execution_);
     if (execution_.cancelled()) return;
     found.assign(count, {});
     each([&](std::size_t i) {
@@ -230,17 +241,20 @@ class Certifier {
         if (on_support(cases_[i], j)) return;
         const double raw = dot(dictionary_.atom(j), v, dims_) / weight(j);
         const double value = options_.nonnegative ? raw : std::fabs(raw);
-        if (value > found[i].value || found[i].index == Certification::kNoFeature) found[i] = {std::max(0.0, value), j};
+        if (value > found[i].value || found[i].index == Certification::kNoFeature)
+          found[i] = {std::max(0.0, value), j};
       };
       for (std::size_t k = 0; k < scores.count[i]; ++k) look(scores.row(i)[k].index);
       // What was not kept scored no more than the last that was, up to the error of float32 scores.
       bool all = scores.count[i] == features;
       if (!all && scores.count[i] == select.capacity && scales_are_normal_) {
         const product::Entry last = scores.row(i)[select.capacity - 1];
-        const double strength = (options_.nonnegative ? last.value : std::fabs(last.value)) / weight(last.index);
-        const double error = (product::error_bound(dims_) + 0x1.0p-21) * atom_bound_ * norm(v, dims_) +
-                             std::ldexp(static_cast<double>(dims_) * 0x1.0p-148 * (1 + atom_bound_) / smallest_weight_,
-                                        exponents[i]);
+        const double strength =
+            (options_.nonnegative ? last.value : std::fabs(last.value)) / weight(last.index);
+        const double error =
+            (product::error_bound(dims_) + 0x1.0p-21) * atom_bound_ * norm(v, dims_) +
+            std::ldexp(static_cast<double>(dims_) * 0x1.0p-148 * (1 + atom_bound_) / smallest_weight_,
+                       exponents[i]);
         all = std::ldexp(strength, exponents[i]) + 2 * error < found[i].value;
       }
       for (std::uint32_t j = 0; !all && j < features; ++j) look(j);
@@ -262,7 +276,8 @@ class Certifier {
       squared_code += c.code[k] * c.code[k];
       const double raw = dot(dictionary_.atom(j), r, dims_) - ridge * c.code[k];
       strongest = std::max(strongest, ((options_.nonnegative ? raw : std::fabs(raw)) +
-                                       gamma64(4) * ridge * std::fabs(c.code[k])) / weight(j));
+                                       gamma64(4) * ridge * std::fabs(c.code[k])) /
+                                          weight(j));
       feasible = feasible && !(options_.nonnegative && c.code[k] < 0);
     }
     strongest += gamma64(dims_ + 4) * atom_bound_ * c.residual_norm * kSlack + kTiny;
@@ -273,10 +288,12 @@ class Certifier {
     double s = curvature > 0 ? input_residual / curvature : 1;
     s = std::clamp(s, 0.0, l / (strongest * kSlack));
     const double dual = s * input_residual - 0.5 * s * s * curvature;
-    const double rounding = gamma64(dims_ + c.support.size() + 16) *
-                                (objective + s * std::sqrt(squared_input) * c.residual_norm + s * s * curvature) +
-                            c.residual_error * (c.residual_norm + c.residual_error);
-    const double result = (std::max(0.0, objective - dual) + rounding * kSlack) / (0.5 * squared_input) * kSlack;
+    const double rounding =
+        gamma64(dims_ + c.support.size() + 16) *
+            (objective + s * std::sqrt(squared_input) * c.residual_norm + s * s * curvature) +
+        c.residual_error * (c.residual_norm + c.residual_error);
+    const double result =
+        (std::max(0.0, objective - dual) + rounding * kSlack) / (0.5 * squared_input) * kSlack;
     if (squared_input == 0) return c.support.empty() ? 0 : kInfinity;
     return result >= 0 ? result : kInfinity;
   }
@@ -296,13 +313,16 @@ class Certifier {
     };
     out_.gap[sample] = gap(sample, i, given.value, out_.objective[sample]);
     const bool full_rank = c.eigenvalue > 0;
-    const bool proved = c.signs_proved && (polished.value + margin(c.polished_norm, c.polished_error + c.fold_error)) *
-                                                  kSlack < l;
+    const bool proved =
+        c.signs_proved &&
+        (polished.value + margin(c.polished_norm, c.polished_error + c.fold_error)) * kSlack < l;
     const Strongest& worst = full_rank ? polished : given;
     out_.eigenvalue[sample] = c.eigenvalue;
     out_.worst[sample] = worst.index;
     out_.correlation[sample] = worst.value / l;
-    out_.fuchs[sample] = !full_rank ? kNaN : c.support.empty() ? 0 : fuchs.value + margin(c.fuchs_norm, c.fuchs_error);
+    out_.fuchs[sample] = !full_rank          ? kNaN
+                         : c.support.empty() ? 0
+                                             : fuchs.value + margin(c.fuchs_norm, c.fuchs_error);
     out_.unique[sample] = proved || options_.ridge > 0;
     out_.polished[sample] = out_.error[sample] = kNaN;
     if (proved) {
@@ -313,10 +333,13 @@ class Certifier {
         squared_code += c.polished[k] * c.polished[k];
       }
       out_.error[sample] = (error + c.code_error) * kSlack;
-      out_.polished[sample] = 0.5 * c.polished_norm * c.polished_norm + l * l1 + 0.5 * options_.ridge * squared_code;
+      out_.polished[sample] =
+          0.5 * c.polished_norm * c.polished_norm + l * l1 + 0.5 * options_.ridge * squared_code;
     }
     const bool bounded = out_.gap[sample] <= options_.tolerance;
-    out_.verdict[sample] = static_cast<std::uint8_t>(!bounded ? Verdict::none : proved ? Verdict::exact : Verdict::bounded);
+    out_.verdict[sample] = static_cast<std::uint8_t>(!bounded ? Verdict::none
+                                                     : proved ? Verdict::exact
+                                                              : Verdict::bounded);
   }
 
   ConstMatrix32 samples_;
@@ -341,9 +364,11 @@ Status certify(ConstMatrix32 samples, const SparseCodes& codes, const Dictionary
   if (samples.cols != dictionary.dims() || codes.indptr.size() != n + 1 ||
       (options.lambda.size() != 1 && options.lambda.size() != n) ||
       (!options.weights.empty() && options.weights.size() != dictionary.features()))
-    return Status::fail(Code::shape, "certify: activations, codes, lambda, weights and dictionary do not fit");
+    return Status::fail(Code::shape,
+                        "certify: activations, codes, lambda, weights and dictionary do not fit");
   execution.set_total(n);
-  for (auto* values : {&out.gap, &out.fuchs, &out.eigenvalue, &out.correlation, &out.objective, &out.polished, &out.error})
+  for (auto* values :
+       {&out.gap, &out.fuchs, &out.eigenvalue, &out.correlation, &out.objective, &out.polished, &out.error})
     values->assign(n, 0);
   out.verdict.assign(n, 0);
   out.unique.assign(n, 0);

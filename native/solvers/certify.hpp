@@ -23,14 +23,15 @@ struct Certification {
 
   std::vector<std::uint8_t> verdict;  // Verdict
   std::vector<double> gap;            // at least (P − P*) / ½‖x‖²; 0 for a zero code of a zero sample
-  std::vector<double> fuchs;          // at least max_{j∉I} |d_j·D_I⁺s|/w_j; NaN where full rank was not proved
-  std::vector<std::uint8_t> unique;   // 1: proved
-  std::vector<double> eigenvalue;     // at most the smallest eigenvalue of D_I D_Iᵀ + βI; 0: not proved; ∞: no support
-  std::vector<std::uint32_t> worst;   // strongest feature off the support, kNoFeature if there is none
-  std::vector<double> correlation;    // its |d_j·r|/(λw_j)
-  std::vector<double> objective;      // P at the code
-  std::vector<double> polished;       // P at the polished code where its support is proved, else NaN
-  std::vector<double> error;          // at least max_j |a_j − a*_j| where the support is proved, else NaN
+  std::vector<double> fuchs;  // at least max_{j∉I} |d_j·D_I⁺s|/w_j; NaN where full rank was not proved
+  std::vector<std::uint8_t> unique;  // 1: proved
+  std::vector<double>
+      eigenvalue;  // at most the smallest eigenvalue of D_I D_Iᵀ + βI; 0: not proved; ∞: no support
+  std::vector<std::uint32_t> worst;  // strongest feature off the support, kNoFeature if there is none
+  std::vector<double> correlation;   // its |d_j·r|/(λw_j)
+  std::vector<double> objective;     // P at the code
+  std::vector<double> polished;      // P at the polished code where its support is proved, else NaN
+  std::vector<double> error;         // at least max_j |a_j − a*_j| where the support is proved, else NaN
 };
 
 /// `codes` must be valid: one row a sample, indices ascending and < features, values finite.

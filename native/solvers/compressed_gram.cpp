@@ -9,8 +9,8 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 384;
 }  // namespace
 
-bool CompressedGram::make(ConstMatrix32 atoms, const product::PackedRows& packed, const std::vector<double>& norms,
-                          const Execution& execution) {
+bool CompressedGram::make(ConstMatrix32 atoms, const product::PackedRows& packed,
+                          const std::vector<double>& norms, const Execution& execution) {
   const std::size_t features = atoms.rows;
   stride_ = stride(features);
   entries_ = AlignedBuffer<std::int8_t>(features * stride_);
@@ -26,7 +26,8 @@ bool CompressedGram::make(ConstMatrix32 atoms, const product::PackedRows& packed
       float* row = block.data() + r * stride_;
       row[i] = 0;
       std::fill(row + features, row + stride_, 0.0f);
-      const pursuit::Compression made = pursuit::table().compress(row, stride_, entries_.data() + i * stride_);
+      const pursuit::Compression made =
+          pursuit::table().compress(row, stride_, entries_.data() + i * stride_);
       // Of the float32 product, with what underflow can add.
       const double rounding =
           product::error_bound(atoms.cols) * norms[i] * most + static_cast<double>(atoms.cols) * 0x1.0p-149;

@@ -27,7 +27,8 @@ Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<con
     const float* from = atoms.row(j);
     float* to = made->atoms_.data() + j * made->stride_;
     if (!reduce.all_finite(from, atoms.cols))
-      return Status::fail(Code::not_finite, "dictionary row " + std::to_string(j) + " holds NaN or ±Infinity");
+      return Status::fail(Code::not_finite,
+                          "dictionary row " + std::to_string(j) + " holds NaN or ±Infinity");
     double norm = std::sqrt(reduce.squared_norm(from, atoms.cols));
     if (normalize && norm > 0) {
       for (std::size_t i = 0; i < atoms.cols; ++i) to[i] = static_cast<float>(from[i] / norm);
@@ -37,8 +38,9 @@ Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<con
     }
     std::fill(to + atoms.cols, to + made->stride_, 0.0f);
     if (norm > kMaxNorm)
-      return Status::fail(Code::option, "dictionary row " + std::to_string(j) +
-                                            " has a norm above 1e18, where float32 scores overflow: scale the dictionary");
+      return Status::fail(Code::option,
+                          "dictionary row " + std::to_string(j) +
+                              " has a norm above 1e18, where float32 scores overflow: scale the dictionary");
     made->norms_[j] = norm;
     made->max_norm_ = std::max(made->max_norm_, norm);
   }
@@ -47,7 +49,8 @@ Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<con
 }
 
 std::size_t Dictionary::bytes() const {
-  std::size_t bytes = atoms_.bytes() + norms_.size() * sizeof(double) + (has_compressed_gram() ? gram_.bytes() : 0);
+  std::size_t bytes =
+      atoms_.bytes() + norms_.size() * sizeof(double) + (has_compressed_gram() ? gram_.bytes() : 0);
   for (const Packed& packed : packed_)
     if (packed.ready.load(std::memory_order_acquire)) bytes += packed.rows.bytes();
   return bytes;

@@ -24,7 +24,9 @@ double SparseCode::at(std::uint32_t atom) const {
   return place != atoms.end() && *place == atom ? values[static_cast<std::size_t>(place - atoms.begin())] : 0;
 }
 
-bool SparseCode::has(std::uint32_t atom) const { return std::binary_search(atoms.begin(), atoms.end(), atom); }
+bool SparseCode::has(std::uint32_t atom) const {
+  return std::binary_search(atoms.begin(), atoms.end(), atom);
+}
 
 void SparseCode::add(std::uint32_t atom, double value) {
   const auto place = std::lower_bound(atoms.begin(), atoms.end(), atom);
@@ -63,22 +65,27 @@ GreedyBatch::GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary,
 std::size_t GreedyBatch::sparsity(const GreedySample& sample) const {
   const std::size_t most = std::min(dictionary_.dims(), dictionary_.features());
   if (options_.sparsity.empty()) return most;
-  return std::min<std::size_t>(most, options_.sparsity[options_.sparsity.size() == 1 ? 0 : first_ + sample.slot]);
+  return std::min<std::size_t>(most,
+                               options_.sparsity[options_.sparsity.size() == 1 ? 0 : first_ + sample.slot]);
 }
 
-double GreedyBatch::dot(std::uint32_t j, const float* v) const { return dots::table().dot(atom(j), v, dictionary_.dims()); }
+double GreedyBatch::dot(std::uint32_t j, const float* v) const {
+  return dots::table().dot(atom(j), v, dictionary_.dims());
+}
 
 double GreedyBatch::combine(const std::vector<std::uint32_t>& atoms, const std::vector<double>& factors,
                             std::vector<double>& out) const {
   out.assign(dictionary_.dims(), 0.0);
   for (std::size_t k = 0; k < atoms.size(); ++k)
-    for (std::size_t d = 0; d < out.size(); ++d) out[d] += factors[k] * static_cast<double>(atom(atoms[k])[d]);
+    for (std::size_t d = 0; d < out.size(); ++d)
+      out[d] += factors[k] * static_cast<double>(atom(atoms[k])[d]);
   double squared = 0;
   for (const double v : out) squared += v * v;
   return squared;
 }
 
-SparseCode GreedyBatch::least_squares(const GreedySample& sample, const std::vector<std::uint32_t>& atoms) const {
+SparseCode GreedyBatch::least_squares(const GreedySample& sample,
+                                      const std::vector<std::uint32_t>& atoms) const {
   LeastSquares fit;
   fit.reserve(atoms.size());
   std::vector<std::uint32_t> support;
@@ -109,9 +116,9 @@ void GreedyBatch::take(GreedySample& sample, SparseCode code) {
   code.drop_zeros();
   std::vector<float> values(code.values.begin(), code.values.end());
   const ConstMatrix32 atoms = dictionary_.atoms();
-  sample.squared = sparse_rows::table().residual(batch_.samples().row(sample.slot), code.atoms.data(), values.data(),
-                                                 values.size(), atoms.data, atoms.stride, dictionary_.dims(),
-                                                 residuals_.data() + sample.slot * stride_);
+  sample.squared = sparse_rows::table().residual(
+      batch_.samples().row(sample.slot), code.atoms.data(), values.data(), values.size(), atoms.data,
+      atoms.stride, dictionary_.dims(), residuals_.data() + sample.slot * stride_);
   sample.code = std::move(code);
   if (sample.squared < sample.best_squared) {
     sample.best_squared = sample.squared;
@@ -178,7 +185,8 @@ Status GreedyBatch::run() {
     if (execution_.cancelled()) return Status::cancelled();
   }
   execution_.for_each((samples_.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-    for (std::size_t i = block * kBlock; i < std::min(samples_.size(), (block + 1) * kBlock); ++i) finish(samples_[i]);
+    for (std::size_t i = block * kBlock; i < std::min(samples_.size(), (block + 1) * kBlock); ++i)
+      finish(samples_[i]);
   });
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }

@@ -35,8 +35,8 @@ struct GreedySample {
 
 class GreedyBatch {
  public:
-  GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
-              const Execution& execution, std::vector<SampleResult>& out);
+  GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+              std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
   virtual ~GreedyBatch() = default;
   Status run();
 
@@ -51,12 +51,17 @@ class GreedyBatch {
   std::size_t sparsity(const GreedySample& sample) const;
   /// the residual that ends a sample, in the batch's scale
   double enough(const GreedySample& sample) const { return batch_.to_scaled(sample.slot, options_.residual); }
-  std::uint32_t limit(std::uint32_t absent) const { return options_.max_iterations ? options_.max_iterations : absent; }
-  const float* residual(const GreedySample& sample) const { return residuals_.data() + sample.slot * stride_; }
+  std::uint32_t limit(std::uint32_t absent) const {
+    return options_.max_iterations ? options_.max_iterations : absent;
+  }
+  const float* residual(const GreedySample& sample) const {
+    return residuals_.data() + sample.slot * stride_;
+  }
   const float* atom(std::uint32_t j) const { return dictionary_.atom(j); }
   double dot(std::uint32_t j, const float* v) const;
   /// out = Σ factors[k]·atoms[k]; answers ‖out‖²
-  double combine(const std::vector<std::uint32_t>& atoms, const std::vector<double>& factors, std::vector<double>& out) const;
+  double combine(const std::vector<std::uint32_t>& atoms, const std::vector<double>& factors,
+                 std::vector<double>& out) const;
   /// The least squares code on the atoms, those that depend on the ones before left out (nonnegative: nonnegative least squares).
   SparseCode least_squares(const GreedySample& sample, const std::vector<std::uint32_t>& atoms) const;
   /// Takes the code: residual, energy, and the best so far.

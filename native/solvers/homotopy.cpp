@@ -28,7 +28,8 @@ class HomotopyBatch final : public PathBatch {
     const double lambda = batch_.lambda(sample.slot);
     sample.lambda = lambda;
     sample.gap = relative_gap(sample.at, lambda, options_.ridge, strongest);
-    if (sample.gap > options_.tolerance) sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
+    if (sample.gap > options_.tolerance)
+      sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
     out_[sample.slot].iterations = sample.knots;
     finish(sample, sample.at.objective(lambda, options_.ridge));
   }

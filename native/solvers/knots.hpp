@@ -24,7 +24,7 @@ class KnotPath {
   ConstMatrix32 samples_;
   std::shared_ptr<const Dictionary> dictionary_;
   UnfoldOptions options_;
-  std::vector<std::vector<PathSample>> paths_;     // by batch
+  std::vector<std::vector<PathSample>> paths_;  // by batch
   std::vector<std::vector<SampleResult>> answers_;
 };
 

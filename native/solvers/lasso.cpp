@@ -28,17 +28,18 @@ constexpr std::uint32_t kDefaultRounds = 200;
 constexpr std::size_t kBlock = 8;
 /// The inner solve aims at this share of the gap that is asked for.
 constexpr double kInnerShare = 0.25;
-constexpr unsigned kFirstSweeps = 3, kSweeps = 12;  // of coordinate descent before a Newton step is tried: at first, later
+constexpr unsigned kFirstSweeps = 3,
+                   kSweeps = 12;  // of coordinate descent before a Newton step is tried: at first, later
 constexpr unsigned kFirstAttempts = 4;
-constexpr unsigned kAttempts = 60;       // descent + Newton rounds
+constexpr unsigned kAttempts = 60;        // descent + Newton rounds
 constexpr unsigned kPatientSweeps = 400;  // where Newton cannot help (dependent atoms)
-constexpr unsigned kStallRounds = 3;     // rounds without a new atom and without progress
+constexpr unsigned kStallRounds = 3;      // rounds without a new atom and without progress
 
 struct Sample {
   std::uint32_t slot;  // place in the batch
   WorkingSet set;
-  Evaluation at{};           // of the current code
-  double strongest = 0;      // strength in the working set, exact
+  Evaluation at{};       // of the current code
+  double strongest = 0;  // strength in the working set, exact
   double best_gap = std::numeric_limits<double>::infinity();
   unsigned rounds_without_progress = 0;
   std::uint32_t solves = 0;
@@ -73,7 +74,8 @@ class LassoBatch {
         out_(out),
         ridge_(options.ridge),
         max_rounds_(options.max_iterations ? options.max_iterations : kDefaultRounds),
-        smallest_weight_(options.weights.empty() ? 1 : *std::min_element(options.weights.begin(), options.weights.end())),
+        smallest_weight_(
+            options.weights.empty() ? 1 : *std::min_element(options.weights.begin(), options.weights.end())),
         residual_stride_(batch.samples().stride),
         residuals_(batch.count() * batch.samples().stride),
         scorer_(dictionary, options.weights, options.nonnegative) {}
@@ -117,7 +119,9 @@ class LassoBatch {
 /// sets start small: the first pass meets the zero code, where far more atoms exceed λ than will be active.
 std::size_t first_choice(std::size_t dims) { return std::clamp<std::size_t>(dims / 32, 8, 64); }
 /// Later violators have met a solution already, and more of them will be active.
-std::size_t later_choice(std::size_t dims, std::size_t size) { return std::max(first_choice(dims) * 3 / 4, size / 2); }
+std::size_t later_choice(std::size_t dims, std::size_t size) {
+  return std::max(first_choice(dims) * 3 / 4, size / 2);
+}
 
 void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t first) {
   Workspace& scratch = workspace(dictionary_.features());
@@ -125,7 +129,8 @@ void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t firs
     const double lambda = batch_.lambda(sample.slot);
     for (std::size_t k = warm->indptr[first + sample.slot]; k < warm->indptr[first + sample.slot + 1]; ++k) {
       const float value = static_cast<float>(batch_.to_scaled(sample.slot, warm->values[k]));
-      if (value == 0 || (options_.nonnegative && value < 0) || dictionary_.norm(warm->indices[k]) == 0) continue;
+      if (value == 0 || (options_.nonnegative && value < 0) || dictionary_.norm(warm->indices[k]) == 0)
+        continue;
       sample.set.add(dictionary_, warm->indices[k], static_cast<float>(lambda * weight(warm->indices[k])));
       sample.set.code()[sample.set.size() - 1] = value;
     }
@@ -143,8 +148,8 @@ void LassoBatch::score() {
   for (std::size_t i = 0; i < active_.size(); ++i) {
     const Sample& sample = samples_[active_[i]];
     // The first choice needs no proof.
-    requests_[i] = {sample.slot, std::sqrt(sample.at.squared_rounded), batch_.lambda(sample.slot), sample.rung,
-                    sample.solves == 0 && sample.rung == 0};
+    requests_[i] = {sample.slot, std::sqrt(sample.at.squared_rounded), batch_.lambda(sample.slot),
+                    sample.rung, sample.solves == 0 && sample.rung == 0};
     largest = std::max(largest, sample.set.size());
     fresh = fresh && sample.solves == 0;
   }
@@ -162,7 +167,9 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
   const double lambda = batch_.lambda(sample.slot);
   const float* r = residual(sample);
   const Scored scored = scorer_[position];
-  const auto scored_strength = [&](const product::Entry& entry) { return strength(entry.value, weight(entry.index)); };
+  const auto scored_strength = [&](const product::Entry& entry) {
+    return strength(entry.value, weight(entry.index));
+  };
   const auto& dots = dots::table();
   double strongest = 0;
   {
@@ -175,7 +182,8 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
     for (std::size_t k = 0; k < scored.count; ++k) {
       const product::Entry& entry = scored.entries[k];
       if (scratch.marks[entry.index]) continue;
-      (scored_strength(entry) > lambda + scored.error ? scratch.violators : scratch.doubtful).push_back(entry);
+      (scored_strength(entry) > lambda + scored.error ? scratch.violators : scratch.doubtful)
+          .push_back(entry);
     }
     for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 0;
     if (!scratch.violators.empty() && sample.solves < max_rounds_) {
@@ -284,7 +292,8 @@ void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
       samples.row(sample.slot), scratch.support.data(), scratch.support_values.data(), scratch.support.size(),
       atoms.data, atoms.stride, dictionary_.dims(), residual(sample));
   sample.at.squared_rounded = reduce::table().squared_norm(residual(sample), dictionary_.dims());
-  sample.at.input_residual = dots::table().dot(samples.row(sample.slot), residual(sample), dictionary_.dims());
+  sample.at.input_residual =
+      dots::table().dot(samples.row(sample.slot), residual(sample), dictionary_.dims());
   // While their rows are still in the cache.
   const std::size_t n = sample.set.size();
   scratch.doubles.resize(n);
@@ -292,8 +301,8 @@ void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
   sample.strongest = 0;
   for (std::size_t k = 0; k < n; ++k) {
     sample.set.correlation()[k] = static_cast<float>(scratch.doubles[k]);
-    sample.strongest = std::max(
-        sample.strongest, strength(scratch.doubles[k] - ridge_ * sample.set.code()[k], weight(sample.set.atoms()[k])));
+    sample.strongest = std::max(sample.strongest, strength(scratch.doubles[k] - ridge_ * sample.set.code()[k],
+                                                           weight(sample.set.atoms()[k])));
   }
 }
 

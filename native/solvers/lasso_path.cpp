@@ -34,7 +34,8 @@ LassoPath::LassoPath(Candidates& candidates, bool nonnegative, double ridge)
   refresh();
 }
 
-void LassoPath::resume(double lambda, const std::vector<std::uint32_t>& active, const std::vector<double>& signs) {
+void LassoPath::resume(double lambda, const std::vector<std::uint32_t>& active,
+                       const std::vector<double>& signs) {
   lambda_ = lambda;
   pivots_here_ = 0;
   for (std::size_t k = 0; k < active.size(); ++k) join(active[k], signs[k] < 0 ? -1 : 1, true);
@@ -47,7 +48,8 @@ LassoPath::Event LassoPath::search() const {
   const auto consider = [&](double lambda, double rounding, std::size_t position, int sign) {
     const auto at = static_cast<std::uint32_t>(position);
     if (!(lambda > rounding)) return;
-    if (lambda >= here && (least.lambda == 0 || candidates_.atoms()[at] < candidates_.atoms()[least.position]))
+    if (lambda >= here &&
+        (least.lambda == 0 || candidates_.atoms()[at] < candidates_.atoms()[least.position]))
       least = {lambda_, at, sign};
     if (lambda > first.lambda) first = {lambda, at, sign};
   };
@@ -176,7 +178,8 @@ double LassoPath::refine() {
       const double w = candidates_.weight(at);
       left[i] = q_[at] - ridge_ * p_[i];
       right[i] = w * signs_[i] - g_[at] - ridge_ * u_[i];
-      error = std::max({error, std::fabs(left[i]) / std::sqrt(candidates_.squared_norm(at)), std::fabs(right[i]) / w});
+      error = std::max(
+          {error, std::fabs(left[i]) / std::sqrt(candidates_.squared_norm(at)), std::fabs(right[i]) / w});
     }
     if (last || !(error > kAccurate)) return error;
     factor_.solve(left.data(), left.data());
@@ -213,7 +216,8 @@ std::vector<LassoPath::Code> LassoPath::codes(double lambda) const {
   std::vector<Code> codes;
   codes.reserve(active_.size());
   for (std::size_t k = 0; k < active_.size(); ++k) {
-    const double value = p_[k] - lambda * u_[k], small = kZero * (std::fabs(p_[k]) + lambda * std::fabs(u_[k]));
+    const double value = p_[k] - lambda * u_[k],
+                 small = kZero * (std::fabs(p_[k]) + lambda * std::fabs(u_[k]));
     if (signs_[k] * value < -small) return codes_without_strays(lambda);
     if (signs_[k] * value > small) codes.push_back({active_[k], value});
   }

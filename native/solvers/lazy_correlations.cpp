@@ -17,11 +17,15 @@ constexpr double kUpdateUnderflow = 0x1.0p-140;
 }  // namespace
 
 LazyCorrelations::LazyCorrelations(const CompressedGram* gram, std::size_t features, bool nonnegative)
-    : gram_(gram), features_(features), padded_(CompressedGram::stride(features)), nonnegative_(nonnegative),
-      block_max_(pursuit::block_max_size(padded_)), strong_(padded_) {}
+    : gram_(gram),
+      features_(features),
+      padded_(CompressedGram::stride(features)),
+      nonnegative_(nonnegative),
+      block_max_(pursuit::block_max_size(padded_)),
+      strong_(padded_) {}
 
-void LazyCorrelations::start(float* correlations, double error, double size, std::span<const std::uint32_t> chosen,
-                             const std::vector<double>& coefficients) {
+void LazyCorrelations::start(float* correlations, double error, double size,
+                             std::span<const std::uint32_t> chosen, const std::vector<double>& coefficients) {
   correlations_ = correlations;
   chosen_.clear();
   std::fill(correlations + features_, correlations + padded_, kNotThere);
@@ -45,8 +49,8 @@ void LazyCorrelations::apply(Chosen& chosen) {
   factors_.push_back(static_cast<float>(change * static_cast<double>(gram_->scale(chosen.atom))));
   const double most = gram_->largest(chosen.atom) + gram_->error(chosen.atom);
   size_ += std::fabs(change) * most;
-  spent_ += std::fabs(change) * (gram_->error(chosen.atom) + kUpdateRounding * most) + kUpdateRounding * size_ +
-            kUpdateUnderflow;
+  spent_ += std::fabs(change) * (gram_->error(chosen.atom) + kUpdateRounding * most) +
+            kUpdateRounding * size_ + kUpdateUnderflow;
 }
 
 void LazyCorrelations::subtract() {
@@ -82,9 +86,9 @@ void LazyCorrelations::refresh() {
 
 bool LazyCorrelations::strong(std::size_t most, std::span<const std::uint32_t>& atoms) {
   const auto floor = static_cast<float>(largest_ - 2 * error());
-  const std::size_t found = pursuit::table().above(correlations_, padded_, block_max_.data(),
-                                                   std::nextafter(floor, -std::numeric_limits<float>::infinity()),
-                                                   nonnegative_, most, strong_.data());
+  const std::size_t found = pursuit::table().above(
+      correlations_, padded_, block_max_.data(),
+      std::nextafter(floor, -std::numeric_limits<float>::infinity()), nonnegative_, most, strong_.data());
   if (found > most) return false;
   std::sort(strong_.data(), strong_.data() + found);
   atoms = {strong_.data(), found};

@@ -57,7 +57,8 @@ void LeastSquares::solve() {
 void LeastSquares::reserve(std::size_t size) {
   gram_.reserve(row(size));
   factor_.reserve(row(size));
-  for (std::vector<double>* values : {&inverse_, &forward_, &targets_, &solution_, &feasible_}) values->reserve(size);
+  for (std::vector<double>* values : {&inverse_, &forward_, &targets_, &solution_, &feasible_})
+    values->reserve(size);
 }
 
 bool LeastSquares::append(const double* products, double target) {

@@ -30,8 +30,8 @@ class LeastSquares {
 
   // Row i of either triangle starts at i(i + 1)/2.
   std::vector<double> gram_, factor_;
-  std::vector<double> inverse_;   // of the factor's diagonal
-  std::vector<double> forward_;   // L⁻¹ targets
+  std::vector<double> inverse_;  // of the factor's diagonal
+  std::vector<double> forward_;  // L⁻¹ targets
   std::vector<double> targets_, solution_;
   std::vector<double> feasible_;  // the last solution accepted by make_nonnegative, one a support atom
 };

@@ -57,7 +57,8 @@ class Matching final : public GreedyBatch {
     const double squared = combine(code.atoms, gradient, direction);
     if (!(squared > 0)) return;
     double along = 0;
-    for (std::size_t d = 0; d < direction.size(); ++d) along += direction[d] * static_cast<double>(residual(sample)[d]);
+    for (std::size_t d = 0; d < direction.size(); ++d)
+      along += direction[d] * static_cast<double>(residual(sample)[d]);
     double length = along / squared;
     std::size_t first = n;
     for (std::size_t k = 0; k < n && options_.nonnegative; ++k)
@@ -65,7 +66,8 @@ class Matching final : public GreedyBatch {
         length = -code.values[k] / gradient[k];
         first = k;
       }
-    for (std::size_t k = 0; k < n; ++k) code.values[k] = k == first ? 0 : code.values[k] + length * gradient[k];
+    for (std::size_t k = 0; k < n; ++k)
+      code.values[k] = k == first ? 0 : code.values[k] + length * gradient[k];
   }
 };
 

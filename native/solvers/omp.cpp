@@ -76,8 +76,17 @@ class PursuitBatch {
   PursuitBatch(const ScaledBatch& batch, const Dictionary& dictionary, const CompressedGram* gram,
                const UnfoldOptions& options, std::size_t first, const Execution& execution,
                std::vector<SampleResult>& out)
-      : batch_(batch), dictionary_(dictionary), gram_(gram), options_(options), first_(first), execution_(execution),
-        out_(out), scores_(dictionary), samples_(batch.count()), norms_(batch.count()), errors_(batch.count()) {}
+      : batch_(batch),
+        dictionary_(dictionary),
+        gram_(gram),
+        options_(options),
+        first_(first),
+        execution_(execution),
+        out_(out),
+        scores_(dictionary),
+        samples_(batch.count()),
+        norms_(batch.count()),
+        errors_(batch.count()) {}
 
   Status run();
 
@@ -123,9 +132,9 @@ bool PursuitBatch::wants_more(std::size_t i) const {
 /// support is what it was and the new atom at its end.
 bool PursuitBatch::take(std::size_t i, const Choice& choice, Scratch& scratch) {
   Sample& sample = samples_[i];
-  const double floor = choice.atom < dictionary_.features()
-                           ? kRelativeFloor * dictionary_.norm(choice.atom) * std::sqrt(batch_.squared_norm(i))
-                           : 0;
+  const double floor = choice.atom < dictionary_.features() ? kRelativeFloor * dictionary_.norm(choice.atom) *
+                                                                  std::sqrt(batch_.squared_norm(i))
+                                                            : 0;
   if (choice.atom >= dictionary_.features() || !(choice.strength > floor)) {
     // Nothing correlates with what is left. That is an exact representation, unless a residual was asked for.
     sample.done = true;
@@ -165,8 +174,8 @@ double PursuitBatch::residual(std::size_t i, float* out) const {
   const Sample& sample = samples_[i];
   const std::vector<float> values(sample.fit.solution().begin(), sample.fit.solution().end());
   const ConstMatrix32 atoms = dictionary_.atoms();
-  return sparse_rows::table().residual(batch_.samples().row(i), sample.support.data(), values.data(), values.size(),
-                                       atoms.data, atoms.stride, dictionary_.dims(), out);
+  return sparse_rows::table().residual(batch_.samples().row(i), sample.support.data(), values.data(),
+                                       values.size(), atoms.data, atoms.stride, dictionary_.dims(), out);
 }
 
 /// The strongest of a few atoms: by float32 correlations with a float32 residual, and where their rounding leaves it
@@ -185,7 +194,8 @@ Choice PursuitBatch::strongest(std::size_t i, std::span<const std::uint32_t> ato
   scratch.rows.clear();
   for (std::uint32_t j : atoms) scratch.rows.push_back(dictionary_.atom(j));
   scratch.values.resize(atoms.size());
-  pursuit::table().correlate(scratch.rows.data(), atoms.size(), scratch.residual.data(), dims, scratch.values.data());
+  pursuit::table().correlate(scratch.rows.data(), atoms.size(), scratch.residual.data(), dims,
+                             scratch.values.data());
 
   // The residual is a chain of n steps with factors that were rounded too; scalar steps round twice.
   const double changed = (product::error_bound(2 * n) + 0x1.0p-24) * parts;
@@ -219,11 +229,13 @@ Choice PursuitBatch::strongest_exactly(std::size_t i, Scratch& scratch) const {
       residual[d] -= sample.fit.solution()[k] * static_cast<double>(sample.atoms[k][d]);
   // Two floats hold 48 bits of it.
   std::vector<float> high(residual.begin(), residual.end()), low(dims);
-  for (std::size_t d = 0; d < dims; ++d) low[d] = static_cast<float>(residual[d] - static_cast<double>(high[d]));
+  for (std::size_t d = 0; d < dims; ++d)
+    low[d] = static_cast<float>(residual[d] - static_cast<double>(high[d]));
   Choice choice{dictionary_.features(), 0};
   for (std::uint32_t j : scratch.open) {
     const float* atom = dictionary_.atom(j);
-    const double value = dots::table().dot(atom, high.data(), dims) + dots::table().dot(atom, low.data(), dims);
+    const double value =
+        dots::table().dot(atom, high.data(), dims) + dots::table().dot(atom, low.data(), dims);
     const double strength = options_.nonnegative ? value : std::fabs(value);
     if (strength > choice.strength) choice = {j, strength};
   }
@@ -241,7 +253,8 @@ void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) 
     sample.fit.reserve(size);
   }
   const std::size_t most_open = std::max(kFewOpen, dictionary_.features() / kOpenShare);
-  lazy.start(correlations, errors_[i], norms_[i] * dictionary_.max_norm(), sample.support, sample.fit.solution());
+  lazy.start(correlations, errors_[i], norms_[i] * dictionary_.max_norm(), sample.support,
+             sample.fit.solution());
   // Exact scores cannot be had any better: the first choice from them is made whatever it takes.
   bool certain = sample.exact || scores_.precision == product::Precision::float32;
   bool fresh = true;
@@ -284,8 +297,8 @@ void PursuitBatch::finish(std::size_t i, Scratch& scratch) {
 void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, float* correlations) {
   const std::size_t features = dictionary_.features(), dims = dictionary_.dims();
   const product::Precision precision = exact ? product::Precision::float32 : scores_.precision;
-    const bool started =
-      std::any_of(samples.begin(), samples.end(), [&](std::uint32_t i) { return !samples_[i].support.empty(); });
+  const bool started = std::any_of(samples.begin(), samples.end(),
+                                   [&](std::uint32_t i) { return !samples_[i].support.empty(); });
   if (started) residuals_.reserve(batch_.count() * batch_.samples().stride);
   execution_.for_each(samples.size(), [&](std::size_t p) {
     const std::size_t i = samples[p];
@@ -314,11 +327,12 @@ void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, flo
                  {correlations, samples.size(), features, CompressedGram::stride(features)}, execution_);
   for (std::size_t p = 0; p < samples.size(); ++p) {
     const std::size_t i = samples[p];
-    const double bound =
-        left.rounded ? product::score_error(precision, dims, rounded_.norm(p), rounded_.error(p),
-                                            dictionary_.max_norm(), scores_.error)
-                     : product::error_bound(dims) * norms_[i] * dictionary_.max_norm();
-    errors_[i] = (1 + kSlack) * (errors_[i] + bound) + (left.rounded ? kSlack : 0) * norms_[i] * dictionary_.max_norm() +
+    const double bound = left.rounded
+                             ? product::score_error(precision, dims, rounded_.norm(p), rounded_.error(p),
+                                                    dictionary_.max_norm(), scores_.error)
+                             : product::error_bound(dims) * norms_[i] * dictionary_.max_norm();
+    errors_[i] = (1 + kSlack) * (errors_[i] + bound) +
+                 (left.rounded ? kSlack : 0) * norms_[i] * dictionary_.max_norm() +
                  static_cast<double>(dims) * (left.rounded ? product::kRoundedUnderflow : 0x1.0p-149);
   }
 }
@@ -339,8 +353,8 @@ Status PursuitBatch::run() {
     std::erase_if(active, [&](std::uint32_t i) { return !wants_more(i); });
     execution_.advance(before - active.size());
     if (active.empty()) break;
-    const auto middle =
-        std::stable_partition(active.begin(), active.end(), [&](std::uint32_t i) { return !samples_[i].exact; });
+    const auto middle = std::stable_partition(active.begin(), active.end(),
+                                              [&](std::uint32_t i) { return !samples_[i].exact; });
     for (std::size_t first = 0, end; first < active.size(); first = end) {
       const auto rough = static_cast<std::size_t>(middle - active.begin());
       end = std::min(first + at_once, first < rough ? rough : active.size());
@@ -349,7 +363,8 @@ Status PursuitBatch::run() {
       if (execution_.cancelled()) return Status::cancelled();
       execution_.for_each((samples.size() + kSamplesAtOnce - 1) / kSamplesAtOnce, [&](std::size_t block) {
         Scratch scratch(gram_, dictionary_, options_.nonnegative);
-        for (std::size_t p = block * kSamplesAtOnce; p < std::min(samples.size(), (block + 1) * kSamplesAtOnce); ++p)
+        for (std::size_t p = block * kSamplesAtOnce;
+             p < std::min(samples.size(), (block + 1) * kSamplesAtOnce); ++p)
           pursue(samples[p], correlations + p * padded, scratch);
       });
       if (execution_.cancelled()) return Status::cancelled();
@@ -357,7 +372,8 @@ Status PursuitBatch::run() {
   }
   execution_.for_each((batch_.count() + kSamplesAtOnce - 1) / kSamplesAtOnce, [&](std::size_t block) {
     Scratch scratch(nullptr, dictionary_, options_.nonnegative);
-    for (std::size_t i = block * kSamplesAtOnce; i < std::min(batch_.count(), (block + 1) * kSamplesAtOnce); ++i)
+    for (std::size_t i = block * kSamplesAtOnce; i < std::min(batch_.count(), (block + 1) * kSamplesAtOnce);
+         ++i)
       finish(i, scratch);
   });
   return execution_.cancelled() ? Status::cancelled() : Status{};
@@ -365,8 +381,10 @@ Status PursuitBatch::run() {
 
 /// Does making the Gram matrix, and reading its rows, cost less than scoring every residual?
 bool gram_pays(std::size_t samples, double atoms, const Dictionary& dictionary) {
-  const double features = static_cast<double>(dictionary.features()), dims = static_cast<double>(dictionary.dims());
-  const double n = static_cast<double>(samples), making = dictionary.has_compressed_gram() ? 0 : features * dims;
+  const double features = static_cast<double>(dictionary.features()),
+               dims = static_cast<double>(dictionary.dims());
+  const double n = static_cast<double>(samples),
+               making = dictionary.has_compressed_gram() ? 0 : features * dims;
   return making + n * (dims + kUpdateCost * atoms) < n * atoms * dims;
 }
 

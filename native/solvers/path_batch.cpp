@@ -27,8 +27,8 @@ std::uint32_t knot_limit(std::uint32_t asked, const Dictionary& dictionary) {
   return static_cast<std::uint32_t>(std::min<std::size_t>(kFewestKnots + kKnotsPerAtom * most, UINT32_MAX));
 }
 
-PathBatch::PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
-                     const Execution& execution, std::vector<SampleResult>& out)
+PathBatch::PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                     std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
     : batch_(batch),
       dictionary_(dictionary),
       options_(options),
@@ -43,7 +43,8 @@ std::vector<double> PathBatch::input(const PathSample& sample) const {
   return {x, x + dictionary_.dims()};
 }
 
-void PathBatch::subtract(std::vector<double>& y, const Candidates& candidates, const std::vector<std::uint32_t>& positions,
+void PathBatch::subtract(std::vector<double>& y, const Candidates& candidates,
+                         const std::vector<std::uint32_t>& positions,
                          const std::vector<double>& factors) const {
   for (std::size_t k = 0; k < positions.size(); ++k) {
     const float* atom = candidates.rows()[positions[k]];
@@ -97,12 +98,16 @@ void PathBatch::take_codes(PathSample& sample, const LassoPath& path, double lam
 
 void PathBatch::ask(PathSample& sample, const std::vector<double>& v, double threshold, double noise) {
   vectors_.set(sample.slot, v);
-  const float *x = batch_.samples().row(sample.slot), *high = vectors_.high(sample.slot), *low = vectors_.low(sample.slot);
+  const float *x = batch_.samples().row(sample.slot), *high = vectors_.high(sample.slot),
+              *low = vectors_.low(sample.slot);
   const auto& dots = dots::table();
   const std::size_t dims = dictionary_.dims();
-  sample.at.squared_rounded = dots.dot(high, high, dims) + 2 * dots.dot(high, low, dims) + dots.dot(low, low, dims);
+  sample.at.squared_rounded =
+      dots.dot(high, high, dims) + 2 * dots.dot(high, low, dims) + dots.dot(low, low, dims);
   sample.at.input_residual = dots.dot(x, high, dims) + dots.dot(x, low, dims);
-  sample.question = {sample.slot, threshold, std::sqrt(sample.at.squared_rounded), noise, sample.candidates.size(), threshold};
+  sample.question = {
+      sample.slot, threshold, std::sqrt(sample.at.squared_rounded), noise, sample.candidates.size(),
+      threshold};
 }
 
 void PathBatch::ask_residual(PathSample& sample, const LassoPath& path, double lambda) {
@@ -120,7 +125,8 @@ void PathBatch::ask_residual(PathSample& sample, const LassoPath& path, double l
 
 void PathBatch::finish(PathSample& sample, double objective) {
   std::vector<std::pair<std::uint32_t, double>> codes;
-  for (const auto& [position, value] : sample.codes) codes.emplace_back(sample.candidates.atoms()[position], value);
+  for (const auto& [position, value] : sample.codes)
+    codes.emplace_back(sample.candidates.atoms()[position], value);
   std::sort(codes.begin(), codes.end());
   SampleResult& result = out_[sample.slot];
   result.gap = sample.gap;
@@ -157,7 +163,8 @@ void PathBatch::advance(PathSample& sample, std::size_t position) {
   Candidates& candidates = sample.candidates;
   if (!answer.violators.empty() && !sample.limited) {
     const std::size_t dims = dictionary_.dims();
-    const std::size_t most = candidates.size() == 0 ? first_candidates(dims) : later_candidates(dims, candidates.size());
+    const std::size_t most =
+        candidates.size() == 0 ? first_candidates(dims) : later_candidates(dims, candidates.size());
     answer.violators.insert(answer.violators.end(), answer.runners_up.begin(), answer.runners_up.end());
     if (answer.violators.size() > most) answer.violators.resize(most);
     for (std::uint32_t j : answer.violators)
@@ -166,12 +173,14 @@ void PathBatch::advance(PathSample& sample, std::size_t position) {
   } else {
     const std::size_t n = candidates.size();
     std::vector<double> correlations(n), low(n);
-    dots::table().correlate(candidates.rows(), n, vectors_.high(sample.slot), dictionary_.dims(), correlations.data());
+    dots::table().correlate(candidates.rows(), n, vectors_.high(sample.slot), dictionary_.dims(),
+                            correlations.data());
     dots::table().correlate(candidates.rows(), n, vectors_.low(sample.slot), dictionary_.dims(), low.data());
     for (std::size_t i = 0; i < n; ++i) correlations[i] += low[i];
     for (const auto& [at, value] : sample.codes) correlations[at] -= options_.ridge * value;
     for (std::size_t i = 0; i < n; ++i)
-      answer.strongest = std::max(answer.strongest, screening_.strength(correlations[i], candidates.weight(i)));
+      answer.strongest =
+          std::max(answer.strongest, screening_.strength(correlations[i], candidates.weight(i)));
     conclude(sample, answer.strongest);
   }
   if (candidates.bytes() > kLargestKept) candidates.release();

@@ -18,13 +18,15 @@ namespace unsuperpose {
 struct PathSample {
   std::uint32_t slot = 0;  // place in the batch
   Candidates candidates;
-  std::vector<std::pair<std::uint32_t, double>> codes;  // position in the candidates, value (a float32 one unless float64)
-  Evaluation at{};                                      // of the codes
-  Screening::Question question{};                       // about the vector of this sample
-  double lambda = 0;                                    // where the path was left
+  std::vector<std::pair<std::uint32_t, double>>
+      codes;                       // position in the candidates, value (a float32 one unless float64)
+  Evaluation at{};                 // of the codes
+  Screening::Question question{};  // about the vector of this sample
+  double lambda = 0;               // where the path was left
   double gap = 0;
   std::uint32_t knots = 0, stage = 0;
-  std::vector<std::uint32_t> active;  // what is active from `lambda` on, and its signs: kept by paths that go on
+  std::vector<std::uint32_t>
+      active;  // what is active from `lambda` on, and its signs: kept by paths that go on
   std::vector<double> signs;
   bool limited = false;  // the path hit the limit of knots
   Outcome outcome = Outcome::converged;
@@ -33,8 +35,8 @@ struct PathSample {
 
 class PathBatch {
  public:
-  PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
-            const Execution& execution, std::vector<SampleResult>& out);
+  PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+            std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
   virtual ~PathBatch() = default;
   /// Answers every sample of the batch.
   Status run(const SparseCodes* warm_start);
@@ -62,8 +64,8 @@ class PathBatch {
   void ask_residual(PathSample& sample, const LassoPath& path, double lambda);
   void ask(PathSample& sample, const std::vector<double>& v, double threshold, double noise);
   /// y −= Σ_k factors[k] · atoms of positions[k]
-  void subtract(std::vector<double>& y, const Candidates& candidates, const std::vector<std::uint32_t>& positions,
-                const std::vector<double>& factors) const;
+  void subtract(std::vector<double>& y, const Candidates& candidates,
+                const std::vector<std::uint32_t>& positions, const std::vector<double>& factors) const;
   std::vector<double> input(const PathSample& sample) const;
   void finish(PathSample& sample, double objective);
 

@@ -24,7 +24,8 @@ class Profile {
     nanoseconds_[static_cast<std::size_t>(stage)].fetch_add(nanoseconds, std::memory_order_relaxed);
   }
   double seconds(Stage stage) const {
-    return 1e-9 * static_cast<double>(nanoseconds_[static_cast<std::size_t>(stage)].load(std::memory_order_relaxed));
+    return 1e-9 *
+           static_cast<double>(nanoseconds_[static_cast<std::size_t>(stage)].load(std::memory_order_relaxed));
   }
 
  private:
@@ -40,7 +41,8 @@ class StageTimer {
   ~StageTimer() {
     if (!profile_) return;
     const auto spent = std::chrono::steady_clock::now() - start_;
-    profile_->add(stage_, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count()));
+    profile_->add(stage_, static_cast<std::uint64_t>(
+                              std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count()));
   }
   StageTimer(const StageTimer&) = delete;
   StageTimer& operator=(const StageTimer&) = delete;

@@ -20,11 +20,12 @@ namespace unsuperpose {
 namespace {
 
 constexpr std::uint32_t kDefaultSteps = 10000;
-constexpr std::uint32_t kCheckEvery = 10;      // FISTA's gap costs a product of its own
-constexpr std::uint32_t kPatience = 500;       // steps without a smaller gap before a sample counts as stalled
-constexpr double kLipschitzMargin = 1.01;      // over the power iteration's estimate
+constexpr std::uint32_t kCheckEvery = 10;  // FISTA's gap costs a product of its own
+constexpr std::uint32_t kPatience = 500;   // steps without a smaller gap before a sample counts as stalled
+constexpr double kLipschitzMargin = 1.01;  // over the power iteration's estimate
 constexpr double kBacktrack = 1.5;
-constexpr double kRoundingSlack = 1e-13;       // ‖r‖² in float32 is good to some 2⁻²⁴·‖r‖·√‖…‖: below this no verdict
+constexpr double kRoundingSlack =
+    1e-13;  // ‖r‖² in float32 is good to some 2⁻²⁴·‖r‖·√‖…‖: below this no verdict
 constexpr std::size_t kDenseFloats = std::size_t{1} << 23;  // dense codes of a sub-batch: 32 MiB an array
 
 struct Step {
@@ -37,7 +38,8 @@ struct Step {
 class ProximalBatch {
  public:
   ProximalBatch(const ScaledBatch& batch, std::size_t begin, std::size_t count, const Dictionary& dictionary,
-                const UnfoldOptions& options, double lipschitz, const Execution& execution, std::vector<SampleResult>& out)
+                const UnfoldOptions& options, double lipschitz, const Execution& execution,
+                std::vector<SampleResult>& out)
       : batch_(batch),
         begin_(begin),
         dictionary_(dictionary),
@@ -83,8 +85,8 @@ double ProximalBatch::residual_of(std::size_t i, const float* code, float* out) 
     values.push_back(code[j]);
   }
   const ConstMatrix32 atoms = dictionary_.atoms();
-  return sparse_rows::table().residual(batch_.samples().row(begin_ + i), support.data(), values.data(), support.size(),
-                                       atoms.data, atoms.stride, dictionary_.dims(), out);
+  return sparse_rows::table().residual(batch_.samples().row(begin_ + i), support.data(), values.data(),
+                                       support.size(), atoms.data, atoms.stride, dictionary_.dims(), out);
 }
 
 /// correlation row `position` = D · residual of sample rows[position]
@@ -95,9 +97,12 @@ void ProximalBatch::correlate(const AlignedBuffer<float>& residuals, const std::
 }
 
 /// max_j |d_j·r − βa_j|/w_j, exact: the float32 scores only choose who is recomputed in float64.
-double ProximalBatch::strongest(std::size_t i, const float* correlation, const float* residual, double norm) const {
+double ProximalBatch::strongest(std::size_t i, const float* correlation, const float* residual,
+                                double norm) const {
   const float* code = code_.data() + i * features_;
-  const auto weight = [&](std::size_t j) { return options_.weights.empty() ? 1.0 : static_cast<double>(options_.weights[j]); };
+  const auto weight = [&](std::size_t j) {
+    return options_.weights.empty() ? 1.0 : static_cast<double>(options_.weights[j]);
+  };
   const auto strength = [&](std::size_t j, double c) {
     const double v = c - options_.ridge * code[j];
     return (options_.nonnegative ? v : std::fabs(v)) / weight(j);
@@ -109,7 +114,8 @@ double ProximalBatch::strongest(std::size_t i, const float* correlation, const f
   double largest = 0;
   for (std::size_t j = 0; j < dictionary_.features(); ++j) {
     if (strength(j, correlation[j]) + gamma * norm * dictionary_.norm(j) / weight(j) < lower) continue;
-    largest = std::max(largest, strength(j, dots::table().dot(dictionary_.atom(j), residual, dictionary_.dims())));
+    largest =
+        std::max(largest, strength(j, dots::table().dot(dictionary_.atom(j), residual, dictionary_.dims())));
   }
   return largest;
 }
@@ -128,13 +134,15 @@ bool ProximalBatch::certify(std::size_t i, std::size_t position) {
   std::vector<std::pair<std::uint32_t, float>> codes;
   for (std::uint32_t j = 0; j < dictionary_.features(); ++j) {
     if (code[j] == 0) continue;
-    at.weighted_l1 += (options_.weights.empty() ? 1.0 : options_.weights[j]) * std::fabs(static_cast<double>(code[j]));
+    at.weighted_l1 +=
+        (options_.weights.empty() ? 1.0 : options_.weights[j]) * std::fabs(static_cast<double>(code[j]));
     at.squared_code += static_cast<double>(code[j]) * code[j];
     codes.emplace_back(j, code[j]);
   }
   const double lambda = batch_.lambda(begin_ + i);
-  const double gap = relative_gap(at, lambda, options_.ridge,
-                                  strongest(i, correlation_.data() + position * features_, r, std::sqrt(at.squared_rounded)));
+  const double gap = relative_gap(
+      at, lambda, options_.ridge,
+      strongest(i, correlation_.data() + position * features_, r, std::sqrt(at.squared_rounded)));
   if (gap < step.best_gap) {
     step.best_gap = gap;
     step.last_progress = step.steps;
@@ -170,7 +178,8 @@ void ProximalBatch::advance(std::size_t i, std::size_t position) {
   const float keep = static_cast<float>(1 - options_.ridge * inverse), rate = static_cast<float>(inverse);
   for (std::size_t j = 0; j < features; ++j) next[j] = keep * v[j] + rate * next[j];
   shrink::table().soft(next, static_cast<float>(batch_.lambda(begin_ + i) * inverse),
-                       options_.weights.empty() ? nullptr : options_.weights.data(), options_.nonnegative, next, features);
+                       options_.weights.empty() ? nullptr : options_.weights.data(), options_.nonnegative,
+                       next, features);
   std::vector<float> fresh(dims_);
   residual_of(i, next, fresh.data());
   ++step.steps;
@@ -246,15 +255,15 @@ Status ProximalBatch::run(const SparseCodes* warm, std::size_t first) {
 
 }  // namespace
 
-Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm, const UnfoldOptions& options,
-                         const SparseCodes* warm_start, std::size_t first, const Execution& execution,
-                         std::vector<SampleResult>& out) {
+Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm,
+                         const UnfoldOptions& options, const SparseCodes* warm_start, std::size_t first,
+                         const Execution& execution, std::vector<SampleResult>& out) {
   const double lipschitz = std::max(norm * norm * kLipschitzMargin, std::numeric_limits<double>::min());
   const std::size_t step = std::clamp<std::size_t>(kDenseFloats / dictionary.features(), 1, batch.count());
   for (std::size_t begin = 0; begin < batch.count(); begin += step) {
     const std::size_t count = std::min(step, batch.count() - begin);
-    Status status =
-        ProximalBatch(batch, begin, count, dictionary, options, lipschitz, execution, out).run(warm_start, first);
+    Status status = ProximalBatch(batch, begin, count, dictionary, options, lipschitz, execution, out)
+                        .run(warm_start, first);
     if (!status.ok()) return status;
   }
   return {};

@@ -54,15 +54,18 @@ class ReweightedBatch final : public PathBatch {
     const double epsilon = epsilons_[sample.slot];
     for (std::size_t i = 0; i < sample.candidates.size(); ++i) sample.candidates.set_weight(i, 1);
     for (const auto& [position, value] : sample.codes)
-      sample.candidates.set_weight(position, std::max(kSmallestWeight, epsilon / (std::fabs(static_cast<double>(value)) + epsilon)));
+      sample.candidates.set_weight(
+          position, std::max(kSmallestWeight, epsilon / (std::fabs(static_cast<double>(value)) + epsilon)));
   }
 
   void epsilon(PathSample& sample) {
     double largest = 0;
-    for (const auto& [position, value] : sample.codes) largest = std::max(largest, std::fabs(static_cast<double>(value)));
+    for (const auto& [position, value] : sample.codes)
+      largest = std::max(largest, std::fabs(static_cast<double>(value)));
     const std::vector<double>& asked = options_.epsilon;
-    epsilons_[sample.slot] = asked.empty() ? kDefaultEpsilon * largest
-                                           : batch_.to_scaled(sample.slot, asked[asked.size() == 1 ? 0 : first_ + sample.slot]);
+    epsilons_[sample.slot] =
+        asked.empty() ? kDefaultEpsilon * largest
+                      : batch_.to_scaled(sample.slot, asked[asked.size() == 1 ? 0 : first_ + sample.slot]);
   }
 
   std::vector<double> epsilons_ = std::vector<double>(batch_.count());
@@ -70,8 +73,8 @@ class ReweightedBatch final : public PathBatch {
 
 }  // namespace
 
-Status reweighted_l1(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
-                     const Execution& execution, std::vector<SampleResult>& out) {
+Status reweighted_l1(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+                     std::size_t first, const Execution& execution, std::vector<SampleResult>& out) {
   return ReweightedBatch(batch, dictionary, options, first, execution, out).run(nullptr);
 }
 

@@ -9,7 +9,7 @@ namespace unsuperpose {
 
 /// Scores in low precision, cheapest first, and the share of ‖d_j‖‖x‖ above which their error tells nothing.
 inline constexpr product::Precision kRough[] = {product::Precision::int8, product::Precision::bfloat16,
-                                                 product::Precision::int16};
+                                                product::Precision::int16};
 inline constexpr double kUsefulError = 0.25;
 
 /// The cheapest precision that is of use for this dictionary, and what rounding costs an atom at most.

@@ -34,7 +34,8 @@ Scorer::Scorer(const Dictionary& dictionary, const std::vector<float>& weights, 
     const Rung rung = measure(precision);
     // Useless for every residual: atoms of very different sizes, or entries of very different sizes in an atom.
     if (rung.error < kUsefulShare * rung.norm) ladder_.push_back(rung);
-    if (precision == Precision::bfloat16) break;  // as cheap as int16, and better where entries differ in size
+    if (precision == Precision::bfloat16)
+      break;  // as cheap as int16, and better where entries differ in size
   }
   ladder_.push_back(measure(Precision::float32));
   selections_.resize(ladder_.size());
@@ -54,7 +55,8 @@ Scorer::Rung Scorer::measure(Precision precision) const {
 }
 
 double Scorer::error_of(const Rung& rung, double norm, double error) const {
-  const double bound = product::score_error(rung.precision, dictionary_.dims(), norm, error, rung.norm, rung.error);
+  const double bound =
+      product::score_error(rung.precision, dictionary_.dims(), norm, error, rung.norm, rung.error);
   // Strengths are scores divided by weights: so is what underflows.
   return (1 + kSlack) * (bound + kSlack * norm * rung.norm) +
          static_cast<double>(dictionary_.dims()) * product::kRoundedUnderflow * largest_scale_;
@@ -77,10 +79,12 @@ void Scorer::score(ConstMatrix32 residuals, std::vector<ScoreRequest>& requests,
       }
     if (members.empty()) continue;
     const auto bound = [&](std::size_t m) {
-      return rounded ? error_of(rung, rounded_.norm(m), rounded_.error(m)) : error_of(rung, requests[members[m]].norm, 0);
+      return rounded ? error_of(rung, rounded_.norm(m), rounded_.error(m))
+                     : error_of(rung, requests[members[m]].norm, 0);
     };
     const auto round = [&] {
-      if (rounded) rounded_.assign({residuals, rows.data(), rows.size()}, rung.precision, active_isa(), execution);
+      if (rounded)
+        rounded_.assign({residuals, rows.data(), rows.size()}, rung.precision, active_isa(), execution);
     };
     round();
     if (execution.cancelled()) return;

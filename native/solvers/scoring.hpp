@@ -11,20 +11,21 @@ namespace unsuperpose {
 
 /// One residual to be scored.
 struct ScoreRequest {
-  std::uint32_t row;     // of the residuals
-  double norm;           // its norm, or a little more
-  double threshold;      // the strength that decides
-  std::uint8_t rung;     // in: where to start on the ladder; out: where it was scored
-  bool rough;            // is any error bound good enough?
+  std::uint32_t row;  // of the residuals
+  double norm;        // its norm, or a little more
+  double threshold;   // the strength that decides
+  std::uint8_t rung;  // in: where to start on the ladder; out: where it was scored
+  bool rough;         // is any error bound good enough?
 };
 
 /// What a scoring found of one residual.
 struct Scored {
-  const product::Entry* entries = nullptr;  // strongest first; strength = |value|/w_j, or value/w_j when nonnegative
+  const product::Entry* entries =
+      nullptr;  // strongest first; strength = |value|/w_j, or value/w_j when nonnegative
   std::size_t count = 0;
-  bool full = false;     // more may have passed the floor: none stronger than the last
-  double error = 0;      // of every strength, listed or not
-  double floor = 0;      // what is not listed though there was room has at most this strength, error included
+  bool full = false;  // more may have passed the floor: none stronger than the last
+  double error = 0;   // of every strength, listed or not
+  double floor = 0;   // what is not listed though there was room has at most this strength, error included
 };
 
 class Scorer {
@@ -53,8 +54,8 @@ class Scorer {
   const Dictionary& dictionary_;
   const std::vector<float>& weights_;
   const bool nonnegative_;
-  double largest_scale_ = 1;   // 1/w_j
-  std::vector<float> scale_;   // 1/w_j, empty for unit weights
+  double largest_scale_ = 1;  // 1/w_j
+  std::vector<float> scale_;  // 1/w_j, empty for unit weights
   std::vector<Rung> ladder_;
 
   product::RoundedRows rounded_;

@@ -45,7 +45,10 @@ void SplitVectors::set(std::size_t i, const std::vector<double>& v) {
 }
 
 Screening::Screening(const Dictionary& dictionary, const std::vector<float>& weights, bool nonnegative)
-    : dictionary_(dictionary), weights_(weights), nonnegative_(nonnegative), largest_norm_(dictionary.max_norm()) {
+    : dictionary_(dictionary),
+      weights_(weights),
+      nonnegative_(nonnegative),
+      largest_norm_(dictionary.max_norm()) {
   double smallest = 1;
   if (!weights.empty()) {
     scale_.resize(weights.size());
@@ -83,7 +86,8 @@ void Screening::score(const SplitVectors& vectors, const std::vector<Question>& 
   select.floor = floors_.data();
   select.positive_only = nonnegative_;
   select.scale = scale_.empty() ? nullptr : scale_.data();
-  product::select({vectors.all(), slots_.data(), slots_.size()}, dictionary_.packed(), select, scores_, execution);
+  product::select({vectors.all(), slots_.data(), slots_.size()}, dictionary_.packed(), select, scores_,
+                  execution);
 }
 
 void Screening::examine(std::size_t position, const SplitVectors& vectors, const Question& question,
@@ -139,6 +143,8 @@ void Screening::examine(std::size_t position, const SplitVectors& vectors, const
 
 /// Those of lasso's working sets: a number that grows with the dims covers most supports that ℓ1 can recover.
 std::size_t first_candidates(std::size_t dims) { return std::clamp<std::size_t>(dims / 18, 16, 96); }
-std::size_t later_candidates(std::size_t dims, std::size_t size) { return std::max(2 * first_candidates(dims), size); }
+std::size_t later_candidates(std::size_t dims, std::size_t size) {
+  return std::max(2 * first_candidates(dims), size);
+}
 
 }  // namespace unsuperpose

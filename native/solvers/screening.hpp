@@ -27,7 +27,7 @@ class Screening {
  public:
   /// What is asked of one vector: which atoms have |d_j·v|/w_j above `threshold` (nonnegative: d_j·v/w_j)?
   struct Question {
-    std::uint32_t slot;      // of the vector
+    std::uint32_t slot;  // of the vector
     double threshold;
     double norm;             // of v
     double noise;            // rounding of v, as a norm
@@ -35,7 +35,7 @@ class Screening {
     double floor;            // ≤ threshold: atoms down to here are listed
   };
   struct Answer {
-    std::vector<std::uint32_t> violators;  // outside the candidates, strongest first
+    std::vector<std::uint32_t> violators;   // outside the candidates, strongest first
     std::vector<std::uint32_t> runners_up;  // the listed ones after them, where there is a violator
     /// At least max_j |d_j·v|/w_j over all atoms outside, and at least the threshold.
     double strongest = 0;
@@ -47,8 +47,8 @@ class Screening {
   void score(const SplitVectors& vectors, const std::vector<Question>& questions, std::size_t room,
              const Execution& execution);
   /// The answer to questions[position] of the last score().
-  void examine(std::size_t position, const SplitVectors& vectors, const Question& question, const Candidates& candidates,
-               Answer& answer) const;
+  void examine(std::size_t position, const SplitVectors& vectors, const Question& question,
+               const Candidates& candidates, Answer& answer) const;
 
   double weight(std::uint32_t j) const { return weights_.empty() ? 1.0 : weights_[j]; }
   double strength(double correlation, double weight) const {

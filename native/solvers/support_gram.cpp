@@ -10,8 +10,8 @@ constexpr int kAttempts = 6;
 
 }  // namespace
 
-SupportGram::SupportGram(const Dictionary& dictionary, const std::vector<std::uint32_t>& support, double ridge,
-                         const std::vector<double>& scales)
+SupportGram::SupportGram(const Dictionary& dictionary, const std::vector<std::uint32_t>& support,
+                         double ridge, const std::vector<double>& scales)
     : size_(support.size()), gram_(size_ * size_), factor_(size_ * size_) {
   double trace = 0;
   for (std::size_t i = 0; i < size_; ++i) {

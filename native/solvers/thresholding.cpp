@@ -24,8 +24,8 @@ constexpr double kDiverged = 1e3;
 
 class Thresholding final : public GreedyBatch {
  public:
-  Thresholding(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
-               const Execution& execution, std::vector<SampleResult>& out)
+  Thresholding(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+               std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
       : GreedyBatch(batch, dictionary, options, first, execution, out), idle_(batch.count()) {}
 
  private:
@@ -60,7 +60,8 @@ class Thresholding final : public GreedyBatch {
   /// a + μg on the support and the listed atoms
   SparseCode moved(const GreedySample& sample, std::span<const product::Entry> entries, double length) const {
     SparseCode code = sample.code;
-    for (std::size_t i = 0; i < code.atoms.size(); ++i) code.values[i] += length * dot(code.atoms[i], residual(sample));
+    for (std::size_t i = 0; i < code.atoms.size(); ++i)
+      code.values[i] += length * dot(code.atoms[i], residual(sample));
     for (const product::Entry& entry : entries)
       if (!sample.code.has(entry.index)) code.add(entry.index, length * entry.value);
     return code;
@@ -70,7 +71,8 @@ class Thresholding final : public GreedyBatch {
   double step_length(const GreedySample& sample, std::span<const product::Entry> entries) const {
     std::vector<std::uint32_t> atoms = sample.code.atoms;
     if (atoms.empty())
-      for (std::size_t e = 0; e < std::min(entries.size(), sparsity(sample)); ++e) atoms.push_back(entries[e].index);
+      for (std::size_t e = 0; e < std::min(entries.size(), sparsity(sample)); ++e)
+        atoms.push_back(entries[e].index);
     std::vector<double> gradient, direction;
     double squared = 0;
     for (const std::uint32_t j : atoms) {
@@ -85,9 +87,11 @@ class Thresholding final : public GreedyBatch {
     double length = step_length(sample, entries);
     SparseCode next = largest(moved(sample, entries, length), sparsity(sample));
     if (options_.method == Method::htp) return least_squares(sample, next.atoms);
-    for (int shrinks = 0; shrinks < kMostShrinks && !sample.code.atoms.empty() && next.atoms != sample.code.atoms; ++shrinks) {
+    for (int shrinks = 0;
+         shrinks < kMostShrinks && !sample.code.atoms.empty() && next.atoms != sample.code.atoms; ++shrinks) {
       SparseCode change = next;
-      for (std::size_t i = 0; i < sample.code.atoms.size(); ++i) change.add(sample.code.atoms[i], -sample.code.values[i]);
+      for (std::size_t i = 0; i < sample.code.atoms.size(); ++i)
+        change.add(sample.code.atoms[i], -sample.code.values[i]);
       double squared = 0;
       for (const double v : change.values) squared += v * v;
       std::vector<double> direction;
@@ -103,7 +107,8 @@ class Thresholding final : public GreedyBatch {
     const std::size_t k = sparsity(sample);
     std::vector<std::uint32_t> atoms = sample.code.atoms;
     for (std::size_t e = 0; e < std::min(entries.size(), 2 * k); ++e)
-      if (strength(entries[e].value) > 0 && !sample.code.has(entries[e].index)) atoms.push_back(entries[e].index);
+      if (strength(entries[e].value) > 0 && !sample.code.has(entries[e].index))
+        atoms.push_back(entries[e].index);
     return least_squares(sample, largest(least_squares(sample, atoms), k).atoms);
   }
 
@@ -111,8 +116,10 @@ class Thresholding final : public GreedyBatch {
     if (entries.empty() || !(strength(entries[0].value) > 0)) return end(sample, Outcome::converged);
     const SparseCode before = sample.code;
     const double squared = sample.best_squared, input = batch_.squared_norm(sample.slot);
-    take(sample, options_.method == Method::cosamp ? merge_and_prune(sample, entries) : hard_threshold(sample, entries));
-    if (!std::isfinite(sample.squared) || sample.squared > kDiverged * kDiverged * input) return end(sample, Outcome::diverged);
+    take(sample, options_.method == Method::cosamp ? merge_and_prune(sample, entries)
+                                                   : hard_threshold(sample, entries));
+    if (!std::isfinite(sample.squared) || sample.squared > kDiverged * kDiverged * input)
+      return end(sample, Outcome::diverged);
     if (small_enough(sample)) return end(sample, Outcome::converged);
     double change = 0;
     SparseCode difference = sample.code;
@@ -120,7 +127,8 @@ class Thresholding final : public GreedyBatch {
     std::vector<double> direction;
     change = combine(difference.atoms, difference.values, direction);
     const bool same = before.atoms == sample.code.atoms;
-    if (same && change <= options_.tolerance * options_.tolerance * input) return end(sample, Outcome::converged);
+    if (same && change <= options_.tolerance * options_.tolerance * input)
+      return end(sample, Outcome::converged);
     // Least squares on the same supports again: a cycle.
     std::uint32_t& idle = idle_[sample.slot];
     idle = sample.squared < squared ? 0 : idle + 1;

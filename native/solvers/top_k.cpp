@@ -29,9 +29,15 @@ struct Ranked {
 
 class TopK {
  public:
-  TopK(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute, const Execution& execution,
-       std::uint32_t* indices, float* values)
-      : rows_(rows), dictionary_(dictionary), k_(k), absolute_(absolute), execution_(execution), indices_(indices), values_(values) {}
+  TopK(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,
+       const Execution& execution, std::uint32_t* indices, float* values)
+      : rows_(rows),
+        dictionary_(dictionary),
+        k_(k),
+        absolute_(absolute),
+        execution_(execution),
+        indices_(indices),
+        values_(values) {}
 
   /// Ranks what the scores of one precision decide; returns the rows that they do not.
   std::vector<std::uint32_t> with(Precision precision, const std::vector<std::uint32_t>& rows);
@@ -62,12 +68,14 @@ void TopK::rank(std::uint32_t row, Scratch& scratch) {
   scratch.products.resize(count);
   scratch.ranked.resize(count);
   for (std::size_t c = 0; c < count; ++c) scratch.rows[c] = dictionary_.atom(scratch.atoms[c]);
-  dots::table().correlate(scratch.rows.data(), count, rows_.row(row), dictionary_.dims(), scratch.products.data());
+  dots::table().correlate(scratch.rows.data(), count, rows_.row(row), dictionary_.dims(),
+                          scratch.products.data());
   for (std::size_t c = 0; c < count; ++c) {
     const double value = scratch.products[c];
     scratch.ranked[c] = {absolute_ ? std::fabs(value) : value, value, scratch.atoms[c]};
   }
-  std::partial_sort(scratch.ranked.begin(), scratch.ranked.begin() + static_cast<std::ptrdiff_t>(k_), scratch.ranked.end());
+  std::partial_sort(scratch.ranked.begin(), scratch.ranked.begin() + static_cast<std::ptrdiff_t>(k_),
+                    scratch.ranked.end());
   for (std::size_t i = 0; i < k_; ++i) {
     indices_[row * k_ + i] = scratch.ranked[i].index;
     values_[row * k_ + i] = static_cast<float>(scratch.ranked[i].value);
@@ -99,10 +107,12 @@ std::vector<std::uint32_t> TopK::with(Precision precision, const std::vector<std
       Scratch scratch;
       for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
         const std::uint32_t row = rows[first + i];
-        const double norm =
-            rounded ? rounding.norm(i) : std::sqrt(reduce::table().squared_norm(rows_.row(row), dictionary_.dims()));
-        const double error = product::score_error(precision, dictionary_.dims(), norm, rounded ? rounding.error(i) : 0,
-                                                  dictionary_.max_norm(), moved);
+        const double norm = rounded
+                                ? rounding.norm(i)
+                                : std::sqrt(reduce::table().squared_norm(rows_.row(row), dictionary_.dims()));
+        const double error =
+            product::score_error(precision, dictionary_.dims(), norm, rounded ? rounding.error(i) : 0,
+                                 dictionary_.max_norm(), moved);
         const product::Entry* entries = scores.row(i);
         const std::size_t found = scores.count[i];
         const auto strength = [&](std::size_t e) {
@@ -142,8 +152,8 @@ void TopK::in_float64(const std::vector<std::uint32_t>& rows) {
 
 }  // namespace
 
-void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute, const Execution& execution,
-           std::uint32_t* indices, float* values) {
+void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,
+           const Execution& execution, std::uint32_t* indices, float* values) {
   TopK top(rows, dictionary, k, absolute, execution, indices, values);
   std::vector<std::uint32_t> open(rows.rows);
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = static_cast<std::uint32_t>(i);

@@ -16,7 +16,7 @@ namespace unsuperpose {
 /// All atoms are scored in the cheapest precision whose error bound E (product::score_error) is small beside the
 /// spacing of scores, and what lies within 2E of the k-th is scored again. Rows whose scores are too close together for
 /// that, or overflow, go on in float32, and in the last resort every atom is scored in float64.
-void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute, const Execution& execution,
-           std::uint32_t* indices, float* values);
+void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,
+           const Execution& execution, std::uint32_t* indices, float* values);
 
 }  // namespace unsuperpose

@@ -38,32 +38,34 @@ Status fail_option(const std::string& message) { return Status::fail(Code::optio
 Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options) {
   const std::size_t n = samples.rows, features = dictionary.features();
   if (samples.cols != dictionary.dims())
-    return Status::fail(Code::shape, "activations have " + std::to_string(samples.cols) + " dims, the dictionary has " +
-                                         std::to_string(dictionary.dims()));
+    return Status::fail(Code::shape, "activations have " + std::to_string(samples.cols) +
+                                         " dims, the dictionary has " + std::to_string(dictionary.dims()));
   if (convex(options.method)) {
     if (options.method != Method::bpdn && options.lambda.size() != 1 && options.lambda.size() != n)
-      return Status::fail(Code::shape, "lambda must be one number or one a sample (" + std::to_string(n) + "), got " +
-                                           std::to_string(options.lambda.size()));
+      return Status::fail(Code::shape, "lambda must be one number or one a sample (" + std::to_string(n) +
+                                           "), got " + std::to_string(options.lambda.size()));
     for (double lambda : options.lambda)
       if (!(lambda > 0) || !std::isfinite(lambda)) return fail_option("lambda must be finite and > 0");
     if (on_path(options.method)) {
       if (options.epsilon.size() > 1 && options.epsilon.size() != n)
-        return Status::fail(Code::shape, "epsilon must be one number or one a sample (" + std::to_string(n) + "), got " +
-                                             std::to_string(options.epsilon.size()));
+        return Status::fail(Code::shape, "epsilon must be one number or one a sample (" + std::to_string(n) +
+                                             "), got " + std::to_string(options.epsilon.size()));
       if (options.method == Method::bpdn && options.epsilon.empty()) return fail_option("bpdn needs epsilon");
       for (double epsilon : options.epsilon)
-        if (!(epsilon >= 0) || !std::isfinite(epsilon) || (epsilon == 0 && options.method == Method::reweighted))
+        if (!(epsilon >= 0) || !std::isfinite(epsilon) ||
+            (epsilon == 0 && options.method == Method::reweighted))
           return fail_option("epsilon must be finite and not negative (reweighted: > 0)");
       if (options.warm_start || options.ridge != 0)
         return fail_option("warmStart and ridge are for methods that solve one LASSO");
       if (options.method == Method::reweighted && !options.weights.empty())
         return fail_option("reweighted makes its own weights");
     }
-    if (!(options.ridge >= 0) || !std::isfinite(options.ridge)) return fail_option("ridge must be finite and ≥ 0");
+    if (!(options.ridge >= 0) || !std::isfinite(options.ridge))
+      return fail_option("ridge must be finite and ≥ 0");
     if (!(options.tolerance > 0)) return fail_option("tolerance must be > 0");
     if (!options.weights.empty() && options.weights.size() != features)
-      return Status::fail(Code::shape, "weights must be one a feature (" + std::to_string(features) + "), got " +
-                                           std::to_string(options.weights.size()));
+      return Status::fail(Code::shape, "weights must be one a feature (" + std::to_string(features) +
+                                           "), got " + std::to_string(options.weights.size()));
     for (float weight : options.weights)
       if (!(weight > 0) || !std::isfinite(weight)) return fail_option("weights must be finite and > 0");
   } else {
@@ -71,11 +73,12 @@ Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOp
       return Status::fail(Code::shape, "sparsity must be one number or one a sample (" + std::to_string(n) +
                                            "), got " + std::to_string(options.sparsity.size()));
     if (options.lambda.size() > 1 && options.lambda.size() != n)
-      return Status::fail(Code::shape, "lambda must be one number or one a sample (" + std::to_string(n) + "), got " +
-                                           std::to_string(options.lambda.size()));
+      return Status::fail(Code::shape, "lambda must be one number or one a sample (" + std::to_string(n) +
+                                           "), got " + std::to_string(options.lambda.size()));
     for (double lambda : options.lambda)
       if (!(lambda > 0) || !std::isfinite(lambda)) return fail_option("lambda must be finite and > 0");
-    const bool keeps = options.method == Method::iht || options.method == Method::htp || options.method == Method::cosamp;
+    const bool keeps =
+        options.method == Method::iht || options.method == Method::htp || options.method == Method::cosamp;
     if (keeps && options.sparsity.empty()) return fail_option("sparsity is required");
     if (options.method == Method::amp && options.lambda.empty() && !(options.threshold_factor > 0))
       return fail_option("amp needs lambda or thresholdFactor");
@@ -85,18 +88,20 @@ Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOp
   if (options.float64 && options.method != Method::lasso && options.method != Method::homotopy)
     return fail_option("float64 is for lasso and homotopy");
   if (const SparseCodes* warm = options.warm_start) {
-    if (warm->indptr.size() != n + 1 || warm->indptr.front() != 0 || warm->indptr.back() != warm->indices.size() ||
-        warm->indices.size() != warm->values.size() || !std::is_sorted(warm->indptr.begin(), warm->indptr.end()))
+    if (warm->indptr.size() != n + 1 || warm->indptr.front() != 0 ||
+        warm->indptr.back() != warm->indices.size() || warm->indices.size() != warm->values.size() ||
+        !std::is_sorted(warm->indptr.begin(), warm->indptr.end()))
       return Status::fail(Code::shape, "warmStart must be codes with one row a sample");
     for (std::uint32_t index : warm->indices)
-      if (index >= features) return Status::fail(Code::shape, "warmStart holds a feature beyond the dictionary");
+      if (index >= features)
+        return Status::fail(Code::shape, "warmStart holds a feature beyond the dictionary");
   }
   return {};
 }
 
 /// LASSO in float64: the float32 method finds the support, the path on those atoms the codes.
-Status lasso64(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options, std::size_t first,
-               const Execution& execution, std::vector<SampleResult>& results) {
+Status lasso64(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+               std::size_t first, const Execution& execution, std::vector<SampleResult>& results) {
   constexpr double kSupportTolerance = 1e-5;
   UnfoldOptions coarse = options;
   coarse.tolerance = std::max(options.tolerance, kSupportTolerance);
@@ -104,7 +109,9 @@ Status lasso64(const ScaledBatch& batch, const Dictionary& dictionary, const Unf
   Execution silent = execution;
   silent.reports = false;
   std::vector<SampleResult> found(results.size());
-  if (Status status = lasso(batch, dictionary, coarse, options.warm_start, first, silent, found); !status.ok()) return status;
+  if (Status status = lasso(batch, dictionary, coarse, options.warm_start, first, silent, found);
+      !status.ok())
+    return status;
   SparseCodes start;
   start.indptr.push_back(0);
   for (const SampleResult& sample : found) {
@@ -118,7 +125,8 @@ Status lasso64(const ScaledBatch& batch, const Dictionary& dictionary, const Unf
 Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unfolding& out) {
   for (const SampleResult& result : results) {
     if (out.codes.indices.size() + result.indices.size() > std::numeric_limits<std::uint32_t>::max())
-      return Status::fail(Code::too_large, "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
+      return Status::fail(Code::too_large,
+                          "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
     out.codes.indices.insert(out.codes.indices.end(), result.indices.begin(), result.indices.end());
     out.codes.values.insert(out.codes.values.end(), result.values.begin(), result.values.end());
     out.values64.insert(out.values64.end(), result.values64.begin(), result.values64.end());
@@ -156,10 +164,12 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
         break;
       case Method::fista:
       case Method::ista:
-        status = proximal_gradient(batch, dictionary, norm, options, options.warm_start, first, execution, results);
+        status = proximal_gradient(batch, dictionary, norm, options, options.warm_start, first, execution,
+                                   results);
         break;
       case Method::omp:
-        status = orthogonal_matching_pursuit(batch, dictionary, options, first, samples.rows, execution, results);
+        status =
+            orthogonal_matching_pursuit(batch, dictionary, options, first, samples.rows, execution, results);
         break;
       case Method::mp:
       case Method::gradient_pursuit:
@@ -184,14 +194,18 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldO
         break;
     }
     if (!status.ok()) return status;
-    if (status = append(results, options.method == Method::bpdn || options.method == Method::amp, out); !status.ok()) return status;
+    if (status = append(results, options.method == Method::bpdn || options.method == Method::amp, out);
+        !status.ok())
+      return status;
   }
   return {};
 }
 
-Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out, const Execution& execution) {
+Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out,
+            const Execution& execution) {
   const std::size_t n = codes.indptr.size() - 1;
-  if (out.rows != n || out.cols != dictionary.dims()) return Status::fail(Code::shape, "fold: the output has the wrong shape");
+  if (out.rows != n || out.cols != dictionary.dims())
+    return Status::fail(Code::shape, "fold: the output has the wrong shape");
   const ConstMatrix32 atoms = dictionary.atoms();
   execution.for_each((n + kFoldBlock - 1) / kFoldBlock, [&](std::size_t block) {
     for (std::size_t i = block * kFoldBlock; i < std::min(n, (block + 1) * kFoldBlock); ++i) {
@@ -242,10 +256,12 @@ Status lambda_max(ConstMatrix32 samples, const Dictionary& dictionary, const std
         return (nonnegative ? c : std::fabs(c)) / weight(j);
       };
       double largest = 0;
-      for (std::size_t k = 0; k < scores.count[i]; ++k) largest = std::max(largest, exact(scores.row(i)[k].index));
+      for (std::size_t k = 0; k < scores.count[i]; ++k)
+        largest = std::max(largest, exact(scores.row(i)[k].index));
       // The float32 ranking may have cut off the true maximum if the list ends within its error.
-      const double error = (product::error_bound(dictionary.dims()) + 0x1.0p-21) * norm * std::sqrt(batch.squared_norm(i)) +
-                           static_cast<double>(dictionary.dims()) * 0x1.0p-149 / smallest;
+      const double error =
+          (product::error_bound(dictionary.dims()) + 0x1.0p-21) * norm * std::sqrt(batch.squared_norm(i)) +
+          static_cast<double>(dictionary.dims()) * 0x1.0p-149 / smallest;
       if (scores.count[i] == select.capacity && select.capacity < features &&
           exact(scores.row(i)[select.capacity - 1].index) + 2 * error >= largest)
         for (std::size_t j = 0; j < features; ++j) largest = std::max(largest, exact(j));

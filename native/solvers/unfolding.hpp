@@ -22,15 +22,29 @@ struct SparseCodes {
   std::vector<float> values;
 };
 
-enum class Method { lasso, fista, ista, omp, homotopy, bpdn, reweighted, mp, gradient_pursuit, iht, htp, cosamp, amp };
+enum class Method {
+  lasso,
+  fista,
+  ista,
+  omp,
+  homotopy,
+  bpdn,
+  reweighted,
+  mp,
+  gradient_pursuit,
+  iht,
+  htp,
+  cosamp,
+  amp
+};
 
 /// How a sample ended.
 enum class Outcome : std::uint8_t {
-  converged = 0,       // the tolerance (convex) or the stopping rule (pursuits) was met
-  iterations = 1,      // the iteration limit came first
-  stalled = 2,         // float32 codes cannot come closer (convex), or no independent atom is left (pursuits)
-  diverged = 3,        // amp, iht: the iteration grew; the answer is its best code
-  infeasible = 4,      // no code reaches the residual that was asked for (bpdn)
+  converged = 0,   // the tolerance (convex) or the stopping rule (pursuits) was met
+  iterations = 1,  // the iteration limit came first
+  stalled = 2,     // float32 codes cannot come closer (convex), or no independent atom is left (pursuits)
+  diverged = 3,    // amp, iht: the iteration grew; the answer is its best code
+  infeasible = 4,  // no code reaches the residual that was asked for (bpdn)
 };
 
 /// Enough for 23,000 features in bytes, and a small part of the memory of a machine that holds such activations.
@@ -38,18 +52,20 @@ inline constexpr std::size_t kGramBudget = std::size_t{512} << 20;
 
 struct UnfoldOptions {
   Method method = Method::lasso;
-  std::vector<double> lambda;            // 1 entry or one a sample; finite, ≥ 0 (lasso: > 0)
-  double ridge = 0;                      // β ≥ 0
-  std::vector<float> weights;            // empty or one a feature; finite, > 0
+  std::vector<double> lambda;  // 1 entry or one a sample; finite, ≥ 0 (lasso: > 0)
+  double ridge = 0;            // β ≥ 0
+  std::vector<float> weights;  // empty or one a feature; finite, > 0
   bool nonnegative = false;
-  std::vector<std::uint32_t> sparsity;   // pursuits: most atoms a sample; 1 entry or one a sample; empty: min(dims, features)
-  double residual = 0;                   // pursuits: stop once ‖x − aD‖ ≤ residual
+  std::vector<std::uint32_t>
+      sparsity;         // pursuits: most atoms a sample; 1 entry or one a sample; empty: min(dims, features)
+  double residual = 0;  // pursuits: stop once ‖x − aD‖ ≤ residual
   std::size_t gram_budget = kGramBudget;  // pursuits: most bytes for a Gram matrix kept with the dictionary
-  double tolerance = 1e-4;               // convex: stop once gap ≤ tolerance
-  std::uint32_t max_iterations = 0;      // 0: the method's default
-  std::vector<double> epsilon;           // bpdn: the residual, ≥ 0; reweighted: > 0, or empty for the default; 1 entry or one a sample
-  double threshold_factor = 0;           // amp without λ: α > 0
-  std::uint32_t reweightings = 0;        // reweighted: problems after the first
+  double tolerance = 1e-4;                // convex: stop once gap ≤ tolerance
+  std::uint32_t max_iterations = 0;       // 0: the method's default
+  std::vector<double>
+      epsilon;  // bpdn: the residual, ≥ 0; reweighted: > 0, or empty for the default; 1 entry or one a sample
+  double threshold_factor = 0;              // amp without λ: α > 0
+  std::uint32_t reweightings = 0;           // reweighted: problems after the first
   const SparseCodes* warm_start = nullptr;  // one row a sample (convex methods)
   bool float64 = false;                     // lasso, homotopy: codes in float64, solved and certified in it
   Profile* profile = nullptr;               // lasso: where its time goes is added to it
@@ -59,13 +75,14 @@ struct UnfoldOptions {
 struct Unfolding {
   SparseCodes codes;
   bool float64 = false;
-  std::vector<double> values64;       // with float64: the codes' values, in place of codes.values
-  std::vector<double> gap;            // (P − dual) / ½‖x‖²; NaN for pursuits; 0 for a zero sample
-  std::vector<double> objective;      // P in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|
-  std::vector<double> lambda;         // bpdn only: the λ whose LASSO has this solution
-  std::vector<float> residual;        // ‖x − aD‖
-  std::vector<std::uint8_t> status;   // Outcome
-  std::vector<std::uint32_t> iterations;  // lasso: working-set solves, one less than scoring passes; fista, ista: steps; omp: atoms tried; homotopy, bpdn: knots; reweighted: problems solved
+  std::vector<double> values64;      // with float64: the codes' values, in place of codes.values
+  std::vector<double> gap;           // (P − dual) / ½‖x‖²; NaN for pursuits; 0 for a zero sample
+  std::vector<double> objective;     // P in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|
+  std::vector<double> lambda;        // bpdn only: the λ whose LASSO has this solution
+  std::vector<float> residual;       // ‖x − aD‖
+  std::vector<std::uint8_t> status;  // Outcome
+  std::vector<std::uint32_t>
+      iterations;  // lasso: working-set solves, one less than scoring passes; fista, ista: steps; omp: atoms tried; homotopy, bpdn: knots; reweighted: problems solved
 };
 
 /// Unfolds `samples` (n × dims, finite: the caller has checked). Progress counts samples.

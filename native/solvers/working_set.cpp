@@ -43,7 +43,8 @@ void WorkingSet::add(const Dictionary& dictionary, std::uint32_t atom, float thr
   this->threshold()[at] = threshold;
 }
 
-void WorkingSet::correlate_new(std::size_t first, const float* residual, std::size_t dims, std::vector<double>& scratch) {
+void WorkingSet::correlate_new(std::size_t first, const float* residual, std::size_t dims,
+                               std::vector<double>& scratch) {
   const std::size_t count = atoms_.size() - first;
   scratch.resize(count);
   dots::table().correlate(rows_.data() + first, count, residual, dims, scratch.data());
@@ -57,7 +58,8 @@ void WorkingSet::complete_gram(const Dictionary& dictionary, double ridge) {
   const auto& dots = dots::table();
   const std::size_t old = gram_size_;
   // The new rows against all: their own block, which gram() knows to be symmetric, and the block below the old one.
-  dots.gram(rows_.data() + old, n - old, rows_.data(), n, dictionary.dims(), gram_.data() + old * stride_, stride_);
+  dots.gram(rows_.data() + old, n - old, rows_.data(), n, dictionary.dims(), gram_.data() + old * stride_,
+            stride_);
   for (std::size_t i = 0; i < old; ++i)
     for (std::size_t k = old; k < n; ++k) gram_[i * stride_ + k] = gram_[k * stride_ + i];
   gram_size_ = n;
@@ -74,8 +76,8 @@ void WorkingSet::release_large_gram() {
 }
 
 descent::Problem WorkingSet::problem(double ridge, bool nonnegative) const {
-  return {gram_.data(), stride_,     atoms_.size(), threshold(), inverse(), static_cast<float>(ridge),
-          nonnegative,  code(),      correlation()};
+  return {gram_.data(), stride_, atoms_.size(), threshold(), inverse(), static_cast<float>(ridge),
+          nonnegative,  code(),  correlation()};
 }
 
 }  // namespace unsuperpose

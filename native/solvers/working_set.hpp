@@ -30,7 +30,8 @@ class WorkingSet {
   void add(const Dictionary& dictionary, std::uint32_t atom, float threshold);
 
   /// Sets the correlations of the atoms from position `first` on with a residual, computed in float64.
-  void correlate_new(std::size_t first, const float* residual, std::size_t dims, std::vector<double>& scratch);
+  void correlate_new(std::size_t first, const float* residual, std::size_t dims,
+                     std::vector<double>& scratch);
 
   /// Computes what the Gram matrix lacks since it was last complete.
   void complete_gram(const Dictionary& dictionary, double ridge);
@@ -48,8 +49,8 @@ class WorkingSet {
   std::vector<const float*> rows_;
   AlignedBuffer<float> gram_;
   AlignedBuffer<float> vectors_;  // code, correlation, threshold, inverse: stride_ floats each
-  std::size_t stride_ = 0;  // of gram_; also the capacity of the vectors
-  std::size_t gram_size_ = 0;  // atoms whose Gram rows are there
+  std::size_t stride_ = 0;        // of gram_; also the capacity of the vectors
+  std::size_t gram_size_ = 0;     // atoms whose Gram rows are there
 };
 
 }  // namespace unsuperpose

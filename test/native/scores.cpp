@@ -61,21 +61,22 @@ void check(Random& random, std::size_t dims, std::size_t features, Kind kind, Co
           square += d * d;
         }
         const double norm = std::sqrt(square) * (1 + 1e-12);
-        const double bound =
-            product::score_error(precision, dims, rounded.norm(i), rounded.error(i), norm, packed.errors()[j]);
+        const double bound = product::score_error(precision, dims, rounded.norm(i), rounded.error(i), norm,
+                                                  packed.errors()[j]);
         const double off = std::fabs(static_cast<double>(scores[i * features + j]) - exact);
         ++count.scores;
         if (off <= bound) continue;
         if (++count.out <= 3)
-          std::printf("%s, %zu dims, %zu features: off by %g, bound %g\n", product::precision_name(precision), dims, features,
-                      off, bound);
+          std::printf("%s, %zu dims, %zu features: off by %g, bound %g\n", product::precision_name(precision),
+                      dims, features, off, bound);
       }
   }
 }
 
 bool lasso_converges(Random& random) {
   constexpr std::size_t kDims = 128, kFeatures = 600, kRows = 40;
-  const std::vector<float> atoms = gaussian(random, kFeatures * kDims), rows = gaussian(random, kRows * kDims);
+  const std::vector<float> atoms = gaussian(random, kFeatures * kDims),
+                           rows = gaussian(random, kRows * kDims);
   std::shared_ptr<const Dictionary> dictionary;
   if (!Dictionary::make({atoms.data(), kFeatures, kDims}, true, dictionary).ok()) return false;
   UnfoldOptions options;

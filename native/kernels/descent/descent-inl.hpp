@@ -92,7 +92,8 @@ inline void solve(const double* u, std::size_t n, std::size_t stride, const doub
   for (std::size_t k = n; k-- > 0;) {
     VectorD sums{};
     for (std::size_t i = k / kDoubleLanes * kDoubleLanes; i < stride; i += kDoubleLanes)
-      sums += *reinterpret_cast<const VectorD*>(u + k * stride + i) * *reinterpret_cast<const VectorD*>(x + i);
+      sums +=
+          *reinterpret_cast<const VectorD*>(u + k * stride + i) * *reinterpret_cast<const VectorD*>(x + i);
     double sum = 0;
     for (std::size_t lane = 0; lane < kDoubleLanes; ++lane) sum += sums[lane];
     x[k] = (x[k] - sum) * inverse[k];

@@ -34,8 +34,8 @@ UNSUPERPOSE_INLINE void gram_block(const float* const* a, const float* const* b,
   for (std::size_t i = 0; i < kRows; ++i) sums4(sums[i][0], sums[i][1], sums[i][2], sums[i][3], out[i]);
 }
 
-void gram(const float* const* a, std::size_t a_count, const float* const* b, std::size_t b_count, std::size_t dims,
-          float* out, std::size_t stride) {
+void gram(const float* const* a, std::size_t a_count, const float* const* b, std::size_t b_count,
+          std::size_t dims, float* out, std::size_t stride) {
   // Where the rows are the last columns (a Gram matrix, or the rows that it grows by), the square they
   // share is symmetric: only the blocks that touch its lower triangle are computed.
   const bool symmetric = a >= b && a + a_count == b + b_count;
@@ -68,8 +68,8 @@ void gram(const float* const* a, std::size_t a_count, const float* const* b, std
 /// rows[0 … kRows) · x, two chains a row. The rows of `next` are fetched meanwhile: they lie scattered in the last cache or
 /// in memory, and a block takes about as long as they need to arrive.
 template <std::size_t kRows, std::size_t kNext>
-UNSUPERPOSE_INLINE void correlate_block(const float* const* rows, const float* x, std::size_t dims, double* out,
-                                        const float* const* next) {
+UNSUPERPOSE_INLINE void correlate_block(const float* const* rows, const float* x, std::size_t dims,
+                                        double* out, const float* const* next) {
   Doubles lo[kRows], hi[kRows];
   for (std::size_t i = 0; i < kRows; ++i) lo[i] = hi[i] = doubles_zero();
   const std::size_t whole = dims / kLanes * kLanes;
@@ -97,7 +97,8 @@ void correlate(const float* const* rows, std::size_t count, const float* x, std:
   std::size_t i = 0;
   for (; i + 2 * kTogether <= count; i += kTogether)
     correlate_block<kTogether, kTogether>(rows + i, x, dims, out + i, rows + i + kTogether);
-  for (; i + kTogether <= count; i += kTogether) correlate_block<kTogether, 0>(rows + i, x, dims, out + i, nullptr);
+  for (; i + kTogether <= count; i += kTogether)
+    correlate_block<kTogether, 0>(rows + i, x, dims, out + i, nullptr);
   for (; i < count; ++i) correlate_block<1, 0>(rows + i, x, dims, out + i, nullptr);
 }
 

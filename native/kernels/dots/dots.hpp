@@ -16,7 +16,8 @@ struct Table {
 
   /// out[i] = rows_i · x: float32 inputs, products and sums in float64 (products are exact there).
   /// |error| ≤ dims·2⁻⁵³·‖rows_i‖‖x‖ (to first order).
-  void (*correlate)(const float* const* rows, std::size_t count, const float* x, std::size_t dims, double* out);
+  void (*correlate)(const float* const* rows, std::size_t count, const float* x, std::size_t dims,
+                    double* out);
 
   /// Σ a_i b_i in float64.
   double (*dot)(const float* a, const float* b, std::size_t dims);

@@ -20,7 +20,9 @@ UNSUPERPOSE_INLINE Words load_words(const std::uint32_t* p) {
 UNSUPERPOSE_INLINE Words broadcast_word(std::uint32_t w) {
   return reinterpret_cast<Words>(_mm512_set1_epi32(static_cast<int>(w)));
 }
-UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) { return _mm512_dpbf16_ps(sums, right, left); }
+UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) {
+  return _mm512_dpbf16_ps(sums, right, left);
+}
 UNSUPERPOSE_INLINE void store_scaled(float* p, Sums sums, const float*, float) { store(p, sums); }
 
 void round(const float* x, std::size_t dims, int, std::uint32_t* words, Rounding* out) {

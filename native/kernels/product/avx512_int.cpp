@@ -22,7 +22,9 @@ UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) {
 UNSUPERPOSE_INLINE void store_scaled(float* p, Sums sums, const float* columns, float row) {
   store(p, mul(mul(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sums)), load(columns)), broadcast(row)));
 }
-UNSUPERPOSE_INLINE Vector nearest(Vector v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+UNSUPERPOSE_INLINE Vector nearest(Vector v) {
+  return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 UNSUPERPOSE_INLINE void round_store(std::int16_t* p, Vector v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(v)));
 }
@@ -53,7 +55,9 @@ UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) {
 UNSUPERPOSE_INLINE void store_scaled(float* p, Sums sums, const float* columns, float row) {
   store(p, mul(mul(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sums)), load(columns)), broadcast(row)));
 }
-UNSUPERPOSE_INLINE Vector nearest(Vector v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+UNSUPERPOSE_INLINE Vector nearest(Vector v) {
+  return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 UNSUPERPOSE_INLINE void round_store(std::int8_t* p, Vector v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
 }

@@ -6,12 +6,13 @@ namespace unsuperpose::product {
 
 namespace {
 
-constexpr std::size_t kDepth = 512;                         // words of a panel: 128 KiB at 64 features, in L2 with a block of left rows
-constexpr std::size_t kChunkBytes = std::size_t{4} << 20;   // packed left rows
-constexpr std::size_t kGroupBytes = std::size_t{8} << 20;   // panels that stay in L3 while all blocks pass
+constexpr std::size_t kDepth =
+    512;  // words of a panel: 128 KiB at 64 features, in L2 with a block of left rows
+constexpr std::size_t kChunkBytes = std::size_t{4} << 20;  // packed left rows
+constexpr std::size_t kGroupBytes = std::size_t{8} << 20;  // panels that stay in L3 while all blocks pass
 constexpr std::size_t kEnoughItems = 32;
-constexpr std::size_t kItemWork = std::size_t{1} << 22;       // multiply-adds worth handing to a thread
-constexpr std::size_t kItemBytes = std::size_t{1} << 20;      // of panels: few rows are bound by memory
+constexpr std::size_t kItemWork = std::size_t{1} << 22;   // multiply-adds worth handing to a thread
+constexpr std::size_t kItemBytes = std::size_t{1} << 20;  // of panels: few rows are bound by memory
 
 std::size_t ceil_divide(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
@@ -60,7 +61,8 @@ void pack_left(const LeftRows& left, const Range& rows, const Plan& plan, std::u
         for (std::size_t w = 0; w < plan.words; ++w) to[w * tile.size() + r] = row[w];
       } else {
         const float* row = left.row(i);
-        for (std::size_t w = 0; w < plan.words; ++w) to[w * tile.size() + r] = std::bit_cast<std::uint32_t>(row[w]);
+        for (std::size_t w = 0; w < plan.words; ++w)
+          to[w * tile.size() + r] = std::bit_cast<std::uint32_t>(row[w]);
       }
     }
     to += tile.size() * plan.words;

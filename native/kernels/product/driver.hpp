@@ -31,12 +31,12 @@ struct Plan {
   const RoundedKernels* rounded;  // null in float32
   std::size_t tile_rows;          // left rows in a full tile
   std::size_t count, features, dims;
-  std::size_t words;       // of 32 bits in a row
-  std::size_t panels;      // of right rows
-  std::size_t depth_parts; // the depth is cut so that a panel and a block of left rows share L2
-  std::size_t chunks;      // of left rows, so that a packed chunk is of bounded size
-  std::size_t blocks;      // of left rows, in each chunk
-  std::size_t groups;      // of panels
+  std::size_t words;        // of 32 bits in a row
+  std::size_t panels;       // of right rows
+  std::size_t depth_parts;  // the depth is cut so that a panel and a block of left rows share L2
+  std::size_t chunks;       // of left rows, so that a packed chunk is of bounded size
+  std::size_t blocks;       // of left rows, in each chunk
+  std::size_t groups;       // of panels
 
   Range chunk(std::size_t index) const { return part(count, chunks, index); }
   Range group(std::size_t index) const { return part(panels, groups, index); }
@@ -90,10 +90,12 @@ void run_item(const Plan& plan, const PackedRows& right, const LeftRows& left, c
         if (plan.rounded) {
           const std::size_t row = item.rows.first + rows.first;
           plan.rounded->multiply(rows.size(), tile_left, columns, plan.words, left.rounded->starts() + row,
-                                 left.rounded->scales() + row, right.scales() + panel * kernels.panel, tile, stride);
+                                 left.rounded->scales() + row, right.scales() + panel * kernels.panel, tile,
+                                 stride);
         } else {
           kernels.multiply(rows.size(), as_floats(tile_left) + depth.first * rows.size(),
-                           as_floats(columns) + depth.first * kernels.panel, depth.size(), tile, stride, k > 0);
+                           as_floats(columns) + depth.first * kernels.panel, depth.size(), tile, stride,
+                           k > 0);
         }
         if (k + 1 == plan.depth_parts && !direct) consume(rows.first, rows.size(), panel, tile);
       }
@@ -111,7 +113,8 @@ bool for_each_item(const Plan& plan, const LeftRows& left, const Execution& exec
     std::uint32_t* packed = left_buffer(chunk.size() * plan.words);
     execution.for_each(plan.blocks, [&](std::size_t b) {
       const Range block = plan.block(chunk, b);
-      pack_left(left, {chunk.first + block.first, chunk.first + block.end}, plan, packed + block.first * plan.words);
+      pack_left(left, {chunk.first + block.first, chunk.first + block.end}, plan,
+                packed + block.first * plan.words);
     });
     // Neighbours in time share a group of panels, so that threads share it in the last cache.
     execution.for_each(plan.blocks * plan.groups, [&](std::size_t index) {

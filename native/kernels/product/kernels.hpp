@@ -31,8 +31,8 @@ struct Kernels {
   /// Appends to candidates[r] the entries of row r of the tile (rows × panel) that are stronger than its
   /// floor; the tile's columns are features first … first + valid. There must be room for `valid` entries.
   /// `scale` starts at the tile's first feature and has `panel` entries, or is null.
-  void (*filter)(const float* tile, std::size_t rows, std::size_t valid, const float* scale, bool positive_only,
-                 std::uint32_t first, Candidates* candidates);
+  void (*filter)(const float* tile, std::size_t rows, std::size_t valid, const float* scale,
+                 bool positive_only, std::uint32_t first, Candidates* candidates);
 
   /// Drops candidates that at least `keep` stronger ones make hopeless, and raises the floor to match, until not
   /// many more than `keep` are left. False if ties prevent that.
@@ -42,8 +42,8 @@ struct Kernels {
   void (*order)(const Candidates& candidates, std::size_t keep, Entry* out);
 
   /// strongest[r] = max(strongest[r], the strengths in row r of the tile)
-  void (*strongest)(const float* tile, std::size_t rows, std::size_t valid, const float* scale, bool positive_only,
-                    float* strongest);
+  void (*strongest)(const float* tile, std::size_t rows, std::size_t valid, const float* scale,
+                    bool positive_only, float* strongest);
 };
 
 const Kernels* kernels(Isa isa);

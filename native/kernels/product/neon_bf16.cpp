@@ -29,8 +29,9 @@ template <std::size_t kRows>
 UNSUPERPOSE_INLINE uint32x4_t left_block(const std::uint32_t* left, std::size_t r, bool second, bool next) {
   const uint32x2_t none = vdup_n_u32(0);
   const uint32x2_t here = second ? vld1_u32(left + r) : vld1_lane_u32(left + r, none, 0);
-  const uint32x2_t after =
-      !next ? none : second ? vld1_u32(left + kRows + r) : vld1_lane_u32(left + kRows + r, none, 0);
+  const uint32x2_t after = !next    ? none
+                           : second ? vld1_u32(left + kRows + r)
+                                    : vld1_lane_u32(left + kRows + r, none, 0);
   return vcombine_u32(vzip1_u32(here, after), vzip2_u32(here, after));
 }
 
@@ -42,7 +43,8 @@ UNSUPERPOSE_INLINE void step(const std::uint32_t* left, const std::uint32_t* rig
   for (std::size_t p = 0; p < kPairs; ++p)
     rows[p] = vreinterpretq_bf16_u32(left_block<kRows>(left, 2 * p, 2 * p + 1 < kRows, next));
   for (std::size_t j = 0; j < kPanel; j += 4) {
-    const uint32x4_t here = vld1q_u32(right + j), after = next ? vld1q_u32(right + kPanel + j) : vdupq_n_u32(0);
+    const uint32x4_t here = vld1q_u32(right + j),
+                     after = next ? vld1q_u32(right + kPanel + j) : vdupq_n_u32(0);
     const bfloat16x8_t low = vreinterpretq_bf16_u32(vzip1q_u32(here, after));
     const bfloat16x8_t high = vreinterpretq_bf16_u32(vzip2q_u32(here, after));
     for (std::size_t p = 0; p < kPairs; ++p) {
@@ -53,7 +55,8 @@ UNSUPERPOSE_INLINE void step(const std::uint32_t* left, const std::uint32_t* rig
 }
 
 template <std::size_t kRows>
-void multiply_rows(const std::uint32_t* left, const std::uint32_t* right, std::size_t words, float* c, std::size_t stride) {
+void multiply_rows(const std::uint32_t* left, const std::uint32_t* right, std::size_t words, float* c,
+                   std::size_t stride) {
   constexpr std::size_t kPairs = (kRows + 1) / 2;
   float32x4_t sums[kPairs][kBlocks];
   for (std::size_t p = 0; p < kPairs; ++p)
@@ -90,7 +93,8 @@ void round(const float* x, std::size_t dims, int, std::uint32_t* words, Rounding
     const Vector value = n == kLanes ? load(x + d) : load_partial(x + d, n);
     const uint32x4_t bits = vreinterpretq_u32_f32(value);
     const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
-    uint32x4_t kept = vandq_u32(vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff))), vdupq_n_u32(0xffff0000));
+    uint32x4_t kept =
+        vandq_u32(vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff))), vdupq_n_u32(0xffff0000));
     kept = vandq_u32(kept, vtstq_u32(kept, vdupq_n_u32(0x7f800000)));
     const Vector rounded = vreinterpretq_f32_u32(kept);
     std::uint16_t halves[kLanes];

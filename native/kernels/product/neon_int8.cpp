@@ -21,7 +21,9 @@ using Words = int8x16_t;
 UNSUPERPOSE_INLINE Sums sums_start(std::int32_t) { return vdupq_n_s32(0); }
 UNSUPERPOSE_INLINE Words load_words(const std::uint32_t* p) { return vreinterpretq_s8_u32(vld1q_u32(p)); }
 UNSUPERPOSE_INLINE Words broadcast_word(std::uint32_t w) { return vreinterpretq_s8_u32(vdupq_n_u32(w)); }
-UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) { return vdotq_s32(sums, right, left); }
+UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) {
+  return vdotq_s32(sums, right, left);
+}
 UNSUPERPOSE_INLINE void store_scaled(float* p, Sums sums, const float* columns, float row) {
   store(p, mul(mul(vcvtq_f32_s32(sums), load(columns)), broadcast(row)));
 }

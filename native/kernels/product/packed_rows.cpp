@@ -7,11 +7,17 @@
 namespace unsuperpose::product {
 
 PackedRows::PackedRows(ConstMatrix32 rows, Isa isa, Precision precision)
-    : rows_(rows.rows), dims_(rows.cols), panel_(kernels(isa)->panel), words_(dims_), isa_(isa), precision_(precision) {
+    : rows_(rows.rows),
+      dims_(rows.cols),
+      panel_(kernels(isa)->panel),
+      words_(dims_),
+      isa_(isa),
+      precision_(precision) {
   const RoundedKernels* rounded = rounded_kernels(precision, dims_, isa);
   if (rounded) words_ = (dims_ + rounded->word_dims - 1) / rounded->word_dims;
   const std::size_t panels = (rows_ + panel_ - 1) / panel_;
-  if (words_ != 0 && panels > static_cast<std::size_t>(-1) / sizeof(float) / panel_ / words_) throw std::bad_alloc();
+  if (words_ != 0 && panels > static_cast<std::size_t>(-1) / sizeof(float) / panel_ / words_)
+    throw std::bad_alloc();
   // Zeros past the last row: in the last panel, whatever the format.
   data_ = AlignedBuffer<std::uint32_t>(panels * panel_ * words_);
   if (rounded) {
@@ -43,7 +49,8 @@ double score_error(Precision precision, std::size_t dims, double left_norm, doub
                    double error) {
   const double moved = precision == Precision::float32 ? 0 : error * left_norm + norm * left_error;
   const double underflow = precision == Precision::float32 ? 0x1.0p-149 : kRoundedUnderflow;
-  return moved + rounded_error(precision, dims) * left_norm * (norm + error) + static_cast<double>(dims) * underflow;
+  return moved + rounded_error(precision, dims) * left_norm * (norm + error) +
+         static_cast<double>(dims) * underflow;
 }
 
 }  // namespace unsuperpose::product

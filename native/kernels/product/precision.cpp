@@ -43,13 +43,14 @@ const char* precision_name(Precision precision) {
 int levels(Precision precision, std::size_t dims) {
   if (precision == Precision::int8) return kInt8Levels;
   if (precision != Precision::int16) return 0;
-  return static_cast<int>(
-      std::min<double>(kInt16Levels, std::floor(std::sqrt(kLargestSum / static_cast<double>(std::max<std::size_t>(dims, 1))))));
+  return static_cast<int>(std::min<double>(
+      kInt16Levels,
+      std::floor(std::sqrt(kLargestSum / static_cast<double>(std::max<std::size_t>(dims, 1))))));
 }
 
 const RoundedKernels* rounded_kernels(Precision precision, std::size_t dims, Isa isa) {
-  static const bool vnni = capable("avx512_vnni"), bf16 = capable("avx512_bf16"), dotprod = capable("dotprod"),
-                    neon_bf16 = capable("bf16");
+  static const bool vnni = capable("avx512_vnni"), bf16 = capable("avx512_bf16"),
+                    dotprod = capable("dotprod"), neon_bf16 = capable("bf16");
   switch (precision) {
     case Precision::float32: return nullptr;
     case Precision::bfloat16:
@@ -70,7 +71,9 @@ double rounded_error(Precision precision, std::size_t dims) {
   // Integers: one rounding to float32 and two by the scales. bfloat16: two additions for each pair of dims, in whatever
   // order the processor adds them; or half as many that round to odd (neon_bf16.cpp).
   constexpr double kScalings = 0x1.0p-22;
-  return precision == Precision::float32 ? error_bound(dims) : precision == Precision::bfloat16 ? error_bound(2 * dims) : kScalings;
+  return precision == Precision::float32    ? error_bound(dims)
+         : precision == Precision::bfloat16 ? error_bound(2 * dims)
+                                            : kScalings;
 }
 
 void RoundedRows::assign(const LeftRows& rows, Precision precision, Isa isa, const Execution& execution) {

@@ -28,10 +28,10 @@ const char* precision_name(Precision precision);
 
 /// What rounding a row came to. Norms are upper bounds (of the exact values by a part in 4,000 at most).
 struct Rounding {
-  float scale = 1;        // the row is scale · integers; 1 for formats without integers
-  std::int32_t sum = 0;   // Σ of the integers (int8; else 0)
-  double norm = 0;        // ‖r̂‖
-  double error = 0;       // ‖r − r̂‖
+  float scale = 1;       // the row is scale · integers; 1 for formats without integers
+  std::int32_t sum = 0;  // Σ of the integers (int8; else 0)
+  double norm = 0;       // ‖r̂‖
+  double error = 0;      // ‖r − r̂‖
 };
 
 /// A level's kernels for one precision.
@@ -59,7 +59,8 @@ int levels(Precision precision, std::size_t dims);
 
 /// γ above, with what underflow adds at most (for rows of norms up to 1e18) apart.
 double rounded_error(Precision precision, std::size_t dims);
-inline constexpr double kRoundedUnderflow = 0x1.0p-115;  // a dim: sums of products below 2⁻¹²⁶ may be flushed to zero
+inline constexpr double kRoundedUnderflow =
+    0x1.0p-115;  // a dim: sums of products below 2⁻¹²⁶ may be flushed to zero
 
 struct LeftRows;
 

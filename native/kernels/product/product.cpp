@@ -9,10 +9,18 @@
 
 namespace unsuperpose::product {
 
-namespace scalar { const Kernels* kernels(); }
-namespace avx2 { const Kernels* kernels(); }
-namespace avx512 { const Kernels* kernels(); }
-namespace neon { const Kernels* kernels(); }
+namespace scalar {
+const Kernels* kernels();
+}
+namespace avx2 {
+const Kernels* kernels();
+}
+namespace avx512 {
+const Kernels* kernels();
+}
+namespace neon {
+const Kernels* kernels();
+}
 
 const Kernels* kernels(Isa isa) {
   switch (isa) {
@@ -133,7 +141,8 @@ std::vector<std::uint32_t> rank(const Candidates& row, std::size_t keep) {
     return row.strengths[a] > row.strengths[b] || (row.strengths[a] == row.strengths[b] && a < b);
   };
   keep = std::min(keep, row.count);
-  if (keep < row.count) std::nth_element(positions.begin(), positions.begin() + keep, positions.end(), stronger);
+  if (keep < row.count)
+    std::nth_element(positions.begin(), positions.begin() + keep, positions.end(), stronger);
   positions.resize(keep);
   std::sort(positions.begin(), positions.end(), stronger);
   return positions;
@@ -218,10 +227,10 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
     };
     run_item(plan, right, left, packed, item, scratch.data(), execution, NoTarget(),
              [&](std::size_t first, std::size_t rows, std::size_t panel, const float* tile) {
-               plan.kernels.filter(tile, rows, valid_columns(plan, panel),
-                                   scale ? scale + panel * plan.kernels.panel : nullptr, options.positive_only,
-                                   static_cast<std::uint32_t>(panel * plan.kernels.panel),
-                                   candidates.data() + first);
+               plan.kernels.filter(
+                   tile, rows, valid_columns(plan, panel),
+                   scale ? scale + panel * plan.kernels.panel : nullptr, options.positive_only,
+                   static_cast<std::uint32_t>(panel * plan.kernels.panel), candidates.data() + first);
                for (std::size_t r = first; r < first + rows; ++r)
                  if (candidates[r].count + plan.kernels.panel > room) shrink(r);
              });
@@ -318,7 +327,8 @@ Status above(const LeftRows& left, const PackedRows& right, const SelectOptions&
   };
   if (for_each_item(plan, left, execution, work, merge)) return Status::cancelled();
   if (total.load() > limit)
-    return Status::fail(Code::too_large, "more than " + std::to_string(limit) + " entries lie above the threshold");
+    return Status::fail(Code::too_large,
+                        "more than " + std::to_string(limit) + " entries lie above the threshold");
   return {};
 }
 

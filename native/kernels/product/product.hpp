@@ -66,7 +66,8 @@ class PackedRows {
 
 /// Bound of |score − exact| for a left row of these norms (RoundedRows) against a right row of norm ≤ `norm` that
 /// rounding moved by ≤ `error`.
-double score_error(Precision precision, std::size_t dims, double left_norm, double left_error, double norm, double error);
+double score_error(Precision precision, std::size_t dims, double left_norm, double left_error, double norm,
+                   double error);
 
 /// The left-hand side: `count` rows of `matrix`, at `pick[i]` or at i where pick is null.
 struct LeftRows {

@@ -10,8 +10,8 @@ constexpr std::size_t kRoundedPanel = kTileRegisters * kLanes;
 
 template <std::size_t kRows>
 void multiply_rounded_rows(const std::uint32_t* left, const std::uint32_t* right, std::size_t words,
-                           const std::int32_t* starts, const float* row_scales, const float* column_scales, float* c,
-                           std::size_t stride) {
+                           const std::int32_t* starts, const float* row_scales, const float* column_scales,
+                           float* c, std::size_t stride) {
   Sums sums[kRows][kTileRegisters];
   for (std::size_t r = 0; r < kRows; ++r)
     for (std::size_t v = 0; v < kTileRegisters; ++v) sums[r][v] = sums_start(starts[r]);
@@ -30,8 +30,8 @@ void multiply_rounded_rows(const std::uint32_t* left, const std::uint32_t* right
       store_scaled(c + r * stride + v * kLanes, sums[r][v], column_scales + v * kLanes, row_scales[r]);
 }
 
-using MultiplyRoundedRows = void (*)(const std::uint32_t*, const std::uint32_t*, std::size_t, const std::int32_t*,
-                                     const float*, const float*, float*, std::size_t);
+using MultiplyRoundedRows = void (*)(const std::uint32_t*, const std::uint32_t*, std::size_t,
+                                     const std::int32_t*, const float*, const float*, float*, std::size_t);
 
 /// kRoundedRowKernels.of[r − 1] multiplies r rows.
 template <std::size_t... kRows>
@@ -44,8 +44,8 @@ template <std::size_t... kRows>
 struct RoundedUpTo<0, kRows...> : RoundedRowKernels<kRows...> {};
 constexpr RoundedUpTo<kTileRows> kRoundedRowKernels;
 
-void multiply_rounded(std::size_t rows, const std::uint32_t* left, const std::uint32_t* right, std::size_t words,
-                      const std::int32_t* starts, const float* row_scales, const float* column_scales, float* c,
-                      std::size_t stride) {
+void multiply_rounded(std::size_t rows, const std::uint32_t* left, const std::uint32_t* right,
+                      std::size_t words, const std::int32_t* starts, const float* row_scales,
+                      const float* column_scales, float* c, std::size_t stride) {
   kRoundedRowKernels.of[rows - 1](left, right, words, starts, row_scales, column_scales, c, stride);
 }

@@ -25,7 +25,8 @@ UNSUPERPOSE_INLINE Vector strength(Vector v, bool positive_only) { return positi
 
 template <bool kOne>
 UNSUPERPOSE_INLINE void subtract_rows(float* correlations, std::size_t padded, const std::int8_t* const* rows,
-                                      const float* factors, std::size_t count, bool positive_only, float* block_max) {
+                                      const float* factors, std::size_t count, bool positive_only,
+                                      float* block_max) {
   constexpr std::size_t kRegisters = 4;
   static_assert(kPadding % (kRegisters * kLanes) == 0 && kBlock % kPadding == 0 && kColumns % kLanes == 0);
   constexpr std::size_t kApart = kColumns / kLanes;  // registers from one entry of a column to the next
@@ -37,7 +38,8 @@ UNSUPERPOSE_INLINE void subtract_rows(float* correlations, std::size_t padded, c
       Vector sums[kRegisters];
       for (std::size_t r = 0; r < kRegisters; ++r) sums[r] = load(correlations + j + r * kLanes);
       if (kOne) {
-        for (std::size_t r = 0; r < kRegisters; ++r) sums[r] = fma(one, load_bytes(rows[0] + j + r * kLanes), sums[r]);
+        for (std::size_t r = 0; r < kRegisters; ++r)
+          sums[r] = fma(one, load_bytes(rows[0] + j + r * kLanes), sums[r]);
       } else {
         for (std::size_t i = 0; i < count; ++i) {
           const Vector factor = broadcast(-factors[i]);
@@ -51,7 +53,8 @@ UNSUPERPOSE_INLINE void subtract_rows(float* correlations, std::size_t padded, c
       }
     }
     for (std::size_t r = kApart; r < kRegisters; ++r) most[r % kApart] = max(most[r], most[r % kApart]);
-    for (std::size_t r = 0; r < kApart; ++r) store(block_max + first / kBlock * kColumns + r * kLanes, most[r]);
+    for (std::size_t r = 0; r < kApart; ++r)
+      store(block_max + first / kBlock * kColumns + r * kLanes, most[r]);
   }
 }
 
@@ -72,7 +75,8 @@ std::size_t above(const float* correlations, std::size_t padded, const float* bl
     const float* columns = block_max + first / kBlock * kColumns;
     for (std::size_t c = 0; c < kColumns; c += kLanes)
       for (std::uint32_t bits = greater(load(columns + c), limit); bits != 0; bits &= bits - 1)
-        for (std::size_t j = first + c + static_cast<std::size_t>(__builtin_ctz(bits)); j < end; j += kColumns) {
+        for (std::size_t j = first + c + static_cast<std::size_t>(__builtin_ctz(bits)); j < end;
+             j += kColumns) {
           const float value = positive_only ? correlations[j] : __builtin_fabsf(correlations[j]);
           if (!(value > floor)) continue;
           if (found == most) return most + 1;
@@ -84,7 +88,8 @@ std::size_t above(const float* correlations, std::size_t padded, const float* bl
 
 /// kRows dot products, two chains each
 template <std::size_t kRows>
-UNSUPERPOSE_INLINE void correlate_rows(const float* const* rows, const float* x, std::size_t dims, float* out) {
+UNSUPERPOSE_INLINE void correlate_rows(const float* const* rows, const float* x, std::size_t dims,
+                                       float* out) {
   Vector even[kRows], odd[kRows];
   for (std::size_t i = 0; i < kRows; ++i) even[i] = odd[i] = zero();
   std::size_t d = 0;
@@ -126,15 +131,17 @@ UNSUPERPOSE_INLINE void residual_strip(const float* x, const float* const* rows,
   for (std::size_t s = 0; s < kStrip; ++s) store(out + at + s * kLanes, sums[s]);
 }
 
-void residual(const float* x, const float* const* rows, const float* factors, std::size_t count, std::size_t dims,
-              float* out) {
+void residual(const float* x, const float* const* rows, const float* factors, std::size_t count,
+              std::size_t dims, float* out) {
   constexpr std::size_t kWide = 8;
   std::size_t d = 0;
-  for (; d + kWide * kLanes <= dims; d += kWide * kLanes) residual_strip<kWide>(x, rows, factors, count, d, out);
+  for (; d + kWide * kLanes <= dims; d += kWide * kLanes)
+    residual_strip<kWide>(x, rows, factors, count, d, out);
   for (; d + kLanes <= dims; d += kLanes) residual_strip<1>(x, rows, factors, count, d, out);
   if (d == dims) return;
   const std::size_t n = dims - d;
   Vector sum = load_partial(x + d, n);
-  for (std::size_t i = 0; i < count; ++i) sum = fma(broadcast(-factors[i]), load_partial(rows[i] + d, n), sum);
+  for (std::size_t i = 0; i < count; ++i)
+    sum = fma(broadcast(-factors[i]), load_partial(rows[i] + d, n), sum);
   store_partial(out + d, sum, n);
 }

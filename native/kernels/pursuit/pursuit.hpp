@@ -18,7 +18,9 @@ inline constexpr std::size_t kPadding = 64;
 /// skips most.
 inline constexpr std::size_t kBlock = 256, kColumns = 16;
 /// floats for the largest strengths of `padded` entries
-inline constexpr std::size_t block_max_size(std::size_t padded) { return (padded + kBlock - 1) / kBlock * kColumns; }
+inline constexpr std::size_t block_max_size(std::size_t padded) {
+  return (padded + kBlock - 1) / kBlock * kColumns;
+}
 
 /// A Gram row as bytes.
 struct Compression {
@@ -33,8 +35,8 @@ struct Table {
 
   /// correlations_j −= Σ_i factors[i]·rows[i][j], and block_max[b·kColumns + c] = the largest strength in column c of block b:
   /// |correlation|, or with positive_only the correlation, at least 0. Each fused multiply-add rounds once (scalar level: twice).
-  void (*subtract)(float* correlations, std::size_t padded, const std::int8_t* const* rows, const float* factors,
-                   std::size_t count, bool positive_only, float* block_max);
+  void (*subtract)(float* correlations, std::size_t padded, const std::int8_t* const* rows,
+                   const float* factors, std::size_t count, bool positive_only, float* block_max);
 
   /// Writes the indices of the entries whose strength is above `floor`, in no order, and returns their number; once they
   /// are more than `most`, most + 1 at once.
@@ -42,11 +44,12 @@ struct Table {
                        bool positive_only, std::size_t most, std::uint32_t* indices);
 
   /// out[i] = rows_i · x in float32: |error| ≤ product::error_bound(dims)·‖rows_i‖‖x‖. Depends on the two rows alone.
-  void (*correlate)(const float* const* rows, std::size_t count, const float* x, std::size_t dims, float* out);
+  void (*correlate)(const float* const* rows, std::size_t count, const float* x, std::size_t dims,
+                    float* out);
 
   /// out = x − Σ_i factors[i]·rows[i], a chain of fused multiply-adds in float32 for each entry. out ≠ x.
-  void (*residual)(const float* x, const float* const* rows, const float* factors, std::size_t count, std::size_t dims,
-                   float* out);
+  void (*residual)(const float* x, const float* const* rows, const float* factors, std::size_t count,
+                   std::size_t dims, float* out);
 };
 
 const Table* table(Isa isa);

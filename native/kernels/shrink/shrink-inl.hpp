@@ -10,7 +10,8 @@ UNSUPERPOSE_INLINE Vector soften(Vector v, Vector threshold, bool nonnegative) {
   return keep_unless_small(above, with_sign(above, v));
 }
 
-void soft(const float* v, float threshold, const float* weights, bool nonnegative, float* out, std::size_t n) {
+void soft(const float* v, float threshold, const float* weights, bool nonnegative, float* out,
+          std::size_t n) {
   const Vector common = broadcast(threshold);
   std::size_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {

@@ -9,7 +9,8 @@ namespace unsuperpose::shrink {
 
 struct Table {
   /// out[i] = soft(v[i], threshold·(weights ? weights[i] : 1)), i < n. In place is allowed.
-  void (*soft)(const float* v, float threshold, const float* weights, bool nonnegative, float* out, std::size_t n);
+  void (*soft)(const float* v, float threshold, const float* weights, bool nonnegative, float* out,
+               std::size_t n);
 };
 
 const Table* table(Isa isa);

@@ -56,7 +56,8 @@ UNSUPERPOSE_INLINE std::uint32_t greater(Vector a, Vector b) {
   return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)));
 }
 UNSUPERPOSE_INLINE Vector count_before(Vector rank, Vector s, Vector t, Vector position, Vector other) {
-  const Vector tie = _mm256_and_ps(_mm256_cmp_ps(s, t, _CMP_EQ_OQ), _mm256_cmp_ps(position, other, _CMP_LT_OQ));
+  const Vector tie =
+      _mm256_and_ps(_mm256_cmp_ps(s, t, _CMP_EQ_OQ), _mm256_cmp_ps(position, other, _CMP_LT_OQ));
   const Vector before = _mm256_or_ps(_mm256_cmp_ps(s, t, _CMP_GT_OQ), tie);
   return _mm256_add_ps(rank, _mm256_and_ps(before, _mm256_set1_ps(1.0f)));
 }

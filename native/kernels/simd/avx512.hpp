@@ -60,8 +60,9 @@ UNSUPERPOSE_INLINE void compress_bits(std::uint32_t* to, Vector v, std::uint32_t
   _mm512_storeu_si512(to, _mm512_castps_si512(_mm512_maskz_compress_ps(static_cast<__mmask16>(bits), v)));
 }
 UNSUPERPOSE_INLINE void compress_indices(std::uint32_t* to, std::uint32_t first, std::uint32_t bits) {
-  const __m512i lanes = _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
-                                         _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  const __m512i lanes =
+      _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
+                       _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
   _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), lanes));
 }
 UNSUPERPOSE_INLINE float largest(Vector v) {

@@ -56,7 +56,8 @@ UNSUPERPOSE_INLINE std::uint32_t greater(Vector a, Vector b) {
   return vaddvq_u32(vandq_u32(vcgtq_f32(a, b), vld1q_u32(places)));
 }
 UNSUPERPOSE_INLINE Vector count_before(Vector rank, Vector s, Vector t, Vector position, Vector other) {
-  const uint32x4_t before = vorrq_u32(vcgtq_f32(s, t), vandq_u32(vceqq_f32(s, t), vcltq_f32(position, other)));
+  const uint32x4_t before =
+      vorrq_u32(vcgtq_f32(s, t), vandq_u32(vceqq_f32(s, t), vcltq_f32(position, other)));
   return vaddq_f32(rank, vreinterpretq_f32_u32(vandq_u32(before, vreinterpretq_u32_f32(vdupq_n_f32(1)))));
 }
 UNSUPERPOSE_INLINE void compress(float* to, Vector v, std::uint32_t bits) {

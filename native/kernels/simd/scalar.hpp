@@ -21,7 +21,8 @@ UNSUPERPOSE_INLINE Vector load(const float* p) {
 }
 /// kLanes signed bytes as floats
 UNSUPERPOSE_INLINE Vector load_bytes(const std::int8_t* p) {
-  return Vector{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]), static_cast<float>(p[3])};
+  return Vector{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]),
+                static_cast<float>(p[3])};
 }
 /// any 32 bits, to be moved, not computed with
 UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {

@@ -36,11 +36,11 @@ double residual(const float* x, const std::uint32_t* indices, const float* value
   Doubles energy = doubles_zero();
   std::size_t d = 0;
   for (; d + kWide * kLanes <= dims; d += kWide * kLanes)
-    energy = doubles_add(energy, residual_strip<kWide>(x ? x + d : nullptr, indices, values, count, dictionary + d,
-                                                       stride, out + d));
+    energy = doubles_add(energy, residual_strip<kWide>(x ? x + d : nullptr, indices, values, count,
+                                                       dictionary + d, stride, out + d));
   for (; d + kLanes <= dims; d += kLanes)
-    energy = doubles_add(energy, residual_strip<1>(x ? x + d : nullptr, indices, values, count, dictionary + d,
-                                                   stride, out + d));
+    energy = doubles_add(energy, residual_strip<1>(x ? x + d : nullptr, indices, values, count,
+                                                   dictionary + d, stride, out + d));
   if (d < dims) {
     const std::size_t n = dims - d;
     const Vector start = x ? load_partial(x + d, n) : zero();

@@ -28,10 +28,11 @@ UNSUPERPOSE_INLINE Vector to_floats(Words x) {
   return reinterpret_cast<Vector>(__builtin_convertvector(reinterpret_cast<SignedWords>(x), Floats));
 }
 
-void draw(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t key1, std::uint32_t first, float* out,
-          std::uint32_t* active) {
+void draw(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t key1, std::uint32_t first,
+          float* out, std::uint32_t* active) {
   Words lanes;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = (first + static_cast<std::uint32_t>(lane)) * kGolden;
+  for (std::size_t lane = 0; lane < kLanes; ++lane)
+    lanes[lane] = (first + static_cast<std::uint32_t>(lane)) * kGolden;
   for (std::size_t i = 0; i < count; ++i, out += kPanel) {
     const Draw& row = rows[i];
     const Vector high = broadcast(row.high), scale = broadcast(row.scale);
@@ -115,7 +116,8 @@ UNSUPERPOSE_INLINE Four load_four(const float* from) {
 UNSUPERPOSE_INLINE void store_four(float* to, Four four) { __builtin_memcpy(to, &four, sizeof four); }
 
 /// to[c][r] = from[r][c] for a block of 4 × 4
-UNSUPERPOSE_INLINE void transpose_four(const float* from, std::size_t from_stride, float* to, std::size_t to_stride) {
+UNSUPERPOSE_INLINE void transpose_four(const float* from, std::size_t from_stride, float* to,
+                                       std::size_t to_stride) {
   const Four a = load_four(from), b = load_four(from + from_stride);
   const Four c = load_four(from + 2 * from_stride), d = load_four(from + 3 * from_stride);
   const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
@@ -126,8 +128,8 @@ UNSUPERPOSE_INLINE void transpose_four(const float* from, std::size_t from_strid
   store_four(to + 3 * to_stride, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
 }
 
-void encode_places(const float* weights, std::size_t dims, const float* v, const std::uint32_t* at, std::size_t count,
-                   float* rows, float* out) {
+void encode_places(const float* weights, std::size_t dims, const float* v, const std::uint32_t* at,
+                   std::size_t count, float* rows, float* out) {
   const std::size_t stride = row_stride(dims), whole = dims / kLanes * kLanes, rest = dims - whole;
   __builtin_memset(rows, 0, kPanel * stride * sizeof(float));
   for (std::size_t n = 0; n < count; ++n) {
@@ -140,7 +142,8 @@ void encode_places(const float* weights, std::size_t dims, const float* v, const
   }
   const std::size_t blocks = dims / 4 * 4;
   for (std::size_t k = 0; k < blocks; k += 4)
-    for (std::size_t s = 0; s < kPanel; s += 4) transpose_four(rows + s * stride + k, stride, out + k * kPanel + s, kPanel);
+    for (std::size_t s = 0; s < kPanel; s += 4)
+      transpose_four(rows + s * stride + k, stride, out + k * kPanel + s, kPanel);
   for (std::size_t k = blocks; k < dims; ++k)
     for (std::size_t s = 0; s < kPanel; ++s) out[k * kPanel + s] = rows[s * stride + k];
 }
@@ -171,7 +174,8 @@ Vector decode_rows(const float* packed, std::size_t dims, const float* hidden, c
   for (std::size_t s = 0; s < kPanel; s += kStrip) {
     Vector sums[kRows][kStrips];
     for (std::size_t r = 0; r < kRows; ++r)
-      for (std::size_t c = 0; c < kStrips; ++c) sums[r][c] = decoder ? broadcast(decoder->bias[tile.first + r]) : zero();
+      for (std::size_t c = 0; c < kStrips; ++c)
+        sums[r][c] = decoder ? broadcast(decoder->bias[tile.first + r]) : zero();
     const float* w = packed;
     for (std::size_t k = 0; k < dims; ++k, w += kRows) {
       Vector column[kStrips];
@@ -233,7 +237,8 @@ float decode(const Decoder& decoder, const float* x, const float* hidden, float*
   for (std::size_t i = 0; i < decoder.features; i += kFeatureTile) {
     const std::size_t rows = decoder.features - i < kFeatureTile ? decoder.features - i : kFeatureTile;
     const Tile tile = {&decoder, i, x + i * kPanel, bias_sums + i * kLanes};
-    loss = add(loss, kDecode.of[rows - 1](decoder.packed + i * decoder.dims, decoder.dims, hidden, tile, g + i * kPanel));
+    loss = add(loss, kDecode.of[rows - 1](decoder.packed + i * decoder.dims, decoder.dims, hidden, tile,
+                                          g + i * kPanel));
   }
   return sum_lanes(loss) * 0.5f;
 }
@@ -253,8 +258,8 @@ void fold_lanes(const float* sums, std::size_t features, float* out) {
 
 /// tile[f·kD + d] += Σ v[f][s]·u[d][s], f < kF, d < kD
 template <std::size_t kF, std::size_t kD>
-void outer_tile(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t v_panel, std::size_t u_panel,
-                std::size_t v_first, std::size_t u_first, float* tile) {
+void outer_tile(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t v_panel,
+                std::size_t u_panel, std::size_t v_first, std::size_t u_first, float* tile) {
   constexpr std::size_t kSums = (kF * kD + 3) / 4 * 4;
   Vector sums[kSums];
   for (std::size_t n = 0; n < kSums; ++n) sums[n] = zero();
@@ -278,7 +283,8 @@ void outer_tile(const Pair* pairs, std::size_t count, std::size_t panels, std::s
   }
 }
 
-using OuterTile = void (*)(const Pair*, std::size_t, std::size_t, std::size_t, std::size_t, std::size_t, std::size_t, float*);
+using OuterTile = void (*)(const Pair*, std::size_t, std::size_t, std::size_t, std::size_t, std::size_t,
+                           std::size_t, float*);
 
 /// kOuterWhole.of[d − 1] takes kOuterFeatures features and d dims, kOuterSingle one feature.
 template <std::size_t kF, std::size_t... kDs>
@@ -296,13 +302,14 @@ constexpr OuterRowUpTo<1, kOuterDims> kOuterSingle;
 constexpr std::size_t kOuterTile = (kOuterFeatures * kOuterDims + 3) / 4 * 4;
 static_assert(kOuterTile <= kMostTile);
 
-void outer(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t features, std::size_t dims, float* tiles) {
+void outer(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t features, std::size_t dims,
+           float* tiles) {
   for (std::size_t i = 0; i < features;) {
     const bool whole = features - i >= kOuterFeatures;
     for (std::size_t k = 0; k < dims; k += kOuterDims, tiles += kOuterTile) {
       const std::size_t width = dims - k < kOuterDims ? dims - k : kOuterDims;
-      (whole ? kOuterWhole.of : kOuterSingle.of)[width - 1](pairs, count, panels, features * kPanel, dims * kPanel,
-                                                            i * kPanel, k * kPanel, tiles);
+      (whole ? kOuterWhole.of : kOuterSingle.of)[width - 1](pairs, count, panels, features * kPanel,
+                                                            dims * kPanel, i * kPanel, k * kPanel, tiles);
     }
     i += whole ? kOuterFeatures : 1;
   }
@@ -321,7 +328,8 @@ void add_tiles(const float* tiles, std::size_t features, std::size_t dims, float
 }
 
 /// gradient[i] += v[i][s]·rows[s], whole registers of rows of row_stride(dims)
-UNSUPERPOSE_INLINE void add_row(const float* v, std::uint32_t place, const float* rows, std::size_t dims, float* gradient) {
+UNSUPERPOSE_INLINE void add_row(const float* v, std::uint32_t place, const float* rows, std::size_t dims,
+                                float* gradient) {
   const std::size_t stride = row_stride(dims);
   const Vector x = broadcast(v[place]);
   const float* row = rows + place % kPanel * stride;
@@ -329,11 +337,12 @@ UNSUPERPOSE_INLINE void add_row(const float* v, std::uint32_t place, const float
   for (std::size_t k = 0; k < dims; k += kLanes) store(g + k, fma(x, load(row + k), load(g + k)));
 }
 
-void outer_places(const float* v, const std::uint32_t* at, std::size_t count, const float* u, std::size_t dims,
-                  float* rows, float* gradient) {
+void outer_places(const float* v, const std::uint32_t* at, std::size_t count, const float* u,
+                  std::size_t dims, float* rows, float* gradient) {
   const std::size_t stride = row_stride(dims), blocks = dims / 4 * 4;
   for (std::size_t k = 0; k < blocks; k += 4)
-    for (std::size_t s = 0; s < kPanel; s += 4) transpose_four(u + k * kPanel + s, kPanel, rows + s * stride + k, stride);
+    for (std::size_t s = 0; s < kPanel; s += 4)
+      transpose_four(u + k * kPanel + s, kPanel, rows + s * stride + k, stride);
   for (std::size_t k = blocks; k < dims; ++k)
     for (std::size_t s = 0; s < kPanel; ++s) rows[s * stride + k] = u[k * kPanel + s];
   // Places next to each other add to the same row, each waiting for the store before: four parts of the list in turn.
@@ -359,12 +368,14 @@ UNSUPERPOSE_INLINE Vector adam_update(const Adam& settings, Vector gradient, Vec
                                       Vector parameter) {
   first = fma(broadcast(1 - settings.beta1), sub(gradient, first), first);
   second = fma(broadcast(1 - settings.beta2), sub(mul(gradient, gradient), second), second);
-  const Vector size = add(mul(square_root(second), broadcast(settings.correction)), broadcast(settings.epsilon));
+  const Vector size =
+      add(mul(square_root(second), broadcast(settings.correction)), broadcast(settings.epsilon));
   const Vector step = divide(mul(first, broadcast(settings.rate)), size);
   return sub(mul(parameter, broadcast(settings.decay)), step);
 }
 
-void adam(const Adam& settings, const float* gradient, float* first, float* second, float* parameters, std::size_t n) {
+void adam(const Adam& settings, const float* gradient, float* first, float* second, float* parameters,
+          std::size_t n) {
   for (std::size_t i = 0; i < n; i += kLanes) {
     const std::size_t left = n - i;
     const bool whole = left >= kLanes;

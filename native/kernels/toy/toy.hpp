@@ -32,10 +32,10 @@ struct Decoder {
 };
 
 struct Adam {
-  float decay;         // 1 − rate·weight decay
-  float rate;          // divided by the first moment's bias correction
+  float decay;  // 1 − rate·weight decay
+  float rate;   // divided by the first moment's bias correction
   float beta1, beta2;
-  float correction;    // 1/√ of the second moment's bias correction
+  float correction;  // 1/√ of the second moment's bias correction
   float epsilon;
 };
 
@@ -48,8 +48,8 @@ struct Pair {
 struct Table {
   /// Draws `count` features of the samples first … first + kPanel − 1: a hash of (row's key, key, sample), so that any sample can
   /// be drawn by itself. Bit s of active[i] says whether out[i][s] is above 0; `active` may be null.
-  void (*draw)(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t key1, std::uint32_t first,
-               float* out, std::uint32_t* active);
+  void (*draw)(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t key1,
+               std::uint32_t first, float* out, std::uint32_t* active);
 
   /// Writes the places i·kPanel + s of the bits set, ascending; returns how many. `places` has room for features·kPanel + kPanel.
   std::size_t (*places)(const std::uint32_t* active, std::size_t features, std::uint32_t* places);
@@ -72,8 +72,8 @@ struct Table {
 
   /// dW[i,k] += Σ over pairs, panels and samples of v[i,s]·u[k,s], where dW is kept as tiles, in tiles_size(features, dims)
   /// floats: scattering a tile's few sums would cost a tenth of making them.
-  void (*outer)(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t features, std::size_t dims,
-                float* tiles);
+  void (*outer)(const Pair* pairs, std::size_t count, std::size_t panels, std::size_t features,
+                std::size_t dims, float* tiles);
   /// gradient (features × dims) += the tiles
   void (*add_tiles)(const float* tiles, std::size_t features, std::size_t dims, float* gradient);
   /// The same for one panel and the given places of v, into rows of row_stride(dims), of which what lies beyond dims is
@@ -94,7 +94,9 @@ inline constexpr std::size_t row_stride(std::size_t dims) { return (dims + 15) /
 /// the widest level's lanes: bias_sums has features times as many
 inline constexpr std::size_t kMostLanes = 16;
 /// room for rows up to a whole tile of any level
-inline constexpr std::size_t packed_size(std::size_t features, std::size_t dims) { return (features + 16) * dims; }
+inline constexpr std::size_t packed_size(std::size_t features, std::size_t dims) {
+  return (features + 16) * dims;
+}
 /// floats of the largest tile of any level's `outer`, and room for all tiles: at most features·dims of them
 inline constexpr std::size_t kMostTile = 20;
 inline constexpr std::size_t tiles_size(std::size_t features, std::size_t dims) {
