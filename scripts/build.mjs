@@ -6,17 +6,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fail, provideTools, root, versionOf } from './tools.mjs';
+import { buildFolder, fail, provideTools, root, takeSanitizers, versionOf } from './tools.mjs';
 
 const COMPILER_HINT = 'GCC 12 or Clang 14, or newer';
-
-/** Splits `--sanitize LIST` off the arguments. @param {string[]} args */
-function takeSanitizers(args) {
-  const at = args.indexOf('--sanitize');
-  if (at < 0) return { sanitize: '', rest: args };
-  const sanitize = args[at + 1] ?? fail('--sanitize needs a list, such as address,undefined');
-  return { sanitize, rest: args.toSpliced(at, 2) };
-}
 
 function requireCompiler() {
   if (process.platform === 'win32') return; // cmake-js looks for Visual Studio itself
@@ -41,7 +33,7 @@ function forgetStaleCache(out, command) {
 const { sanitize, rest } = takeSanitizers(process.argv.slice(2));
 requireCompiler();
 const { cmakeJs, nodeAddonApi, cmake } = provideTools();
-const out = sanitize ? join(root, 'build', `sanitize-${sanitize.replaceAll(',', '-')}`) : join(root, 'build');
+const out = buildFolder(sanitize);
 const command = [join(cmakeJs, 'bin', 'cmake-js'), 'build', '--directory', root, '--out', out];
 command.push('--log-level', 'warn', '--parallel', String(availableParallelism()));
 command.push(`--CDUNSUPERPOSE_NODE_ADDON_API=${nodeAddonApi}`);

@@ -18,6 +18,18 @@ export function fail(message) {
   process.exit(1);
 }
 
+/** Splits `--sanitize LIST` off the arguments. @param {string[]} args */
+export function takeSanitizers(args) {
+  const at = args.indexOf('--sanitize');
+  if (at < 0) return { sanitize: '', rest: args };
+  const sanitize = args[at + 1] ?? fail('--sanitize needs a list, such as address,undefined');
+  return { sanitize, rest: args.toSpliced(at, 2) };
+}
+
+/** Where the module, with these sanitizers, is built. @param {string} sanitize a list, or '' */
+export const buildFolder = (sanitize) =>
+  sanitize ? join(root, 'build', `sanitize-${sanitize.replaceAll(',', '-')}`) : join(root, 'build');
+
 /** The first line that `command --version` prints, or undefined where it does not run. @param {string} command */
 export function versionOf(command) {
   const { status, error, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
