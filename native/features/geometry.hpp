@@ -7,7 +7,7 @@
 
 #include "../core/execution.hpp"
 #include "../core/status.hpp"
-#include "../solvers/dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 #include "pairs.hpp"
 
 namespace unsuperpose {

@@ -12,7 +12,7 @@
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "../kernels/product/product.hpp"
-#include "../solvers/dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 
 namespace unsuperpose {
 

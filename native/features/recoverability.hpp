@@ -9,7 +9,7 @@
 
 #include "../core/execution.hpp"
 #include "../core/status.hpp"
-#include "../solvers/dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 #include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "../solvers/dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 #include "guard.hpp"
 
 namespace unsuperpose::node {

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "compressed_gram.hpp"
+#include "../scoring/compressed_gram.hpp"
 
 namespace unsuperpose {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 
 namespace unsuperpose {
 

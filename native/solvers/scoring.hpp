@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "../kernels/product/product.hpp"
-#include "dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 
 namespace unsuperpose {
 

@@ -1,7 +1,7 @@
 // The largest singular value of a dictionary.
 #pragma once
 #include "../core/execution.hpp"
-#include "dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 
 namespace unsuperpose {
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 
 namespace unsuperpose {
 

@@ -5,7 +5,7 @@
 
 #include "../core/execution.hpp"
 #include "../core/view.hpp"
-#include "dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 
 namespace unsuperpose {
 

@@ -8,19 +8,13 @@
 #include <vector>
 
 #include "../core/execution.hpp"
+#include "../core/sparse_codes.hpp"
 #include "../core/status.hpp"
 #include "../core/view.hpp"
-#include "dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 #include "profile.hpp"
 
 namespace unsuperpose {
-
-/// Codes in compressed sparse rows; indices ascend in each row, no explicit zeros.
-struct SparseCodes {
-  std::vector<std::uint32_t> indptr;  // samples + 1
-  std::vector<std::uint32_t> indices;
-  std::vector<float> values;
-};
 
 enum class Method {
   lasso,

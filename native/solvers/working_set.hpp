@@ -5,7 +5,7 @@
 
 #include "../core/aligned.hpp"
 #include "../kernels/descent/descent.hpp"
-#include "dictionary.hpp"
+#include "../scoring/dictionary.hpp"
 
 namespace unsuperpose {
 

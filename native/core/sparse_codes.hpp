@@ -1,0 +1,16 @@
+// Sparse codes: what samples are unfolded into.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace unsuperpose {
+
+/// Codes in compressed sparse rows; indices ascend in each row, no explicit zeros.
+struct SparseCodes {
+  std::vector<std::uint32_t> indptr;  // samples + 1
+  std::vector<std::uint32_t> indices;
+  std::vector<float> values;
+};
+
+}  // namespace unsuperpose
