@@ -1,5 +1,6 @@
 // How a call runs: on how many threads, watched by which monitor. Passed down by reference.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -32,6 +33,15 @@ struct Execution {
     }
     ThreadPool::instance().parallel_for(blocks, threads, [&](std::size_t block) {
       if (!cancelled()) body(block);
+    });
+  }
+
+  /// The same over items, `together` a block: enough to amortise a block, few enough to balance.
+  template <class Each>
+  void for_items(std::size_t items, std::size_t together, const Each& each) const {
+    for_each((items + together - 1) / together, [&](std::size_t block) {
+      const std::size_t end = std::min(items, (block + 1) * together);
+      for (std::size_t i = block * together; i < end; ++i) each(i);
     });
   }
 };

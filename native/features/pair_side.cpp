@@ -129,21 +129,17 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
     side.max_error_ = std::max(side.max_error_, side.errors_[j]);
     side.max_low_ = std::max(side.max_low_, side.lows_[j]);
   }
+  side.fill_buckets();
   out = std::move(side);
   return {};
 }
 
-const std::vector<PairBucket>& PairSide::buckets(product::Precision precision) const {
-  const auto p = static_cast<std::size_t>(precision);
-  std::lock_guard lock(cache_->mutex);
-  if (cache_->ready[p]) return cache_->packed[p];
+void PairSide::fill_buckets() {
   std::vector<std::uint32_t> order(features());
   std::iota(order.begin(), order.end(), 0u);
   std::erase_if(order, [&](std::uint32_t j) { return norms_[j] == 0; });
   std::stable_sort(order.begin(), order.end(),
                    [&](std::uint32_t a, std::uint32_t b) { return norms_[a] > norms_[b]; });
-  std::vector<PairBucket> buckets;
-  AlignedBuffer<float> gathered;
   for (std::size_t first = 0; first < order.size();) {
     std::size_t end = first + 1;
     while (end < order.size() &&
@@ -154,31 +150,46 @@ const std::vector<PairBucket>& PairSide::buckets(product::Precision precision) c
     bucket.features.assign(order.begin() + static_cast<std::ptrdiff_t>(first),
                            order.begin() + static_cast<std::ptrdiff_t>(end));
     std::sort(bucket.features.begin(), bucket.features.end());
-    const std::size_t count = bucket.features.size();
-    gathered.reserve(count * dims_);
-    for (std::size_t k = 0; k < count; ++k) {
-      const std::uint32_t j = bucket.features[k];
-      std::memcpy(gathered.data() + k * dims_, high(j), dims_ * sizeof(float));
+    for (const std::uint32_t j : bucket.features) {
       bucket.norm = std::max(bucket.norm, norms_[j]);
       bucket.low = std::max(bucket.low, lows_[j]);
     }
-    bucket.packed = product::PackedRows({gathered.data(), count, dims_}, active_isa(), precision);
-    for (const float error : bucket.packed.errors())
-      bucket.moved = std::max(bucket.moved, static_cast<double>(error));
-    buckets.push_back(std::move(bucket));
+    buckets_.push_back(std::move(bucket));
     first = end;
   }
-  cache_->packed[p] = std::move(buckets);
-  cache_->ready[p] = true;
-  return cache_->packed[p];
+  cache_->packed.resize(buckets_.size() * product::kPrecisions);
+  cache_->ready.assign(cache_->packed.size(), 0);
+}
+
+const product::PackedRows& PairSide::packed(std::size_t bucket, product::Precision precision) const {
+  const std::size_t at = bucket * product::kPrecisions + static_cast<std::size_t>(precision);
+  std::lock_guard lock(cache_->mutex);
+  if (!cache_->ready[at]) {
+    const std::vector<std::uint32_t>& chosen = buckets_[bucket].features;
+    AlignedBuffer<float> gathered(chosen.size() * dims_);
+    for (std::size_t k = 0; k < chosen.size(); ++k)
+      std::memcpy(gathered.data() + k * dims_, high(chosen[k]), dims_ * sizeof(float));
+    cache_->packed[at] =
+        product::PackedRows({gathered.data(), chosen.size(), dims_}, active_isa(), precision);
+    cache_->ready[at] = 1;
+  }
+  return cache_->packed[at];
+}
+
+scoring::Rows PairSide::rows(std::size_t bucket) const {
+  const auto packed_of =
+      [](const void* owner, std::size_t part, product::Precision precision) -> const auto& {
+    return static_cast<const PairSide*>(owner)->packed(part, precision);
+  };
+  const PairBucket& of = buckets_[bucket];
+  return {of.features.size(), dims_, packed_of, this, bucket, of.norm + of.low, {}, of.low};
 }
 
 std::size_t PairSide::bytes() const {
   std::size_t bytes = high_.bytes() + low_.bytes() + 3 * norms_.size() * sizeof(double);
   std::lock_guard lock(cache_->mutex);
-  for (const auto& buckets : cache_->packed)
-    for (const PairBucket& bucket : buckets)
-      bytes += bucket.packed.bytes() + bucket.features.size() * sizeof(std::uint32_t);
+  for (const PairBucket& bucket : buckets_) bytes += bucket.features.size() * sizeof(std::uint32_t);
+  for (const product::PackedRows& rows : cache_->packed) bytes += rows.bytes();
   return bytes;
 }
 

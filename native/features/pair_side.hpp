@@ -13,16 +13,15 @@
 #include "../core/view.hpp"
 #include "../kernels/product/product.hpp"
 #include "../scoring/dictionary.hpp"
+#include "../scoring/rows.hpp"
 
 namespace unsuperpose {
 
 /// Features whose rows have norms of about one size, so that one error bound serves all. `features[k]` is the feature of packed row k.
 struct PairBucket {
-  std::vector<std::uint32_t> features;
-  product::PackedRows packed;
-  double norm = 0;   // max ‖row‖
-  double moved = 0;  // max ‖high − packed‖
-  double low = 0;    // max ‖row − high‖
+  std::vector<std::uint32_t> features;  // ascending
+  double norm = 0;                      // max ‖row‖
+  double low = 0;                       // max ‖row − high‖
 };
 
 class PairSide {
@@ -49,8 +48,10 @@ class PairSide {
   double max_error() const { return max_error_; }
   double max_low() const { return max_low_; }
 
-  /// The rows that are not zero, by size, packed in a precision. Made on first use and kept.
-  const std::vector<PairBucket>& buckets(product::Precision precision) const;
+  /// The rows that are not zero, by size.
+  const std::vector<PairBucket>& buckets() const { return buckets_; }
+  /// The rows of a bucket as the scorer takes them, packed on first use and kept.
+  scoring::Rows rows(std::size_t bucket) const;
   std::size_t bytes() const;
 
  private:
@@ -61,10 +62,15 @@ class PairSide {
   std::vector<double> norms_, errors_, lows_;
   double max_norm_ = 0, max_error_ = 0, max_low_ = 0;
 
+  void fill_buckets();
+  const product::PackedRows& packed(std::size_t bucket, product::Precision precision) const;
+
+  std::vector<PairBucket> buckets_;
+  /// One entry a bucket and precision; what is ready stays where it is.
   struct Cache {
     std::mutex mutex;
-    std::vector<PairBucket> packed[product::kPrecisions];
-    bool ready[product::kPrecisions] = {};
+    std::vector<product::PackedRows> packed;
+    std::vector<std::uint8_t> ready;
   };
   std::unique_ptr<Cache> cache_ = std::make_unique<Cache>();
 };

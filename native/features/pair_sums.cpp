@@ -9,8 +9,6 @@ namespace unsuperpose {
 
 namespace {
 
-using product::Precision;
-
 /// Values in the buffer: 4 MiB.
 constexpr std::size_t kBuffered = std::size_t{1} << 20;
 constexpr std::size_t kFewestRows = 6, kMostRows = 96;
@@ -20,8 +18,8 @@ constexpr double kUp = 1 + 0x1.0p-30;
 /// |float32 score − exact value| for `from` row i: a part for each of the norms of the `to` row and one besides.
 double score_bound(const PairSide& from, std::uint32_t i, const PairBucket& bucket, const PairSide& to) {
   const double norm = from.norm(i) + from.low_norm(i), most = bucket.norm + bucket.low;
-  return kUp * (product::score_error(Precision::float32, from.dims(), norm, 0, most, 0) +
-                norm * (bucket.low + to.max_error()) + (from.low_norm(i) + from.error(i)) * most);
+  return kUp * (scoring::float32_error(from.dims(), norm, most) + norm * (bucket.low + to.max_error()) +
+                (from.low_norm(i) + from.error(i)) * most);
 }
 
 /// Calls each(rows, bucket, scores) with the scores of some `from` rows against a bucket, one after the other.
@@ -30,7 +28,11 @@ void for_scores(const PairSide& from, const PairSide& to, const Execution& execu
   execution.set_total(from.features());
   AlignedBuffer<float> buffer;
   std::vector<std::uint32_t> rows;
-  const std::vector<PairBucket>& buckets = to.buckets(Precision::float32);
+  std::vector<scoring::Request> requests;
+  const std::vector<float> no_weights;
+  std::deque<scoring::Scorer> scorers;
+  for (std::size_t b = 0; b < to.buckets().size(); ++b)
+    scorers.emplace_back(to.rows(b), no_weights, false, scoring::Ladder::float32);
   const std::size_t most =
       std::clamp(kBuffered / std::max<std::size_t>(to.features(), 1), kFewestRows, kMostRows);
   for (std::size_t first = 0; first < from.features() && !execution.cancelled();) {
@@ -38,12 +40,15 @@ void for_scores(const PairSide& from, const PairSide& to, const Execution& execu
     rows.clear();
     for (std::size_t j = first; j < end; ++j)
       if (from.norm(j) > 0) rows.push_back(static_cast<std::uint32_t>(j));
-    for (const PairBucket& bucket : buckets) {
+    requests.assign(rows.size(), {});
+    for (std::size_t r = 0; r < rows.size(); ++r) requests[r].row = rows[r];
+    for (std::size_t b = 0; b < to.buckets().size(); ++b) {
       if (rows.empty() || execution.cancelled()) break;
+      const PairBucket& bucket = to.buckets()[b];
       const std::size_t count = bucket.features.size();
       buffer.reserve(rows.size() * count);
       const Matrix32 scores(buffer.data(), rows.size(), count);
-      product::store({from.high(), rows.data(), rows.size()}, bucket.packed, scores, execution);
+      scorers[b].every(0, from.high(), requests, scores, execution);
       if (!execution.cancelled()) each(rows, bucket, scores);
     }
     execution.advance(end - first);

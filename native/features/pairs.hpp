@@ -4,6 +4,7 @@
 // float64. Answers are therefore those of float64 over all pairs, which error() bounds the error of.
 #pragma once
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -11,6 +12,7 @@
 
 #include "../core/execution.hpp"
 #include "../core/status.hpp"
+#include "../scoring/scorer.hpp"
 #include "pair_side.hpp"
 
 namespace unsuperpose {
@@ -47,23 +49,18 @@ class PairScan {
 
  private:
   struct Scratch;
-  double bound(product::Precision precision, std::uint32_t row, std::size_t at,
-               const PairBucket& bucket) const;
+  /// What the scorer has to know of the left rows `members` of `rows`, against a bucket.
+  void ask(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> members,
+           const double* thresholds, const PairBucket& bucket);
   void evaluate(std::uint32_t row, Scratch& scratch, double threshold, std::vector<PairFound>& out) const;
-  /// Scores `members` in one precision; keeps those whose bound is useless.
-  void score(product::Precision precision, std::size_t b, bool last, std::vector<std::uint32_t>& members);
 
   const PairSide& left_;
   const PairSide& right_;
   const bool distinct_;
   const Execution& execution_;
-  std::vector<product::Precision> ladder_;
-
-  // of the call that runs
-  std::span<const std::uint32_t> rows_;
-  const double* thresholds_ = nullptr;
-  std::vector<std::vector<PairFound>>* found_ = nullptr;
-  product::RoundedRows rounded_;
+  const std::vector<float> no_weights_;
+  std::deque<scoring::Scorer> scorers_;  // one a bucket of the right side
+  std::vector<scoring::Request> requests_;
 };
 
 class FeaturePairs {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "../core/random.hpp"
-#include "../kernels/product/product.hpp"
+#include "../scoring/scorer.hpp"
 #include "../solvers/support_gram.hpp"
 
 namespace unsuperpose {
@@ -48,7 +48,8 @@ class Measure {
         nonnegative_(nonnegative),
         execution_(execution),
         out_(out),
-        dims_(dictionary.dims()) {}
+        dims_(dictionary.dims()),
+        scorer_(dictionary.rows(), no_weights_, false, scoring::Ladder::float32) {}
 
   void batch(std::vector<Case>& cases);
 
@@ -61,6 +62,9 @@ class Measure {
   const Execution& execution_;
   Recoverability& out_;
   const std::size_t dims_;
+  const std::vector<float> no_weights_;
+  scoring::Scorer scorer_;
+  std::vector<scoring::Request> requests_;
   AlignedBuffer<float> rows_, scores_;
 };
 
@@ -129,7 +133,7 @@ void Measure::finish(const Case& c, const float* scores) {
       erc[j] += std::fabs(static_cast<double>(score[j]));
     }
   }
-  const double share = scores ? c.norms * (product::error_bound(dims_) + 0x1.0p-22) : kInfinity;
+  const double share = scores ? c.norms * scoring::float32_share(dims_) : kInfinity;
   const auto strength = [&](const std::vector<double>& sums, std::size_t j) {
     return &sums == &fuchs && !nonnegative_ ? std::fabs(sums[j]) : sums[j];
   };
@@ -171,9 +175,10 @@ void Measure::batch(std::vector<Case>& cases) {
         rows_[c.first * dims_ + k] = static_cast<float>(c.rows[k]);
   const std::size_t features = dictionary_.features();
   scores_.reserve(rows * features);
+  requests_.assign(rows, {});
+  for (std::size_t r = 0; r < rows; ++r) requests_[r].row = static_cast<std::uint32_t>(r);
   if (rows > 0)
-    product::store(ConstMatrix32(rows_.data(), rows, dims_), dictionary_.packed(),
-                   Matrix32(scores_.data(), rows, features), execution_);
+    scorer_.every(0, {rows_.data(), rows, dims_}, requests_, {scores_.data(), rows, features}, execution_);
   if (execution_.cancelled()) return;
   execution_.for_each(cases.size(), [&](std::size_t i) {
     const Case& c = cases[i];

@@ -8,7 +8,7 @@
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/shrink/shrink.hpp"
 #include "../solvers/spectral.hpp"
-#include "../solvers/top_k.hpp"
+#include "../scoring/top_k.hpp"
 #include "arguments.hpp"
 #include "environment.hpp"
 #include "exports.hpp"

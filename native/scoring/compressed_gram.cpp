@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bound.hpp"
+
 namespace unsuperpose {
 
 namespace {
@@ -28,9 +30,7 @@ bool CompressedGram::make(ConstMatrix32 atoms, const product::PackedRows& packed
       std::fill(row + features, row + stride_, 0.0f);
       const pursuit::Compression made =
           pursuit::table().compress(row, stride_, entries_.data() + i * stride_);
-      // Of the float32 product, with what underflow can add.
-      const double rounding =
-          product::error_bound(atoms.cols) * norms[i] * most + static_cast<double>(atoms.cols) * 0x1.0p-149;
+      const double rounding = scoring::float32_error(atoms.cols, norms[i], most);
       rows_[i] = {made.scale, made.error + rounding, made.largest + rounding};
     });
   }

@@ -68,6 +68,13 @@ const product::PackedRows& Dictionary::packed(product::Precision precision) cons
   return packed.rows;
 }
 
+scoring::Rows Dictionary::rows() const {
+  const auto packed_of = [](const void* owner, std::size_t, product::Precision precision) -> const auto& {
+    return static_cast<const Dictionary*>(owner)->packed(precision);
+  };
+  return {features_, dims_, packed_of, this, 0, max_norm_, norms_};
+}
+
 const CompressedGram* Dictionary::compressed_gram(std::size_t budget, const Execution& execution) const {
   if (!compressed_gram_fits(budget)) return nullptr;
   std::lock_guard lock(gram_mutex_);

@@ -12,6 +12,7 @@
 #include "../core/view.hpp"
 #include "../kernels/product/product.hpp"
 #include "compressed_gram.hpp"
+#include "rows.hpp"
 
 namespace unsuperpose {
 
@@ -34,6 +35,8 @@ class Dictionary {
   /// The atoms packed for the selecting product, made on first use and kept. A precision other than float32 must
   /// have product::rounded_kernels() at these dims.
   const product::PackedRows& packed(product::Precision precision = product::Precision::float32) const;
+  /// The atoms as the scorer takes them.
+  scoring::Rows rows() const;
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }
   /// The Gram matrix in bytes, made on first use and kept. Null if it would take more than `budget` bytes, or if

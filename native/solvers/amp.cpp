@@ -11,6 +11,8 @@
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/scorer.hpp"
+#include "active_samples.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
 #include "greedy.hpp"
@@ -56,7 +58,8 @@ class AmpBatch {
         stride_(batch.samples().stride),
         z_(batch.count() * stride_),
         residuals_(batch.count() * stride_),
-        rounds_(options.max_iterations ? options.max_iterations : kDefaultRounds) {}
+        rounds_(options.max_iterations ? options.max_iterations : kDefaultRounds),
+        scorer_(dictionary.rows(), no_weights_, options.nonnegative, scoring::Ladder::float32) {}
 
   Status run();
 
@@ -90,6 +93,8 @@ class AmpBatch {
   const std::size_t stride_;
   AlignedBuffer<float> z_, residuals_;
   const std::uint32_t rounds_;
+  const std::vector<float> no_weights_;
+  scoring::Scorer scorer_;
 };
 
 void AmpBatch::set_threshold(Sample& sample) const {
@@ -183,26 +188,22 @@ void AmpBatch::bound_gaps(std::vector<std::uint32_t>& asked) {
     evaluate(samples_[asked[p]], samples_[asked[p]].best, at[p]);
     largest = std::max(largest, samples_[asked[p]].best.atoms.size());
   }
-  product::SelectOptions select;
-  select.capacity = std::min(dictionary_.features(), largest + kSpare);
-  select.positive_only = options_.nonnegative;
-  product::Selection scores;
+  std::vector<scoring::Request> requests(asked.size());
+  for (std::size_t p = 0; p < asked.size(); ++p)
+    requests[p] = {.row = asked[p], .norm = std::sqrt(at[p].squared_rounded)};
   const ConstMatrix32 left{residuals_.data(), batch_.count(), dictionary_.dims(), stride_};
-  product::select({left, asked.data(), asked.size()}, dictionary_.packed(), select, scores, execution_);
+  scorer_.list(scorer_.last_rung(), left, requests, largest + kSpare, execution_);
   if (execution_.cancelled()) return;
   execution_.for_each(asked.size(), [&](std::size_t p) {
     Sample& sample = samples_[asked[p]];
-    const auto strength = [&](double c) { return options_.nonnegative ? c : std::fabs(c); };
-    const double error =
-        product::error_bound(dictionary_.dims()) * dictionary_.max_norm() * std::sqrt(at[p].squared_rounded);
+    const scoring::Scored& scored = scorer_[p];
     double strongest = 0;
-    for (std::size_t e = 0; e < scores.count[p]; ++e) {
-      const product::Entry& entry = scores.row(p)[e];
-      if (strength(entry.value) + error > strongest)
-        strongest = std::max(strongest, strength(dot(entry.index, residual(sample))));
+    for (std::size_t e = 0; e < scored.count; ++e) {
+      const product::Entry& entry = scored.entries[e];
+      if (scorer_.strength(entry) + scored.error > strongest)
+        strongest = std::max(strongest, scorer_.strength(dot(entry.index, residual(sample)), 1));
     }
-    if (scores.count[p] == select.capacity && select.capacity < dictionary_.features())
-      strongest = std::max(strongest, strength(scores.row(p)[select.capacity - 1].value) + error);
+    if (scored.full) strongest = std::max(strongest, scored.unlisted);
     sample.gap = relative_gap(at[p], sample.best_lambda, 0, strongest);
   });
 }
@@ -222,7 +223,8 @@ void AmpBatch::finish(Sample& sample) {
 }
 
 Status AmpBatch::run() {
-  std::vector<std::uint32_t> active, asked;
+  ActiveSamples active(samples_.size(), kBlock, execution_);
+  std::vector<std::uint32_t> asked;
   for (std::uint32_t i = 0; i < samples_.size(); ++i) {
     Sample& sample = samples_[i];
     sample.slot = i;
@@ -234,33 +236,22 @@ Status AmpBatch::run() {
       sample.done = true;
       sample.gap = 0;
     }
-    active.push_back(i);
   }
   std::vector<std::vector<product::Entry>> rows;
   std::vector<float> floors;
   for (;;) {
-    const std::size_t before = active.size();
-    std::erase_if(active, [&](std::uint32_t i) { return samples_[i].done; });
-    execution_.advance(before - active.size());
+    active.drop([&](std::uint32_t i) { return samples_[i].done; });
     if (active.empty()) break;
     floors.resize(active.size());
     for (std::size_t p = 0; p < active.size(); ++p)
       floors[p] = std::nextafter(static_cast<float>(samples_[active[p]].threshold), 0.0f);
-    product::SelectOptions above;
-    above.floor = floors.data();
-    above.positive_only = options_.nonnegative;
     const ConstMatrix32 left{z_.data(), batch_.count(), dictionary_.dims(), stride_};
-    if (Status status = product::above({left, active.data(), active.size()}, dictionary_.packed(), above,
-                                       std::numeric_limits<std::size_t>::max(), rows, execution_);
-        !status.ok())
-      return status;
-    execution_.for_each((active.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-      for (std::size_t p = block * kBlock; p < std::min(active.size(), (block + 1) * kBlock); ++p)
-        step(samples_[active[p]], rows[p]);
-    });
+    Status status = scorer_.computed_above(left, active.samples(), floors.data(), rows, execution_);
+    if (!status.ok()) return status;
+    active.for_each([&](std::uint32_t i, std::size_t position) { step(samples_[i], rows[position]); });
     if (execution_.cancelled()) return Status::cancelled();
     asked.clear();
-    for (const std::uint32_t i : active)
+    for (const std::uint32_t i : active.samples())
       if (samples_[i].asks && !samples_[i].done) asked.push_back(i);
     if (!asked.empty()) bound_gaps(asked);
     if (execution_.cancelled()) return Status::cancelled();

@@ -16,11 +16,14 @@
 #include <limits>
 #include <string>
 
-#include "../kernels/product/product.hpp"
+#include "../scoring/exact.hpp"
+#include "../scoring/vectors.hpp"
 #include "support_gram.hpp"
 
 namespace unsuperpose {
 namespace {
+
+using scoring::Strongest;
 
 /// Samples scored together, and samples of one unit of work.
 constexpr std::size_t kBatch = 256;
@@ -29,8 +32,6 @@ constexpr std::size_t kBlock = 4;
 constexpr std::size_t kMostSupport = 2048;
 /// Scores kept beyond the largest support, so that ties rarely need a scan of all atoms.
 constexpr std::size_t kSpare = 16;
-/// float32 scores divided by weights could overflow where atoms' norms, so divided, come near this.
-constexpr double kMostStrength = 1e30;
 /// Covers what a bound's own evaluation rounds.
 constexpr double kSlack = 1 + 1e-9;
 /// Covers underflow in float64 products of float32 data.
@@ -52,11 +53,6 @@ double norm(const double* v, std::size_t n) {
   for (std::size_t k = 0; k < n; ++k) sum += v[k] * v[k];
   return std::sqrt(sum);
 }
-
-struct Strongest {
-  double value = 0;  // of d_j·v/w_j, without its sign unless nonnegative; 0 if none is above
-  std::uint32_t index = Certification::kNoFeature;
-};
 
 /// What is known of a sample before its vectors are scored.
 struct Case {
@@ -82,15 +78,10 @@ class Certifier {
         execution_(execution),
         out_(out),
         dims_(dictionary.dims()),
-        scale_(options.weights.size()) {
-    if (scale_.empty()) atom_bound_ = dictionary.max_norm() * kSlack;
-    for (std::size_t j = 0; j < scale_.size(); ++j) {
-      scale_[j] = 1 / options.weights[j];
-      scales_are_normal_ = scales_are_normal_ && std::isnormal(scale_[j]);
-      smallest_weight_ = std::min(smallest_weight_, weight(j));
+        scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::float32) {
+    if (options.weights.empty()) atom_bound_ = dictionary.max_norm() * kSlack;
+    for (std::size_t j = 0; j < options.weights.size(); ++j)
       atom_bound_ = std::max(atom_bound_, dictionary.norm(j) / weight(j) * kSlack);
-    }
-    scales_are_normal_ = scales_are_normal_ && atom_bound_ < kMostStrength;
   }
 
   void batch(std::size_t first, std::size_t count) {
@@ -114,7 +105,7 @@ class Certifier {
   }
 
  private:
-  double weight(std::size_t j) const { return options_.weights.empty() ? 1.0 : options_.weights[j]; }
+  double weight(std::size_t j) const { return scorer_.weight(j); }
   double lambda(std::size_t sample) const {
     return options_.lambda[options_.lambda.size() == 1 ? 0 : sample];
   }
@@ -213,51 +204,28 @@ class Certifier {
   /// The strongest atom off the support for each vector, exact up to the rounding of a float64 dot product.
   template <class Each>
   void score(const std::vector<double>& vectors, const Each& each, std::vector<Strongest>& found) {
-    const std::size_t count = cases_.size(), features = dictionary_.features();
+    const std::size_t count = cases_.size();
     std::size_t largest = 0;
     for (const Case& c : cases_) largest = std::max(largest, c.support.size());
-    product::SelectOptions select;
-    select.capacity = std::min(features, largest + kSpare);
-    select.positive_only = options_.nonnegative;
-    select.scale = scale_.empty() ? nullptr : scale_.data();
-    rounded_.resize(count * dims_);
-    std::vector<int> exponents(count);
+    scaled_.resize(count, dims_);
+    requests_.assign(count, {});
     each([&](std::size_t i) {
-      double most = 0;
-      for (std::size_t k = 0; k < dims_; ++k) most = std::max(most, std::fabs(vectors[i * dims_ + k]));
-      if (most > 0) std::frexp(most, &exponents[i]);
-      for (std::size_t k = 0; k < dims_; ++k)
-        rounded_[i * dims_ + k] = static_cast<float>(std::ldexp(vectors[i * dims_ + k], -exponents[i]));
+      const double* v = vectors.data() + i * dims_;
+      scaled_.set(i, v);
+      requests_[i] = {.row = static_cast<std::uint32_t>(i),
+                      .norm = std::ldexp(norm(v, dims_), -scaled_.exponent(i)),
+                      .hidden = scaled_.hidden()};
     });
     if (execution_.cancelled()) return;
-    product::Selection scores;
-    product::select(ConstMatrix32{rounded_.data(), count, dims_}, dictionary_.packed(), select, scores,
-                    execution_);
+    scorer_.list(scorer_.last_rung(), scaled_.rows(), requests_, largest + kSpare, execution_);
     if (execution_.cancelled()) return;
     found.assign(count, {});
     each([&](std::size_t i) {
       const double* v = vectors.data() + i * dims_;
-      const auto look = [&](std::uint32_t j) {
-        if (on_support(cases_[i], j)) return;
-        const double raw = dot(dictionary_.atom(j), v, dims_) / weight(j);
-        const double value = options_.nonnegative ? raw : std::fabs(raw);
-        if (value > found[i].value || found[i].index == Certification::kNoFeature)
-          found[i] = {std::max(0.0, value), j};
-      };
-      for (std::size_t k = 0; k < scores.count[i]; ++k) look(scores.row(i)[k].index);
-      // What was not kept scored no more than the last that was, up to the error of float32 scores.
-      bool all = scores.count[i] == features;
-      if (!all && scores.count[i] == select.capacity && scales_are_normal_) {
-        const product::Entry last = scores.row(i)[select.capacity - 1];
-        const double strength =
-            (options_.nonnegative ? last.value : std::fabs(last.value)) / weight(last.index);
-        const double error =
-            (product::error_bound(dims_) + 0x1.0p-21) * atom_bound_ * norm(v, dims_) +
-            std::ldexp(static_cast<double>(dims_) * 0x1.0p-148 * (1 + atom_bound_) / smallest_weight_,
-                       exponents[i]);
-        all = std::ldexp(strength, exponents[i]) + 2 * error < found[i].value;
-      }
-      for (std::uint32_t j = 0; !all && j < features; ++j) look(j);
+      found[i] = scoring::strongest_exactly(
+          scorer_, scorer_[i], dictionary_.features(), scaled_.exponent(i),
+          [&](std::uint32_t j) { return scorer_.strength(dot(dictionary_.atom(j), v, dims_), weight(j)); },
+          [&](std::uint32_t j) { return !on_support(cases_[i], j); });
     });
   }
 
@@ -349,9 +317,10 @@ class Certifier {
   const Execution& execution_;
   Certification& out_;
   std::size_t dims_;
-  std::vector<float> scale_, rounded_;
-  double atom_bound_ = 0, smallest_weight_ = 1;  // at least max_j ‖d_j‖/w_j; min(1, min_j w_j)
-  bool scales_are_normal_ = true;
+  double atom_bound_ = 0;  // at least max_j ‖d_j‖/w_j
+  scoring::Scorer scorer_;
+  scoring::ScaledVectors scaled_;
+  std::vector<scoring::Request> requests_;
   std::vector<Case> cases_;
   std::vector<double> residuals_, polished_, fuchs_;
 };

@@ -6,6 +6,8 @@
 
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/scorer.hpp"
+#include "active_samples.hpp"
 #include "least_squares.hpp"
 
 namespace unsuperpose {
@@ -149,45 +151,33 @@ void GreedyBatch::finish(GreedySample& sample) {
 }
 
 Status GreedyBatch::run() {
-  if (by_norm()) {
-    scale_.resize(dictionary_.features());
-    for (std::size_t j = 0; j < scale_.size(); ++j)
-      scale_[j] = dictionary_.norm(j) > 0 ? static_cast<float>(1 / dictionary_.norm(j)) : 1.0f;
-  }
-  std::vector<std::uint32_t> active;
+  ActiveSamples active(samples_.size(), kBlock, execution_);
   for (std::uint32_t i = 0; i < samples_.size(); ++i) {
     GreedySample& sample = samples_[i];
     sample.slot = i;
     sample.best_squared = std::numeric_limits<double>::infinity();
     take(sample, {});
     if (small_enough(sample)) sample.done = true;
-    active.push_back(i);
   }
-  product::SelectOptions select;
-  select.capacity = std::min(listed(), dictionary_.features());
-  select.positive_only = options_.nonnegative;
-  select.scale = scale_.empty() ? nullptr : scale_.data();
-  product::Selection scores;
+  const std::vector<float> no_weights;
+  scoring::Scorer scorer(dictionary_.rows(), no_weights, options_.nonnegative, scoring::Ladder::float32,
+                         by_norm());
+  std::vector<scoring::Request> requests;
+  const ConstMatrix32 residuals{residuals_.data(), batch_.count(), dictionary_.dims(), stride_};
   for (;;) {
-    const std::size_t before = active.size();
-    std::erase_if(active, [&](std::uint32_t i) { return samples_[i].done; });
-    execution_.advance(before - active.size());
+    active.drop([&](std::uint32_t i) { return samples_[i].done; });
     if (active.empty()) break;
-    const ConstMatrix32 left{residuals_.data(), batch_.count(), dictionary_.dims(), stride_};
-    product::select({left, active.data(), active.size()}, dictionary_.packed(), select, scores, execution_);
+    requests.assign(active.size(), {});
+    for (std::size_t p = 0; p < active.size(); ++p) requests[p].row = active[p];
+    scorer.list(scorer.last_rung(), residuals, requests, listed(), execution_);
     if (execution_.cancelled()) return Status::cancelled();
-    execution_.for_each((active.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-      for (std::size_t p = block * kBlock; p < std::min(active.size(), (block + 1) * kBlock); ++p) {
-        ++samples_[active[p]].rounds;
-        step(samples_[active[p]], {scores.row(p), scores.count[p]});
-      }
+    active.for_each([&](std::uint32_t i, std::size_t position) {
+      ++samples_[i].rounds;
+      step(samples_[i], {scorer[position].entries, scorer[position].count});
     });
     if (execution_.cancelled()) return Status::cancelled();
   }
-  execution_.for_each((samples_.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-    for (std::size_t i = block * kBlock; i < std::min(samples_.size(), (block + 1) * kBlock); ++i)
-      finish(samples_[i]);
-  });
+  execution_.for_items(samples_.size(), kBlock, [&](std::size_t i) { finish(samples_[i]); });
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }
 

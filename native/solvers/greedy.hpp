@@ -81,7 +81,6 @@ class GreedyBatch {
   const Execution& execution_;
   std::vector<SampleResult>& out_;
   std::vector<GreedySample> samples_;
-  std::vector<float> scale_;
   std::size_t stride_;
   AlignedBuffer<float> residuals_;
 };

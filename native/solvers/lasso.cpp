@@ -2,7 +2,7 @@
 //
 //   P(a) = ½‖x − aD‖² + λ Σ w_j|a_j| + (β/2)‖a‖²
 //
-// One pass scores every atom against the residuals of the samples that are left (scoring.hpp, in low precision where its
+// One pass scores every atom against the residuals of the samples that are left (scoring/scorer.hpp, in low precision where its
 // error bound allows); each sample then certifies itself by its duality gap and leaves, or takes its strongest KKT
 // violators into its working set and solves on it, with a small Gram matrix. The structure is that of celer
 // (Massias, Gramfort, Salmon 2018), cut down to what a batch of small problems needs.
@@ -13,10 +13,11 @@
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/exact.hpp"
+#include "active_samples.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
 #include "profile.hpp"
-#include "scoring.hpp"
 #include "working_set.hpp"
 
 namespace unsuperpose {
@@ -76,9 +77,10 @@ class LassoBatch {
         max_rounds_(options.max_iterations ? options.max_iterations : kDefaultRounds),
         smallest_weight_(
             options.weights.empty() ? 1 : *std::min_element(options.weights.begin(), options.weights.end())),
+        active_(batch.count(), kBlock, execution),
         residual_stride_(batch.samples().stride),
         residuals_(batch.count() * batch.samples().stride),
-        scorer_(dictionary, options.weights, options.nonnegative) {}
+        scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::useful) {}
 
   Status run(const SparseCodes* warm, std::size_t first);
 
@@ -94,10 +96,7 @@ class LassoBatch {
   void finish(Sample& sample, double gap, Outcome outcome);
 
   float* residual(const Sample& sample) const { return residuals_.data() + sample.slot * residual_stride_; }
-  double weight(std::uint32_t j) const { return options_.weights.empty() ? 1.0 : options_.weights[j]; }
-  double strength(double correlation, double weight) const {
-    return (options_.nonnegative ? correlation : std::fabs(correlation)) / weight;
-  }
+  double weight(std::uint32_t j) const { return scorer_.weight(j); }
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
   const UnfoldOptions& options_;
@@ -108,11 +107,11 @@ class LassoBatch {
   const double smallest_weight_;
 
   std::vector<Sample> samples_;
-  std::vector<std::uint32_t> active_;  // samples not yet certified
+  ActiveSamples active_;  // those not yet certified
   const std::size_t residual_stride_;
   AlignedBuffer<float> residuals_;
-  Scorer scorer_;
-  std::vector<ScoreRequest> requests_;
+  scoring::Scorer scorer_;
+  std::vector<scoring::Request> requests_;
 };
 
 /// Atoms taken at a time. Passes in low precision cost little beside the Gram matrix of a large working set, so the
@@ -148,8 +147,11 @@ void LassoBatch::score() {
   for (std::size_t i = 0; i < active_.size(); ++i) {
     const Sample& sample = samples_[active_[i]];
     // The first choice needs no proof.
-    requests_[i] = {sample.slot, std::sqrt(sample.at.squared_rounded), batch_.lambda(sample.slot),
-                    sample.rung, sample.solves == 0 && sample.rung == 0};
+    requests_[i] = {.row = sample.slot,
+                    .norm = std::sqrt(sample.at.squared_rounded),
+                    .threshold = batch_.lambda(sample.slot),
+                    .rung = sample.rung,
+                    .rough = sample.solves == 0 && sample.rung == 0};
     largest = std::max(largest, sample.set.size());
     fresh = fresh && sample.solves == 0;
   }
@@ -166,10 +168,7 @@ void LassoBatch::score() {
 double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scratch) {
   const double lambda = batch_.lambda(sample.slot);
   const float* r = residual(sample);
-  const Scored scored = scorer_[position];
-  const auto scored_strength = [&](const product::Entry& entry) {
-    return strength(entry.value, weight(entry.index));
-  };
+  const scoring::Scored& scored = scorer_[position];
   const auto& dots = dots::table();
   double strongest = 0;
   {
@@ -182,17 +181,17 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
     for (std::size_t k = 0; k < scored.count; ++k) {
       const product::Entry& entry = scored.entries[k];
       if (scratch.marks[entry.index]) continue;
-      (scored_strength(entry) > lambda + scored.error ? scratch.violators : scratch.doubtful)
+      (scorer_.strength(entry) > lambda + scored.error ? scratch.violators : scratch.doubtful)
           .push_back(entry);
     }
     for (std::uint32_t j : sample.set.atoms()) scratch.marks[j] = 0;
     if (!scratch.violators.empty() && sample.solves < max_rounds_) {
-      const double least = scored_strength(scratch.violators.front()) - scored.error;
+      const double least = scorer_.strength(scratch.violators.front()) - scored.error;
       const double gap = relative_gap(sample.at, lambda, ridge_, least);
       if (gap > options_.tolerance) {
         // What probably violates too comes along.
         for (const product::Entry& entry : scratch.doubtful)
-          if (scored_strength(entry) > lambda) scratch.violators.push_back(entry);
+          if (scorer_.strength(entry) > lambda) scratch.violators.push_back(entry);
         return gap;
       }
     }
@@ -200,10 +199,11 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
   }
   const StageTimer timer(options_.profile, Stage::rescore);
   const auto exact_strength = [&](const product::Entry& entry) {
-    return strength(dots.dot(dictionary_.atom(entry.index), r, dictionary_.dims()), weight(entry.index));
+    return scorer_.strength(dots.dot(dictionary_.atom(entry.index), r, dictionary_.dims()),
+                            weight(entry.index));
   };
   for (const product::Entry& entry : scratch.violators) {
-    if (scored_strength(entry) + scored.error <= strongest) break;
+    if (scorer_.strength(entry) + scored.error <= strongest) break;
     strongest = std::max(strongest, exact_strength(entry));
   }
   // Too close to λ to call.
@@ -213,17 +213,14 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
     if (exact > lambda) scratch.violators.push_back(entry);
   }
   // What was not listed is below the weakest of a full list, or below the floor.
-  if (scored.full)
-    strongest = std::max(strongest, scored_strength(scored.entries[scored.count - 1]) + scored.error);
-  else if (scored.floor > lambda)
-    strongest = std::max(strongest, scored.floor);
+  if (scored.full || scored.unlisted > lambda) strongest = std::max(strongest, scored.unlisted);
   return relative_gap(sample.at, lambda, ridge_, strongest);
 }
 
 /// Did the scoring leave open whether atoms that it did not list violate?
 bool LassoBatch::undecided(const Sample& sample, std::size_t position) const {
-  const Scored scored = scorer_[position];
-  return scored.full || scored.floor > batch_.lambda(sample.slot);
+  const scoring::Scored& scored = scorer_[position];
+  return scored.full || scored.unlisted > batch_.lambda(sample.slot);
 }
 
 /// Takes the strongest violators into the working set, with their exact correlations.
@@ -301,8 +298,9 @@ void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
   sample.strongest = 0;
   for (std::size_t k = 0; k < n; ++k) {
     sample.set.correlation()[k] = static_cast<float>(scratch.doubles[k]);
-    sample.strongest = std::max(sample.strongest, strength(scratch.doubles[k] - ridge_ * sample.set.code()[k],
-                                                           weight(sample.set.atoms()[k])));
+    sample.strongest = std::max(
+        sample.strongest,
+        scorer_.strength(scratch.doubles[k] - ridge_ * sample.set.code()[k], weight(sample.set.atoms()[k])));
   }
 }
 
@@ -344,31 +342,21 @@ void LassoBatch::advance(std::size_t position) {
 }
 
 Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
-  const std::size_t count = batch_.count();
-  samples_.resize(count);
-  active_.resize(count);
-  const auto over = [&](std::size_t total, auto&& each) {
-    execution_.for_each((total + kBlock - 1) / kBlock, [&](std::size_t block) {
-      const std::size_t last = std::min(total, (block + 1) * kBlock);
-      for (std::size_t i = block * kBlock; i < last; ++i) each(i);
-    });
-  };
-  over(count, [&](std::size_t i) {
-    active_[i] = samples_[i].slot = static_cast<std::uint32_t>(i);
+  samples_.resize(batch_.count());
+  active_.for_each([&](std::uint32_t i, std::size_t) {
+    samples_[i].slot = i;
     start(samples_[i], warm, first);
   });
   while (!active_.empty()) {
     if (execution_.cancelled()) return Status::cancelled();
     score();
     if (execution_.cancelled()) return Status::cancelled();
-    over(active_.size(), [&](std::size_t position) { advance(position); });
+    active_.for_each([&](std::uint32_t, std::size_t position) { advance(position); });
     if (execution_.cancelled()) return Status::cancelled();
-    const std::size_t before = active_.size();
-    std::erase_if(active_, [&](std::uint32_t i) {
+    active_.drop([&](std::uint32_t i) {
       if (samples_[i].done) samples_[i].set = WorkingSet();
       return samples_[i].done;
     });
-    execution_.advance(before - active_.size());
   }
   return {};
 }

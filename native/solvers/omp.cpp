@@ -12,10 +12,11 @@
 
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/exact.hpp"
+#include "active_samples.hpp"
 #include "batch.hpp"
 #include "lazy_correlations.hpp"
 #include "least_squares.hpp"
-#include "rough_scores.hpp"
 
 namespace unsuperpose {
 
@@ -43,6 +44,8 @@ constexpr std::size_t kUsualSupport = 64;
 constexpr double kDoubleRounding = 0x1.0p-32;
 /// For a bound's own rounding.
 constexpr double kSlack = 1e-6;
+/// Scores whose error comes to this share of ‖d_j‖‖x‖ tell nothing.
+constexpr double kUsefulError = 0.25;
 
 struct Sample {
   std::vector<std::uint32_t> support;
@@ -83,7 +86,8 @@ class PursuitBatch {
         first_(first),
         execution_(execution),
         out_(out),
-        scores_(dictionary),
+        scorer_(dictionary.rows(), no_weights_, options.nonnegative, scoring::Ladder::every),
+        rough_rung_(scorer_.tells(0, kUsefulError) ? 0 : scorer_.last_rung()),
         samples_(batch.count()),
         norms_(batch.count()),
         errors_(batch.count()) {}
@@ -113,10 +117,12 @@ class PursuitBatch {
   const std::size_t first_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;
-  const RoughScores scores_;
+  const std::vector<float> no_weights_;
+  scoring::Scorer scorer_;
+  const std::size_t rough_rung_;  // what leaves few atoms open, cheaply
+  std::vector<scoring::Request> requests_;
   std::vector<Sample> samples_;
   AlignedBuffer<float> residuals_;
-  product::RoundedRows rounded_;
   std::vector<double> norms_, errors_;  // of the residuals that were scored, and of the scores
 };
 
@@ -234,8 +240,7 @@ Choice PursuitBatch::strongest_exactly(std::size_t i, Scratch& scratch) const {
   Choice choice{dictionary_.features(), 0};
   for (std::uint32_t j : scratch.open) {
     const float* atom = dictionary_.atom(j);
-    const double value =
-        dots::table().dot(atom, high.data(), dims) + dots::table().dot(atom, low.data(), dims);
+    const double value = scoring::split_product(atom, high.data(), low.data(), dims);
     const double strength = options_.nonnegative ? value : std::fabs(value);
     if (strength > choice.strength) choice = {j, strength};
   }
@@ -256,7 +261,7 @@ void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) 
   lazy.start(correlations, errors_[i], norms_[i] * dictionary_.max_norm(), sample.support,
              sample.fit.solution());
   // Exact scores cannot be had any better: the first choice from them is made whatever it takes.
-  bool certain = sample.exact || scores_.precision == product::Precision::float32;
+  bool certain = sample.exact || rough_rung_ == scorer_.last_rung();
   bool fresh = true;
   while (!execution_.cancelled()) {
     std::span<const std::uint32_t> open;
@@ -295,8 +300,7 @@ void PursuitBatch::finish(std::size_t i, Scratch& scratch) {
 
 /// The correlations of all atoms with the samples' residuals, one padded row a sample, and their errors.
 void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, float* correlations) {
-  const std::size_t features = dictionary_.features(), dims = dictionary_.dims();
-  const product::Precision precision = exact ? product::Precision::float32 : scores_.precision;
+  const std::size_t features = dictionary_.features();
   const bool started = std::any_of(samples.begin(), samples.end(),
                                    [&](std::uint32_t i) { return !samples_[i].support.empty(); });
   if (started) residuals_.reserve(batch_.count() * batch_.samples().stride);
@@ -317,24 +321,14 @@ void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, flo
   });
   ConstMatrix32 rows = batch_.samples();
   if (started) rows.data = residuals_.data();
-  product::LeftRows left(rows, samples.data(), samples.size());
-  if (precision != product::Precision::float32) {
-    rounded_.assign(left, precision, active_isa(), execution_);
-    left.rounded = &rounded_;
-  }
-  if (execution_.cancelled()) return;
-  product::store(left, dictionary_.packed(precision),
-                 {correlations, samples.size(), features, CompressedGram::stride(features)}, execution_);
+  requests_.assign(samples.size(), {});
   for (std::size_t p = 0; p < samples.size(); ++p) {
     const std::size_t i = samples[p];
-    const double bound = left.rounded
-                             ? product::score_error(precision, dims, rounded_.norm(p), rounded_.error(p),
-                                                    dictionary_.max_norm(), scores_.error)
-                             : product::error_bound(dims) * norms_[i] * dictionary_.max_norm();
-    errors_[i] = (1 + kSlack) * (errors_[i] + bound) +
-                 (left.rounded ? kSlack : 0) * norms_[i] * dictionary_.max_norm() +
-                 static_cast<double>(dims) * (left.rounded ? product::kRoundedUnderflow : 0x1.0p-149);
+    requests_[p] = {.row = samples[p], .norm = norms_[i], .besides = (1 + kSlack) * errors_[i]};
   }
+  scorer_.every(exact ? scorer_.last_rung() : rough_rung_, rows, requests_,
+                {correlations, samples.size(), features, CompressedGram::stride(features)}, execution_);
+  for (std::size_t p = 0; p < samples.size(); ++p) errors_[samples[p]] = scorer_[p].error;
 }
 
 Status PursuitBatch::run() {
@@ -346,19 +340,14 @@ Status PursuitBatch::run() {
   AlignedBuffer<float> large(size * sizeof(float) > kKeptBytes ? size : 0);
   if (large.size() == 0) kept.reserve(size);
   float* const correlations = large.size() > 0 ? large.data() : kept.data();
-  std::vector<std::uint32_t> active(batch_.count());
-  for (std::size_t i = 0; i < active.size(); ++i) active[i] = static_cast<std::uint32_t>(i);
+  ActiveSamples active(batch_.count(), kSamplesAtOnce, execution_);
   for (;;) {
-    const std::size_t before = active.size();
-    std::erase_if(active, [&](std::uint32_t i) { return !wants_more(i); });
-    execution_.advance(before - active.size());
+    active.drop([&](std::uint32_t i) { return !wants_more(i); });
     if (active.empty()) break;
-    const auto middle = std::stable_partition(active.begin(), active.end(),
-                                              [&](std::uint32_t i) { return !samples_[i].exact; });
+    const std::size_t rough = active.partition([&](std::uint32_t i) { return !samples_[i].exact; });
     for (std::size_t first = 0, end; first < active.size(); first = end) {
-      const auto rough = static_cast<std::size_t>(middle - active.begin());
       end = std::min(first + at_once, first < rough ? rough : active.size());
-      const std::span<const std::uint32_t> samples(active.data() + first, end - first);
+      const std::span<const std::uint32_t> samples = active.samples().subspan(first, end - first);
       score(samples, first >= rough, correlations);
       if (execution_.cancelled()) return Status::cancelled();
       execution_.for_each((samples.size() + kSamplesAtOnce - 1) / kSamplesAtOnce, [&](std::size_t block) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "../kernels/dots/dots.hpp"
+#include "active_samples.hpp"
 
 namespace unsuperpose {
 
@@ -195,31 +196,22 @@ Status PathBatch::run(const SparseCodes* warm_start) {
 }
 
 Status PathBatch::proceed(std::vector<PathSample>& samples) {
-  std::vector<std::uint32_t> active;
-  for (std::uint32_t i = 0; i < samples.size(); ++i)
-    if (!samples[i].done) active.push_back(i);
-  const auto over_active = [&](auto&& each) {
-    execution_.for_each((active.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-      const std::size_t last = std::min(active.size(), (block + 1) * kBlock);
-      for (std::size_t i = block * kBlock; i < last; ++i) each(samples[active[i]], i);
-    });
-  };
-  over_active([&](PathSample& sample, std::size_t) { begin(sample); });
+  ActiveSamples active(samples.size(), kBlock, execution_);
+  active.skip([&](std::uint32_t i) { return samples[i].done; });
+  active.for_each([&](std::uint32_t i, std::size_t) { begin(samples[i]); });
   while (!active.empty()) {
     if (execution_.cancelled()) return Status::cancelled();
     questions_.clear();
     std::size_t room = 0;
-    for (std::uint32_t i : active) {
+    for (std::uint32_t i : active.samples()) {
       questions_.push_back(samples[i].question);
       room = std::max(room, later_candidates(dictionary_.dims(), samples[i].candidates.size()));
     }
     screening_.score(vectors_, questions_, room, execution_);
     if (execution_.cancelled()) return Status::cancelled();
-    over_active([&](PathSample& sample, std::size_t position) { advance(sample, position); });
+    active.for_each([&](std::uint32_t i, std::size_t position) { advance(samples[i], position); });
     if (execution_.cancelled()) return Status::cancelled();
-    const std::size_t before = active.size();
-    std::erase_if(active, [&](std::uint32_t i) { return samples[i].done; });
-    execution_.advance(before - active.size());
+    active.drop([&](std::uint32_t i) { return samples[i].done; });
   }
   return {};
 }

@@ -76,7 +76,7 @@ class PathBatch {
   const Execution& execution_;
   std::vector<SampleResult>& out_;
   Screening screening_;
-  SplitVectors vectors_;
+  scoring::SplitVectors vectors_;
 
  private:
   void advance(PathSample& sample, std::size_t position);

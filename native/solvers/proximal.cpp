@@ -12,6 +12,8 @@
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/shrink/shrink.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/scorer.hpp"
+#include "active_samples.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
 
@@ -53,13 +55,15 @@ class ProximalBatch {
         point_(AlignedBuffer<float>::zeros(count * features_)),
         correlation_(AlignedBuffer<float>::zeros(count * features_)),
         residual_(AlignedBuffer<float>::zeros(count * dims_)),
-        point_residual_(AlignedBuffer<float>::zeros(count * dims_)) {}
+        point_residual_(AlignedBuffer<float>::zeros(count * dims_)),
+        active_(count, 1, execution),
+        scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::float32) {}
 
   Status run(const SparseCodes* warm, std::size_t first);
 
  private:
   double residual_of(std::size_t i, const float* code, float* out) const;
-  void correlate(const AlignedBuffer<float>& residuals, const std::vector<std::uint32_t>& rows);
+  void correlate(const AlignedBuffer<float>& residuals);
   void advance(std::size_t i, std::size_t position);
   bool certify(std::size_t i, std::size_t position);
   double strongest(std::size_t i, const float* correlation, const float* residual, double norm) const;
@@ -73,7 +77,9 @@ class ProximalBatch {
   const std::size_t features_, dims_;  // padded
   std::vector<Step> steps_;
   AlignedBuffer<float> code_, point_, correlation_, residual_, point_residual_;
-  std::vector<std::uint32_t> active_;
+  ActiveSamples active_;
+  scoring::Scorer scorer_;
+  std::vector<scoring::Request> requests_;
 };
 
 double ProximalBatch::residual_of(std::size_t i, const float* code, float* out) const {
@@ -89,31 +95,31 @@ double ProximalBatch::residual_of(std::size_t i, const float* code, float* out) 
                                        support.size(), atoms.data, atoms.stride, dictionary_.dims(), out);
 }
 
-/// correlation row `position` = D · residual of sample rows[position]
-void ProximalBatch::correlate(const AlignedBuffer<float>& residuals, const std::vector<std::uint32_t>& rows) {
+/// correlation row `position` = D · residual of the active sample at `position`
+void ProximalBatch::correlate(const AlignedBuffer<float>& residuals) {
   const ConstMatrix32 left{residuals.data(), steps_.size(), dictionary_.dims(), dims_};
-  product::store({left, rows.data(), rows.size()}, dictionary_.packed(),
-                 {correlation_.data(), rows.size(), dictionary_.features(), features_}, execution_);
+  requests_.assign(active_.size(), {});
+  for (std::size_t p = 0; p < active_.size(); ++p) requests_[p].row = active_[p];
+  scorer_.every(scorer_.last_rung(), left, requests_,
+                {correlation_.data(), active_.size(), dictionary_.features(), features_}, execution_);
 }
 
 /// max_j |d_j·r − βa_j|/w_j, exact: the float32 scores only choose who is recomputed in float64.
 double ProximalBatch::strongest(std::size_t i, const float* correlation, const float* residual,
                                 double norm) const {
   const float* code = code_.data() + i * features_;
-  const auto weight = [&](std::size_t j) {
-    return options_.weights.empty() ? 1.0 : static_cast<double>(options_.weights[j]);
-  };
   const auto strength = [&](std::size_t j, double c) {
-    const double v = c - options_.ridge * code[j];
-    return (options_.nonnegative ? v : std::fabs(v)) / weight(j);
+    return scorer_.strength(c - options_.ridge * code[j], scorer_.weight(j));
   };
-  const double gamma = product::error_bound(dictionary_.dims());
+  const auto error = [&](std::size_t j) {
+    return scoring::float32_error(dictionary_.dims(), norm, dictionary_.norm(j)) / scorer_.weight(j);
+  };
   double lower = 0;  // some feature is at least this strong
   for (std::size_t j = 0; j < dictionary_.features(); ++j)
-    lower = std::max(lower, strength(j, correlation[j]) - gamma * norm * dictionary_.norm(j) / weight(j));
+    lower = std::max(lower, strength(j, correlation[j]) - error(j));
   double largest = 0;
   for (std::size_t j = 0; j < dictionary_.features(); ++j) {
-    if (strength(j, correlation[j]) + gamma * norm * dictionary_.norm(j) / weight(j) < lower) continue;
+    if (strength(j, correlation[j]) + error(j) < lower) continue;
     largest =
         std::max(largest, strength(j, dots::table().dot(dictionary_.atom(j), residual, dictionary_.dims())));
   }
@@ -231,24 +237,21 @@ Status ProximalBatch::run(const SparseCodes* warm, std::size_t first) {
     std::memcpy(point_.data() + i * features_, a, features_ * sizeof(float));
     residual_of(i, a, residual_.data() + i * dims_);
     std::memcpy(point_residual_.data() + i * dims_, residual_.data() + i * dims_, dims_ * sizeof(float));
-    active_.push_back(static_cast<std::uint32_t>(i));
   }
   std::vector<std::uint8_t> done(count, 0);
   for (std::uint32_t round = 0; !active_.empty(); ++round) {
     const std::uint32_t limit = options_.max_iterations ? options_.max_iterations : kDefaultSteps;
     if (round % kCheckEvery == 0 || round >= limit) {
-      correlate(residual_, active_);
+      correlate(residual_);
       if (execution_.cancelled()) return Status::cancelled();
-      execution_.for_each(active_.size(), [&](std::size_t p) { done[active_[p]] = certify(active_[p], p); });
+      active_.for_each([&](std::uint32_t i, std::size_t position) { done[i] = certify(i, position); });
       if (execution_.cancelled()) return Status::cancelled();
-      const std::size_t before = active_.size();
-      std::erase_if(active_, [&](std::uint32_t i) { return done[i] != 0; });
-      execution_.advance(before - active_.size());
+      active_.drop([&](std::uint32_t i) { return done[i] != 0; });
       if (active_.empty()) break;
     }
-    correlate(point_residual_, active_);
+    correlate(point_residual_);
     if (execution_.cancelled()) return Status::cancelled();
-    execution_.for_each(active_.size(), [&](std::size_t p) { advance(active_[p], p); });
+    active_.for_each([&](std::uint32_t i, std::size_t position) { advance(i, position); });
   }
   return {};
 }

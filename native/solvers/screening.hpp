@@ -3,25 +3,11 @@
 #include <vector>
 
 #include "../core/execution.hpp"
-#include "../kernels/product/product.hpp"
+#include "../scoring/scorer.hpp"
+#include "../scoring/vectors.hpp"
 #include "candidates.hpp"
 
 namespace unsuperpose {
-
-/// A vector v in two float32 parts, v = high + low to some 2⁻⁴⁸: the passes score `high`, and bound what that
-/// hides; decisions in doubt and certificates take both.
-struct SplitVectors {
-  SplitVectors(std::size_t count, std::size_t dims);
-  void set(std::size_t i, const std::vector<double>& v);
-  const float* high(std::size_t i) const { return high_.data() + i * stride; }
-  const float* low(std::size_t i) const { return low_.data() + i * stride; }
-  ConstMatrix32 all() const { return {high_.data(), count, dims, stride}; }
-
-  std::size_t count, dims, stride;
-
- private:
-  AlignedBuffer<float> high_, low_;
-};
 
 class Screening {
  public:
@@ -44,28 +30,19 @@ class Screening {
   Screening(const Dictionary& dictionary, const std::vector<float>& weights, bool nonnegative);
 
   /// Scores every atom against the vectors asked about; at least `room` atoms more than the candidates are listed for each.
-  void score(const SplitVectors& vectors, const std::vector<Question>& questions, std::size_t room,
+  void score(const scoring::SplitVectors& vectors, const std::vector<Question>& questions, std::size_t room,
              const Execution& execution);
   /// The answer to questions[position] of the last score().
-  void examine(std::size_t position, const SplitVectors& vectors, const Question& question,
+  void examine(std::size_t position, const scoring::SplitVectors& vectors, const Question& question,
                const Candidates& candidates, Answer& answer) const;
 
-  double weight(std::uint32_t j) const { return weights_.empty() ? 1.0 : weights_[j]; }
-  double strength(double correlation, double weight) const {
-    return (nonnegative_ ? correlation : correlation < 0 ? -correlation : correlation) / weight;
-  }
+  double weight(std::uint32_t j) const { return scorer_.weight(j); }
+  double strength(double correlation, double weight) const { return scorer_.strength(correlation, weight); }
 
  private:
-  double error(const Question& question) const;
-
   const Dictionary& dictionary_;
-  const std::vector<float>& weights_;
-  const bool nonnegative_;
-  double largest_norm_ = 0;  // max ‖d_j‖/w_j
-  double underflow_ = 0;
-  std::vector<float> scale_, floors_;
-  std::vector<std::uint32_t> slots_;
-  product::Selection scores_;
+  scoring::Scorer scorer_;
+  std::vector<scoring::Request> requests_;
 };
 
 /// How many of the strongest atoms a sample takes into its candidates at first, and when there are some.

@@ -3,7 +3,6 @@
 #include <limits>
 #include <string>
 
-#include "../kernels/dots/dots.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "batch.hpp"
 #include "spectral.hpp"
@@ -217,57 +216,6 @@ Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out
       for (std::size_t k = 0; k < out.cols; ++k) out.row(i)[k] = 0.0f - out.row(i)[k];
     }
   });
-  return execution.cancelled() ? Status::cancelled() : Status{};
-}
-
-Status lambda_max(ConstMatrix32 samples, const Dictionary& dictionary, const std::vector<float>& weights,
-                  bool nonnegative, const Execution& execution, std::vector<double>& out) {
-  UnfoldOptions options;
-  options.lambda = {1.0};
-  options.weights = weights;
-  if (Status status = check(samples, dictionary, options); !status.ok()) return status;
-
-  constexpr std::size_t kCandidates = 16;
-  const std::size_t features = dictionary.features();
-  const auto weight = [&](std::size_t j) { return weights.empty() ? 1.0 : static_cast<double>(weights[j]); };
-  std::vector<float> scale(weights.size());
-  double norm = weights.empty() ? dictionary.max_norm() : 0, smallest = 1;
-  for (std::size_t j = 0; j < weights.size(); ++j) {
-    scale[j] = 1 / weights[j];
-    norm = std::max(norm, dictionary.norm(j) / weight(j));
-    smallest = std::min(smallest, weight(j));
-  }
-  product::SelectOptions select;
-  select.capacity = std::min(kCandidates, features);
-  select.positive_only = nonnegative;
-  select.scale = scale.empty() ? nullptr : scale.data();
-
-  out.assign(samples.rows, 0);
-  product::Selection scores;
-  for (std::size_t first = 0; first < samples.rows; first += kBatch) {
-    const std::size_t count = std::min(kBatch, samples.rows - first);
-    const ScaledBatch batch(samples.slice(first, count), options, first);
-    product::select(batch.samples(), dictionary.packed(), select, scores, execution);
-    if (execution.cancelled()) return Status::cancelled();
-    execution.for_each(count, [&](std::size_t i) {
-      const float* x = batch.samples().row(i);
-      const auto exact = [&](std::size_t j) {
-        const double c = dots::table().dot(dictionary.atom(j), x, dictionary.dims());
-        return (nonnegative ? c : std::fabs(c)) / weight(j);
-      };
-      double largest = 0;
-      for (std::size_t k = 0; k < scores.count[i]; ++k)
-        largest = std::max(largest, exact(scores.row(i)[k].index));
-      // The float32 ranking may have cut off the true maximum if the list ends within its error.
-      const double error =
-          (product::error_bound(dictionary.dims()) + 0x1.0p-21) * norm * std::sqrt(batch.squared_norm(i)) +
-          static_cast<double>(dictionary.dims()) * 0x1.0p-149 / smallest;
-      if (scores.count[i] == select.capacity && select.capacity < features &&
-          exact(scores.row(i)[select.capacity - 1].index) + 2 * error >= largest)
-        for (std::size_t j = 0; j < features; ++j) largest = std::max(largest, exact(j));
-      out[first + i] = batch.from_scaled(i, largest);
-    });
-  }
   return execution.cancelled() ? Status::cancelled() : Status{};
 }
 

@@ -5,7 +5,7 @@
 
 #include "../core/execution.hpp"
 #include "../core/view.hpp"
-#include "../scoring/dictionary.hpp"
+#include "dictionary.hpp"
 
 namespace unsuperpose {
 
@@ -13,7 +13,7 @@ namespace unsuperpose {
 /// |d_j·x| when `absolute`. 1 ≤ k ≤ features. Scores rank as float64 sums of exact products (dots::Table::dot); `values`
 /// are they, rounded to float32. Nothing is valid if the call was cancelled.
 ///
-/// All atoms are scored in the cheapest precision whose error bound E (product::score_error) is small beside the
+/// All atoms are scored in the cheapest precision whose error bound E (bound.hpp) is small beside the
 /// spacing of scores, and what lies within 2E of the k-th is scored again. Rows whose scores are too close together for
 /// that, or overflow, go on in float32, and in the last resort every atom is scored in float64.
 void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,

@@ -2,20 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
+#include "exact.hpp"
 
 namespace unsuperpose {
 
 namespace {
 
-using product::Precision;
-
-constexpr std::size_t kBatch = 512;
-/// Best bound first: int8's leaves so much open that scoring it again costs more than it saves.
-constexpr Precision kPrecisions[] = {Precision::bfloat16, Precision::int16};
+/// Rows scored together, and rows of one unit of work.
+constexpr std::size_t kBatch = 512, kBlock = 16;
 /// Entries listed beyond k, for what lies within the error of the k-th.
 std::size_t spare(std::size_t k) { return k / 2 + 16; }
 
@@ -37,11 +33,10 @@ class TopK {
         absolute_(absolute),
         execution_(execution),
         indices_(indices),
-        values_(values) {}
+        values_(values),
+        scorer_(dictionary.rows(), no_weights_, !absolute, scoring::Ladder::finest) {}
 
-  /// Ranks what the scores of one precision decide; returns the rows that they do not.
-  std::vector<std::uint32_t> with(Precision precision, const std::vector<std::uint32_t>& rows);
-  void in_float64(const std::vector<std::uint32_t>& rows);
+  void run();
 
  private:
   struct Scratch {
@@ -50,6 +45,9 @@ class TopK {
     std::vector<double> products;
     std::vector<Ranked> ranked;
   };
+  /// Ranks what the scores of one precision decide; returns the rows that they do not.
+  std::vector<std::uint32_t> at(std::size_t rung, const std::vector<std::uint32_t>& rows);
+  void in_float64(const std::vector<std::uint32_t>& rows);
   void rank(std::uint32_t row, Scratch& scratch);
 
   const ConstMatrix32 rows_;
@@ -59,6 +57,8 @@ class TopK {
   const Execution& execution_;
   std::uint32_t* indices_;
   float* values_;
+  const std::vector<float> no_weights_;
+  scoring::Scorer scorer_;
 };
 
 /// Scores the candidates in float64 and keeps the k strongest.
@@ -82,56 +82,32 @@ void TopK::rank(std::uint32_t row, Scratch& scratch) {
   }
 }
 
-std::vector<std::uint32_t> TopK::with(Precision precision, const std::vector<std::uint32_t>& rows) {
-  const bool rounded = precision != Precision::float32;
-  const product::PackedRows& packed = dictionary_.packed(precision);
-  double moved = 0;
-  for (const float error : packed.errors()) moved = std::max(moved, static_cast<double>(error));
-  product::SelectOptions select;
-  select.capacity = std::min(dictionary_.features(), k_ + spare(k_));
-  select.positive_only = !absolute_;
-  product::RoundedRows rounding;
-  product::Selection scores;
+std::vector<std::uint32_t> TopK::at(std::size_t rung, const std::vector<std::uint32_t>& rows) {
   std::vector<std::uint8_t> open(rows.size(), 0);
+  std::vector<scoring::Request> requests;
   for (std::size_t first = 0; first < rows.size() && !execution_.cancelled(); first += kBatch) {
     const std::size_t count = std::min(kBatch, rows.size() - first);
-    product::LeftRows left(rows_, rows.data() + first, count);
-    if (rounded) {
-      rounding.assign(left, precision, packed.isa(), execution_);
-      left.rounded = &rounding;
+    requests.assign(count, {});
+    for (std::size_t i = 0; i < count; ++i) {
+      requests[i].row = rows[first + i];
+      if (rung == scorer_.last_rung())
+        requests[i].norm =
+            std::sqrt(reduce::table().squared_norm(rows_.row(rows[first + i]), dictionary_.dims()));
     }
-    product::select(left, packed, select, scores, execution_);
+    scorer_.list(rung, rows_, requests, k_ + spare(k_), execution_);
     if (execution_.cancelled()) break;
-    constexpr std::size_t kBlock = 16;
     execution_.for_each((count + kBlock - 1) / kBlock, [&](std::size_t block) {
       Scratch scratch;
       for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
-        const std::uint32_t row = rows[first + i];
-        const double norm = rounded
-                                ? rounding.norm(i)
-                                : std::sqrt(reduce::table().squared_norm(rows_.row(row), dictionary_.dims()));
-        const double error =
-            product::score_error(precision, dictionary_.dims(), norm, rounded ? rounding.error(i) : 0,
-                                 dictionary_.max_norm(), moved);
-        const product::Entry* entries = scores.row(i);
-        const std::size_t found = scores.count[i];
-        const auto strength = [&](std::size_t e) {
-          const double value = entries[e].value;
-          return absolute_ ? std::fabs(value) : value;
-        };
-        // The k-th strongest of all is at least the k-th listed less the error: what is further below is out.
-        const double floor = found < k_ ? 0 : strength(k_ - 1) - 2 * error;
-        const bool complete = found == dictionary_.features();
-        if (found < k_ || !std::isfinite(floor) || !std::isfinite(strength(0)) ||
-            !(complete || strength(found - 1) < floor)) {
+        const scoring::Scored& scored = scorer_[i];
+        const scoring::Contenders found = scoring::contenders(scorer_, scored, dictionary_.features(), k_);
+        if (!found.decided) {
           open[first + i] = 1;
           continue;
         }
-        std::size_t count_open = 0;
-        while (count_open < found && strength(count_open) >= floor) ++count_open;
-        scratch.atoms.resize(count_open);
-        for (std::size_t e = 0; e < count_open; ++e) scratch.atoms[e] = entries[e].index;
-        rank(row, scratch);
+        scratch.atoms.resize(found.count);
+        for (std::size_t e = 0; e < found.count; ++e) scratch.atoms[e] = scored.entries[e].index;
+        rank(rows[first + i], scratch);
       }
     });
   }
@@ -150,20 +126,19 @@ void TopK::in_float64(const std::vector<std::uint32_t>& rows) {
   });
 }
 
+void TopK::run() {
+  std::vector<std::uint32_t> open(rows_.rows);
+  for (std::size_t i = 0; i < open.size(); ++i) open[i] = static_cast<std::uint32_t>(i);
+  for (std::size_t rung = 0; rung < scorer_.rungs() && !open.empty() && !execution_.cancelled(); ++rung)
+    open = at(rung, open);
+  if (!execution_.cancelled()) in_float64(open);
+}
+
 }  // namespace
 
 void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,
            const Execution& execution, std::uint32_t* indices, float* values) {
-  TopK top(rows, dictionary, k, absolute, execution, indices, values);
-  std::vector<std::uint32_t> open(rows.rows);
-  for (std::size_t i = 0; i < open.size(); ++i) open[i] = static_cast<std::uint32_t>(i);
-  for (const Precision precision : kPrecisions) {
-    if (!product::rounded_kernels(precision, dictionary.dims())) continue;
-    open = top.with(precision, open);
-    break;
-  }
-  if (!open.empty() && !execution.cancelled()) open = top.with(Precision::float32, open);
-  if (!execution.cancelled()) top.in_float64(open);
+  TopK(rows, dictionary, k, absolute, execution, indices, values).run();
 }
 
 }  // namespace unsuperpose

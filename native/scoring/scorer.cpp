@@ -1,0 +1,244 @@
+#include "scorer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace unsuperpose::scoring {
+
+namespace {
+
+using product::Precision;
+
+/// Cheapest first. int16 only where there is no bfloat16, which costs the same and bears large entries better.
+constexpr Precision kByCost[] = {Precision::int8, Precision::bfloat16, Precision::int16};
+/// A bound above this share of the threshold leaves too much open: the next precision costs less than scoring it again.
+constexpr double kUsefulShare = 0.5;
+/// float32 scores divided by weights could overflow where rows' norms, so divided, come near this.
+constexpr double kMostStrength = 1e30;
+
+std::vector<Precision> rounded_precisions(std::size_t dims, Ladder ladder) {
+  std::vector<Precision> found;
+  if (ladder == Ladder::float32) return found;
+  for (const Precision precision : kByCost) {
+    // int8 leaves so much open that scoring it again costs more than it saves.
+    if (ladder == Ladder::finest && precision == Precision::int8) continue;
+    if (!product::rounded_kernels(precision, dims)) continue;
+    found.push_back(precision);
+    if (precision == Precision::bfloat16) break;
+  }
+  return found;
+}
+
+}  // namespace
+
+Scorer::Scorer(const Rows& rows, const std::vector<float>& weights, bool nonnegative, Ladder ladder,
+               bool by_norm)
+    : rows_(rows), weights_(weights), nonnegative_(nonnegative), by_norm_(by_norm) {
+  double norm = rows.norm;
+  if (!weights.empty() || by_norm) {
+    scale_.resize(rows.count);
+    largest_scale_ = norm = 0;
+    for (std::size_t j = 0; j < rows.count; ++j) {
+      const double scale = 1 / weight(j);
+      scale_[j] = static_cast<float>(scale);
+      reliable_ = reliable_ && std::isnormal(scale_[j]);
+      largest_scale_ = std::max(largest_scale_, scale);
+      norm = std::max(norm, rows.norms[j] * scale);
+    }
+  }
+  reliable_ = reliable_ && norm < kMostStrength;
+  for (const Precision precision : rounded_precisions(rows.dims, ladder)) {
+    ladder_.push_back({precision, {norm, 0, rows.hidden}});
+    if (ladder != Ladder::useful) continue;
+    // Useless for every vector: rows of very different sizes, or entries of very different sizes in a row.
+    const Rung& rung = measure(ladder_.size() - 1);
+    if (!(rung.rows.moved < kUsefulShare * rung.rows.norm)) ladder_.pop_back();
+  }
+  ladder_.push_back({Precision::float32, {norm, 0, rows.hidden}, true});
+  selections_.resize(ladder_.size());
+}
+
+Scorer::Rung& Scorer::measure(std::size_t rung) {
+  Rung& measured = ladder_[rung];
+  if (measured.measured) return measured;
+  const std::vector<float>& errors = rows_.packed(measured.precision).errors();
+  for (std::size_t j = 0; j < errors.size(); ++j) {
+    const double scale = scale_.empty() ? 1 : 1 / weight(j);
+    measured.rows.moved = std::max(measured.rows.moved, static_cast<double>(errors[j]) * scale);
+  }
+  measured.measured = true;
+  return measured;
+}
+
+bool Scorer::tells(std::size_t rung, double share) {
+  const Rung& measured = measure(rung);
+  return measured.rows.moved < share * measured.rows.norm;
+}
+
+/// Of a request's strengths; its vector is number `member` of those rounded.
+double Scorer::error_of(const Rung& rung, const Request& request, std::size_t member) const {
+  const Size vector = rung.precision == Precision::float32
+                          ? Size{request.norm, 0, request.hidden}
+                          : Size{rounded_.norm(member), rounded_.error(member), request.hidden};
+  return strength_error(rung.precision, rows_.dims, vector, rung.rows, largest_scale_) + request.besides;
+}
+
+/// The vectors of the members, rounded where the precision asks for it.
+void Scorer::gather(const Rung& rung, ConstMatrix32 vectors, std::span<const Request> requests,
+                    const Execution& execution) {
+  members_.rows.resize(members_.requests.size());
+  for (std::size_t m = 0; m < members_.rows.size(); ++m)
+    members_.rows[m] = requests[members_.requests[m]].row;
+  if (rung.precision != Precision::float32)
+    rounded_.assign({vectors, members_.rows.data(), members_.rows.size()}, rung.precision,
+                    rows_.packed(rung.precision).isa(), execution);
+}
+
+product::LeftRows Scorer::left(const Rung& rung, ConstMatrix32 vectors) const {
+  product::LeftRows left(vectors, members_.rows.data(), members_.rows.size());
+  if (rung.precision != Precision::float32) left.rounded = &rounded_;
+  return left;
+}
+
+product::SelectOptions Scorer::options() const {
+  product::SelectOptions options;
+  options.positive_only = nonnegative_;
+  options.scale = scale_.empty() ? nullptr : scale_.data();
+  return options;
+}
+
+/// Calls pass(step, rung) with the members that are to be scored at a rung, their floors, errors and rounded vectors made.
+template <class Pass>
+void Scorer::climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_exact,
+                   const Execution& execution, const Pass& pass) {
+  found_.assign(requests.size(), {});
+  for (std::size_t step = 0; step < ladder_.size() && !execution.cancelled(); ++step) {
+    const bool last = step + 1 == ladder_.size();
+    members_.requests.clear();
+    for (std::size_t i = 0; i < requests.size(); ++i)
+      if (requests[i].rung == step) members_.requests.push_back(static_cast<std::uint32_t>(i));
+    if (members_.requests.empty()) continue;
+    const Rung& rung = measure(step);
+    gather(rung, vectors, requests, execution);
+    if (execution.cancelled()) return;
+    if (!last || to_exact) {
+      // Those whose bound is useless climb; the others close their ranks. Past float32 any bound below the threshold
+      // will do: what is left then has to be evaluated whole.
+      const double share = last ? 1 : kUsefulShare;
+      std::size_t stay = 0;
+      for (std::size_t m = 0; m < members_.requests.size(); ++m) {
+        Request& request = requests[members_.requests[m]];
+        if (!request.rough && !(error_of(rung, request, m) <= share * request.threshold)) {
+          ++request.rung;
+          if (last) found_[members_.requests[m]].undecided = true;
+          continue;
+        }
+        members_.requests[stay++] = members_.requests[m];
+      }
+      if (stay == 0) continue;
+      if (stay < members_.requests.size()) {
+        members_.requests.resize(stay);
+        gather(rung, vectors, requests, execution);
+        if (execution.cancelled()) return;
+      }
+    }
+    members_.floors.resize(members_.requests.size());
+    for (std::size_t m = 0; m < members_.requests.size(); ++m) {
+      const Request& request = requests[members_.requests[m]];
+      Scored& scored = found_[members_.requests[m]];
+      scored.error = error_of(rung, request, m);
+      const double floor = std::max(0.0, request.threshold * (1 - kSlack) - scored.error);
+      members_.floors[m] = std::nextafter(static_cast<float>(floor), 0.0f);
+      scored.unlisted = static_cast<double>(members_.floors[m]) + scored.error;
+    }
+    if (!pass(step, rung)) return;
+  }
+}
+
+void Scorer::score(ConstMatrix32 vectors, std::span<Request> requests, std::size_t capacity,
+                   const Execution& execution) {
+  climb(vectors, requests, false, execution, [&](std::size_t step, const Rung& rung) {
+    product::SelectOptions select = options();
+    select.capacity = std::min(rows_.count, capacity);
+    select.floor = members_.floors.data();
+    product::Selection& selection = selections_[step];
+    product::select(left(rung, vectors), rows_.packed(rung.precision), select, selection, execution);
+    if (execution.cancelled()) return false;
+    for (std::size_t m = 0; m < members_.requests.size(); ++m) {
+      Scored& scored = found_[members_.requests[m]];
+      scored.entries = selection.row(m);
+      scored.count = selection.count[m];
+      scored.full = scored.count == select.capacity && scored.count < rows_.count;
+      if (scored.full) scored.unlisted = strength(scored.entries[scored.count - 1]) + scored.error;
+    }
+    return true;
+  });
+}
+
+void Scorer::above(ConstMatrix32 vectors, std::span<Request> requests, const Execution& execution) {
+  lists_.resize(requests.size());
+  climb(vectors, requests, true, execution, [&](std::size_t, const Rung& rung) {
+    product::SelectOptions select = options();
+    select.floor = members_.floors.data();
+    const Status status = product::above(left(rung, vectors), rows_.packed(rung.precision), select,
+                                         std::numeric_limits<std::size_t>::max(), passed_, execution);
+    if (!status.ok()) return false;  // cancelled: there is no limit
+    for (std::size_t m = 0; m < members_.requests.size(); ++m) {
+      std::vector<product::Entry>& list = lists_[members_.requests[m]];
+      std::swap(list, passed_[m]);
+      Scored& scored = found_[members_.requests[m]];
+      scored.entries = list.data();
+      scored.count = list.size();
+    }
+    return true;
+  });
+}
+
+void Scorer::list(std::size_t rung, ConstMatrix32 vectors, std::span<Request> requests, std::size_t capacity,
+                  const Execution& execution) {
+  found_.assign(requests.size(), {});
+  members_.requests.resize(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) members_.requests[i] = static_cast<std::uint32_t>(i);
+  const Rung& at = measure(rung);
+  gather(at, vectors, requests, execution);
+  if (execution.cancelled()) return;
+  product::SelectOptions select = options();
+  select.capacity = std::min(rows_.count, capacity);
+  product::Selection& selection = selections_[rung];
+  product::select(left(at, vectors), rows_.packed(at.precision), select, selection, execution);
+  if (execution.cancelled()) return;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].rung = static_cast<std::uint8_t>(rung);
+    Scored& scored = found_[i];
+    scored = {selection.row(i), selection.count[i], false, error_of(at, requests[i], i)};
+    scored.full = scored.count == select.capacity && scored.count < rows_.count;
+    if (scored.full)
+      scored.unlisted = strength(scored.entries[scored.count - 1]) + scored.error;
+    else if (scored.count < rows_.count)
+      scored.unlisted = std::numeric_limits<double>::infinity();  // scores that are NaN are in no list
+  }
+}
+
+void Scorer::every(std::size_t rung, ConstMatrix32 vectors, std::span<Request> requests, Matrix32 out,
+                   const Execution& execution) {
+  found_.assign(requests.size(), {});
+  members_.requests.resize(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) members_.requests[i] = static_cast<std::uint32_t>(i);
+  const Rung& at = measure(rung);
+  gather(at, vectors, requests, execution);
+  if (execution.cancelled()) return;
+  product::store(left(at, vectors), rows_.packed(at.precision), out, execution);
+  for (std::size_t i = 0; i < requests.size(); ++i) found_[i].error = error_of(at, requests[i], i);
+}
+
+Status Scorer::computed_above(ConstMatrix32 vectors, std::span<const std::uint32_t> rows, const float* floors,
+                              std::vector<std::vector<product::Entry>>& out,
+                              const Execution& execution) const {
+  product::SelectOptions select = options();
+  select.floor = floors;
+  return product::above({vectors, rows.data(), rows.size()}, rows_.packed(Precision::float32), select,
+                        std::numeric_limits<std::size_t>::max(), out, execution);
+}
+
+}  // namespace unsuperpose::scoring

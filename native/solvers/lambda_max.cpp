@@ -1,0 +1,48 @@
+// λ_max, the smallest λ whose LASSO has the zero solution.
+#include <cmath>
+
+#include "../scoring/exact.hpp"
+#include "batch.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+constexpr std::size_t kBatch = 512;
+/// Atoms listed for each sample: the strongest of them decides unless more are within rounding of it.
+constexpr std::size_t kCandidates = 16;
+
+}  // namespace
+
+Status lambda_max(ConstMatrix32 samples, const Dictionary& dictionary, const std::vector<float>& weights,
+                  bool nonnegative, const Execution& execution, std::vector<double>& out) {
+  UnfoldOptions options;
+  options.lambda = {1.0};
+  options.weights = weights;
+  if (Status status = check(samples, dictionary, options); !status.ok()) return status;
+
+  scoring::Scorer scorer(dictionary.rows(), weights, nonnegative, scoring::Ladder::float32);
+  std::vector<scoring::Request> requests;
+  out.assign(samples.rows, 0);
+  for (std::size_t first = 0; first < samples.rows; first += kBatch) {
+    const std::size_t count = std::min(kBatch, samples.rows - first);
+    const ScaledBatch batch(samples.slice(first, count), options, first);
+    requests.assign(count, {});
+    for (std::size_t i = 0; i < count; ++i)
+      requests[i] = {.row = static_cast<std::uint32_t>(i), .norm = std::sqrt(batch.squared_norm(i))};
+    scorer.list(scorer.last_rung(), batch.samples(), requests, kCandidates, execution);
+    if (execution.cancelled()) return Status::cancelled();
+    execution.for_each(count, [&](std::size_t i) {
+      const float* x = batch.samples().row(i);
+      const auto strength = [&](std::uint32_t j) {
+        return scorer.strength(dots::table().dot(dictionary.atom(j), x, dictionary.dims()), scorer.weight(j));
+      };
+      const auto any = [](std::uint32_t) { return true; };
+      out[first + i] = batch.from_scaled(
+          i, scoring::strongest_exactly(scorer, scorer[i], dictionary.features(), 0, strength, any).value);
+    });
+  }
+  return execution.cancelled() ? Status::cancelled() : Status{};
+}
+
+}  // namespace unsuperpose
