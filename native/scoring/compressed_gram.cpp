@@ -26,8 +26,8 @@ bool CompressedGram::make(ConstMatrix32 atoms, const product::PackedRows& packed
       float* row = block.data() + r * stride_;
       row[i] = 0;
       std::fill(row + features, row + stride_, 0.0f);
-      const pursuit::Compression made =
-          pursuit::table().compress(row, stride_, entries_.data() + i * stride_);
+      const compressed_rows::Compression made =
+          compressed_rows::table().compress(row, stride_, entries_.data() + i * stride_);
       // Of the float32 product, with what underflow can add.
       const double rounding =
           product::error_bound(atoms.cols) * norms[i] * most + static_cast<double>(atoms.cols) * 0x1.0p-149;

@@ -10,7 +10,7 @@ constexpr std::size_t kBlockRows = 3;  // 16 registers: 12 sums, 3 rows, a colum
 #include "dots-inl.hpp"
 UNSUPERPOSE_END
 
-const Table kTable = {gram, correlate, dot};
+const Table kTable = {gram, correlate, correlate32, dot};
 const Table* table() { return &kTable; }
 #else
 const Table* table() { return nullptr; }

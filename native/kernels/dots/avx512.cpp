@@ -10,7 +10,7 @@ constexpr std::size_t kBlockRows = 6;  // 32 registers: 24 sums, 6 rows, a colum
 #include "dots-inl.hpp"
 UNSUPERPOSE_END
 
-const Table kTable = {gram, correlate, dot};
+const Table kTable = {gram, correlate, correlate32, dot};
 const Table* table() { return &kTable; }
 #else
 const Table* table() { return nullptr; }

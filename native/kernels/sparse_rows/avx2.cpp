@@ -9,7 +9,7 @@ using namespace simd::avx2;
 #include "sparse_rows-inl.hpp"
 UNSUPERPOSE_END
 
-const Table kTable = {residual, axpy};
+const Table kTable = {residual, residual32, axpy};
 const Table* table() { return &kTable; }
 #else
 const Table* table() { return nullptr; }

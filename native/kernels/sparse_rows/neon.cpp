@@ -7,7 +7,7 @@ namespace unsuperpose::sparse_rows::neon {
 using namespace simd::neon;
 #include "sparse_rows-inl.hpp"
 
-const Table kTable = {residual, axpy};
+const Table kTable = {residual, residual32, axpy};
 const Table* table() { return &kTable; }
 #else
 const Table* table() { return nullptr; }

@@ -1,0 +1,6 @@
+#include "draw.hpp"
+#include "../dispatch.hpp"
+
+namespace unsuperpose::draw {
+UNSUPERPOSE_DISPATCH_TABLES
+}  // namespace unsuperpose::draw
