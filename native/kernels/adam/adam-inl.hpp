@@ -32,3 +32,5 @@ void step(const Settings& settings, const float* gradient, float* first, float* 
     }
   }
 }
+
+constexpr Table kTable = {step};

@@ -7,7 +7,7 @@
 #pragma once
 #include <cstddef>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::adam {
 
@@ -25,7 +25,6 @@ struct Table {
                float* parameters, std::size_t n);
 };
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::adam

@@ -85,3 +85,5 @@ std::size_t above(const float* correlations, std::size_t padded, const float* bl
   }
   return found;
 }
+
+constexpr Table kTable = {compress, subtract, above};

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::compressed_rows {
 
@@ -46,7 +46,6 @@ struct Table {
                        bool positive_only, std::size_t most, std::uint32_t* indices);
 };
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::compressed_rows

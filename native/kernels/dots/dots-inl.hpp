@@ -140,3 +140,5 @@ void correlate32(const float* const* rows, std::size_t count, const float* x, st
   for (; i + 4 <= count; i += 4) correlate32_rows<4>(rows + i, x, dims, out + i);
   for (; i < count; ++i) correlate32_rows<1>(rows + i, x, dims, out + i);
 }
+
+constexpr Table kTable = {gram, correlate, correlate32, dot};

@@ -3,7 +3,7 @@
 #pragma once
 #include <cstddef>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::dots {
 
@@ -27,8 +27,6 @@ struct Table {
   double (*dot)(const float* a, const float* b, std::size_t dims);
 };
 
-/// The table of a level (null if the binary does not have it), and that of the active one.
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::dots

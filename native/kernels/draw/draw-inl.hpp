@@ -47,3 +47,5 @@ void draw(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t
     if (active) active[i] = bits;
   }
 }
+
+constexpr Table kTable = {draw};

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 #include "../panels/panel.hpp"
 
 namespace unsuperpose::draw {
@@ -25,7 +25,6 @@ struct Table {
                std::uint32_t first, float* out, std::uint32_t* active);
 };
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::draw

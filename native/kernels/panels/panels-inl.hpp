@@ -315,3 +315,6 @@ float add_signs(const float* hidden, std::size_t dims, float amount, float* grad
   }
   return amount * sum_lanes(total);
 }
+
+constexpr Table kTable = {places,     encode, encode_places, pack,         decode,   multiply,
+                          fold_lanes, outer,  add_tiles,     outer_places, add_signs};

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 #include "panel.hpp"
 
 namespace unsuperpose::panels {
@@ -80,7 +80,6 @@ inline constexpr std::size_t tiles_size(std::size_t features, std::size_t dims) 
   return (features / 2 + 4) * (dims / 5 + 1) * kMostTile;
 }
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::panels

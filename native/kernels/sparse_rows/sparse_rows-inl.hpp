@@ -91,3 +91,5 @@ void residual32(const float* x, const float* const* rows, const float* factors, 
     sum = fma(broadcast(-factors[i]), load_partial(rows[i] + d, n), sum);
   store_partial(out + d, sum, n);
 }
+
+constexpr Table kTable = {residual, residual32, axpy};

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::sparse_rows {
 
@@ -23,7 +23,6 @@ struct Table {
   void (*axpy)(float factor, const float* x, float* y, std::size_t n);
 };
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::sparse_rows

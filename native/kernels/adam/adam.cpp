@@ -1,6 +1,0 @@
-#include "adam.hpp"
-#include "../dispatch.hpp"
-
-namespace unsuperpose::adam {
-UNSUPERPOSE_DISPATCH_TABLES
-}  // namespace unsuperpose::adam
