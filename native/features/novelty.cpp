@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "../core/sums.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
 
@@ -31,11 +32,7 @@ constexpr double kTrialPenalty = 1.5;
 /// A direction that moved less, squared, has come to rest.
 constexpr double kRest = 1e-8;
 
-double norm(const double* v, std::size_t n) {
-  double sum = 0;
-  for (std::size_t k = 0; k < n; ++k) sum += v[k] * v[k];
-  return std::sqrt(sum);
-}
+using sums::norm;
 
 /// v ← v − (q·v)q for a unit vector q
 void subtract_projection(const std::vector<double>& q, std::vector<double>& v) {

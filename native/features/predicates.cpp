@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../core/sums.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "activity.hpp"
 #include "subspace.hpp"
@@ -54,8 +55,7 @@ Value energy(const float* e, const Subspace& subspace, std::vector<double>& z, s
     for (std::size_t k = 0; k < dims; ++k) w[k] -= z[i] * static_cast<double>(row[k]);
     size += std::fabs(z[i]) * rows.norm(i);
   }
-  double outside = 0;
-  for (std::size_t k = 0; k < dims; ++k) outside += w[k] * w[k];
+  const double outside = sums::squared_norm(w.data(), dims);
   const double w_norm = std::sqrt(outside), w_error = gamma64(count + 2) * size * kSlack + kTiny;
   double rest = 0;
   for (std::size_t i = 0; i < count; ++i) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../core/random.hpp"
+#include "../core/sums.hpp"
 #include "../scoring/scorer.hpp"
 #include "../solvers/support_gram.hpp"
 
@@ -22,14 +23,7 @@ constexpr double kMostNorm = 1e15;
 /// Larger supports are not factorised: 32 MB of Gram matrix.
 constexpr std::size_t kMostSupport = 2048;
 
-double dot(const double* a, const float* b, std::size_t n) {
-  double sum[4] = {};
-  std::size_t k = 0;
-  for (; k + 4 <= n; k += 4)
-    for (std::size_t lane = 0; lane < 4; ++lane) sum[lane] += a[k + lane] * static_cast<double>(b[k + lane]);
-  for (; k < n; ++k) sum[0] += a[k] * static_cast<double>(b[k]);
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
+using sums::dot;
 
 /// One support on its way through a batch.
 struct Case {
@@ -109,9 +103,7 @@ void Measure::prepare(Case& c) {
       const float* atom = dictionary_.atom(c.support[l]);
       for (std::size_t d = 0; d < dims_; ++d) row[d] += column[l] * static_cast<double>(atom[d]);
     }
-    double square = 0;
-    for (std::size_t d = 0; d < dims_; ++d) square += row[d] * row[d];
-    c.norms += std::sqrt(square);
+    c.norms += sums::norm(row, dims_);
   }
 }
 

@@ -1,31 +1,28 @@
-// The choice of an operation's table, the same for every operation: `<op>.cpp` is this macro in the operation's
-// namespace, whose levels define `const Table* table()` each in a namespace of its own.
+// The choice of an operation's table, the same for every operation. In the operation's namespace, after `Table`,
+// UNSUPERPOSE_DISPATCH(Table, table) declares the constant `<level>::kTable` of each level that the architecture has, which the
+// operation's body (<op>-inl.hpp) defines, and
+//   const Table* table(Isa isa)   the level's, or null if the binary does not have it
+//   const Table& table()          that of the active level, chosen once
 #pragma once
 #include "isa.hpp"
 
-#define UNSUPERPOSE_DISPATCH_TABLES                         \
-  namespace scalar {                                        \
-  const Table* table();                                     \
-  }                                                         \
-  namespace avx2 {                                          \
-  const Table* table();                                     \
-  }                                                         \
-  namespace avx512 {                                        \
-  const Table* table();                                     \
-  }                                                         \
-  namespace neon {                                          \
-  const Table* table();                                     \
-  }                                                         \
-  const Table* table(Isa isa) {                             \
-    switch (isa) {                                          \
-      case Isa::scalar: return scalar::table();             \
-      case Isa::avx2: return avx2::table();                 \
-      case Isa::avx512: return avx512::table();             \
-      case Isa::neon: return neon::table();                 \
-    }                                                       \
-    return nullptr;                                         \
-  }                                                         \
-  const Table& table() {                                    \
-    static const Table* const chosen = table(active_isa()); \
-    return *chosen;                                         \
+#define UNSUPERPOSE_DECLARE_TABLE_(level, Type) \
+  namespace level {                             \
+  extern const Type kTable;                     \
+  }
+#define UNSUPERPOSE_TABLE_CASE_(level, Type) \
+  case Isa::level:                           \
+    return &level::kTable;
+
+#define UNSUPERPOSE_DISPATCH(Type, table)                     \
+  UNSUPERPOSE_BUILT_LEVELS(UNSUPERPOSE_DECLARE_TABLE_, Type)  \
+  inline const Type* table(Isa isa) {                         \
+    switch (isa) {                                            \
+      UNSUPERPOSE_BUILT_LEVELS(UNSUPERPOSE_TABLE_CASE_, Type) \
+      default: return nullptr;                                \
+    }                                                         \
+  }                                                           \
+  inline const Type& table() {                                \
+    static const Type* const chosen = table(active_isa());    \
+    return *chosen;                                           \
   }

@@ -1,9 +1,9 @@
 #include "isa.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -15,9 +15,24 @@ namespace unsuperpose {
 
 namespace {
 
+/// A bit for each enumerator.
+template <class Enum>
+class Flags {
+ public:
+  void set(Enum flag, bool on = true) { bits_ |= std::uint32_t{on} << static_cast<unsigned>(flag); }
+  bool has(Enum flag) const { return (bits_ >> static_cast<unsigned>(flag) & 1) != 0; }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
 struct Processor {
-  bool avx2 = false, avx512 = false, neon = false;
-  std::vector<std::string> capabilities;
+  Flags<Isa> levels;
+  Flags<Capability> capabilities;
+  Processor() {
+    levels.set(Isa::scalar);
+    capabilities.set(Capability::none);
+  }
 };
 
 #if defined(__x86_64__)
@@ -43,19 +58,21 @@ Processor detect() {
   std::uint32_t extended = 0;
   if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) extended = a;
 
-  found.avx2 = bit(features, 5) && fma && f16c && popcnt;
-  found.avx512 = found.avx2 && (saved & kZmm) == kZmm && bit(features, 16) && bit(features, 17) &&
-                 bit(features, 30) && bit(features, 31);  // F, DQ, BW, VL
-  if (found.avx512 && bit(extended, 5)) found.capabilities.emplace_back("avx512_bf16");
-  if (found.avx512 && bit(more, 11)) found.capabilities.emplace_back("avx512_vnni");
-  if (found.avx2 && bit(extended, 4)) found.capabilities.emplace_back("avx_vnni");
+  const bool avx2 = bit(features, 5) && fma && f16c && popcnt;
+  const bool avx512 = avx2 && (saved & kZmm) == kZmm && bit(features, 16) && bit(features, 17) &&
+                      bit(features, 30) && bit(features, 31);  // F, DQ, BW, VL
+  found.levels.set(Isa::avx2, avx2);
+  found.levels.set(Isa::avx512, avx512);
+  found.capabilities.set(Capability::avx512_bf16, avx512 && bit(extended, 5));
+  found.capabilities.set(Capability::avx512_vnni, avx512 && bit(more, 11));
+  found.capabilities.set(Capability::avx_vnni, avx2 && bit(extended, 4));
   return found;
 }
 #else
 Processor detect() {
   Processor found;
 #if defined(__aarch64__)
-  found.neon = true;                    // Advanced SIMD is part of AArch64
+  found.levels.set(Isa::neon);          // Advanced SIMD is part of AArch64
 #if defined(__linux__)
   constexpr unsigned kDotProduct = 20;  // HWCAP_ASIMDDP
   constexpr unsigned kBfloat16 = 14;    // HWCAP2_BF16
@@ -67,8 +84,8 @@ Processor detect() {
 #else
   constexpr bool dotprod = false, bf16 = false;
 #endif
-  if (dotprod) found.capabilities.emplace_back("dotprod");
-  if (bf16) found.capabilities.emplace_back("bf16");
+  found.capabilities.set(Capability::dotprod, dotprod);
+  found.capabilities.set(Capability::bf16, bf16);
 #endif
   return found;
 }
@@ -79,7 +96,31 @@ const Processor& processor() {
   return found;
 }
 
-constexpr Isa kLevels[] = {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon};
+struct Level {
+  Isa isa;
+  const char* name;
+};
+#define UNSUPERPOSE_NAMED(level, ...) {Isa::level, #level},
+constexpr Level kLevels[] = {UNSUPERPOSE_ALL_LEVELS(UNSUPERPOSE_NAMED, )};
+#undef UNSUPERPOSE_NAMED
+
+struct NamedCapability {
+  Capability capability;
+  const char* name;
+};
+#define UNSUPERPOSE_NAMED(name) {Capability::name, #name},
+constexpr NamedCapability kCapabilities[] = {UNSUPERPOSE_CAPABILITIES(UNSUPERPOSE_NAMED)};
+#undef UNSUPERPOSE_NAMED
+
+/// "scalar, avx2, avx512 or neon"
+std::string level_names() {
+  std::string names;
+  for (const Level& level : kLevels) {
+    const bool first = &level == std::begin(kLevels), last = &level + 1 == std::end(kLevels);
+    names += std::string(first ? "" : last ? " or " : ", ") + level.name;
+  }
+  return names;
+}
 
 struct Choice {
   Isa isa;
@@ -87,19 +128,18 @@ struct Choice {
 };
 
 Choice choose() {
-  const std::vector<Isa> supported = supported_isas();
-  Choice choice{supported.back(), ""};
+  Choice choice{supported_isas().back(), ""};
   const char* forced = std::getenv("UNSUPERPOSE_ISA");
   if (!forced || !*forced) return choice;
-  for (const Isa isa : kLevels) {
-    if (std::strcmp(forced, isa_name(isa)) != 0) continue;
-    if (std::find(supported.begin(), supported.end(), isa) != supported.end())
-      choice.isa = isa;
+  for (const Level& level : kLevels) {
+    if (std::strcmp(forced, level.name) != 0) continue;
+    if (processor().levels.has(level.isa))
+      choice.isa = level.isa;
     else
       choice.error = std::string("UNSUPERPOSE_ISA asks for ") + forced + ", which this machine does not have";
     return choice;
   }
-  choice.error = std::string("UNSUPERPOSE_ISA must be scalar, avx2, avx512 or neon, got \"") + forced + "\"";
+  choice.error = "UNSUPERPOSE_ISA must be " + level_names() + ", got \"" + forced + "\"";
   return choice;
 }
 
@@ -111,26 +151,28 @@ const Choice& choice() {
 }  // namespace
 
 const char* isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::scalar: return "scalar";
-    case Isa::avx2: return "avx2";
-    case Isa::avx512: return "avx512";
-    case Isa::neon: return "neon";
-  }
+  for (const Level& level : kLevels)
+    if (level.isa == isa) return level.name;
   return "unknown";
 }
 
 Isa active_isa() { return choice().isa; }
 
 std::vector<Isa> supported_isas() {
-  std::vector<Isa> supported{Isa::scalar};
-  if (processor().avx2) supported.push_back(Isa::avx2);
-  if (processor().avx512) supported.push_back(Isa::avx512);
-  if (processor().neon) supported.push_back(Isa::neon);
+  std::vector<Isa> supported;
+  for (const Level& level : kLevels)
+    if (processor().levels.has(level.isa)) supported.push_back(level.isa);
   return supported;
 }
 
-std::vector<std::string> capabilities() { return processor().capabilities; }
+bool has(Capability capability) { return processor().capabilities.has(capability); }
+
+std::vector<std::string> capabilities() {
+  std::vector<std::string> names;
+  for (const NamedCapability& named : kCapabilities)
+    if (has(named.capability)) names.emplace_back(named.name);
+  return names;
+}
 
 std::string isa_error() { return choice().error; }
 

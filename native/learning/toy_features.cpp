@@ -10,7 +10,7 @@
 namespace unsuperpose {
 namespace {
 
-using toy::kPanel;
+using draw::kPanel;
 
 /// splitmix64's output function (Steele, Lea & Flood 2014)
 std::uint64_t scramble(std::uint64_t z) {
@@ -26,7 +26,7 @@ enum class Purpose : std::uint64_t { activity, group, value, angle };
 constexpr double kDraws = 0x1.0p31;
 
 /// active where low ≤ u/2³¹ < high
-toy::Draw make_draw(std::uint64_t seed, Purpose purpose, std::size_t index, double low, double high) {
+draw::Draw make_draw(std::uint64_t seed, Purpose purpose, std::size_t index, double low, double high) {
   const std::uint64_t row = static_cast<std::uint64_t>(purpose) << 40 | index;
   const std::uint64_t key = scramble(scramble(seed) ^ scramble(row));
   const float from = static_cast<float>(low * kDraws);
@@ -108,7 +108,7 @@ Status ToySampler::make(const ToyFeatures& features, std::uint64_t seed, std::ui
 
 void ToySampler::panel(std::uint64_t step, std::uint32_t first, std::size_t valid, float* x,
                        std::uint32_t* active) const {
-  const toy::Table& kernels = toy::table();
+  const draw::Table& kernels = draw::table();
   const std::uint64_t key = scramble(key_ + step);
   const auto key0 = static_cast<std::uint32_t>(key), key1 = static_cast<std::uint32_t>(key >> 32);
   kernels.draw(draws_.data(), draws_.size(), key0, key1, first, x, active);

@@ -10,7 +10,7 @@
 #include "../core/execution.hpp"
 #include "../core/status.hpp"
 #include "../core/view.hpp"
-#include "../kernels/toy/toy.hpp"
+#include "../kernels/draw/draw.hpp"
 #include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {
@@ -43,13 +43,13 @@ class ToySampler {
  private:
   struct Value {
     std::uint32_t feature;
-    toy::Draw draws[2];
+    draw::Draw draws[2];
   };
   struct Child {
     std::uint32_t feature, parent;
   };
 
-  std::vector<toy::Draw> draws_;
+  std::vector<draw::Draw> draws_;
   std::vector<Value> values_;    // features whose magnitude is a draw of its own
   std::vector<Child> children_;  // parents before their children
   bool lognormal_ = false;

@@ -9,7 +9,7 @@
 namespace unsuperpose {
 namespace {
 
-using toy::kPanel;
+using panels::kPanel;
 
 /// Panels whose derivatives wait for one product over all their samples, for one reduction of a long sum; half as many where x is
 /// kept too, so that what a row of tiles reads stays in L1 (200 features in 20 dims: 40 KiB).
@@ -18,22 +18,22 @@ constexpr std::size_t kBlockPanels = 16, kDenseBlockPanels = 8;
 }  // namespace
 
 ToyGradient::ToyGradient(const ToyOptions& options, const std::vector<float>& importance, bool sparse)
-    : kernels_(toy::table()),
+    : kernels_(panels::table()),
       options_(options),
       importance_(importance),
       features_(options.features),
       dims_(options.dims),
       sparse_(sparse),
       block_(sparse ? kBlockPanels : kDenseBlockPanels),
-      packed_(toy::packed_size(features_, dims_)),
+      packed_(panels::packed_size(features_, dims_)),
       samples_(features_ * kPanel * (sparse ? 1 : block_)),
       derivative_(features_ * kPanel * block_),
       hidden_(dims_ * kPanel * block_),
       hidden_gradient_(dims_ * kPanel * (sparse ? 1 : block_)),
-      rows_(AlignedBuffer<float>::zeros(kPanel * toy::row_stride(dims_))),
-      bias_sums_(features_ * toy::kMostLanes),
-      tiles_(toy::tiles_size(features_, dims_)),
-      padded_gradient_(sparse ? features_ * toy::row_stride(dims_) : 0),
+      rows_(AlignedBuffer<float>::zeros(kPanel * panels::row_stride(dims_))),
+      bias_sums_(features_ * panels::kMostLanes),
+      tiles_(panels::tiles_size(features_, dims_)),
+      padded_gradient_(sparse ? features_ * panels::row_stride(dims_) : 0),
       gradient_(features_ * dims_),
       bias_gradient_(features_),
       weight_(features_),
@@ -67,7 +67,7 @@ void ToyGradient::add(std::size_t valid) {
   } else {
     kernels_.encode(at_, features_, dims_, x, hidden);
   }
-  const toy::Decoder decoder = {packed_.data(), bias_at_, weight_.data(), features_, dims_, options_.relu};
+  const panels::Decoder decoder = {packed_.data(), bias_at_, weight_.data(), features_, dims_, options_.relu};
   // Places without a sample decode to their bias: as if that were their sample, they have no error.
   if (valid < kPanel) fill_places(valid, true);
   loss_ += kernels_.decode(decoder, x, hidden, derivative, bias_sums_.data());
@@ -75,7 +75,7 @@ void ToyGradient::add(std::size_t valid) {
   kernels_.encode(at_, features_, dims_, derivative, hidden_gradient);
   if (options_.activation_penalty > 0) {
     const float amount = static_cast<float>(options_.activation_penalty / static_cast<double>(batch_));
-    loss_ += kernels_.shrink(hidden, dims_, amount, hidden_gradient);
+    loss_ += kernels_.add_signs(hidden, dims_, amount, hidden_gradient);
   }
   if (sparse_)
     kernels_.outer_places(x, places_.data(), places, hidden_gradient, dims_, rows_.data(),
@@ -92,8 +92,8 @@ void ToyGradient::fill_places(std::size_t valid, bool with_output) {
 }
 
 void ToyGradient::flush() {
-  const toy::Pair pairs[] = {{derivative_.data(), hidden_.data()},
-                             {samples_.data(), hidden_gradient_.data()}};
+  const panels::Pair pairs[] = {{derivative_.data(), hidden_.data()},
+                                {samples_.data(), hidden_gradient_.data()}};
   if (used_ > 0) kernels_.outer(pairs, sparse_ ? 1 : 2, used_, features_, dims_, tiles_.data());
   used_ = 0;
 }
@@ -124,7 +124,7 @@ void ToyGradient::add_interference() {
 
 double ToyGradient::finish() {
   flush();
-  const std::size_t stride = toy::row_stride(dims_);
+  const std::size_t stride = panels::row_stride(dims_);
   for (std::size_t i = 0; sparse_ && i < features_; ++i)
     for (std::size_t k = 0; k < dims_; ++k) gradient_[i * dims_ + k] += padded_gradient_[i * stride + k];
   kernels_.add_tiles(tiles_.data(), features_, dims_, gradient_.data());

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "../core/aligned.hpp"
-#include "../kernels/toy/toy.hpp"
+#include "../kernels/panels/panels.hpp"
 #include "toy_model.hpp"
 
 namespace unsuperpose {
@@ -20,7 +20,7 @@ class ToyGradient {
   /// Whether add() reads active().
   bool sparse() const { return sparse_; }
   /// Where the next panel's samples go, features × kPanel, and which of them are not zero.
-  float* x() { return samples_.data() + (sparse_ ? 0 : used_ * features_ * toy::kPanel); }
+  float* x() { return samples_.data() + (sparse_ ? 0 : used_ * features_ * panels::kPanel); }
   std::uint32_t* active() { return active_.data(); }
   /// Takes the panel in x(), whose samples after the first `valid` are zero.
   void add(std::size_t valid);
@@ -35,7 +35,7 @@ class ToyGradient {
   void flush();
   void add_interference();
 
-  const toy::Table& kernels_;
+  const panels::Table& kernels_;
   const ToyOptions& options_;
   const std::vector<float>& importance_;
   std::size_t features_, dims_;

@@ -5,13 +5,14 @@
 #include <string>
 
 #include "../core/random.hpp"
+#include "../kernels/adam/adam.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "toy_gradient.hpp"
 
 namespace unsuperpose {
 namespace {
 
-using toy::kPanel;
+using panels::kPanel;
 
 /// Below this mean density entry by entry is faster than two dense products (measured at 200 features in 20 dims).
 constexpr double kSparseBelow = 0.08;
@@ -62,16 +63,17 @@ class Trainer {
     power1_ *= options_.beta1;
     power2_ *= options_.beta2;
     const double rate = options_.rate * schedule_factor(options_.schedule, step, options_.steps);
-    const toy::Adam settings = {static_cast<float>(1 - rate * options_.weight_decay),
-                                static_cast<float>(rate / (1 - power1_)),
-                                static_cast<float>(options_.beta1),
-                                static_cast<float>(options_.beta2),
-                                static_cast<float>(1 / std::sqrt(1 - power2_)),
-                                static_cast<float>(options_.epsilon)};
+    const adam::Settings settings = {static_cast<float>(1 - rate * options_.weight_decay),
+                                     static_cast<float>(rate / (1 - power1_)),
+                                     static_cast<float>(options_.beta1),
+                                     static_cast<float>(options_.beta2),
+                                     static_cast<float>(1 / std::sqrt(1 - power2_)),
+                                     static_cast<float>(options_.epsilon)};
     const std::size_t n = options_.features, all = n * options_.dims;
-    const auto& adam = toy::table().adam;
-    adam(settings, gradient_.weights(), weight_moments_.data(), weight_moments_.data() + all, weights_, all);
-    adam(settings, gradient_.bias(), bias_moments_.data(), bias_moments_.data() + n, bias_, n);
+    const adam::Table& kernels = adam::table();
+    kernels.step(settings, gradient_.weights(), weight_moments_.data(), weight_moments_.data() + all,
+                 weights_, all);
+    kernels.step(settings, gradient_.bias(), bias_moments_.data(), bias_moments_.data() + n, bias_, n);
   }
 
   const ToyOptions& options_;

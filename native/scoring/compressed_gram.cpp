@@ -28,8 +28,8 @@ bool CompressedGram::make(ConstMatrix32 atoms, const product::PackedRows& packed
       float* row = block.data() + r * stride_;
       row[i] = 0;
       std::fill(row + features, row + stride_, 0.0f);
-      const pursuit::Compression made =
-          pursuit::table().compress(row, stride_, entries_.data() + i * stride_);
+      const compressed_rows::Compression made =
+          compressed_rows::table().compress(row, stride_, entries_.data() + i * stride_);
       const double rounding = scoring::float32_error(atoms.cols, norms[i], most);
       rows_[i] = {made.scale, made.error + rounding, made.largest + rounding};
     });

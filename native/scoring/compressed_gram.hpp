@@ -8,15 +8,15 @@
 #include "../core/aligned.hpp"
 #include "../core/execution.hpp"
 #include "../core/view.hpp"
+#include "../kernels/compressed_rows/compressed_rows.hpp"
 #include "../kernels/product/product.hpp"
-#include "../kernels/pursuit/pursuit.hpp"
 
 namespace unsuperpose {
 
 /// Row i is scale(i)·row(i)[j] for the correlations d_i·d_j, j ≠ i; its own place holds 0.
 class CompressedGram {
  public:
-  static std::size_t stride(std::size_t features) { return round_up(features, pursuit::kPadding); }
+  static std::size_t stride(std::size_t features) { return round_up(features, compressed_rows::kPadding); }
   /// What it takes for that many features.
   static std::size_t bytes(std::size_t features) { return features * (stride(features) + sizeof(Row)); }
 

@@ -16,6 +16,7 @@
 #include <limits>
 #include <string>
 
+#include "../core/sums.hpp"
 #include "../scoring/exact.hpp"
 #include "../scoring/vectors.hpp"
 #include "support_gram.hpp"
@@ -39,20 +40,7 @@ constexpr double kTiny = 1e-250;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-double dot(const float* a, const double* b, std::size_t n) {
-  double sum[4] = {};
-  std::size_t k = 0;
-  for (; k + 4 <= n; k += 4)
-    for (std::size_t lane = 0; lane < 4; ++lane) sum[lane] += static_cast<double>(a[k + lane]) * b[k + lane];
-  for (; k < n; ++k) sum[0] += static_cast<double>(a[k]) * b[k];
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
-double norm(const double* v, std::size_t n) {
-  double sum = 0;
-  for (std::size_t k = 0; k < n; ++k) sum += v[k] * v[k];
-  return std::sqrt(sum);
-}
+using sums::dot, sums::norm;
 
 /// What is known of a sample before its vectors are scored.
 struct Case {

@@ -21,7 +21,7 @@ LazyCorrelations::LazyCorrelations(const CompressedGram* gram, std::size_t featu
       features_(features),
       padded_(CompressedGram::stride(features)),
       nonnegative_(nonnegative),
-      block_max_(pursuit::block_max_size(padded_)),
+      block_max_(compressed_rows::block_max_size(padded_)),
       strong_(padded_) {}
 
 void LazyCorrelations::start(float* correlations, double error, double size,
@@ -54,8 +54,8 @@ void LazyCorrelations::apply(Chosen& chosen) {
 }
 
 void LazyCorrelations::subtract() {
-  pursuit::table().subtract(correlations_, padded_, rows_.data(), factors_.data(), rows_.size(), nonnegative_,
-                            block_max_.data());
+  compressed_rows::table().subtract(correlations_, padded_, rows_.data(), factors_.data(), rows_.size(),
+                                    nonnegative_, block_max_.data());
   rows_.clear();
   factors_.clear();
   largest_ = static_cast<double>(reduce::table().max_absolute(block_max_.data(), block_max_.size()));
@@ -86,7 +86,7 @@ void LazyCorrelations::refresh() {
 
 bool LazyCorrelations::strong(std::size_t most, std::span<const std::uint32_t>& atoms) {
   const auto floor = static_cast<float>(largest_ - 2 * error());
-  const std::size_t found = pursuit::table().above(
+  const std::size_t found = compressed_rows::table().above(
       correlations_, padded_, block_max_.data(),
       std::nextafter(floor, -std::numeric_limits<float>::infinity()), nonnegative_, most, strong_.data());
   if (found > most) return false;

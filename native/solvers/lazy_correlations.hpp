@@ -16,7 +16,7 @@ class LazyCorrelations {
   /// `gram` may be null: then there are no updates.
   LazyCorrelations(const CompressedGram* gram, std::size_t features, bool nonnegative);
 
-  /// Starts from `correlations`, padded for pursuit::Table and changed from here on: each of `features` off by at most
+  /// Starts from `correlations`, padded for compressed_rows::Table and changed from here on: each of `features` off by at most
   /// `error`, and none larger than `size`. `chosen` atoms take no part; their coefficients are those of the residual.
   void start(float* correlations, double error, double size, std::span<const std::uint32_t> chosen,
              const std::vector<double>& coefficients);

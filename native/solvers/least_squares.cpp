@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "../core/sums.hpp"
+
 namespace unsuperpose {
 
 namespace {
@@ -10,15 +12,7 @@ constexpr double kPivotFloor = 1e-10;
 
 std::size_t row(std::size_t i) { return i * (i + 1) / 2; }
 
-/// Σ a_k b_k, four chains: one would wait for every addition.
-double dot(const double* a, const double* b, std::size_t n) {
-  double sums[4] = {};
-  std::size_t k = 0;
-  for (; k + 4 <= n; k += 4)
-    for (std::size_t c = 0; c < 4; ++c) sums[c] += a[k + c] * b[k + c];
-  for (; k < n; ++k) sums[0] += a[k] * b[k];
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
+using sums::dot;
 }  // namespace
 
 /// Extends the factor by the Gram matrix's next row (L Lᵀ = G), and the forward solution (L y = targets) by the

@@ -195,13 +195,13 @@ Choice PursuitBatch::strongest(std::size_t i, std::span<const std::uint32_t> ato
   double parts = std::sqrt(batch_.squared_norm(i));
   for (std::size_t k = 0; k < n; ++k) parts += std::fabs(solution[k]) * dictionary_.norm(sample.support[k]);
   scratch.factors.assign(solution.begin(), solution.end());
-  pursuit::table().residual(batch_.samples().row(i), sample.atoms.data(), scratch.factors.data(), n, dims,
-                            scratch.residual.data());
+  sparse_rows::table().residual32(batch_.samples().row(i), sample.atoms.data(), scratch.factors.data(), n,
+                                  dims, scratch.residual.data());
   scratch.rows.clear();
   for (std::uint32_t j : atoms) scratch.rows.push_back(dictionary_.atom(j));
   scratch.values.resize(atoms.size());
-  pursuit::table().correlate(scratch.rows.data(), atoms.size(), scratch.residual.data(), dims,
-                             scratch.values.data());
+  dots::table().correlate32(scratch.rows.data(), atoms.size(), scratch.residual.data(), dims,
+                            scratch.values.data());
 
   // The residual is a chain of n steps with factors that were rounded too; scalar steps round twice.
   const double changed = (product::error_bound(2 * n) + 0x1.0p-24) * parts;

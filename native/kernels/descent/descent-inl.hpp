@@ -154,3 +154,5 @@ bool newton(const Problem& p, double* scratch) {
   }
   return true;
 }
+
+constexpr Table kTable = {sweep, newton};

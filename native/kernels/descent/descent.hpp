@@ -6,7 +6,7 @@
 #pragma once
 #include <cstddef>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::descent {
 
@@ -46,7 +46,6 @@ inline std::size_t newton_scratch(std::size_t count) {
   return padded * (padded + 5);
 }
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::descent

@@ -107,3 +107,38 @@ double dot(const float* a, const float* b, std::size_t dims) {
   correlate_block<1, 0>(&a, b, dims, &sum, nullptr);
   return sum;
 }
+
+/// kRows dot products, two chains each
+template <std::size_t kRows>
+UNSUPERPOSE_INLINE void correlate32_rows(const float* const* rows, const float* x, std::size_t dims,
+                                         float* out) {
+  Vector even[kRows], odd[kRows];
+  for (std::size_t i = 0; i < kRows; ++i) even[i] = odd[i] = zero();
+  std::size_t d = 0;
+  for (; d + 2 * kLanes <= dims; d += 2 * kLanes) {
+    const Vector u = load(x + d), v = load(x + d + kLanes);
+    for (std::size_t i = 0; i < kRows; ++i) {
+      even[i] = fma(load(rows[i] + d), u, even[i]);
+      odd[i] = fma(load(rows[i] + d + kLanes), v, odd[i]);
+    }
+  }
+  for (; d < dims; d += kLanes) {
+    const std::size_t n = dims - d < kLanes ? dims - d : kLanes;
+    const Vector u = n == kLanes ? load(x + d) : load_partial(x + d, n);
+    for (std::size_t i = 0; i < kRows; ++i)
+      even[i] = fma(n == kLanes ? load(rows[i] + d) : load_partial(rows[i] + d, n), u, even[i]);
+  }
+  Vector sums[4] = {zero(), zero(), zero(), zero()};
+  for (std::size_t i = 0; i < kRows; ++i) sums[i] = add(even[i], odd[i]);
+  float four[4];
+  sums4(sums[0], sums[1], sums[2], sums[3], four);
+  for (std::size_t i = 0; i < kRows; ++i) out[i] = four[i];
+}
+
+void correlate32(const float* const* rows, std::size_t count, const float* x, std::size_t dims, float* out) {
+  std::size_t i = 0;
+  for (; i + 4 <= count; i += 4) correlate32_rows<4>(rows + i, x, dims, out + i);
+  for (; i < count; ++i) correlate32_rows<1>(rows + i, x, dims, out + i);
+}
+
+constexpr Table kTable = {gram, correlate, correlate32, dot};

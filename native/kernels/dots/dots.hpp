@@ -1,9 +1,9 @@
 // Small sets of dot products over rows that lie scattered in memory: Gram blocks of working sets, and
-// exact (float64) correlations. What the selecting product is to a whole dictionary, this is to a few atoms.
+// correlations with a residual, in float64 or float32. What the selecting product is to a whole dictionary, this is to a few atoms.
 #pragma once
 #include <cstddef>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::dots {
 
@@ -19,12 +19,14 @@ struct Table {
   void (*correlate)(const float* const* rows, std::size_t count, const float* x, std::size_t dims,
                     double* out);
 
-  /// Σ a_i b_i in float64.
+  /// out[i] = rows_i · x in float32: |error| ≤ product::error_bound(dims)·‖rows_i‖‖x‖. Depends on the two rows alone.
+  void (*correlate32)(const float* const* rows, std::size_t count, const float* x, std::size_t dims,
+                      float* out);
+
+  /// Σ a_i b_i in float64, as in correlate.
   double (*dot)(const float* a, const float* b, std::size_t dims);
 };
 
-/// The table of a level (null if the binary does not have it), and that of the active one.
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::dots

@@ -2,12 +2,7 @@
 #include "../simd/scalar.hpp"
 
 namespace unsuperpose::dots::scalar {
-
 using namespace simd::scalar;
 constexpr std::size_t kBlockRows = 2;  // 16 registers, and two-operand instructions
 #include "dots-inl.hpp"
-
-const Table kTable = {gram, correlate, dot};
-const Table* table() { return &kTable; }
-
 }  // namespace unsuperpose::dots::scalar

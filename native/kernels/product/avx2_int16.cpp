@@ -1,11 +1,9 @@
 // int16 by vpmaddwd, where there is no int8 product whose sums cannot saturate (vpmaddubsw's do).
-#include "precision.hpp"
+#include "rounded.hpp"
 #include "../simd/avx2.hpp"
 
-namespace unsuperpose::product {
-
 #if defined(UNSUPERPOSE_HAS_AVX2)
-namespace avx2_int16 {
+namespace unsuperpose::product::avx2_int16 {
 UNSUPERPOSE_BEGIN_AVX2
 using namespace simd::avx2;
 using simd::avx2::max, simd::avx2::store;  // not the product's
@@ -35,14 +33,8 @@ UNSUPERPOSE_INLINE void round_store(std::int16_t* p, Vector v) {
 }
 #include "round-inl.hpp"
 #include "rounded-inl.hpp"
+
+constexpr RoundedKernels kKernels = {kTileRows, 2, false, round_integers<std::int16_t>, multiply_rounded};
 UNSUPERPOSE_END
-
-const RoundedKernels kKernels = {kTileRows, 2, false, round_integers<std::int16_t>, multiply_rounded};
-}  // namespace avx2_int16
-
-const RoundedKernels* avx2_int16_kernels() { return &avx2_int16::kKernels; }
-#else
-const RoundedKernels* avx2_int16_kernels() { return nullptr; }
+}  // namespace unsuperpose::product::avx2_int16
 #endif
-
-}  // namespace unsuperpose::product

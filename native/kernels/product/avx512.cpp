@@ -1,9 +1,8 @@
 #include "kernels.hpp"
 #include "../simd/avx512.hpp"
 
-namespace unsuperpose::product::avx512 {
-
 #if defined(UNSUPERPOSE_HAS_AVX512)
+namespace unsuperpose::product::avx512 {
 UNSUPERPOSE_BEGIN_AVX512
 using namespace simd::avx512;
 using simd::avx512::max, simd::avx512::store;  // not the product's
@@ -12,11 +11,5 @@ using simd::avx512::max, simd::avx512::store;  // not the product's
 constexpr std::size_t kTileRows = 6, kTileRegisters = 4;
 #include "product-inl.hpp"
 UNSUPERPOSE_END
-
-const Kernels kKernels = {kPanel, kTileRows, multiply, filter, cut, order, strongest};
-const Kernels* kernels() { return &kKernels; }
-#else
-const Kernels* kernels() { return nullptr; }
-#endif
-
 }  // namespace unsuperpose::product::avx512
+#endif

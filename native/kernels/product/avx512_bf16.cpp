@@ -1,13 +1,11 @@
 // bfloat16 by vdpbf16ps.
-#include "precision.hpp"
+#include "rounded.hpp"
 #include "../simd/avx512.hpp"
-
-namespace unsuperpose::product {
 
 #if defined(UNSUPERPOSE_HAS_AVX512)
 #define UNSUPERPOSE_BEGIN_BF16 \
   UNSUPERPOSE_BEGIN_TARGET_("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c,popcnt")
-namespace avx512_bf16 {
+namespace unsuperpose::product::avx512_bf16 {
 UNSUPERPOSE_BEGIN_BF16
 using namespace simd::avx512;
 constexpr std::size_t kTileRows = 6, kTileRegisters = 4;
@@ -44,14 +42,8 @@ void round(const float* x, std::size_t dims, int, std::uint32_t* words, Rounding
   *out = {1, 0, __builtin_sqrt(doubles_sum(squares)) * kUp, __builtin_sqrt(doubles_sum(errors)) * kUp};
 }
 #include "rounded-inl.hpp"
+
+constexpr RoundedKernels kKernels = {kTileRows, 2, false, round, multiply_rounded};
 UNSUPERPOSE_END
-
-const RoundedKernels kKernels = {kTileRows, 2, false, round, multiply_rounded};
-}  // namespace avx512_bf16
-
-const RoundedKernels* avx512_bf16_kernels() { return &avx512_bf16::kKernels; }
-#else
-const RoundedKernels* avx512_bf16_kernels() { return nullptr; }
+}  // namespace unsuperpose::product::avx512_bf16
 #endif
-
-}  // namespace unsuperpose::product

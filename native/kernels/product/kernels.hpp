@@ -1,9 +1,12 @@
-// What a level supplies to the selecting product: its tile shape and the loops over registers. product.cpp
-// holds the loops around them. A tile is up to `rows` left rows by one panel of right rows.
+// What a level supplies to the selecting product in float32: its tile shape, the micro-kernel, and what the epilogues do with a
+// tile. The body is product-inl.hpp; driver.hpp has the loops around the micro-kernel, product.cpp the epilogues around these.
+// A tile is up to `rows` left rows by one panel of right rows. What rounded precisions have instead of `multiply` is in
+// precision.hpp; panel, filter and strongest are the level's for them too.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
+#include "../dispatch.hpp"
 #include "product.hpp"
 
 namespace unsuperpose::product {
@@ -46,6 +49,6 @@ struct Kernels {
                     bool positive_only, float* strongest);
 };
 
-const Kernels* kernels(Isa isa);
+UNSUPERPOSE_DISPATCH(Kernels, kernels)
 
 }  // namespace unsuperpose::product

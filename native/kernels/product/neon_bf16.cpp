@@ -5,10 +5,8 @@
 // results count as zero. A product of n dims thus goes through at most ⌈n/2⌉ roundings (its pair's, and one for each later pair),
 // and γ = ⌈n/2⌉·2⁻²³/(1 − ⌈n/2⌉·2⁻²³) ≤ error_bound(2n): the bound of rounded_error(). Rows are rounded without subnormals, and
 // what sums below 2⁻¹²⁶ lose is in kRoundedUnderflow.
-#include "precision.hpp"
+#include "rounded.hpp"
 #include "../simd/neon.hpp"
-
-namespace unsuperpose::product {
 
 // Clang's arm_neon.h has bfloat16 only where the whole file may use it; elsewhere the level does without.
 #if defined(UNSUPERPOSE_HAS_NEON) && (!defined(__clang__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC))
@@ -17,7 +15,7 @@ namespace unsuperpose::product {
 #else
 #define UNSUPERPOSE_BEGIN_BF16 UNSUPERPOSE_BEGIN_TARGET_("arch=armv8.2-a+bf16")
 #endif
-namespace neon_bf16 {
+namespace unsuperpose::product::neon_bf16 {
 UNSUPERPOSE_BEGIN_BF16
 using namespace simd::neon;
 // 3 × 8 blocks of sums for the panel of the level's float32 kernels; what is left of 32 registers holds operands
@@ -107,14 +105,12 @@ void round(const float* x, std::size_t dims, int, std::uint32_t* words, Rounding
   }
   *out = {1, 0, __builtin_sqrt(doubles_sum(squares)) * kUp, __builtin_sqrt(doubles_sum(errors)) * kUp};
 }
+
+constexpr RoundedKernels kKernels = {kTileRows, 2, false, round, multiply};
 UNSUPERPOSE_END
-
-const RoundedKernels kKernels = {kTileRows, 2, false, round, multiply};
-}  // namespace neon_bf16
-
-const RoundedKernels* neon_bf16_kernels() { return &neon_bf16::kKernels; }
-#else
-const RoundedKernels* neon_bf16_kernels() { return nullptr; }
+}  // namespace unsuperpose::product::neon_bf16
+#elif defined(UNSUPERPOSE_HAS_NEON)
+namespace unsuperpose::product::neon_bf16 {
+constexpr RoundedKernels kKernels = {};
+}
 #endif
-
-}  // namespace unsuperpose::product

@@ -1,8 +1,6 @@
 // int8 by sdot (the dot product extension of Armv8.2).
-#include "precision.hpp"
+#include "rounded.hpp"
 #include "../simd/neon.hpp"
-
-namespace unsuperpose::product {
 
 #if defined(UNSUPERPOSE_HAS_NEON)
 #if defined(__clang__)
@@ -10,7 +8,7 @@ namespace unsuperpose::product {
 #else
 #define UNSUPERPOSE_BEGIN_DOTPROD UNSUPERPOSE_BEGIN_TARGET_("arch=armv8.2-a+dotprod")
 #endif
-namespace neon_int8 {
+namespace unsuperpose::product::neon_int8 {
 UNSUPERPOSE_BEGIN_DOTPROD
 using namespace simd::neon;
 using simd::neon::max, simd::neon::store;  // not the product's
@@ -35,14 +33,8 @@ UNSUPERPOSE_INLINE void round_store(std::int8_t* p, Vector v) {
 }
 #include "round-inl.hpp"
 #include "rounded-inl.hpp"
+
+constexpr RoundedKernels kKernels = {kTileRows, 4, false, round_integers<std::int8_t>, multiply_rounded};
 UNSUPERPOSE_END
-
-const RoundedKernels kKernels = {kTileRows, 4, false, round_integers<std::int8_t>, multiply_rounded};
-}  // namespace neon_int8
-
-const RoundedKernels* neon_int8_kernels() { return &neon_int8::kKernels; }
-#else
-const RoundedKernels* neon_int8_kernels() { return nullptr; }
+}  // namespace unsuperpose::product::neon_int8
 #endif
-
-}  // namespace unsuperpose::product

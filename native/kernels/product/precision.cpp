@@ -4,15 +4,9 @@
 #include <cmath>
 
 #include "product.hpp"
+#include "rounded.hpp"
 
 namespace unsuperpose::product {
-
-const RoundedKernels* avx2_int16_kernels();
-const RoundedKernels* avx512_int16_kernels();
-const RoundedKernels* avx512_int8_kernels();
-const RoundedKernels* avx512_bf16_kernels();
-const RoundedKernels* neon_int8_kernels();
-const RoundedKernels* neon_bf16_kernels();
 
 namespace {
 
@@ -23,9 +17,23 @@ constexpr int kFewestInt16Levels = 256;
 /// Rows are rounded together by blocks.
 constexpr std::size_t kBlock = 16;
 
-bool capable(const char* name) {
-  const std::vector<std::string> all = capabilities();
-  return std::find(all.begin(), all.end(), name) != all.end();
+struct Registered {
+  Precision precision;
+  Isa isa;
+  Capability needs;
+  const RoundedKernels* kernels;
+};
+#define UNSUPERPOSE_ROW(name, precision, level, needs) \
+  {Precision::precision, Isa::level, Capability::needs, &name::kKernels},
+constexpr Registered kRegistered[] = {
+    {Precision::float32, Isa::scalar, Capability::none, nullptr},  // nothing is rounded
+    UNSUPERPOSE_ROUNDED_KERNELS(UNSUPERPOSE_ROW)};
+#undef UNSUPERPOSE_ROW
+
+/// Whether sums of integers fit 32 bits, with levels enough to be worth it.
+bool sums_fit(Precision precision, std::size_t dims) {
+  if (precision == Precision::int16) return levels(precision, dims) >= kFewestInt16Levels;
+  return precision != Precision::int8 || static_cast<double>(dims) * kInt8Levels * kInt8Levels <= kLargestSum;
 }
 
 }  // namespace
@@ -49,21 +57,9 @@ int levels(Precision precision, std::size_t dims) {
 }
 
 const RoundedKernels* rounded_kernels(Precision precision, std::size_t dims, Isa isa) {
-  static const bool vnni = capable("avx512_vnni"), bf16 = capable("avx512_bf16"),
-                    dotprod = capable("dotprod"), neon_bf16 = capable("bf16");
-  switch (precision) {
-    case Precision::float32: return nullptr;
-    case Precision::bfloat16:
-      if (isa == Isa::neon) return neon_bf16 ? neon_bf16_kernels() : nullptr;
-      return isa == Isa::avx512 && bf16 ? avx512_bf16_kernels() : nullptr;
-    case Precision::int16:
-      if (levels(precision, dims) < kFewestInt16Levels) return nullptr;
-      return isa == Isa::avx512 ? avx512_int16_kernels() : isa == Isa::avx2 ? avx2_int16_kernels() : nullptr;
-    case Precision::int8:
-      if (static_cast<double>(dims) * kInt8Levels * kInt8Levels > kLargestSum) return nullptr;
-      if (isa == Isa::neon) return dotprod ? neon_int8_kernels() : nullptr;
-      return isa == Isa::avx512 && vnni ? avx512_int8_kernels() : nullptr;
-  }
+  for (const Registered& row : kRegistered)
+    if (row.precision == precision && row.isa == isa && has(row.needs) && sums_fit(precision, dims))
+      return row.kernels && row.kernels->multiply ? row.kernels : nullptr;
   return nullptr;
 }
 

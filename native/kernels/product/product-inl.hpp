@@ -170,3 +170,5 @@ void strongest(const float* tile, std::size_t rows, std::size_t valid, const flo
       if (strength > strongest[r]) strongest[r] = strength;
     }
 }
+
+constexpr Kernels kTable = {kPanel, kTileRows, multiply, filter, cut, order, strongest};

@@ -9,29 +9,6 @@
 
 namespace unsuperpose::product {
 
-namespace scalar {
-const Kernels* kernels();
-}
-namespace avx2 {
-const Kernels* kernels();
-}
-namespace avx512 {
-const Kernels* kernels();
-}
-namespace neon {
-const Kernels* kernels();
-}
-
-const Kernels* kernels(Isa isa) {
-  switch (isa) {
-    case Isa::scalar: return scalar::kernels();
-    case Isa::avx2: return avx2::kernels();
-    case Isa::avx512: return avx512::kernels();
-    case Isa::neon: return neon::kernels();
-  }
-  return nullptr;
-}
-
 namespace {
 
 struct NoTarget {

@@ -68,3 +68,5 @@ bool all_finite(const float* x, std::size_t n) {
   for (std::size_t lane = 0; lane < kLanes; ++lane) finite &= lanes[lane] == 0;
   return finite;
 }
+
+constexpr Table kTable = {squared_norm, absolute_sum, max_absolute, all_finite};

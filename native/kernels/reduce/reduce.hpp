@@ -3,7 +3,7 @@
 #pragma once
 #include <cstddef>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::reduce {
 
@@ -14,7 +14,6 @@ struct Table {
   bool (*all_finite)(const float* x, std::size_t n);      // no NaN, no ±Inf
 };
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::reduce

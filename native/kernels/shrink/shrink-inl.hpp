@@ -23,3 +23,5 @@ void soft(const float* v, float threshold, const float* weights, bool nonnegativ
     store_partial(out + i, soften(load_partial(v + i, n - i), t, nonnegative), n - i);
   }
 }
+
+constexpr Table kTable = {soft};

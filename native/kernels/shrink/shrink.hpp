@@ -3,7 +3,7 @@
 #pragma once
 #include <cstddef>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::shrink {
 
@@ -13,7 +13,6 @@ struct Table {
                std::size_t n);
 };
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::shrink

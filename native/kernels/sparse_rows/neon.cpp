@@ -1,16 +1,9 @@
 #include "sparse_rows.hpp"
 #include "../simd/neon.hpp"
 
-namespace unsuperpose::sparse_rows::neon {
-
 #if defined(UNSUPERPOSE_HAS_NEON)
+namespace unsuperpose::sparse_rows::neon {
 using namespace simd::neon;
 #include "sparse_rows-inl.hpp"
-
-const Table kTable = {residual, axpy};
-const Table* table() { return &kTable; }
-#else
-const Table* table() { return nullptr; }
-#endif
-
 }  // namespace unsuperpose::sparse_rows::neon
+#endif

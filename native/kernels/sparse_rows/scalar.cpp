@@ -2,11 +2,6 @@
 #include "../simd/scalar.hpp"
 
 namespace unsuperpose::sparse_rows::scalar {
-
 using namespace simd::scalar;
 #include "sparse_rows-inl.hpp"
-
-const Table kTable = {residual, axpy};
-const Table* table() { return &kTable; }
-
 }  // namespace unsuperpose::sparse_rows::scalar

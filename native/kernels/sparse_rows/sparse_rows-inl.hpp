@@ -64,3 +64,32 @@ void axpy(float factor, const float* x, float* y, std::size_t n) {
   for (; i + kLanes <= n; i += kLanes) store(y + i, fma(f, load(x + i), load(y + i)));
   if (i < n) store_partial(y + i, fma(f, load_partial(x + i, n - i), load_partial(y + i, n - i)), n - i);
 }
+
+template <std::size_t kStrip>
+UNSUPERPOSE_INLINE void residual32_strip(const float* x, const float* const* rows, const float* factors,
+                                         std::size_t count, std::size_t at, float* out) {
+  Vector sums[kStrip];
+  for (std::size_t s = 0; s < kStrip; ++s) sums[s] = load(x + at + s * kLanes);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Vector factor = broadcast(-factors[i]);
+    for (std::size_t s = 0; s < kStrip; ++s) sums[s] = fma(factor, load(rows[i] + at + s * kLanes), sums[s]);
+  }
+  for (std::size_t s = 0; s < kStrip; ++s) store(out + at + s * kLanes, sums[s]);
+}
+
+void residual32(const float* x, const float* const* rows, const float* factors, std::size_t count,
+                std::size_t dims, float* out) {
+  constexpr std::size_t kWide = 8;
+  std::size_t d = 0;
+  for (; d + kWide * kLanes <= dims; d += kWide * kLanes)
+    residual32_strip<kWide>(x, rows, factors, count, d, out);
+  for (; d + kLanes <= dims; d += kLanes) residual32_strip<1>(x, rows, factors, count, d, out);
+  if (d == dims) return;
+  const std::size_t n = dims - d;
+  Vector sum = load_partial(x + d, n);
+  for (std::size_t i = 0; i < count; ++i)
+    sum = fma(broadcast(-factors[i]), load_partial(rows[i] + d, n), sum);
+  store_partial(out + d, sum, n);
+}
+
+constexpr Table kTable = {residual, residual32, axpy};

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
 namespace unsuperpose::sparse_rows {
 
@@ -14,11 +14,15 @@ struct Table {
   double (*residual)(const float* x, const std::uint32_t* indices, const float* values, std::size_t count,
                      const float* dictionary, std::size_t stride, std::size_t dims, float* out);
 
+  /// out = x − Σ_i factors[i]·rows[i] for rows that lie scattered, a chain of fused multiply-adds in float32 for each entry (scalar
+  /// level: two roundings each). out ≠ x.
+  void (*residual32)(const float* x, const float* const* rows, const float* factors, std::size_t count,
+                     std::size_t dims, float* out);
+
   /// y += factor · x over n floats (fused multiply-add).
   void (*axpy)(float factor, const float* x, float* y, std::size_t n);
 };
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
 }  // namespace unsuperpose::sparse_rows

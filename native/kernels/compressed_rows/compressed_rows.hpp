@@ -1,6 +1,7 @@
-// The inner step of Batch-OMP (Rubinstein, Zibulevsky & Elad 2008) on a compressed Gram matrix: correlations of all
-// atoms with a residual, brought up to date by Gram rows of one byte an entry, and the few that may be the
-// strongest. What the bytes cost in accuracy the caller knows and adds up; exact correlations of those few decide.
+// Gram rows of one byte an entry, and the correlations that they bring up to date: the inner step of Batch-OMP (Rubinstein,
+// Zibulevsky & Elad 2008) on a compressed Gram matrix. The correlations of all atoms with a residual change by a few rows, and the
+// few atoms that may be the strongest are picked out. What the bytes cost in accuracy the caller knows and adds up; exact
+// correlations of those few decide.
 //
 // A vector of correlations has `padded` entries, a multiple of kPadding; an entry that is NaN takes part in nothing
 // and stays NaN: so are the padding and the atoms that were chosen.
@@ -8,9 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../isa.hpp"
+#include "../dispatch.hpp"
 
-namespace unsuperpose::pursuit {
+namespace unsuperpose::compressed_rows {
 
 /// Vectors and rows start on 64-byte boundaries and are read up to the next multiple of this many entries.
 inline constexpr std::size_t kPadding = 64;
@@ -30,7 +31,8 @@ struct Compression {
 };
 
 struct Table {
-  /// Writes `padded` bytes for a row of as many finite entries.
+  /// Writes `padded` bytes for a row of as many finite entries: row_j/scale to the nearest whole number, scale = largest/127. The
+  /// bytes, scale and largest are the same at every level. A row whose largest is below 2⁻¹¹⁰ becomes zeros.
   Compression (*compress)(const float* row, std::size_t padded, std::int8_t* bytes);
 
   /// correlations_j −= Σ_i factors[i]·rows[i][j], and block_max[b·kColumns + c] = the largest strength in column c of block b:
@@ -42,17 +44,8 @@ struct Table {
   /// are more than `most`, most + 1 at once.
   std::size_t (*above)(const float* correlations, std::size_t padded, const float* block_max, float floor,
                        bool positive_only, std::size_t most, std::uint32_t* indices);
-
-  /// out[i] = rows_i · x in float32: |error| ≤ product::error_bound(dims)·‖rows_i‖‖x‖. Depends on the two rows alone.
-  void (*correlate)(const float* const* rows, std::size_t count, const float* x, std::size_t dims,
-                    float* out);
-
-  /// out = x − Σ_i factors[i]·rows[i], a chain of fused multiply-adds in float32 for each entry. out ≠ x.
-  void (*residual)(const float* x, const float* const* rows, const float* factors, std::size_t count,
-                   std::size_t dims, float* out);
 };
 
-const Table* table(Isa isa);
-const Table& table();
+UNSUPERPOSE_DISPATCH(Table, table)
 
-}  // namespace unsuperpose::pursuit
+}  // namespace unsuperpose::compressed_rows

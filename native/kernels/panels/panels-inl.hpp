@@ -4,55 +4,7 @@
 constexpr std::size_t kStrips = 2, kStrip = kStrips * kLanes;  // samples that a tile works on at a time
 static_assert(kPanel % kStrip == 0);
 
-typedef std::uint32_t Words __attribute__((vector_size(4 * kLanes)));
-typedef std::int32_t SignedWords __attribute__((vector_size(4 * kLanes)));
-typedef float Floats __attribute__((vector_size(4 * kLanes)));
 typedef float Four __attribute__((vector_size(16)));
-
-// --- drawing
-
-constexpr std::uint32_t kGolden = 0x9e3779b9;  // 2³²/φ: neighbouring samples far apart
-
-/// lowbias32 (Wellons 2018, "Prospecting for hash functions"), with a second key between its multiplications and without its last
-/// step, which mends only low bits: what is drawn is decided by the high ones.
-UNSUPERPOSE_INLINE Words hash(Words x, std::uint32_t key) {
-  x ^= x >> 16;
-  x *= 0x7feb352du;
-  x ^= x >> 15;
-  x += key;
-  x *= 0x846ca68bu;
-  return x;
-}
-
-UNSUPERPOSE_INLINE Vector to_floats(Words x) {
-  return reinterpret_cast<Vector>(__builtin_convertvector(reinterpret_cast<SignedWords>(x), Floats));
-}
-
-void draw(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t key1, std::uint32_t first,
-          float* out, std::uint32_t* active) {
-  Words lanes;
-  for (std::size_t lane = 0; lane < kLanes; ++lane)
-    lanes[lane] = (first + static_cast<std::uint32_t>(lane)) * kGolden;
-  for (std::size_t i = 0; i < count; ++i, out += kPanel) {
-    const Draw& row = rows[i];
-    const Vector high = broadcast(row.high), scale = broadcast(row.scale);
-    const Words start = lanes + (row.key0 + key0);
-    std::uint32_t bits = 0;
-    for (std::size_t s = 0; s < kPanel; s += kLanes) {
-      const Vector u = to_floats(hash(start + static_cast<std::uint32_t>(s) * kGolden, row.key1 ^ key1) >> 1);
-      Vector value;
-      if (row.low < 0) {
-        value = keep_unless_small(sub(high, u), mul(u, scale));
-      } else {
-        const Vector below = keep_unless_small(sub(high, u), mul(sub(u, broadcast(row.offset)), scale));
-        value = keep_unless_small(sub(u, broadcast(row.low)), below);
-      }
-      store(out + s, value);
-      if (active) bits |= greater(value, zero()) << s;
-    }
-    if (active) active[i] = bits;
-  }
-}
 
 std::size_t places(const std::uint32_t* active, std::size_t features, std::uint32_t* out) {
   std::uint32_t* const begin = out;
@@ -353,7 +305,7 @@ void outer_places(const float* v, const std::uint32_t* at, std::size_t count, co
   for (std::size_t n = kParts * part; n < count; ++n) add_row(v, at[n], rows, dims, gradient);
 }
 
-float shrink(const float* hidden, std::size_t dims, float amount, float* gradient) {
+float add_signs(const float* hidden, std::size_t dims, float amount, float* gradient) {
   const Vector step = broadcast(amount);
   Vector total = zero();
   for (std::size_t at = 0; at < dims * kPanel; at += kLanes) {
@@ -364,34 +316,5 @@ float shrink(const float* hidden, std::size_t dims, float amount, float* gradien
   return amount * sum_lanes(total);
 }
 
-UNSUPERPOSE_INLINE Vector adam_update(const Adam& settings, Vector gradient, Vector& first, Vector& second,
-                                      Vector parameter) {
-  first = fma(broadcast(1 - settings.beta1), sub(gradient, first), first);
-  second = fma(broadcast(1 - settings.beta2), sub(mul(gradient, gradient), second), second);
-  const Vector size =
-      add(mul(square_root(second), broadcast(settings.correction)), broadcast(settings.epsilon));
-  const Vector step = divide(mul(first, broadcast(settings.rate)), size);
-  return sub(mul(parameter, broadcast(settings.decay)), step);
-}
-
-void adam(const Adam& settings, const float* gradient, float* first, float* second, float* parameters,
-          std::size_t n) {
-  for (std::size_t i = 0; i < n; i += kLanes) {
-    const std::size_t left = n - i;
-    const bool whole = left >= kLanes;
-    Vector m = whole ? load(first + i) : load_partial(first + i, left);
-    Vector v = whole ? load(second + i) : load_partial(second + i, left);
-    const Vector g = whole ? load(gradient + i) : load_partial(gradient + i, left);
-    const Vector p = whole ? load(parameters + i) : load_partial(parameters + i, left);
-    const Vector updated = adam_update(settings, g, m, v, p);
-    if (whole) {
-      store(first + i, m);
-      store(second + i, v);
-      store(parameters + i, updated);
-    } else {
-      store_partial(first + i, m, left);
-      store_partial(second + i, v, left);
-      store_partial(parameters + i, updated, left);
-    }
-  }
-}
+constexpr Table kTable = {places,     encode, encode_places, pack,         decode,   multiply,
+                          fold_lanes, outer,  add_tiles,     outer_places, add_signs};

@@ -1,0 +1,130 @@
+// The rounded precisions at every level and capability of this machine: what rounding a row says of itself, every score within its
+// bound, and for whole numbers the exact bits: a sum of integers, converted, times two scales, each rounded once.
+#include <algorithm>
+
+#include "../../native/kernels/product/product.hpp"
+#include "check.hpp"
+
+using namespace unsuperpose;
+using check::Kind;
+using product::Precision;
+
+namespace {
+
+/// Dim k of a rounded row, without its scale.
+double rounded_entry(Precision precision, const std::uint32_t* words, std::size_t k) {
+  if (precision == Precision::int8) return static_cast<std::int8_t>(words[k / 4] >> k % 4 * 8 & 0xff);
+  const std::uint32_t half = words[k / 2] >> k % 2 * 16 & 0xffff;
+  if (precision == Precision::int16) return static_cast<std::int16_t>(half);
+  return static_cast<double>(std::bit_cast<float>(half << 16));
+}
+
+/// What `round` claims must hold, and be tight: within twice a part in 4,000 of the exact
+/// norms (float32 sums of squares are rounded too).
+void rounding(Isa isa, Precision precision, const float* row, std::size_t dims, std::size_t word_dims) {
+  const product::RoundedKernels& kernels = *product::rounded_kernels(precision, dims, isa);
+  const std::size_t count = (dims + word_dims - 1) / word_dims;
+  check::Guarded<std::uint32_t> words(count);
+  product::Rounding made;
+  const int levels = product::levels(precision, dims);
+  kernels.round(row, dims, levels, words.data(), &made);
+  const auto scale = static_cast<double>(made.scale);
+  double squares = 0, errors = 0, sum = 0;
+  for (std::size_t k = 0; k < count * word_dims; ++k) {
+    const double entry = rounded_entry(precision, words.data(), k);
+    if (k >= dims) {
+      check::that(entry == 0, "round, %s: %g after the last dim", isa_name(isa), entry);
+      continue;
+    }
+    check::that(levels == 0 || std::fabs(entry) <= levels, "round, %s: %g beyond %d levels", isa_name(isa),
+                entry, levels);
+    const double error = static_cast<double>(row[k]) - scale * entry;
+    squares += scale * entry * scale * entry;
+    errors += error * error;
+    sum += entry;
+  }
+  const double norm = std::sqrt(squares), error = std::sqrt(errors);
+  constexpr double kRoom = 1e-12, kLoose = 0x1.0p-11;
+  check::that(made.norm >= norm * (1 - kRoom), "norm, %s, %s: %g, claimed %g",
+              product::precision_name(precision), isa_name(isa), norm, made.norm);
+  check::that(made.error >= error * (1 - kRoom), "error, %s, %s: %g, claimed %g",
+              product::precision_name(precision), isa_name(isa), error, made.error);
+  check::near(made.norm, norm, norm * kLoose, "norm that is tight", isa, dims);
+  if (precision == Precision::int8)
+    check::that(made.sum == static_cast<std::int32_t>(sum), "sum, %s: %d, expected %g", isa_name(isa),
+                made.sum, sum);
+  check::watched(words.intact(), "round", isa, dims);
+}
+
+void scores(Isa isa, Precision precision, const check::Guarded<float>& atoms,
+            const check::Guarded<float>& rows, std::size_t features, std::size_t count, std::size_t dims) {
+  const Execution execution;
+  const product::PackedRows packed({atoms.data(), features, dims}, isa, precision);
+  product::LeftRows left(ConstMatrix32(rows.data(), count, dims));
+  product::RoundedRows rounded, right;
+  rounded.assign(left, precision, isa, execution);
+  right.assign(ConstMatrix32(atoms.data(), features, dims), precision, isa, execution);
+  left.rounded = &rounded;
+  check::Guarded<float> out(count * features);
+  product::store(left, packed, {out.data(), count, features}, execution);
+  check::watched(out.intact(), "store", isa, dims);
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t j = 0; j < features; ++j) {
+      double exact = 0, square = 0;
+      std::int64_t integers = 0;
+      for (std::size_t k = 0; k < dims; ++k) {
+        const double d = static_cast<double>(atoms[j * dims + k]);
+        exact += d * static_cast<double>(rows[i * dims + k]);
+        square += d * d;
+        if (precision != Precision::bfloat16)
+          integers += static_cast<std::int64_t>(rounded_entry(precision, rounded.row(i), k) *
+                                                rounded_entry(precision, right.row(j), k));
+      }
+      const double norm = std::sqrt(square) * (1 + 1e-12), got = static_cast<double>(out[i * features + j]);
+      const double bound = product::score_error(precision, dims, rounded.norm(i), rounded.error(i), norm,
+                                                static_cast<double>(packed.errors()[j]));
+      check::near(got, exact, bound, product::precision_name(precision), isa, dims);
+      if (precision != Precision::bfloat16)
+        check::same(out[i * features + j],
+                    static_cast<float>(integers) * right.scales()[j] * rounded.scales()[i],
+                    "score of whole numbers", isa, dims);
+    }
+}
+
+}  // namespace
+
+int main() {
+  long kernels = 0;
+  for (const Isa isa : supported_isas())
+    for (const Precision precision : {Precision::bfloat16, Precision::int16, Precision::int8}) {
+      if (!product::rounded_kernels(precision, 1, isa)) continue;
+      ++kernels;
+      std::printf("%s, %s\n", isa_name(isa), product::precision_name(precision));
+      const std::size_t word_dims = product::rounded_kernels(precision, 1, isa)->word_dims;
+      Random random(21);
+      for (std::size_t dims = 1; dims <= 531; dims += dims < 70 ? 1 : 83)
+        for (const Kind kind : check::kKinds) {
+          const std::size_t count = 1 + dims % 13, features = 1 + (29 * dims) % 70;
+          const auto atoms = check::floats(random, features * dims,
+                                           kind == Kind::tiny || kind == Kind::ties ? kind : Kind::gaussian);
+          auto rows = check::floats(random, count * dims, kind);
+          if (dims % 3 == 0) std::fill_n(rows.data(), dims, 0.0f);
+          for (std::size_t i = 0; i < count; ++i)
+            rounding(isa, precision, rows.data() + i * dims, dims, word_dims);
+          scores(isa, precision, atoms, rows, features, count, dims);
+        }
+      // Sums as large as can be: all levels of one sign, at dims near the most that fit.
+      for (const std::size_t dims : {700, 20000}) {
+        if (!product::rounded_kernels(precision, dims, isa)) continue;
+        check::Guarded<float> atoms(2 * dims), rows(2 * dims);
+        for (std::size_t k = 0; k < 2 * dims; ++k) {
+          atoms[k] = 1;
+          rows[k] = k < dims ? 1.0f : -1.0f;
+        }
+        scores(isa, precision, atoms, rows, 2, 2, dims);
+      }
+    }
+  std::printf("%ld kernels\n", kernels);
+  // Without AVX2 or Arm's extensions there are none, and nothing to check.
+  return check::finish() == 0 || kernels == 0 ? 0 : 1;
+}
