@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -103,47 +104,64 @@ void run(Learner* learner, BatchSource& source, std::uint64_t steps) {
   expect(train({&learner, 1}, source, steps, Execution{2}).ok(), "training");
 }
 
-void online_resumes(ConstMatrix32 samples) {
-  constexpr std::uint64_t kSteps = 80;
-  const auto whole = online();
+/// One learner that went through without a stop, and one that went on from the last of the stops.
+template <class L>
+struct Pair {
+  std::unique_ptr<L> whole, resumed;
+};
+
+/// A row of this program: the learner that `make` makes, fed from the samples in random order, or with nothing where there are none
+/// (it draws its own).
+template <class Make>
+auto goes_on(const char* name, const Make& make, ConstMatrix32 samples, std::uint64_t steps,
+             std::initializer_list<std::uint64_t> stops) {
+  const auto go = [&](Learner& learner, BatchSource& source, std::uint64_t count) {
+    if (samples.rows > 0) return run(&learner, source, count);
+    for (; count > 0; --count) expect(learner.feed({}, Execution{2}).ok(), "a step on its own samples");
+  };
+  Pair<typename decltype(make())::element_type> pair{make(), nullptr};
   ShuffledBatches all(samples, kBatch, kSeed);
-  run(whole.get(), all, kSteps);
+  go(*pair.whole, all, steps);
   Checkpoint end;
-  whole->save(end);
+  pair.whole->save(end);
   all.save(end);
-  std::shared_ptr<const Dictionary> learned;
-  expect(whole->freeze({}, learned).ok(), "frozen");
-  expect(whole->statistics().replaced > 0, "atoms were replaced");
-  for (const std::uint64_t k : {1, 2, 24, 25, 31, 79}) {
-    Checkpoint saved;
+  for (const std::uint64_t stop : stops) {
+    Checkpoint saved, again, after;
     {
-      const auto first = online();
+      const auto first = make();
       ShuffledBatches some(samples, kBatch, kSeed);
-      run(first.get(), some, k);
+      go(*first, some, stop);
       first->save(saved);
       some.save(saved);
     }
-    const auto second = online();
+    pair.resumed = make();
     ShuffledBatches rest(samples, kBatch, kSeed + 1);
     const Checkpoint read = through_file(saved);
-    expect(second->resume(read).ok() && rest.resume(read).ok(), "resumed");
-    Checkpoint again;
-    second->save(again);
+    expect(pair.resumed->resume(read).ok() && rest.resume(read).ok(), name);
+    pair.resumed->save(again);
     rest.save(again);
     expect(same(again, saved), "saved again at once");
-    run(second.get(), rest, kSteps - k);
-    Checkpoint after;
-    second->save(after);
+    go(*pair.resumed, rest, steps - stop);
+    pair.resumed->save(after);
     rest.save(after);
-    expect(same(after, end), "online: the state at the end");
-    std::shared_ptr<const Dictionary> resumed;
-    expect(second->freeze({}, resumed).ok() && same(*resumed, *learned), "online: the dictionary");
-    expect(same(second->usage(), whole->usage()), "online: usage");
+    expect(same(after, end), name);
   }
+  expect(same(pair.resumed->figures(), pair.whole->figures()), name);
+  return pair;
+}
+
+void online_goes_on(ConstMatrix32 samples) {
+  constexpr std::uint64_t kSteps = 80;
+  const auto [whole, resumed] =
+      goes_on("online", [] { return online(); }, samples, kSteps, {1, 2, 24, 25, 31, 79});
+  std::shared_ptr<const Dictionary> learned, again, differs;
+  expect(whole->freeze({}, learned).ok() && resumed->freeze({}, again).ok() && same(*again, *learned),
+         "online: the dictionary");
+  expect(same(resumed->usage(), whole->usage()), "online: usage");
+  expect(whole->statistics().replaced > 0, "atoms were replaced");
   const auto other = online();
   ShuffledBatches batches(samples, kBatch, kSeed + 1);
   run(other.get(), batches, kSteps);
-  std::shared_ptr<const Dictionary> differs;
   expect(other->freeze({}, differs).ok() && !same(*differs, *learned), "another seed gives other atoms");
 }
 
@@ -180,36 +198,22 @@ std::unique_ptr<ToyLearner> toy() {
   return made;
 }
 
-void toy_resumes() {
+void toy_goes_on() {
   const ToyOptions options = toy_options();
-  ToyParameters parameters;
+  ToyParameters at_one_go, resumed;
   std::vector<double> losses;
-  expect(train_toy_models(options, toy_instances(), Execution{2}, parameters, losses).ok(),
+  expect(train_toy_models(options, toy_instances(), Execution{2}, at_one_go, losses).ok(),
          "toy models are trained");
-  const auto whole = toy();
-  expect(whole->advance(options.steps + 5, Execution{2}).ok(), "no step past the last");
-  Checkpoint end;
-  whole->save(end);
-  for (const std::uint64_t k : {1, 64, 149}) {
-    Checkpoint saved;
-    {
-      const auto first = toy();
-      for (std::uint64_t step = 0; step < k; ++step) expect(first->feed({}, Execution{2}).ok(), "one step");
-      first->save(saved);
-    }
-    const auto second = toy();
-    expect(second->resume(through_file(saved)).ok(), "toy models resumed");
-    expect(second->advance(options.steps - k, Execution{2}).ok(), "the rest");
-    Checkpoint after;
-    second->save(after);
-    expect(same(after, end), "toy: the state at the end");
-    ToyParameters resumed;
-    expect(second->freeze({}, resumed).ok() && same(resumed.weights, parameters.weights) &&
-               same(resumed.bias, parameters.bias),
-           "toy: the parameters");
-    expect(same(second->losses(), losses), "toy: the losses");
-    if (k == 149) expect(same(second->figures(), whole->figures()), "toy: figures");
-  }
+  const auto pair = goes_on("toy", toy, {}, options.steps, {1, 64, 149});
+  expect(pair.resumed->freeze({}, resumed).ok() && same(resumed.weights, at_one_go.weights) &&
+             same(resumed.bias, at_one_go.bias),
+         "toy: the parameters");
+  expect(same(pair.resumed->losses(), losses), "toy: the losses");
+  Checkpoint end, after;
+  pair.whole->save(end);
+  expect(pair.whole->advance(5, {}).ok(), "no step past the last");
+  pair.whole->save(after);
+  expect(same(end, after), "toy: nothing changes past the last step");
   float sample[30] = {};
   expect(!toy()->feed({{sample, 1, 30}, {}, nullptr}, {}).ok(), "toy models draw their own samples");
 }
@@ -327,8 +331,8 @@ int main() {
   const std::vector<float> data = planted();
   const ConstMatrix32 samples{data.data(), kSamples, kDims};
   epochs(samples);
-  online_resumes(samples);
-  toy_resumes();
+  online_goes_on(samples);
+  toy_goes_on();
   learners_share_a_pass(samples);
   resumes_early(samples);
   masks_and_order(samples);
