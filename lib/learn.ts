@@ -3,6 +3,7 @@ import type { DictionaryHandle, LearnerHandle, NativeMatrix, NativeStatistics } 
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';
 import { runJob, throwIfAborted } from './job.js';
+import { BatchSource } from './learn-batches.js';
 import { type Matrix, readMatrix } from './matrix.js';
 import { Options } from './options.js';
 import { binding, native } from './runtime.js';
@@ -185,66 +186,29 @@ async function learnFromMatrix(
   return finish(learner, last, signal);
 }
 
-/** The stream's next batch, unless the signal is aborted first. */
-function nextBatch(
-  iterator: AsyncIterator<unknown>,
-  signal: AbortSignal | undefined,
-): Promise<IteratorResult<unknown>> {
-  if (signal === undefined) return Promise.resolve(iterator.next());
-  return new Promise((resolve, reject) => {
-    throwIfAborted(signal);
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    Promise.resolve(iterator.next())
-      .finally(() => signal.removeEventListener('abort', onAbort))
-      .then(resolve, reject);
-  });
-}
-
-async function learnFromStream(
-  iterator: AsyncIterator<unknown>,
-  learning: Learning,
-): Promise<LearnedDictionary> {
+async function learnFromStream(batches: BatchSource, learning: Learning): Promise<LearnedDictionary> {
   const { threads, signal, onProgress } = learning;
   let learner: LearnerHandle | undefined;
-  let dims = 0;
   let last: NativeStatistics | undefined;
-  let waiting = false;
-  let ended = false;
-  try {
-    for (;;) {
-      throwIfAborted(signal);
-      waiting = true;
-      const { done, value } = await nextBatch(iterator, signal);
-      waiting = false;
-      ended = done === true;
-      if (ended) break;
-      const batch = readMatrix(value, 'activations');
-      if (learner !== undefined && batch.cols !== dims)
-        throw new UnsuperposeError(
-          'ERR_SHAPE',
-          `activations changed from ${dims} to ${batch.cols} dims in the middle of the stream`,
-          'activations',
-        );
-      if (batch.rows === 0) continue;
-      dims = batch.cols;
-      learner ??= createLearner(dims, learning);
-      const current = learner;
-      last = await runJob<NativeStatistics>(signal, (onSettled) =>
-        binding.learnerObserve(current, batch, threads, onSettled),
-      );
-      onProgress?.({ done: last.steps, ...figures(last) });
-    }
-  } finally {
-    // A stream that failed or ended is closed already. One that never answered cannot be waited for.
-    if (!ended) {
-      const closed = Promise.resolve(iterator.return?.()).catch(() => undefined);
-      if (!waiting) await closed;
-    }
+  for await (const batch of batches.read(signal)) {
+    learner ??= createLearner(batch.cols, learning);
+    const current = learner;
+    last = await runJob<NativeStatistics>(signal, (onSettled) =>
+      binding.learnerObserve(current, batch, threads, onSettled),
+    );
+    onProgress?.({ done: last.steps, ...figures(last) });
   }
   if (learner === undefined || last === undefined)
     throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
   return finish(learner, last, signal);
+}
+
+function isStream(activations: unknown): boolean {
+  return (
+    typeof activations === 'object' &&
+    activations !== null &&
+    typeof (activations as Partial<AsyncIterable<Matrix>>)[Symbol.asyncIterator] === 'function'
+  );
 }
 
 /**
@@ -280,12 +244,9 @@ export async function learnDictionary(
 ): Promise<LearnedDictionary> {
   const read = new Options(options, NAMES, 'learnDictionary');
   const learning = readLearning(read);
-  const start =
-    typeof activations === 'object' && activations !== null
-      ? (activations as Partial<AsyncIterable<Matrix>>)[Symbol.asyncIterator]
-      : undefined;
-  if (typeof start !== 'function') return learnFromMatrix(activations, read, learning);
+  const batches = isStream(activations) ? BatchSource.from(activations, 'activations') : undefined;
+  if (batches === undefined) return learnFromMatrix(activations, read, learning);
   read.exclude(['epochs', 'steps'], 'calls with a matrix', 'a stream, which is read once');
   throwIfAborted(learning.signal);
-  return learnFromStream(start.call(activations as AsyncIterable<Matrix>), learning);
+  return learnFromStream(batches, learning);
 }

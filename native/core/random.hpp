@@ -21,6 +21,13 @@ class Random {
     }
   }
 
+  /// All there is of it, for a run that goes on later.
+  static constexpr std::size_t kWords = 4;
+  const std::uint64_t* words() const { return state_; }
+  void restore(const std::uint64_t* words) {
+    for (auto& word : state_) word = *words++;
+  }
+
   std::uint64_t next() {
     const std::uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
     const std::uint64_t t = state_[1] << 17;
@@ -62,7 +69,7 @@ class Random {
 
  private:
   __extension__ using Wide = unsigned __int128;
-  std::uint64_t state_[4];
+  std::uint64_t state_[kWords];
 };
 
 }  // namespace unsuperpose

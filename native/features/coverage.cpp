@@ -23,7 +23,7 @@
 #include "../core/random.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
-#include "novelty.hpp"
+#include "residuals.hpp"
 
 namespace unsuperpose {
 
@@ -67,6 +67,10 @@ std::size_t rank_of(double rate, std::size_t count) {
   return static_cast<std::size_t>(rate * static_cast<double>(count + 1));
 }
 
+DirectionOptions directions_of(const CoverageOptions& options) {
+  return {options.lambda, options.ridge, options.nonnegative, options.tolerance};
+}
+
 class Survey {
  public:
   Survey(ConstMatrix32 samples, ConstMatrix32 calibration, const Dictionary& dictionary,
@@ -75,16 +79,19 @@ class Survey {
         execution_(execution),
         out_(out),
         dictionary_(dictionary),
-        sought_(dictionary, options, execution),
+        sought_(dictionary, directions_of(options), execution),
         samples_(samples),
         calibration_(calibration) {}
 
   Status run() {
     execution_.set_total(2 * samples_.rows + calibration_.rows);
     std::vector<double> energy;
-    Status status = sought_.residuals(samples_, options_.codes, sample_residuals_, out_.energy);
+    const DirectionOptions unfolding = directions_of(options_);
+    Status status = residuals(samples_, options_.codes, dictionary_, unfolding, execution_, sample_residuals_,
+                              out_.energy);
     if (status.ok())
-      status = sought_.residuals(calibration_, options_.calibration_codes, calibration_residuals_, energy);
+      status = residuals(calibration_, options_.calibration_codes, dictionary_, unfolding, execution_,
+                         calibration_residuals_, energy);
     if (!status.ok()) return status;
     flag(energy);
     if (options_.most_directions > 0) status = seek();
@@ -223,7 +230,7 @@ class Survey {
   const Execution& execution_;
   Coverage& out_;
   const Dictionary& dictionary_;
-  Novelty sought_;
+  DirectionLearner sought_;
   ConstMatrix32 samples_, calibration_;
   AlignedBuffer<float> sample_residuals_, calibration_residuals_;
   std::vector<double> scores_, calibration_scores_;

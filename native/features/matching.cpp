@@ -4,13 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "../core/index.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/product/product.hpp"
 
 namespace unsuperpose {
 
 Status assign(ConstMatrix32 gain, const Execution& execution, std::vector<std::uint32_t>& column) {
-  constexpr std::uint32_t kNone = 0xffffffff;
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::size_t rows = gain.rows, cols = gain.cols;
   // Dual variables: u_i + v_j ≤ cost(i, j) = −gain(i, j), with equality along the matching.
@@ -91,8 +91,8 @@ Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosi
   if (!status.ok()) return status;
 
   const std::size_t truths = truth.rows;
-  out.found.assign(truths, FeatureMatch::kNone);
-  out.nearest.assign(truths, FeatureMatch::kNone);
+  out.found.assign(truths, kNone);
+  out.nearest.assign(truths, kNone);
   out.cosine.assign(truths, 0);
   for (std::size_t i = 0; i < few.rows; ++i) {
     if (by_truth)
@@ -107,7 +107,7 @@ Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosi
   std::vector<std::uint8_t> taken(found.rows, 0);
   std::size_t different = 0;
   for (std::size_t t = 0; t < truths; ++t) {
-    if (out.found[t] != FeatureMatch::kNone) out.cosine[t] = cosine(t, out.found[t]);
+    if (out.found[t] != kNone) out.cosine[t] = cosine(t, out.found[t]);
     out.mcc += out.cosine[t];
     std::uint32_t best = 0;
     const auto at = [&](std::uint32_t f) { return by_truth ? gain.row(t)[f] : gain.row(f)[t]; };

@@ -16,7 +16,6 @@ Status assign(ConstMatrix32 gain, const Execution& execution, std::vector<std::u
 
 /// Features found against features known, rows of unit norm or zero; |cos| unless `signed_cosines`.
 struct FeatureMatch {
-  static constexpr std::uint32_t kNone = 0xffffffff;
   std::vector<std::uint32_t> found;    // one a true feature: its match, or kNone
   std::vector<double> cosine;          // with it, in float64; 0 for none
   std::vector<std::uint32_t> nearest;  // one a true feature

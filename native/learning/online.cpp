@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <string>
+#include <utility>
 
 #include "../core/aligned.hpp"
-#include "../core/random.hpp"
 #include "../kernels/product/product.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/mutable_dictionary.hpp"
 #include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {
@@ -36,24 +35,27 @@ struct Sums {
   std::vector<double> mean;
 };
 
+Status check(const Batch& batch, std::size_t dims) {
+  if (batch.input.cols != dims) return Status::fail(Code::shape, "activations have the wrong number of dims");
+  if (batch.target.rows > 0) return Status::fail(Code::shape, "a dictionary is learned from its input alone");
+  return {};
+}
+
 }  // namespace
 
 struct OnlineLearner::State {
   OnlineOptions options;
   std::size_t dims, stride, a_stride;
-  Random random;
-  AlignedBuffer<float> atoms;          // D: features × stride
+  MutableDictionary atoms;             // D: those that have a start
   AlignedBuffer<float> a;              // A: features × a_stride
   AlignedBuffer<float> b;              // B: features × stride
-  std::size_t initialised = 0;         // atoms that have a start
   double weight = 1;                   // of the current batch in A and B
   std::vector<double> recent;          // forgetting count of samples that used a feature
   std::vector<double> usage;           // the same without forgetting
   std::vector<std::uint32_t> touched;  // features that the last batch used, ascending
   std::vector<std::vector<std::uint32_t>> users_by_feature;  // places in the batch's codes
   std::vector<Candidate> candidates;
-  std::vector<std::uint32_t> order;  // the running epoch of fit()
-  std::size_t position = 0;
+  AlignedBuffer<float> kept;  // what the mask of a batch lets through
   std::uint64_t steps = 0, samples = 0, replaced = 0;
   Sums since;
 
@@ -62,23 +64,17 @@ struct OnlineLearner::State {
         dims(dims_),
         stride(round_up(dims_, kCacheLine / sizeof(float))),
         a_stride(round_up(options_.features, kCacheLine / sizeof(float))),
-        random(options_.seed),
-        atoms(AlignedBuffer<float>::zeros(options_.features * stride)),
+        atoms(dims_),
         a(AlignedBuffer<float>::zeros(options_.features * a_stride)),
         b(AlignedBuffer<float>::zeros(options_.features * stride)),
         recent(options_.features, 0),
         usage(options_.features, 0),
-        users_by_feature(options_.features) {}
-
-  float* atom(std::size_t j) const { return atoms.data() + j * stride; }
-  void new_epoch(std::size_t rows) {
-    order.resize(rows);
-    for (std::size_t i = 0; i < rows; ++i) order[i] = static_cast<std::uint32_t>(i);
-    random.shuffle(order.data(), rows);
-    position = 0;
+        users_by_feature(options_.features) {
+    atoms.reserve(options_.features);
   }
 
   void set_atom(std::size_t j, const float* from);
+  void add_atom(const float* from);
   void initialise(ConstMatrix32 batch);
   void forget();
   void observe_fit(ConstMatrix32 batch, const Unfolding& unfolding);
@@ -91,15 +87,19 @@ struct OnlineLearner::State {
 /// Copies a row as atom j, scaled to unit norm (the row is not zero).
 void OnlineLearner::State::set_atom(std::size_t j, const float* from) {
   const double norm = std::sqrt(reduce::table().squared_norm(from, dims));
-  float* to = atom(j);
+  float* to = atoms.edit(j);
   for (std::size_t k = 0; k < dims; ++k) to[k] = static_cast<float>(from[k] / norm);
-  std::fill(to + dims, to + stride, 0.0f);
+}
+
+void OnlineLearner::State::add_atom(const float* from) {
+  atoms.resize(atoms.features() + 1);
+  set_atom(atoms.features() - 1, from);
 }
 
 /// Atoms that have no start yet take the batch's samples, in order; zero samples are passed over.
 void OnlineLearner::State::initialise(ConstMatrix32 batch) {
-  for (std::size_t i = 0; i < batch.rows && initialised < options.features; ++i)
-    if (reduce::table().squared_norm(batch.row(i), dims) > 0) set_atom(initialised++, batch.row(i));
+  for (std::size_t i = 0; i < batch.rows && atoms.features() < options.features; ++i)
+    if (reduce::table().squared_norm(batch.row(i), dims) > 0) add_atom(batch.row(i));
 }
 
 /// A += weighted aᵀa, B += weighted aᵀx, a feature's row at a time so that rows can go in parallel.
@@ -148,7 +148,8 @@ void OnlineLearner::State::update_atoms(const Execution& execution) {
   AlignedBuffer<float> transposed(dims * a_stride), numerators(count * stride);
   execution.for_each(dims, [&](std::size_t k) {
     float* column = transposed.data() + k * a_stride;
-    for (std::size_t j = 0; j < options.features; ++j) column[j] = atom(j)[k];
+    for (std::size_t j = 0; j < atoms.features(); ++j) column[j] = atoms.atom(j)[k];
+    std::fill(column + atoms.features(), column + options.features, 0.0f);
   });
   const product::PackedRows columns({transposed.data(), dims, options.features, a_stride});
   const ConstMatrix32 rows{a.data(), options.features, options.features, a_stride};
@@ -163,15 +164,17 @@ void OnlineLearner::State::update_atoms(const Execution& execution) {
     const float own = coupling[j];
     float* numerator = numerators.data() + i * stride;
     if (!(own > 0)) continue;
-    for (std::size_t k = 0; k < dims; ++k) numerator[k] = b[j * stride + k] - numerator[k] + own * atom(j)[k];
+    const float* before = atoms.atom(j);
+    for (std::size_t k = 0; k < dims; ++k) numerator[k] = b[j * stride + k] - numerator[k] + own * before[k];
     const double norm = std::sqrt(reduce::table().squared_norm(numerator, dims));
     if (norm == 0) continue;
     // u = numerator/own, then u/max(1, ‖u‖)
     const auto scale = static_cast<float>(1 / std::max(static_cast<double>(own), norm));
+    float* atom = atoms.edit(j);
     for (std::size_t k = 0; k < dims; ++k) {
       const float next = numerator[k] * scale;
-      change[k] = next - atom(j)[k];
-      atom(j)[k] = next;
+      change[k] = next - atom[k];
+      atom[k] = next;
     }
     for (std::size_t later = i + 1; later < count; ++later)
       if (const float c = coupling[touched[later]]; c != 0)
@@ -202,7 +205,7 @@ void OnlineLearner::State::replace_unused(ConstMatrix32 batch) {
   double average = 0;
   for (double count : recent) average += count / static_cast<double>(options.features);
   std::size_t next = 0;
-  for (std::size_t j = 0; j < initialised && next < candidates.size(); ++j) {
+  for (std::size_t j = 0; j < atoms.features() && next < candidates.size(); ++j) {
     if (recent[j] >= kUnusedShare * average) continue;
     set_atom(j, batch.row(candidates[next++].sample));
     std::fill(a.data() + j * a_stride, a.data() + (j + 1) * a_stride, 0.0f);
@@ -232,15 +235,14 @@ void OnlineLearner::State::forget() {
 
 Status OnlineLearner::State::step(ConstMatrix32 batch, const Execution& execution) {
   initialise(batch);
-  if (initialised == 0) return {};
-  std::shared_ptr<const Dictionary> dictionary;
-  const ConstMatrix32 started{atoms.data(), initialised, dims, stride};
-  if (Status status = Dictionary::make(started, false, dictionary); !status.ok()) return status;
+  if (atoms.features() == 0) return {};
+  const Execution inner{execution.threads, execution.monitor, false};
+  const Dictionary* dictionary = nullptr;
+  if (Status status = atoms.current(inner, dictionary); !status.ok()) return status;
   UnfoldOptions unfold_options;
   unfold_options.lambda = {options.lambda};
   unfold_options.nonnegative = options.nonnegative;
   unfold_options.tolerance = options.tolerance;
-  const Execution inner{execution.threads, execution.monitor, false};
   Unfolding unfolding;
   if (Status status = unfold(batch, *dictionary, unfold_options, inner, unfolding); !status.ok())
     return status;
@@ -264,7 +266,6 @@ Status OnlineLearner::make(std::size_t dims, const OnlineOptions& options, Const
   if (options.features == 0 || options.features > 0x7fffffff)
     return fail("features must be between 1 and 2³¹ − 1");
   if (!(options.lambda > 0) || !std::isfinite(options.lambda)) return fail("lambda must be finite and > 0");
-  if (options.batch_size == 0) return fail("batchSize must be at least 1");
   if (!(options.tolerance > 0)) return fail("tolerance must be > 0");
   if (!(options.forgetting > 0 && options.forgetting <= 1)) return fail("forgetting must be > 0 and ≤ 1");
   if (initial.rows != 0 && (initial.rows != options.features || initial.cols != dims))
@@ -276,56 +277,36 @@ Status OnlineLearner::make(std::size_t dims, const OnlineOptions& options, Const
     if (!(reduce::table().squared_norm(initial.row(j), dims) > 0) ||
         !reduce::table().all_finite(initial.row(j), dims))
       return fail("initial must hold finite atoms other than zero");
-    state.set_atom(j, initial.row(j));
+    state.add_atom(initial.row(j));
   }
-  state.initialised = initial.rows;
   out = std::move(made);
   return {};
 }
 
-Status OnlineLearner::fit(ConstMatrix32 data, std::uint64_t steps, const Execution& execution) {
-  State& state = *state_;
-  if (data.cols != state.dims) return Status::fail(Code::shape, "activations have the wrong number of dims");
-  if (data.rows == 0) return Status::fail(Code::shape, "activations must have at least one sample");
-  execution.set_total(steps);
-  const std::size_t size = std::min(state.options.batch_size, data.rows);
-  AlignedBuffer<float> batch(std::max(size, state.options.features) * state.stride);
-  const auto gather = [&](std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      if (state.position == state.order.size()) state.new_epoch(data.rows);
-      std::memcpy(batch.data() + i * state.stride, data.row(state.order[state.position++]),
-                  state.dims * sizeof(float));
-    }
-    return ConstMatrix32{batch.data(), count, state.dims, state.stride};
-  };
-  if (state.order.size() != data.rows) state.new_epoch(data.rows);
-  if (state.initialised < state.options.features) {
-    state.initialise(gather(std::min(data.rows, state.options.features)));
-    state.position = 0;
-  }
-  for (std::uint64_t step = 0; step < steps; ++step) {
-    if (Status status = state.step(gather(size), execution); !status.ok()) return status;
-    execution.advance(1);
-  }
+std::size_t OnlineLearner::wants() const {
+  return state_->atoms.features() < state_->options.features ? state_->options.features : 0;
+}
+
+Status OnlineLearner::start(const Batch& first) {
+  if (Status status = check(first, state_->dims); !status.ok()) return status;
+  state_->initialise(counted(first, state_->kept));
   return {};
 }
 
-Status OnlineLearner::observe(ConstMatrix32 data, const Execution& execution) {
-  State& state = *state_;
-  if (data.cols != state.dims) return Status::fail(Code::shape, "activations have the wrong number of dims");
-  const std::size_t size = state.options.batch_size;
-  execution.set_total((data.rows + size - 1) / size);
-  for (std::size_t first = 0; first < data.rows; first += size) {
-    if (Status status = state.step(data.slice(first, std::min(size, data.rows - first)), execution);
-        !status.ok())
-      return status;
-    execution.advance(1);
-  }
-  return {};
+Status OnlineLearner::feed(const Batch& batch, const Execution& execution) {
+  if (Status status = check(batch, state_->dims); !status.ok()) return status;
+  const ConstMatrix32 samples = counted(batch, state_->kept);
+  return samples.rows > 0 ? state_->step(samples, execution) : Status{};
 }
 
-ConstMatrix32 OnlineLearner::atoms() const {
-  return {state_->atoms.data(), state_->options.features, state_->dims, state_->stride};
+Status OnlineLearner::freeze(const Execution& execution, std::shared_ptr<const Dictionary>& out) {
+  State& state = *state_;
+  if (state.atoms.features() == state.options.features) return state.atoms.freeze(execution, out);
+  MutableDictionary all(state.dims);
+  all.reserve(state.options.features);
+  all.replace(state.atoms.atoms());
+  all.resize(state.options.features);
+  return all.freeze(execution, out);
 }
 
 const std::vector<double>& OnlineLearner::usage() const { return state_->usage; }
@@ -348,6 +329,63 @@ LearningStatistics OnlineLearner::statistics() {
   }
   state.since = {};
   return result;
+}
+
+std::vector<Figure> OnlineLearner::figures() {
+  const LearningStatistics now = statistics();
+  return {{"steps", static_cast<double>(now.steps)},
+          {"samples", static_cast<double>(now.samples)},
+          {"objective", now.objective},
+          {"explainedVariance", now.explained_variance},
+          {"l0", now.l0},
+          {"replaced", static_cast<double>(now.replaced)}};
+}
+
+void OnlineLearner::save(Checkpoint& to) const {
+  const State& state = *state_;
+  const std::size_t features = state.options.features;
+  to.put("atoms", state.atoms.atoms());
+  to.put("codes.codes", ConstMatrix32{state.a.data(), features, features, state.a_stride});
+  to.put("codes.samples", ConstMatrix32{state.b.data(), features, state.dims, state.stride});
+  to.put("weight", std::vector<double>{state.weight});
+  to.put("recent", state.recent);
+  to.put("usage", state.usage);
+  to.put("counts",
+         std::vector<std::uint64_t>{state.steps, state.samples, state.replaced, state.since.samples});
+  to.put("sums", std::vector<double>{state.since.objective, state.since.squared_residual,
+                                     state.since.squared_input, state.since.active});
+  to.put("mean", state.since.mean);
+}
+
+Status OnlineLearner::resume(const Checkpoint& from) {
+  State& state = *state_;
+  const std::size_t features = state.options.features, dims = state.dims;
+  const auto* atoms = from.find<float>("atoms");
+  const auto* a = from.find<float>("codes.codes", features * features);
+  const auto* b = from.find<float>("codes.samples", features * dims);
+  const auto* weight = from.find<double>("weight", 1);
+  const auto* recent = from.find<double>("recent", features);
+  const auto* usage = from.find<double>("usage", features);
+  const auto* counts = from.find<std::uint64_t>("counts", 4);
+  const auto* sums = from.find<double>("sums", 4);
+  const auto* mean = from.find<double>("mean");
+  if (!atoms || !a || !b || !weight || !recent || !usage || !counts || !sums || !mean ||
+      atoms->size() % dims != 0 || atoms->size() > features * dims ||
+      (!mean->empty() && mean->size() != dims))
+    return Checkpoint::refuse("online dictionary learning with so many features and dims");
+  state.atoms.replace({atoms->data(), atoms->size() / dims, dims});
+  for (std::size_t j = 0; j < features; ++j) {
+    std::copy_n(a->data() + j * features, features, state.a.data() + j * state.a_stride);
+    std::copy_n(b->data() + j * dims, dims, state.b.data() + j * state.stride);
+  }
+  state.weight = weight->front();
+  state.recent = *recent;
+  state.usage = *usage;
+  state.steps = (*counts)[0];
+  state.samples = (*counts)[1];
+  state.replaced = (*counts)[2];
+  state.since = {(*sums)[0], (*sums)[1], (*sums)[2], (*sums)[3], (*counts)[3], *mean};
+  return {};
 }
 
 }  // namespace unsuperpose

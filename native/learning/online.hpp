@@ -4,7 +4,6 @@
 //   1. a = lasso(x, D) for the batch;  2. A ← ρA + aᵀa, B ← ρB + aᵀx;
 //   3. block-coordinate descent over the atoms: u = (b_j − A_j D)/A_jj + d_j, d_j = u/max(1, ‖u‖).
 // Atoms that no sample used for a while are replaced by samples that the dictionary explains worst.
-// Deterministic for a seed, for any number of threads.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -13,6 +12,8 @@
 #include "../core/execution.hpp"
 #include "../core/status.hpp"
 #include "../core/view.hpp"
+#include "../scoring/dictionary.hpp"
+#include "learner.hpp"
 
 namespace unsuperpose {
 
@@ -20,11 +21,9 @@ struct OnlineOptions {
   std::size_t features = 0;
   double lambda = 0;  // > 0
   bool nonnegative = false;
-  std::size_t batch_size = 512;
   double tolerance = 1e-3;  // of the codes while learning (relative duality gap)
   double forgetting =
       0.98;  // ρ in (0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end
-  std::uint64_t seed = 0;
 };
 
 /// What the last steps saw; all over the batches since the previous call of statistics().
@@ -37,22 +36,23 @@ struct LearningStatistics {
   std::uint64_t replaced = 0;     // atoms replaced, in all
 };
 
-class OnlineLearner {
+class OnlineLearner final : public LearnerOf<std::shared_ptr<const Dictionary>> {
  public:
   /// The atoms start from `initial` (features × dims) if it has rows; otherwise from the first samples seen.
   static Status make(std::size_t dims, const OnlineOptions& options, ConstMatrix32 initial,
                      std::unique_ptr<OnlineLearner>& out);
-  ~OnlineLearner();
+  ~OnlineLearner() override;
 
-  /// Runs `steps` mini-batches drawn from `data` (n × dims, finite) in seeded epochs: each epoch visits
-  /// the samples in a new random order. Progress counts steps.
-  Status fit(ConstMatrix32 data, std::uint64_t steps, const Execution& execution);
+  std::size_t wants() const override;
+  Status start(const Batch& first) override;
+  Status feed(const Batch& batch, const Execution& execution) override;
+  /// features × dims; atoms that no sample has started yet are zero.
+  Status freeze(const Execution& execution, std::shared_ptr<const Dictionary>& out) override;
+  std::vector<Figure> figures() override;
+  void save(Checkpoint& to) const override;
+  Status resume(const Checkpoint& from) override;
 
-  /// Runs through `data` once in its own order, in mini-batches of at most batch_size: for streams.
-  Status observe(ConstMatrix32 data, const Execution& execution);
-
-  /// The current dictionary, features × dims; valid until the next call.
-  ConstMatrix32 atoms() const;
+  /// The same as figures().
   LearningStatistics statistics();
   /// How often each atom was active, over all samples so far: one count a feature.
   const std::vector<double>& usage() const;

@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "../core/execution.hpp"
+#include "../core/index.hpp"
+#include "../core/sparse_codes.hpp"
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "../kernels/draw/draw.hpp"
-#include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {
-
-inline constexpr std::uint32_t kNone = 0xffffffff;
 
 struct ToyFeatures {
   std::vector<double> density;       // p_i in [0, 1], one a feature: of all samples, also for children

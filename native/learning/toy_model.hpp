@@ -5,11 +5,13 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "../core/execution.hpp"
 #include "../core/status.hpp"
 #include "../core/view.hpp"
+#include "learner.hpp"
 #include "toy_features.hpp"
 
 namespace unsuperpose {
@@ -40,6 +42,33 @@ struct ToyInstance {
 struct ToyParameters {
   std::vector<float> weights;  // features × dims
   std::vector<float> bias;
+};
+
+/// All instances of one kind of model. Draws its own samples: it is fed batches without rows.
+class ToyLearner final : public LearnerOf<ToyParameters> {
+ public:
+  /// Starts from `initial` where that is not empty. Fails for parents that go in a circle.
+  static Status make(const ToyOptions& options, std::vector<ToyInstance> instances, ToyParameters initial,
+                     std::unique_ptr<ToyLearner>& out);
+  ~ToyLearner() override;
+
+  Status feed(const Batch& batch, const Execution& execution) override;
+  /// `steps` steps, at most those left of the options': instances go on by themselves, in parallel. Progress counts steps
+  /// of all instances.
+  Status advance(std::uint64_t steps, const Execution& execution);
+  /// Fails where an instance diverged.
+  Status freeze(const Execution& execution, ToyParameters& out) override;
+  std::vector<Figure> figures() override;
+  void save(Checkpoint& to) const override;
+  Status resume(const Checkpoint& from) override;
+
+  /// instances × records, without weight decay; 0 for records that are still to come.
+  std::vector<double> losses() const;
+
+ private:
+  ToyLearner();
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 /// Progress counts steps of all instances. losses: instances × records, without weight decay.

@@ -19,6 +19,8 @@ constexpr napi_type_tag kLearnerTag = {0x2ac7e08b41f65d39, 0x8d5f1e63b907a2c4};
 struct Learner {
   std::size_t dims = 0;
   OnlineOptions options;
+  std::size_t batch_size = 0;
+  std::uint64_t seed = 0;
   std::unique_ptr<MatrixCopy> initial;
   std::unique_ptr<OnlineLearner> online;  // made by the first job: its matrices may be large
   std::atomic<bool> busy{false};
@@ -28,10 +30,15 @@ struct Learner {
 
   Status prepare() {
     if (online) return {};
+    if (batch_size == 0) return Status::fail(Code::option, "batchSize must be at least 1");
     const ConstMatrix32 start = initial ? initial->view() : ConstMatrix32{};
     Status status = OnlineLearner::make(dims, options, start, online);
     initial.reset();
     return status;
+  }
+  Status feed(BatchSource& source, std::uint64_t steps, const Execution& execution) {
+    unsuperpose::Learner* one = online.get();
+    return train({&one, 1}, source, steps, execution);
   }
   void publish() {
     const LearningStatistics statistics = online->statistics();
@@ -62,10 +69,10 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
   learner->options.features = count(options.Get("features"), "features");
   learner->options.lambda = number(options.Get("lambda"), "lambda");
   learner->options.nonnegative = options.Get("nonnegative").ToBoolean();
-  learner->options.batch_size = count(options.Get("batchSize"), "batchSize");
+  learner->batch_size = count(options.Get("batchSize"), "batchSize");
   learner->options.tolerance = number(options.Get("tolerance"), "tolerance");
   learner->options.forgetting = number(options.Get("forgetting"), "forgetting");
-  learner->options.seed = count(options.Get("seed"), "seed");
+  learner->seed = count(options.Get("seed"), "seed");
   if (!call[2].IsUndefined()) {
     learner->initial = std::make_unique<MatrixCopy>(matrix(call[2], "initial"));
     require_finite(learner->initial->view(), "initial");
@@ -142,9 +149,10 @@ Napi::Value learner_fit(const Napi::CallbackInfo& call) {
   const unsigned limit = threads(call[4]);
   const auto work = [=](Monitor& monitor) {
     const Execution silent{limit, &monitor, false};
+    ShuffledBatches batches(samples->view(), learner->batch_size, learner->seed);
     for (std::uint64_t done = 0; done < steps;) {
       const std::uint64_t chunk = std::min(stride, steps - done);
-      if (Status status = learner->online->fit(samples->view(), chunk, silent); !status.ok()) return status;
+      if (Status status = learner->feed(batches, chunk, silent); !status.ok()) return status;
       learner->publish();
       monitor.advance(chunk);
       done += chunk;
@@ -160,7 +168,8 @@ Napi::Value learner_observe(const Napi::CallbackInfo& call) {
   const auto samples = activations(call[1], *learner);
   const unsigned limit = threads(call[2]);
   const auto work = [=](Monitor& monitor) {
-    const Status status = learner->online->observe(samples->view(), {limit, &monitor, false});
+    OrderedBatches batches({samples->view(), {}, nullptr}, learner->batch_size);
+    const Status status = learner->feed(batches, batches.count(), {limit, &monitor, false});
     if (status.ok()) learner->publish();
     return status;
   };
@@ -171,7 +180,7 @@ Napi::Value learner_observe(const Napi::CallbackInfo& call) {
 Napi::Value learner_finish(const Napi::CallbackInfo& call) {
   const auto learner = learner_of(call[0]);
   auto dictionary = std::make_shared<std::shared_ptr<const Dictionary>>();
-  const auto work = [=](Monitor&) { return Dictionary::make(learner->online->atoms(), false, *dictionary); };
+  const auto work = [=](Monitor&) { return learner->online->freeze({}, *dictionary); };
   const auto answer = [=](Napi::Env env) {
     Napi::Object result = Napi::Object::New(env);
     result.Set("dictionary", DictionaryHandle::wrap(env, std::move(*dictionary)));

@@ -49,6 +49,8 @@ class Dictionary {
   std::size_t bytes() const;
 
  private:
+  friend class MutableDictionary;  // changes one that nobody else holds yet
+
   struct Packed {
     product::PackedRows rows;
     std::atomic<bool> ready{false};

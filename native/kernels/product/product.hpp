@@ -41,6 +41,12 @@ class PackedRows {
   /// rounded_kernels() for these dims.
   explicit PackedRows(ConstMatrix32 rows, Isa isa = active_isa(), Precision precision = Precision::float32);
 
+  /// Packs row j again, as if all had been packed with it. Different rows may be set by different threads.
+  void set_row(std::size_t j, const float* row);
+  /// Drops rows at the end, or adds rows, which must be set before they are read; throws std::bad_alloc. What is there
+  /// stays, and is moved only where the panels' memory does not suffice.
+  void resize(std::size_t rows);
+
   std::size_t rows() const { return rows_; }
   std::size_t dims() const { return dims_; }
   Isa isa() const { return isa_; }
@@ -56,6 +62,14 @@ class PackedRows {
   const std::vector<float>& errors() const { return errors_; }
 
  private:
+  std::size_t padded(std::size_t rows) const { return (rows + panel_ - 1) / panel_ * panel_; }
+  std::uint32_t* place(std::size_t j) const {
+    return data_.data() + j / panel_ * panel_ * words_ + j % panel_;
+  }
+  /// `scratch` has room for a row's words; unused in float32.
+  void pack(std::size_t j, const float* row, std::uint32_t* scratch);
+  void clear(std::size_t j);
+
   AlignedBuffer<std::uint32_t> data_;
   AlignedBuffer<float> scales_;
   std::vector<float> errors_;

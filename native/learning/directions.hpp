@@ -1,11 +1,16 @@
-// Directions that explain what a dictionary leaves of samples.
+// Directions that explain what a fixed dictionary leaves of samples.
 #pragma once
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "../core/aligned.hpp"
-#include "coverage.hpp"
+#include "../core/execution.hpp"
+#include "../core/sparse_codes.hpp"
+#include "../core/status.hpp"
+#include "../core/view.hpp"
+#include "../scoring/dictionary.hpp"
+#include "../scoring/mutable_dictionary.hpp"
 
 namespace unsuperpose {
 
@@ -22,42 +27,48 @@ struct Group {
 Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals,
             const std::vector<std::uint32_t>& chosen);
 
+struct DirectionOptions {
+  double lambda = 0;  // unfolds by lasso if > 0; else residuals are of given codes
+  double ridge = 0;
+  bool nonnegative = false;
+  double tolerance = 1e-4;
+};
+
+/// The lasso's codes of samples, in the options' terms.
+Status lasso_codes(ConstMatrix32 samples, const Dictionary& dictionary, const DirectionOptions& options,
+                   const Execution& execution, SparseCodes& codes);
+
 /// Where samples can be unfolded (λ > 0), a direction is a feature that the dictionary lacks, and learned as
 /// one: the dictionary's atoms stay, codes over both and the new atoms are improved in turn (block coordinate
 /// descent: Mairal et al. 2009, "Online dictionary learning for sparse coding", algorithm 2). A sample's content
 /// of a direction is its code. Where only codes are given, a direction is one that residuals lie along, and the
 /// content the residual's component.
-class Novelty {
+class DirectionLearner {
  public:
-  Novelty(const Dictionary& dictionary, const CoverageOptions& options, const Execution& execution)
+  DirectionLearner(const Dictionary& dictionary, const DirectionOptions& options, const Execution& execution)
       : dictionary_(dictionary), options_(options), execution_(execution) {}
 
-  /// Codes of the samples (given or unfolded), and with them x − aD in float32 and ‖x − aD‖². Counts samples
-  /// as progress.
-  Status residuals(ConstMatrix32 samples, const SparseCodes* codes, AlignedBuffer<float>& out,
-                   std::vector<double>& energy) const;
-
   /// One direction more, or none if nothing recurs in what is left.
-  Status extend(const Group& found, Directions& directions) const;
+  Status extend(const Group& found, Directions& directions);
   /// The first `known` count as features, those after them are on trial.
-  Status refine(const Group& found, std::size_t known, Directions& directions) const;
+  Status refine(const Group& found, std::size_t known, Directions& directions);
 
   /// contents[t][i]: how much of direction t is in sample i, ≥ 0; in the samples' units.
   Status contents(const Group& of, const Directions& directions, std::size_t known,
-                  std::vector<std::vector<double>>& contents) const;
+                  std::vector<std::vector<double>>& contents);
 
  private:
   /// codes[t][i] of the new atoms, and what is left of each sample, samples × dims.
   Status unfold_with(ConstMatrix32 samples, const Directions& directions, std::size_t known,
-                     std::vector<std::vector<double>>& codes, std::vector<double>& left) const;
+                     std::vector<std::vector<double>>& codes, std::vector<double>& left);
   std::vector<float> recurring(ConstMatrix32 left) const;
-  Status lasso(ConstMatrix32 samples, const Dictionary& dictionary, SparseCodes& codes) const;
   bool is_mixture(const std::vector<float>& v, const Directions& known) const;
   double atom_norm() const;
 
   const Dictionary& dictionary_;
-  const CoverageOptions& options_;
+  DirectionOptions options_;
   const Execution& execution_;
+  std::unique_ptr<MutableDictionary> both_;  // the dictionary's atoms, and after them the directions
 };
 
 }  // namespace unsuperpose

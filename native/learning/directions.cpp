@@ -1,4 +1,4 @@
-#include "novelty.hpp"
+#include "directions.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,6 +7,7 @@
 #include "../core/sums.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
+#include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {
 
@@ -69,55 +70,22 @@ Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals,
   return made;
 }
 
-Status Novelty::lasso(ConstMatrix32 samples, const Dictionary& dictionary, SparseCodes& codes) const {
-  UnfoldOptions options;
-  options.lambda = {options_.lambda};
-  options.ridge = options_.ridge;
-  options.nonnegative = options_.nonnegative;
-  options.tolerance = options_.tolerance;
+Status lasso_codes(ConstMatrix32 samples, const Dictionary& dictionary, const DirectionOptions& options,
+                   const Execution& execution, SparseCodes& codes) {
+  UnfoldOptions unfold_options;
+  unfold_options.lambda = {options.lambda};
+  unfold_options.ridge = options.ridge;
+  unfold_options.nonnegative = options.nonnegative;
+  unfold_options.tolerance = options.tolerance;
   Unfolding unfolding;
-  const Execution quiet{execution_.threads, execution_.monitor, false};
-  const Status status = unfold(samples, dictionary, options, quiet, unfolding);
+  const Execution quiet{execution.threads, execution.monitor, false};
+  const Status status = unfold(samples, dictionary, unfold_options, quiet, unfolding);
   codes = std::move(unfolding.codes);
   return status;
 }
 
-Status Novelty::residuals(ConstMatrix32 samples, const SparseCodes* given, AlignedBuffer<float>& out,
-                          std::vector<double>& energy) const {
-  const std::size_t dims = samples.cols;
-  out = AlignedBuffer<float>(samples.rows * dims);
-  energy.assign(samples.rows, 0);
-  for (std::size_t first = 0; first < samples.rows; first += kBatch) {
-    const std::size_t count = std::min(kBatch, samples.rows - first);
-    SparseCodes made;
-    if (!given)
-      if (Status status = lasso(samples.slice(first, count), dictionary_, made); !status.ok()) return status;
-    const SparseCodes& codes = given ? *given : made;
-    const std::size_t at = given ? first : 0;
-    execution_.for_each((count + kBlock - 1) / kBlock, [&](std::size_t block) {
-      std::vector<double> r(dims);
-      for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
-        const float* x = samples.row(first + i);
-        std::copy(x, x + dims, r.begin());
-        for (std::size_t p = codes.indptr[at + i]; p < codes.indptr[at + i + 1]; ++p) {
-          const float* atom = dictionary_.atom(codes.indices[p]);
-          for (std::size_t k = 0; k < dims; ++k) r[k] -= static_cast<double>(codes.values[p]) * atom[k];
-        }
-        float* to = out.data() + (first + i) * dims;
-        for (std::size_t k = 0; k < dims; ++k) {
-          energy[first + i] += r[k] * r[k];
-          to[k] = static_cast<float>(r[k]);
-        }
-      }
-    });
-    if (execution_.cancelled()) return Status::cancelled();
-    execution_.advance(count);
-  }
-  return {};
-}
-
 /// New atoms are as long as the dictionary's typically are: the penalty then treats them alike.
-double Novelty::atom_norm() const {
+double DirectionLearner::atom_norm() const {
   double squared = 0;
   std::size_t count = 0;
   for (std::size_t j = 0; j < dictionary_.features(); ++j) {
@@ -127,27 +95,27 @@ double Novelty::atom_norm() const {
   return count > 0 ? std::sqrt(squared / static_cast<double>(count)) : 1;
 }
 
-Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions, std::size_t known,
-                            std::vector<std::vector<double>>& codes, std::vector<double>& left) const {
+Status DirectionLearner::unfold_with(ConstMatrix32 samples, const Directions& directions, std::size_t known,
+                                     std::vector<std::vector<double>>& codes, std::vector<double>& left) {
   const std::size_t features = dictionary_.features(), dims = dictionary_.dims();
-  AlignedBuffer<float> atoms((features + directions.size()) * dims);
-  for (std::size_t j = 0; j < features; ++j)
-    std::memcpy(atoms.data() + j * dims, dictionary_.atom(j), dims * sizeof(float));
+  if (!both_) both_ = std::make_unique<MutableDictionary>(dictionary_);
+  both_->resize(features + directions.size());
   std::vector<double> scale(directions.size(), atom_norm());
   for (std::size_t t = 0; t < directions.size(); ++t) {
     if (t >= known) scale[t] /= kTrialPenalty;
-    float* atom = atoms.data() + (features + t) * dims;
+    float* atom = both_->edit(features + t);
     for (std::size_t k = 0; k < dims; ++k) atom[k] = static_cast<float>(scale[t] * directions[t][k]);
   }
-  std::shared_ptr<const Dictionary> extended;
-  const ConstMatrix32 both{atoms.data(), features + directions.size(), dims};
-  if (Status status = Dictionary::make(both, false, extended); !status.ok()) return status;
+  const Dictionary* extended = nullptr;
+  if (Status status = both_->current(execution_, extended); !status.ok()) return status;
   codes.assign(directions.size(), std::vector<double>(samples.rows));
   left.resize(samples.rows * dims);
   for (std::size_t first = 0; first < samples.rows; first += kBatch) {
     const std::size_t count = std::min(kBatch, samples.rows - first);
     SparseCodes made;
-    if (Status status = lasso(samples.slice(first, count), *extended, made); !status.ok()) return status;
+    if (Status status = lasso_codes(samples.slice(first, count), *extended, options_, execution_, made);
+        !status.ok())
+      return status;
     execution_.for_each((count + kBlock - 1) / kBlock, [&](std::size_t block) {
       for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
         double* r = left.data() + (first + i) * dims;
@@ -168,7 +136,7 @@ Status Novelty::unfold_with(ConstMatrix32 samples, const Directions& directions,
 /// The direction that most residuals r_j lie along: a maximum of Σ_j ‖r_j‖² cos⁴(v, r_j), the fourth power
 /// because it tells directions apart where the second has its maximum between them. From the residual that
 /// the others agree with best, by fixed-point steps.
-std::vector<float> Novelty::recurring(ConstMatrix32 left) const {
+std::vector<float> DirectionLearner::recurring(ConstMatrix32 left) const {
   const std::size_t dims = left.cols;
   std::vector<std::vector<float>> units;
   std::vector<double> weights;
@@ -207,7 +175,7 @@ std::vector<float> Novelty::recurring(ConstMatrix32 left) const {
 
 /// Whether v is, nearly, a mixture of a known direction and at most kMixed features or other directions
 /// (chosen by orthogonal matching pursuit): what is often active together seems to be one.
-bool Novelty::is_mixture(const std::vector<float>& v, const Directions& known) const {
+bool DirectionLearner::is_mixture(const std::vector<float>& v, const Directions& known) const {
   const std::size_t dims = dictionary_.dims(), features = dictionary_.features();
   for (const auto& u : known) {
     if (std::fabs(dots::table().dot(v.data(), u.data(), dims)) < kPart) continue;
@@ -241,7 +209,7 @@ bool Novelty::is_mixture(const std::vector<float>& v, const Directions& known) c
   return false;
 }
 
-Status Novelty::extend(const Group& found, Directions& directions) const {
+Status DirectionLearner::extend(const Group& found, Directions& directions) {
   const std::size_t dims = found.dims;
   AlignedBuffer<float> left(found.rows * dims);
   if (found.rows > 0) std::memcpy(left.data(), found.residuals.data(), found.rows * dims * sizeof(float));
@@ -270,7 +238,7 @@ Status Novelty::extend(const Group& found, Directions& directions) const {
   return {};
 }
 
-Status Novelty::refine(const Group& found, std::size_t known, Directions& directions) const {
+Status DirectionLearner::refine(const Group& found, std::size_t known, Directions& directions) {
   const std::size_t dims = found.dims;
   std::vector<std::vector<double>> codes;
   std::vector<double> left;
@@ -311,8 +279,8 @@ Status Novelty::refine(const Group& found, std::size_t known, Directions& direct
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }
 
-Status Novelty::contents(const Group& of, const Directions& directions, std::size_t known,
-                         std::vector<std::vector<double>>& contents) const {
+Status DirectionLearner::contents(const Group& of, const Directions& directions, std::size_t known,
+                                  std::vector<std::vector<double>>& contents) {
   const auto size = [&](double value) {
     return options_.nonnegative ? std::max(value, 0.0) : std::fabs(value);
   };
