@@ -59,7 +59,7 @@ void require_dims(ConstMatrix32 samples, const Dictionary& dictionary) {
 
 /// (handle, matrix, codes, options, threads) → certification
 Napi::Value certify_sync(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const Execution execution{threads(call[4])};
   const Matrix32 samples = matrix(call[1], "activations");
   require_dims(samples, *dictionary);
@@ -73,7 +73,7 @@ Napi::Value certify_sync(const Napi::CallbackInfo& call) {
 
 /// (handle, matrix, codes, options, threads, onProgress, onSettled) → job
 Napi::Value certify_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const unsigned limit = threads(call[4]);
   const Matrix32 borrowed = matrix(call[1], "activations");
   require_dims(borrowed, *dictionary);

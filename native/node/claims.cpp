@@ -109,7 +109,7 @@ struct OwnedPredicate {
  private:
   void read_connection(const Napi::Object& object, Quantity& quantity, std::size_t& first,
                        std::size_t& last) {
-    quantity.to = chosen(DictionaryHandle::unwrap(object.Get("to")).get(), object.Get("features"));
+    quantity.to = chosen(held_dictionary(object.Get("to")), object.Get("features"));
     first = matrices.size();
     std::size_t dims = quantity.to->dims();
     if (const Napi::Value weight = object.Get("weight"); !weight.IsUndefined()) {
@@ -141,8 +141,8 @@ struct OwnedPredicate {
 /// (handle, codes with samples | undefined, { quantities, program }, again, threads, onProgress, onSettled) →
 /// job
 Napi::Value evaluate_predicate(const Napi::CallbackInfo& call) {
-  auto owned = std::make_shared<OwnedPredicate>(DictionaryHandle::unwrap(call[0]).get(), call[1],
-                                                call[2].As<Napi::Object>());
+  auto owned =
+      std::make_shared<OwnedPredicate>(held_dictionary(call[0]), call[1], call[2].As<Napi::Object>());
   const bool again = call[3].ToBoolean();
   const unsigned limit = threads(call[4]);
   Callbacks callbacks{[owned](Napi::Env env) {
@@ -180,7 +180,7 @@ struct OwnedCoverage {
 
 /// (handle, activations, calibration, options, threads, onProgress, onSettled) → job
 Napi::Value coverage(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const std::size_t dims = dictionary->dims();
   auto owned = std::make_shared<OwnedCoverage>(OwnedCoverage{dictionary,
                                                              own_matrix(call[1], dims, "activations"),

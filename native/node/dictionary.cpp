@@ -14,12 +14,12 @@ Napi::Value create_dictionary(const Napi::CallbackInfo& call) {
   require_finite(atoms, "matrix");
   std::shared_ptr<const Dictionary> dictionary;
   require(Dictionary::make(atoms, normalize, dictionary));
-  return DictionaryHandle::wrap(call.Env(), std::move(dictionary));
+  return Handle<const Dictionary>::wrap(call.Env(), std::move(dictionary));
 }
 
 /// (handle) → { features, dims, bytes, maxNorm }
 Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
-  DictionaryHandle& handle = DictionaryHandle::unwrap(call[0]);
+  auto& handle = Handle<const Dictionary>::unwrap(call[0]);
   const auto dictionary = handle.get();
   Napi::Object result = Napi::Object::New(call.Env());
   result.Set("features", static_cast<double>(dictionary->features()));
@@ -31,7 +31,7 @@ Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
 
 /// (handle, out: Float32Array of features × dims)
 Napi::Value dictionary_atoms(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const std::span<float> out = floats(call[1], "out");
   const std::size_t dims = dictionary->dims();
   if (out.size() != dictionary->features() * dims)
@@ -41,18 +41,13 @@ Napi::Value dictionary_atoms(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-Napi::Value dispose_dictionary(const Napi::CallbackInfo& call) {
-  DictionaryHandle::unwrap(call[0]).dispose(call.Env());
-  return call.Env().Undefined();
-}
-
 }  // namespace
 
 void add_dictionary(Napi::Object exports) {
   add<create_dictionary>(exports, "createDictionary");
   add<dictionary_info>(exports, "dictionaryInfo");
   add<dictionary_atoms>(exports, "dictionaryAtoms");
-  add<dispose_dictionary>(exports, "disposeDictionary");
+  add<dispose<const Dictionary>>(exports, "disposeDictionary");
 }
 
 }  // namespace unsuperpose::node

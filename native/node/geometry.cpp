@@ -33,7 +33,7 @@ Napi::Value start(const Napi::CallbackInfo& call, std::size_t at,
 
 /// (dictionary, threads, onProgress, onSettled) → job
 Napi::Value coherence_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   return start<Coherence>(
       call, 1,
       [=](const Execution& execution, Coherence& out) { return coherence(dictionary, execution, out); },
@@ -49,7 +49,7 @@ Napi::Value coherence_async(const Napi::CallbackInfo& call) {
 
 /// (dictionary, most, threads, onProgress, onSettled) → job
 Napi::Value babel_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const std::size_t most = count(call[1], "k");
   return start<Babel>(
       call, 2,
@@ -71,7 +71,7 @@ struct Clusters {
 
 /// (dictionary, threshold, threads, onProgress, onSettled) → job
 Napi::Value clusters_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const double threshold = number(call[1], "threshold");
   return start<Clusters>(
       call, 2,
@@ -88,7 +88,7 @@ Napi::Value clusters_async(const Napi::CallbackInfo& call) {
 
 /// (dictionary, threads, onProgress, onSettled) → job
 Napi::Value feature_dimensionality_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   return start<std::vector<double>>(
       call, 1,
       [=](const Execution& execution, std::vector<double>& out) {

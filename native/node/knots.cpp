@@ -10,13 +10,11 @@
 #include "unfolding.hpp"
 
 namespace unsuperpose::node {
-namespace {
-
-constexpr napi_type_tag kKnotsTag = {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48};
 
 /// The paths of a call's samples. Shared by its handle and the job that uses it; lib/knots.ts starts one job at a time, and
 /// `busy` makes sure of it.
-struct Knots {
+class Knots {
+ public:
   MatrixCopy samples;
   KnotPath path;
   Unfolding answer;
@@ -24,30 +22,24 @@ struct Knots {
 
   Knots(ConstMatrix32 from, std::shared_ptr<const Dictionary> dictionary, UnfoldOptions options)
       : samples(from), path(samples.view(), std::move(dictionary), std::move(options)) {}
+  std::size_t bytes() const { return samples.data.bytes(); }
 };
 
-struct KnotsHandle {
-  std::shared_ptr<Knots> knots;
-};
+namespace {
 
 /// (dictionary, matrix, options) → handle
 Napi::Value create_knots(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const Matrix32 borrowed = matrix(call[1], "activations");
   require_dims(borrowed, *dictionary);
   auto knots = std::make_shared<Knots>(borrowed, dictionary, unfold_options(call[2].As<Napi::Object>()));
   require_finite(knots->samples.view(), "activations");
-  Napi::Object object = Napi::Object::New(call.Env());
-  wrap_tagged(call.Env(), object, kKnotsTag, std::make_unique<KnotsHandle>(KnotsHandle{std::move(knots)}),
-              [](napi_env, void* data, void*) { delete static_cast<KnotsHandle*>(data); });
-  return object;
+  return Handle<Knots>::wrap(call.Env(), std::move(knots));
 }
 
 /// (handle, threads, onProgress, onSettled) → job. Answers an unfolding with `lambda` and `ended`.
 Napi::Value next_knot(const Napi::CallbackInfo& call) {
-  auto* handle = unwrap_tagged<KnotsHandle>(call[0], kKnotsTag);
-  if (!handle) refuse(Code::dtype, "knots must be the knots of a path");
-  const auto knots = handle->knots;
+  const auto knots = held<Knots>(call[0]);
   const unsigned limit = threads(call[1]);
   if (knots->busy.exchange(true)) refuse(Code::native, "the path is busy");
   Callbacks callbacks{[knots](Napi::Env env) -> Napi::Value {

@@ -10,13 +10,11 @@
 #include "handles.hpp"
 
 namespace unsuperpose::node {
-namespace {
-
-constexpr napi_type_tag kLearnerTag = {0x2ac7e08b41f65d39, 0x8d5f1e63b907a2c4};
 
 /// A learner and the figures that its progress shows. Shared by its handle and the job that uses it; lib/learn.ts
 /// starts one job at a time, and `busy` makes sure of it.
-struct Learner {
+class Learner {
+ public:
   std::size_t dims = 0;
   OnlineOptions options;
   std::unique_ptr<MatrixCopy> initial;
@@ -44,15 +42,7 @@ struct Learner {
   }
 };
 
-struct LearnerHandle {
-  std::shared_ptr<Learner> learner;
-};
-
-std::shared_ptr<Learner> learner_of(const Napi::Value& value) {
-  auto* handle = unwrap_tagged<LearnerHandle>(value, kLearnerTag);
-  if (!handle) refuse(Code::dtype, "learner must be a learner");
-  return handle->learner;
-}
+namespace {
 
 /// (dims, options, initial | undefined) → handle
 Napi::Value create_learner(const Napi::CallbackInfo& call) {
@@ -70,11 +60,7 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
     learner->initial = std::make_unique<MatrixCopy>(matrix(call[2], "initial"));
     require_finite(learner->initial->view(), "initial");
   }
-  Napi::Object object = Napi::Object::New(call.Env());
-  wrap_tagged(call.Env(), object, kLearnerTag,
-              std::make_unique<LearnerHandle>(LearnerHandle{std::move(learner)}),
-              [](napi_env, void* data, void*) { delete static_cast<LearnerHandle*>(data); });
-  return object;
+  return Handle<Learner>::wrap(call.Env(), std::move(learner));
 }
 
 Napi::Object statistics_object(Napi::Env env, const LearningStatistics& statistics) {
@@ -135,7 +121,7 @@ std::shared_ptr<MatrixCopy> activations(const Napi::Value& value, const Learner&
 /// (learner, matrix, steps, stride, threads, onProgress, onSettled) → job. Figures are published every `stride` steps,
 /// each over the steps since the last.
 Napi::Value learner_fit(const Napi::CallbackInfo& call) {
-  const auto learner = learner_of(call[0]);
+  const auto learner = held<Learner>(call[0]);
   const auto samples = activations(call[1], *learner);
   const std::uint64_t steps = count(call[2], "steps"),
                       stride = std::max<std::uint64_t>(1, count(call[3], "stride"));
@@ -156,7 +142,7 @@ Napi::Value learner_fit(const Napi::CallbackInfo& call) {
 
 /// (learner, matrix, threads, onSettled) → job
 Napi::Value learner_observe(const Napi::CallbackInfo& call) {
-  const auto learner = learner_of(call[0]);
+  const auto learner = held<Learner>(call[0]);
   const auto samples = activations(call[1], *learner);
   const unsigned limit = threads(call[2]);
   const auto work = [=](Monitor& monitor) {
@@ -169,12 +155,12 @@ Napi::Value learner_observe(const Napi::CallbackInfo& call) {
 
 /// (learner, onSettled) → job. Answers { dictionary, usage }.
 Napi::Value learner_finish(const Napi::CallbackInfo& call) {
-  const auto learner = learner_of(call[0]);
+  const auto learner = held<Learner>(call[0]);
   auto dictionary = std::make_shared<std::shared_ptr<const Dictionary>>();
   const auto work = [=](Monitor&) { return Dictionary::make(learner->online->atoms(), false, *dictionary); };
   const auto answer = [=](Napi::Env env) {
     Napi::Object result = Napi::Object::New(env);
-    result.Set("dictionary", DictionaryHandle::wrap(env, std::move(*dictionary)));
+    result.Set("dictionary", Handle<const Dictionary>::wrap(env, std::move(*dictionary)));
     result.Set("usage", to_array(Environment::of(env), learner->online->usage()));
     return result;
   };

@@ -25,7 +25,7 @@ class Right {
     if (!value.IsObject()) refuse(Code::dtype, "b must be a matrix or a Dictionary");
     const Napi::Value handle = value.As<Napi::Object>().Get("handle");
     if (!handle.IsUndefined()) {
-      dictionary_ = DictionaryHandle::unwrap(handle).get();
+      dictionary_ = held_dictionary(handle);
     } else {
       const Matrix32 rows = matrix(value, "b");
       require_finite(rows, "b");
@@ -73,7 +73,7 @@ Napi::Value correlate(const Napi::CallbackInfo& call) {
 std::shared_ptr<const Dictionary> dictionary_of(const Napi::Value& value) {
   if (!value.IsObject()) refuse(Code::dtype, "b must be a matrix or a Dictionary");
   const Napi::Value handle = value.As<Napi::Object>().Get("handle");
-  if (!handle.IsUndefined()) return DictionaryHandle::unwrap(handle).get();
+  if (!handle.IsUndefined()) return held_dictionary(handle);
   const Matrix32 rows = matrix(value, "b");
   require_finite(rows, "b");
   std::shared_ptr<const Dictionary> made;
@@ -215,7 +215,7 @@ Napi::Value norm(const Napi::CallbackInfo& call) {
   const Napi::Value handle = call[0].As<Napi::Object>().Get("handle");
   std::shared_ptr<const Dictionary> dictionary;
   if (!handle.IsUndefined()) {
-    dictionary = DictionaryHandle::unwrap(handle).get();
+    dictionary = held_dictionary(handle);
   } else {
     const Matrix32 rows = matrix(call[0], "matrix");
     require_finite(rows, "matrix");

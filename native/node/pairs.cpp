@@ -15,8 +15,6 @@
 namespace unsuperpose::node {
 namespace {
 
-constexpr napi_type_tag kPairsTag = {0x2d80a61be59f4c37, 0x8f15c3e90a7264bd};
-
 /// The matrices of a chain, copied and checked.
 std::vector<MatrixCopy> copy_chain(const Napi::Value& value) {
   const auto array = value.As<Napi::Array>();
@@ -52,12 +50,20 @@ std::vector<double> copy_scale(const Napi::Value& value, const char* name, std::
   return {from.begin(), from.end()};
 }
 
+}  // namespace
+
 /// Two sets of features and what leads from one to the other; the pairs themselves are made by the first job that needs them.
 class SharedPairs {
  public:
   std::shared_ptr<const Dictionary> from, to;
   std::vector<MatrixCopy> chain;
   std::vector<double> from_scale, to_scale;
+
+  std::size_t bytes() const {
+    std::size_t sum = (from_scale.size() + to_scale.size()) * sizeof(double);
+    for (const MatrixCopy& one : chain) sum += one.data.bytes();
+    return sum;
+  }
 
   Status get(const Execution& execution, const FeaturePairs*& out) {
     std::lock_guard lock(mutex_);
@@ -79,35 +85,18 @@ class SharedPairs {
   std::unique_ptr<FeaturePairs> pairs_;
 };
 
-struct PairsHandle {
-  std::shared_ptr<SharedPairs> pairs;
-};
+namespace {
 
 /// (from, matrices, to, fromScale | undefined, toScale | undefined) → handle
 Napi::Value create_pairs(const Napi::CallbackInfo& call) {
   auto shared = std::make_shared<SharedPairs>();
-  shared->from = DictionaryHandle::unwrap(call[0]).get();
+  shared->from = held_dictionary(call[0]);
   shared->chain = copy_chain(call[1]);
-  shared->to = DictionaryHandle::unwrap(call[2]).get();
+  shared->to = held_dictionary(call[2]);
   require_fit(shared->chain, *shared->from, *shared->to);
   shared->from_scale = copy_scale(call[3], "fromScale", shared->from->features());
   shared->to_scale = copy_scale(call[4], "toScale", shared->to->features());
-  Napi::Object object = Napi::Object::New(call.Env());
-  wrap_tagged(call.Env(), object, kPairsTag, std::make_unique<PairsHandle>(PairsHandle{std::move(shared)}),
-              [](napi_env, void* data, void*) { delete static_cast<PairsHandle*>(data); });
-  return object;
-}
-
-std::shared_ptr<SharedPairs> unwrap(const Napi::Value& value) {
-  auto* handle = unwrap_tagged<PairsHandle>(value, kPairsTag);
-  if (!handle) refuse(Code::dtype, "pairs must be virtual weights");
-  if (!handle->pairs) refuse(Code::disposed, "the virtual weights were disposed");
-  return handle->pairs;
-}
-
-Napi::Value dispose_pairs(const Napi::CallbackInfo& call) {
-  if (auto* handle = unwrap_tagged<PairsHandle>(call[0], kPairsTag)) handle->pairs.reset();
-  return call.Env().Undefined();
+  return Handle<SharedPairs>::wrap(call.Env(), std::move(shared));
 }
 
 struct PairsAnswer {
@@ -154,7 +143,7 @@ using Reply = Napi::Value (*)(Napi::Env, const PairsAnswer&);
 
 /// Starts a job on the pairs; the last three arguments of the call are threads, onProgress and onSettled.
 Napi::Value ask(const Napi::CallbackInfo& call, std::size_t at, Question question, Reply reply) {
-  const auto shared = unwrap(call[0]);
+  const auto shared = held<SharedPairs>(call[0]);
   const unsigned limit = threads(call[at]);
   auto answer = std::make_shared<PairsAnswer>();
   Callbacks callbacks{[answer, reply](Napi::Env env) { return reply(env, *answer); }, nullptr, call[at + 1],
@@ -250,13 +239,13 @@ struct CircuitInput {
 /// (from, [{ chain, to }], fromFeatures | undefined, toFeatures | undefined, …)
 std::shared_ptr<CircuitInput> circuit_input(const Napi::CallbackInfo& call) {
   auto input = std::make_shared<CircuitInput>();
-  input->from = DictionaryHandle::unwrap(call[0]).get();
+  input->from = held_dictionary(call[0]);
   const auto steps = call[1].As<Napi::Array>();
   std::shared_ptr<const Dictionary> before = input->from;
   for (std::uint32_t l = 0; l < steps.Length(); ++l) {
     const auto step = steps.Get(l).As<Napi::Object>();
     input->chains.push_back(copy_chain(step.Get("chain")));
-    auto to = DictionaryHandle::unwrap(step.Get("to")).get();
+    auto to = held_dictionary(step.Get("to"));
     require_fit(input->chains.back(), *before, *to);
     input->steps.push_back({views(input->chains.back()), to});
     before = std::move(to);
@@ -320,9 +309,9 @@ Napi::Value strongest_again_async(const Napi::CallbackInfo& call) {
     PairAgain answer;
   };
   auto input = std::make_shared<Input>();
-  input->from = DictionaryHandle::unwrap(call[0]).get();
+  input->from = held_dictionary(call[0]);
   input->chain = copy_chain(call[1]);
-  input->to = DictionaryHandle::unwrap(call[2]).get();
+  input->to = held_dictionary(call[2]);
   require_fit(input->chain, *input->from, *input->to);
   const auto feature = [&](std::size_t at) {
     const double value = number(call[at], "feature");
@@ -346,7 +335,7 @@ Napi::Value strongest_again_async(const Napi::CallbackInfo& call) {
 
 void add_pairs(Napi::Object exports) {
   add<create_pairs>(exports, "createPairs");
-  add<dispose_pairs>(exports, "disposePairs");
+  add<dispose<SharedPairs>>(exports, "disposePairs");
   add<pairs_above>(exports, "pairsAbove");
   add<pairs_strongest>(exports, "pairsStrongest");
   add<pairs_maxima>(exports, "pairsMaxima");

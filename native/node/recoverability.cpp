@@ -19,7 +19,7 @@ Napi::Value recoverability_async(const Napi::CallbackInfo& call) {
     Recoverability answer;
   };
   auto input = std::make_shared<Input>();
-  input->dictionary = DictionaryHandle::unwrap(call[0]).get();
+  input->dictionary = held_dictionary(call[0]);
   input->codes = copy(codes(call[1], "codes"));
   const std::size_t samples = count(call[2], "samples");
   require_valid({input->codes.indptr, input->codes.indices, input->codes.values}, samples,

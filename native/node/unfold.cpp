@@ -134,7 +134,7 @@ namespace {
 
 /// (handle, matrix, options, threads) → unfolding
 Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
-  DictionaryHandle& handle = DictionaryHandle::unwrap(call[0]);
+  auto& handle = Handle<const Dictionary>::unwrap(call[0]);
   const auto dictionary = handle.get();
   const Execution execution{threads(call[3])};
   const Matrix32 samples = matrix(call[1], "activations");
@@ -152,7 +152,7 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
 
 /// (handle, matrix, options, threads, onProgress, onSettled) → job
 Napi::Value unfold_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const unsigned limit = threads(call[3]);
   const Matrix32 borrowed = matrix(call[1], "activations");
   require_dims(borrowed, *dictionary);
@@ -184,7 +184,7 @@ Napi::Value check_codes(const Napi::CallbackInfo& call) {
 /// (codes, rows, handle, out: Float32Array of rows × dims, threads)
 Napi::Value fold_codes(const Napi::CallbackInfo& call) {
   const std::size_t rows = count(call[1], "shape");
-  const auto dictionary = DictionaryHandle::unwrap(call[2]).get();
+  const auto dictionary = held_dictionary(call[2]);
   const SparseCodes owned = copy(codes(call[0], "codes"));
   require_valid({owned.indptr, owned.indices, owned.values}, rows, dictionary->features(), "codes");
   const std::span<float> out = floats(call[3], "out");
@@ -196,7 +196,7 @@ Napi::Value fold_codes(const Napi::CallbackInfo& call) {
 
 /// (handle, matrix, weights | undefined, nonnegative, threads) → Float64Array
 Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const Matrix32 samples = matrix(call[1], "activations");
   require_dims(samples, *dictionary);
   require_finite(samples, "activations");
@@ -208,7 +208,7 @@ Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
 
 /// (handle, matrix, weights | undefined, nonnegative, threads, onSettled) → job
 Napi::Value lambda_max_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const unsigned limit = threads(call[4]);
   const Matrix32 borrowed = matrix(call[1], "activations");
   require_dims(borrowed, *dictionary);
