@@ -216,6 +216,7 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     weights: Float32Array | undefined,
     nonnegative: boolean,
     threads: number,
+    onProgress: Report,
     onSettled: Settled<Float64Array>,
   ): JobId;
 
@@ -247,10 +248,13 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     learner: LearnerHandle,
     activations: NativeMatrix,
     threads: number,
+    onProgress: undefined,
     onSettled: Settled<NativeStatistics>,
   ): JobId;
   learnerFinish(
     learner: LearnerHandle,
+    threads: number,
+    onProgress: undefined,
     onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array }>,
   ): JobId;
 

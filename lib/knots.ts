@@ -91,7 +91,7 @@ async function endsOf({
   const { ends } = settings;
   if ('lambda' in ends) return ends.lambda;
   const largest = await runJob<Float64Array>(signal, (onSettled) =>
-    binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, onSettled),
+    binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, undefined, onSettled),
   );
   // A sample that no atom correlates with has λ_max 0, and zero codes for any λ.
   return largest.map((value) => (value > 0 ? value * ends.ratio : 1));

@@ -156,7 +156,7 @@ export function unfoldPath(
   async function lambdasOfSteps(): Promise<(step: number) => Float64Array> {
     if ('lambdas' in grid) return (step) => new Float64Array(rows).fill(grid.lambdas[step] ?? 0);
     const largest = await runJob<Float64Array>(signal, (onSettled) =>
-      binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, onSettled),
+      binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, undefined, onSettled),
     );
     return (step) => {
       const factor = grid.ratio ** (step / (grid.count - 1));

@@ -43,12 +43,6 @@ Napi::Value to_value(Napi::Env env, const SparseCodes& codes) {
   return object(env, {{"indptr", codes.indptr}, {"indices", codes.indices}, {"values", codes.values}});
 }
 Napi::Value to_value(Napi::Env env, const std::string& value) { return Napi::String::New(env, value); }
-Napi::Value to_value(Napi::Env env, double value) { return Napi::Number::New(env, value); }
-Napi::Value to_value(Napi::Env env, bool value) { return Napi::Boolean::New(env, value); }
-Napi::Value to_value(Napi::Env env, std::uint32_t value) { return Napi::Number::New(env, value); }
-Napi::Value to_value(Napi::Env env, std::size_t value) {
-  return Napi::Number::New(env, static_cast<double>(value));
-}
 
 Napi::Object object(Napi::Env env, std::initializer_list<Field> fields) {
   Napi::Object result = Napi::Object::New(env);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "../core/sparse_codes.hpp"
@@ -20,21 +21,25 @@ Napi::Value to_value(Napi::Env env, const std::vector<std::string>& values);
 /// { indptr, indices, values }
 Napi::Value to_value(Napi::Env env, const SparseCodes& codes);
 Napi::Value to_value(Napi::Env env, const std::string& value);
-Napi::Value to_value(Napi::Env env, double value);
-Napi::Value to_value(Napi::Env env, bool value);
-Napi::Value to_value(Napi::Env env, std::uint32_t value);
-/// Counts stay below 2⁵³.
-Napi::Value to_value(Napi::Env env, std::size_t value);
 inline Napi::Value to_value(Napi::Env, const Napi::Value& value) { return value; }
+/// A boolean or a number; counts stay below 2⁵³.
+template <class T>
+  requires(std::is_arithmetic_v<T>)
+Napi::Value to_value(Napi::Env env, T value) {
+  if constexpr (std::is_same_v<T, bool>)
+    return Napi::Boolean::New(env, value);
+  else
+    return Napi::Number::New(env, static_cast<double>(value));
+}
 
 /// One property of an object; refers to its value.
 class Field {
  public:
   template <class T>
   Field(const char* name, const T& value)
-      : name_(name), value_(&value), write_([](Napi::Env env, const void* from) {
-          return to_value(env, *static_cast<const T*>(from));
-        }) {}
+      : name_(name),
+        value_(&value),
+        write_([](Napi::Env env, const void* from) { return to_value(env, *static_cast<const T*>(from)); }) {}
   void set_on(Napi::Object object) const { object.Set(name_, write_(object.Env(), value_)); }
 
  private:

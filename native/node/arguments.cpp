@@ -29,17 +29,6 @@ std::span<T> elements(const Napi::Value& value, napi_typedarray_type wanted, con
   return {static_cast<T*>(data), length};
 }
 
-template <class T>
-Napi::Value copied(const Environment& environment, Environment::Array type, const std::vector<T>& values) {
-  Napi::TypedArray array = environment.make_array(type, values.size());
-  void* data = nullptr;
-  std::size_t length = 0;
-  napi_get_typedarray_info(array.Env(), array, nullptr, &length, &data, nullptr, nullptr);
-  if (length != values.size()) refuse(Code::native, "a result array has the wrong length");
-  if (length > 0) std::memcpy(data, values.data(), length * sizeof(T));
-  return array;
-}
-
 std::string describe(float value) { return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity"; }
 
 }  // namespace
@@ -137,23 +126,13 @@ void require_valid(const CodesView& codes, std::size_t rows, std::size_t feature
   }
 }
 
-SparseCodes copy(const CodesView& codes) {
-  return {{codes.indptr.begin(), codes.indptr.end()},
-          {codes.indices.begin(), codes.indices.end()},
-          {codes.values.begin(), codes.values.end()}};
-}
-
-Napi::Value to_array(const Environment& environment, const std::vector<float>& values) {
-  return copied(environment, Environment::Array::float32, values);
-}
-Napi::Value to_array(const Environment& environment, const std::vector<double>& values) {
-  return copied(environment, Environment::Array::float64, values);
-}
-Napi::Value to_array(const Environment& environment, const std::vector<std::uint8_t>& values) {
-  return copied(environment, Environment::Array::uint8, values);
-}
-Napi::Value to_array(const Environment& environment, const std::vector<std::uint32_t>& values) {
-  return copied(environment, Environment::Array::uint32, values);
+SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name) {
+  const CodesView from = codes(value, name);
+  SparseCodes owned{{from.indptr.begin(), from.indptr.end()},
+                    {from.indices.begin(), from.indices.end()},
+                    {from.values.begin(), from.values.end()}};
+  require_valid(view_of(owned), rows, features, name);
+  return owned;
 }
 
 }  // namespace unsuperpose::node

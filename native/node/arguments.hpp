@@ -1,4 +1,4 @@
-// Reading what lib/ hands over and writing what it gets. lib/ has validated names and ranges; here types, pointers and
+// Reading what lib/ hands over. lib/ has validated names and ranges; here types, pointers and
 // lengths are checked again, right before use: a typed array may have been detached, shrunk or resized meanwhile.
 #pragma once
 #include <cstdint>
@@ -7,9 +7,8 @@
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "../core/sparse_codes.hpp"
 #include "../core/view.hpp"
-#include "../solvers/unfolding.hpp"
-#include "environment.hpp"
 #include "guard.hpp"
 
 namespace unsuperpose::node {
@@ -42,14 +41,11 @@ struct CodesView {
   std::span<const std::uint32_t> indptr, indices;
   std::span<const float> values;
 };
+inline CodesView view_of(const SparseCodes& codes) { return {codes.indptr, codes.indices, codes.values}; }
 CodesView codes(const Napi::Value& value, const char* name);
 /// ERR_SHAPE or ERR_NOT_FINITE unless these are `rows` rows over `features` features, indices ascending.
 void require_valid(const CodesView& codes, std::size_t rows, std::size_t features, const char* name);
-SparseCodes copy(const CodesView& codes);
-
-Napi::Value to_array(const Environment& environment, const std::vector<float>& values);
-Napi::Value to_array(const Environment& environment, const std::vector<double>& values);
-Napi::Value to_array(const Environment& environment, const std::vector<std::uint8_t>& values);
-Napi::Value to_array(const Environment& environment, const std::vector<std::uint32_t>& values);
+/// Valid codes of our own. Copied first, checked afterwards: shared memory may change in between.
+SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name);
 
 }  // namespace unsuperpose::node

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "answers.hpp"
 #include "arguments.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
@@ -21,12 +22,12 @@ Napi::Value create_dictionary(const Napi::CallbackInfo& call) {
 Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
   auto& handle = Handle<const Dictionary>::unwrap(call[0]);
   const auto dictionary = handle.get();
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("features", static_cast<double>(dictionary->features()));
-  result.Set("dims", static_cast<double>(dictionary->dims()));
-  result.Set("bytes", static_cast<double>(handle.account(call.Env())));
-  result.Set("maxNorm", handle.get()->max_norm());
-  return result;
+  return object(call.Env(), {
+                                {"features", dictionary->features()},
+                                {"dims", dictionary->dims()},
+                                {"bytes", handle.account(call.Env())},
+                                {"maxNorm", dictionary->max_norm()},
+                            });
 }
 
 /// (handle, out: Float32Array of features × dims)

@@ -26,13 +26,12 @@ Napi::Value start_job(const Napi::CallbackInfo& call, std::size_t at,
   auto answer = std::make_shared<Answer>();
   const auto id =
       Environment::of(call.Env())
-          .start(
-              limit,
-              [limit, answer, work = std::move(work)](Monitor& monitor) {
-                return work({limit, &monitor}, *answer);
-              },
-              {[answer, reply = std::move(reply)](Napi::Env env) { return reply(env, *answer); },
-               std::move(figures), call[at + 1], call[at + 2].As<Napi::Function>()});
+          .start(limit,
+                 [limit, answer, work = std::move(work)](Monitor& monitor) {
+                   return work({limit, &monitor}, *answer);
+                 },
+                 {[answer, reply = std::move(reply)](Napi::Env env) { return reply(env, *answer); },
+                  std::move(figures), call[at + 1], call[at + 2].As<Napi::Function>()});
   return Napi::Number::New(call.Env(), id);
 }
 

@@ -1,24 +1,21 @@
-#include <atomic>
 #include <memory>
 #include <utility>
 
 #include "../solvers/knots.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
+#include "jobs.hpp"
 #include "unfolding.hpp"
 
 namespace unsuperpose::node {
 
-/// The paths of a call's samples. Shared by its handle and the job that uses it; lib/knots.ts starts one job at a time, and
-/// `busy` makes sure of it.
+/// The paths of a call's samples. Shared by its handle and the job that uses it.
 class Knots {
  public:
   MatrixCopy samples;
   KnotPath path;
-  Unfolding answer;
-  std::atomic<bool> busy{false};
+  Turns turns;
 
   Knots(ConstMatrix32 from, std::shared_ptr<const Dictionary> dictionary, UnfoldOptions options)
       : samples(from), path(samples.view(), std::move(dictionary), std::move(options)) {}
@@ -37,32 +34,25 @@ Napi::Value create_knots(const Napi::CallbackInfo& call) {
   return Handle<Knots>::wrap(call.Env(), std::move(knots));
 }
 
-/// (handle, threads, onProgress, onSettled) → job. Answers an unfolding with `lambda` and `ended`.
+/// (handle, threads, onProgress, onSettled) → job. Answers an unfolding with `ended`.
 Napi::Value next_knot(const Napi::CallbackInfo& call) {
+  struct Knot {
+    Unfolding unfolding;
+    bool ended = false;
+  };
   const auto knots = held<Knots>(call[0]);
-  const unsigned limit = threads(call[1]);
-  if (knots->busy.exchange(true)) refuse(Code::native, "the path is busy");
-  Callbacks callbacks{[knots](Napi::Env env) -> Napi::Value {
-                        Napi::Object result = unfolding_object(env, knots->answer);
-                        result.Set("ended", knots->path.ended());
-                        return result;
-                      },
-                      nullptr, call[2], call[3].As<Napi::Function>()};
-  try {
-    const auto id = Environment::of(call.Env())
-                        .start(
-                            limit,
-                            [=](Monitor& monitor) {
-                              Status status = knots->path.next({limit, &monitor}, knots->answer);
-                              knots->busy.store(false);
-                              return status;
-                            },
-                            std::move(callbacks));
-    return Napi::Number::New(call.Env(), id);
-  } catch (...) {
-    knots->busy.store(false);
-    throw;
-  }
+  return start_job<Knot>(
+      call, 1,
+      [=, turn = knots->turns.take("the path")](const Execution& execution, Knot& out) {
+        const Status status = knots->path.next(execution, out.unfolding);
+        out.ended = knots->path.ended();
+        return status;
+      },
+      [](Napi::Env env, const Knot& knot) {
+        Napi::Object result = unfolding_object(env, knot.unfolding);
+        result.Set("ended", knot.ended);
+        return result;
+      });
 }
 
 }  // namespace

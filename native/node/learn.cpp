@@ -4,22 +4,22 @@
 #include <utility>
 
 #include "../learning/online.hpp"
+#include "answers.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
+#include "jobs.hpp"
 
 namespace unsuperpose::node {
 
-/// A learner and the figures that its progress shows. Shared by its handle and the job that uses it; lib/learn.ts
-/// starts one job at a time, and `busy` makes sure of it.
+/// A learner and the figures that its progress shows. Shared by its handle and the job that uses it.
 class Learner {
  public:
   std::size_t dims = 0;
   OnlineOptions options;
   std::unique_ptr<MatrixCopy> initial;
   std::unique_ptr<OnlineLearner> online;  // made by the first job: its matrices may be large
-  std::atomic<bool> busy{false};
+  Turns turns;
 
   std::mutex mutex;  // guards latest, which a job writes and the JavaScript thread reads
   LearningStatistics latest;
@@ -63,49 +63,30 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
   return Handle<Learner>::wrap(call.Env(), std::move(learner));
 }
 
-Napi::Object statistics_object(Napi::Env env, const LearningStatistics& statistics) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("steps", static_cast<double>(statistics.steps));
-  result.Set("samples", static_cast<double>(statistics.samples));
-  result.Set("objective", statistics.objective);
-  result.Set("explainedVariance", statistics.explained_variance);
-  result.Set("l0", statistics.l0);
-  result.Set("replaced", static_cast<double>(statistics.replaced));
-  return result;
+Napi::Value statistics_object(Napi::Env env, const LearningStatistics& statistics) {
+  return object(env, {
+                         {"steps", statistics.steps},
+                         {"samples", statistics.samples},
+                         {"objective", statistics.objective},
+                         {"explainedVariance", statistics.explained_variance},
+                         {"l0", statistics.l0},
+                         {"replaced", statistics.replaced},
+                     });
 }
 
-using Answer = std::function<Napi::Value(Napi::Env)>;
-
-/// Starts `work` on a learner that no other job uses. Progress calls (statistics).
-Napi::Value start(const Napi::CallbackInfo& call, const std::shared_ptr<Learner>& learner, unsigned limit,
-                  std::function<Status(Monitor&)> work, Answer answer, Napi::Value on_progress,
-                  Napi::Value on_settled) {
-  if (learner->busy.exchange(true)) refuse(Code::native, "the learner is busy");
-  Callbacks callbacks{std::move(answer),
-                      [learner](Napi::Env env, const Napi::Function& report) {
-                        report.Call({statistics_object(env, learner->read())});
-                      },
-                      on_progress, on_settled.As<Napi::Function>()};
-  try {
-    const auto id = Environment::of(call.Env())
-                        .start(
-                            limit,
-                            [learner, work = std::move(work)](Monitor& monitor) {
-                              Status status = learner->prepare();
-                              if (status.ok()) status = work(monitor);
-                              learner->busy.store(false);
-                              return status;
-                            },
-                            std::move(callbacks));
-    return Napi::Number::New(call.Env(), id);
-  } catch (...) {
-    learner->busy.store(false);
-    throw;
-  }
-}
-
-Answer statistics_of(const std::shared_ptr<Learner>& learner) {
-  return [learner](Napi::Env env) { return statistics_object(env, learner->read()); };
+/// Starts a job that has the learner for itself and answers its statistics, which progress shows too.
+Napi::Value start_learning(const Napi::CallbackInfo& call, std::size_t at,
+                           std::function<Status(Learner&, const Execution&)> work) {
+  const auto learner = held<Learner>(call[0]);
+  return start_job<LearningStatistics>(
+      call, at,
+      [=, turn = learner->turns.take("the learner")](const Execution& execution, LearningStatistics& out) {
+        Status status = learner->prepare();
+        if (status.ok()) status = work(*learner, execution);
+        out = learner->read();
+        return status;
+      },
+      statistics_object, [learner](Napi::Env env) { return statistics_object(env, learner->read()); });
 }
 
 std::shared_ptr<MatrixCopy> activations(const Napi::Value& value, const Learner& learner) {
@@ -121,50 +102,53 @@ std::shared_ptr<MatrixCopy> activations(const Napi::Value& value, const Learner&
 /// (learner, matrix, steps, stride, threads, onProgress, onSettled) → job. Figures are published every `stride` steps,
 /// each over the steps since the last.
 Napi::Value learner_fit(const Napi::CallbackInfo& call) {
-  const auto learner = held<Learner>(call[0]);
-  const auto samples = activations(call[1], *learner);
+  const auto samples = activations(call[1], *held<Learner>(call[0]));
   const std::uint64_t steps = count(call[2], "steps"),
                       stride = std::max<std::uint64_t>(1, count(call[3], "stride"));
-  const unsigned limit = threads(call[4]);
-  const auto work = [=](Monitor& monitor) {
-    const Execution silent{limit, &monitor, false};
+  return start_learning(call, 4, [=](Learner& learner, const Execution& execution) {
+    const Execution silent{execution.threads, execution.monitor, false};
     for (std::uint64_t done = 0; done < steps;) {
       const std::uint64_t chunk = std::min(stride, steps - done);
-      if (Status status = learner->online->fit(samples->view(), chunk, silent); !status.ok()) return status;
-      learner->publish();
-      monitor.advance(chunk);
+      if (Status status = learner.online->fit(samples->view(), chunk, silent); !status.ok()) return status;
+      learner.publish();
+      execution.advance(chunk);
       done += chunk;
     }
     return Status{};
-  };
-  return start(call, learner, limit, work, statistics_of(learner), call[5], call[6]);
+  });
 }
 
-/// (learner, matrix, threads, onSettled) → job
+/// (learner, matrix, threads, onProgress, onSettled) → job
 Napi::Value learner_observe(const Napi::CallbackInfo& call) {
-  const auto learner = held<Learner>(call[0]);
-  const auto samples = activations(call[1], *learner);
-  const unsigned limit = threads(call[2]);
-  const auto work = [=](Monitor& monitor) {
-    const Status status = learner->online->observe(samples->view(), {limit, &monitor, false});
-    if (status.ok()) learner->publish();
+  const auto samples = activations(call[1], *held<Learner>(call[0]));
+  return start_learning(call, 2, [=](Learner& learner, const Execution& execution) {
+    const Execution silent{execution.threads, execution.monitor, false};
+    const Status status = learner.online->observe(samples->view(), silent);
+    if (status.ok()) learner.publish();
     return status;
-  };
-  return start(call, learner, limit, work, statistics_of(learner), call.Env().Undefined(), call[3]);
+  });
 }
 
-/// (learner, onSettled) → job. Answers { dictionary, usage }.
+/// (learner, threads, onProgress, onSettled) → job. Answers { dictionary, usage }.
 Napi::Value learner_finish(const Napi::CallbackInfo& call) {
-  const auto learner = held<Learner>(call[0]);
-  auto dictionary = std::make_shared<std::shared_ptr<const Dictionary>>();
-  const auto work = [=](Monitor&) { return Dictionary::make(learner->online->atoms(), false, *dictionary); };
-  const auto answer = [=](Napi::Env env) {
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("dictionary", Handle<const Dictionary>::wrap(env, std::move(*dictionary)));
-    result.Set("usage", to_array(Environment::of(env), learner->online->usage()));
-    return result;
+  struct Finished {
+    std::shared_ptr<const Dictionary> dictionary;
+    std::vector<double> usage;
   };
-  return start(call, learner, 1, work, answer, call.Env().Undefined(), call[1]);
+  const auto learner = held<Learner>(call[0]);
+  return start_job<Finished>(
+      call, 1,
+      [=, turn = learner->turns.take("the learner")](const Execution&, Finished& out) {
+        if (Status status = learner->prepare(); !status.ok()) return status;
+        out.usage = learner->online->usage();
+        return Dictionary::make(learner->online->atoms(), false, out.dictionary);
+      },
+      [](Napi::Env env, Finished& out) {
+        return object(env, {
+                               {"dictionary", Handle<const Dictionary>::wrap(env, std::move(out.dictionary))},
+                               {"usage", out.usage},
+                           });
+      });
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 #include "../kernels/shrink/shrink.hpp"
 #include "../solvers/spectral.hpp"
 #include "../solvers/top_k.hpp"
+#include "answers.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
 
@@ -95,11 +95,7 @@ Napi::Value top_k(const Napi::CallbackInfo& call) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
       refuse(Code::not_finite, "row " + std::to_string(i / k) + " of a: its products overflow float32");
-  const auto& environment = Environment::of(call.Env());
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("indices", to_array(environment, indices));
-  result.Set("values", to_array(environment, values));
-  return result;
+  return object(call.Env(), {{"indices", indices}, {"values", values}});
 }
 
 product::Precision precision_of(const std::string& name, std::size_t dims) {
@@ -169,12 +165,7 @@ Napi::Value above(const Napi::CallbackInfo& call) {
     codes.indptr.push_back(static_cast<std::uint32_t>(codes.indices.size()));
     row = {};
   }
-  const auto& environment = Environment::of(call.Env());
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("indptr", to_array(environment, codes.indptr));
-  result.Set("indices", to_array(environment, codes.indices));
-  result.Set("values", to_array(environment, codes.values));
-  return result;
+  return to_value(call.Env(), codes);
 }
 
 /// (a, b, absolute, out: Float32Array of a's rows, threads)

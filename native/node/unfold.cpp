@@ -3,11 +3,11 @@
 #include <string>
 #include <utility>
 
-#include "../core/thread_pool.hpp"
+#include "answers.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
+#include "jobs.hpp"
 #include "unfolding.hpp"
 
 namespace unsuperpose::node {
@@ -30,12 +30,6 @@ Method method_of(const std::string& name) {
   refuse(Code::option, "method " + name + " does not exist");
 }
 
-std::vector<float> weights_of(const Napi::Value& value) {
-  if (value.IsUndefined()) return {};
-  const auto weights = floats(value, "weights");
-  return {weights.begin(), weights.end()};
-}
-
 /// A limit in bytes: whatever exceeds the address space is no limit.
 std::size_t byte_count(double value) {
   constexpr auto kMost = std::numeric_limits<std::size_t>::max();
@@ -44,6 +38,12 @@ std::size_t byte_count(double value) {
 }
 
 }  // namespace
+
+std::vector<float> weights_of(const Napi::Value& value) {
+  if (value.IsUndefined()) return {};
+  const auto weights = floats(value, "weights");
+  return {weights.begin(), weights.end()};
+}
 
 UnfoldOptions unfold_options(const Napi::Object& from) {
   UnfoldOptions options;
@@ -79,10 +79,7 @@ struct OwnedOptions {
       : options(unfold_options(from)) {
     if (from.Get("profile").ToBoolean()) options.profile = &profile;
     if (const Napi::Value warm = from.Get("warmStart"); !warm.IsUndefined()) {
-      // Copied first, checked afterwards: shared memory may change in between.
-      warm_start = copy(codes(warm, "warmStart"));
-      require_valid({warm_start.indptr, warm_start.indices, warm_start.values}, samples, features,
-                    "warmStart");
+      warm_start = own_codes(warm, samples, features, "warmStart");
       options.warm_start = &warm_start;
     }
   }
@@ -90,38 +87,34 @@ struct OwnedOptions {
   OwnedOptions& operator=(const OwnedOptions&) = delete;
 };
 
-Napi::Object codes_object(Napi::Env env, const SparseCodes& codes) {
-  const auto& environment = Environment::of(env);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("indptr", to_array(environment, codes.indptr));
-  result.Set("indices", to_array(environment, codes.indices));
-  result.Set("values", to_array(environment, codes.values));
-  return result;
-}
-
 Napi::Value stages_object(Napi::Env env, const Profile& profile) {
-  Napi::Object stages = Napi::Object::New(env);
-  const char* const names[kStages] = {"score", "rescore", "gram", "solve", "residual", "certify"};
-  for (std::size_t stage = 0; stage < kStages; ++stage)
-    stages.Set(names[stage], Napi::Number::New(env, profile.seconds(static_cast<Stage>(stage))));
-  return stages;
+  const auto seconds = [&](Stage stage) { return profile.seconds(stage); };
+  return object(env, {
+                         {"score", seconds(Stage::score)},
+                         {"rescore", seconds(Stage::rescore)},
+                         {"gram", seconds(Stage::gram)},
+                         {"solve", seconds(Stage::solve)},
+                         {"residual", seconds(Stage::residual)},
+                         {"certify", seconds(Stage::certify)},
+                     });
 }
 
 }  // namespace
 
 Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
-  const auto& environment = Environment::of(env);
-  Napi::Object result = Napi::Object::New(env);
-  Napi::Object codes = codes_object(env, unfolding.codes);
-  if (unfolding.float64) codes.Set("values", to_array(environment, unfolding.values64));
-  result.Set("codes", codes);
-  result.Set("gap", to_array(environment, unfolding.gap));
-  result.Set("objective", to_array(environment, unfolding.objective));
-  result.Set("residual", to_array(environment, unfolding.residual));
-  result.Set("status", to_array(environment, unfolding.status));
-  result.Set("iterations", to_array(environment, unfolding.iterations));
-  result.Set("lambda", to_array(environment, unfolding.lambda));
-  return result;
+  const SparseCodes& codes = unfolding.codes;
+  const Field values =
+      unfolding.float64 ? Field("values", unfolding.values64) : Field("values", codes.values);
+  return object(env,
+                {
+                    {"codes", object(env, {{"indptr", codes.indptr}, {"indices", codes.indices}, values})},
+                    {"gap", unfolding.gap},
+                    {"objective", unfolding.objective},
+                    {"residual", unfolding.residual},
+                    {"status", unfolding.status},
+                    {"iterations", unfolding.iterations},
+                    {"lambda", unfolding.lambda},
+                });
 }
 
 void require_dims(ConstMatrix32 samples, const Dictionary& dictionary) {
@@ -141,7 +134,6 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
   require_dims(samples, *dictionary);
   const OwnedOptions owned(call[2].As<Napi::Object>(), samples.rows, dictionary->features());
   require_finite(samples, "activations");
-  ThreadPool::instance().ensure(execution.threads);
   Unfolding unfolding;
   require(unfold(samples, *dictionary, owned.options, execution, unfolding));
   handle.account(call.Env());
@@ -153,25 +145,18 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
 /// (handle, matrix, options, threads, onProgress, onSettled) → job
 Napi::Value unfold_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const unsigned limit = threads(call[3]);
   const Matrix32 borrowed = matrix(call[1], "activations");
   require_dims(borrowed, *dictionary);
-  auto samples = std::make_shared<MatrixCopy>(borrowed);
-  auto owned =
-      std::make_shared<OwnedOptions>(call[2].As<Napi::Object>(), samples->rows, dictionary->features());
+  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
+  const auto owned =
+      std::make_shared<const OwnedOptions>(call[2].As<Napi::Object>(), samples->rows, dictionary->features());
   require_finite(samples->view(), "activations");
-  auto result = std::make_shared<Unfolding>();
-  Callbacks callbacks{[result](Napi::Env env) { return unfolding_object(env, *result); }, nullptr, call[4],
-                      call[5].As<Napi::Function>()};
-  const auto id =
-      Environment::of(call.Env())
-          .start(
-              limit,
-              [=](Monitor& monitor) {
-                return unfold(samples->view(), *dictionary, owned->options, {limit, &monitor}, *result);
-              },
-              std::move(callbacks));
-  return Napi::Number::New(call.Env(), id);
+  return start_job<Unfolding>(
+      call, 3,
+      [=](const Execution& execution, Unfolding& out) {
+        return unfold(samples->view(), *dictionary, owned->options, execution, out);
+      },
+      unfolding_object);
 }
 
 /// (codes, rows, features, name): throws unless they are valid
@@ -185,8 +170,7 @@ Napi::Value check_codes(const Napi::CallbackInfo& call) {
 Napi::Value fold_codes(const Napi::CallbackInfo& call) {
   const std::size_t rows = count(call[1], "shape");
   const auto dictionary = held_dictionary(call[2]);
-  const SparseCodes owned = copy(codes(call[0], "codes"));
-  require_valid({owned.indptr, owned.indices, owned.values}, rows, dictionary->features(), "codes");
+  const SparseCodes owned = own_codes(call[0], rows, dictionary->features(), "codes");
   const std::span<float> out = floats(call[3], "out");
   if (out.size() / dictionary->dims() != rows || out.size() % dictionary->dims() != 0)
     refuse(Code::shape, "out must hold samples × dims values");
@@ -203,31 +187,25 @@ Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
   std::vector<double> result;
   require(
       lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), {threads(call[4])}, result));
-  return to_array(Environment::of(call.Env()), result);
+  return to_value(call.Env(), result);
 }
 
-/// (handle, matrix, weights | undefined, nonnegative, threads, onSettled) → job
+/// (handle, matrix, weights | undefined, nonnegative, threads, onProgress, onSettled) → job
 Napi::Value lambda_max_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const unsigned limit = threads(call[4]);
   const Matrix32 borrowed = matrix(call[1], "activations");
   require_dims(borrowed, *dictionary);
-  auto samples = std::make_shared<MatrixCopy>(borrowed);
+  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
   require_finite(samples->view(), "activations");
-  auto weights = weights_of(call[2]);
+  const auto weights = weights_of(call[2]);
   const bool nonnegative = call[3].ToBoolean();
-  auto result = std::make_shared<std::vector<double>>();
-  Callbacks callbacks{[result](Napi::Env env) { return to_array(Environment::of(env), *result); }, nullptr,
-                      call.Env().Undefined(), call[5].As<Napi::Function>()};
-  const auto id = Environment::of(call.Env())
-                      .start(
-                          limit,
-                          [=](Monitor& monitor) {
-                            return lambda_max(samples->view(), *dictionary, weights, nonnegative,
-                                              {limit, &monitor}, *result);
-                          },
-                          std::move(callbacks));
-  return Napi::Number::New(call.Env(), id);
+  using Values = std::vector<double>;
+  return start_job<Values>(
+      call, 4,
+      [=](const Execution& execution, Values& out) {
+        return lambda_max(samples->view(), *dictionary, weights, nonnegative, execution, out);
+      },
+      [](Napi::Env env, const Values& values) { return to_value(env, values); });
 }
 
 }  // namespace
