@@ -40,8 +40,8 @@ Napi::Value cancel(const Napi::CallbackInfo& call) {
 static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   using namespace unsuperpose::node;
   Environment::attach(env);
-  add<info>(exports, "info");
-  add<cancel>(exports, "cancel");
+  add<info, 0>(exports, "info");
+  add<cancel, 1>(exports, "cancel");
   add_dictionary(exports);
   add_unfold(exports);
   add_knots(exports);

@@ -78,8 +78,8 @@ Napi::Value certify_async(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_certify(Napi::Object exports) {
-  add<certify_sync>(exports, "certifySync");
-  add<certify_async>(exports, "certify");
+  add<certify_sync, 5>(exports, "certifySync");
+  add<certify_async, 7>(exports, "certify");
 }
 
 }  // namespace unsuperpose::node

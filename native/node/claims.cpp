@@ -219,8 +219,8 @@ Napi::Value coverage(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_claims(Napi::Object exports) {
-  add<evaluate_predicate>(exports, "evaluatePredicate");
-  add<coverage>(exports, "coverage");
+  add<evaluate_predicate, 7>(exports, "evaluatePredicate");
+  add<coverage, 7>(exports, "coverage");
 }
 
 }  // namespace unsuperpose::node

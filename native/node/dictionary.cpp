@@ -45,10 +45,10 @@ Napi::Value dictionary_atoms(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_dictionary(Napi::Object exports) {
-  add<create_dictionary>(exports, "createDictionary");
-  add<dictionary_info>(exports, "dictionaryInfo");
-  add<dictionary_atoms>(exports, "dictionaryAtoms");
-  add<dispose<const Dictionary>>(exports, "disposeDictionary");
+  add<create_dictionary, 2>(exports, "createDictionary");
+  add<dictionary_info, 1>(exports, "dictionaryInfo");
+  add<dictionary_atoms, 2>(exports, "dictionaryAtoms");
+  add<dispose<const Dictionary>, 1>(exports, "disposeDictionary");
 }
 
 }  // namespace unsuperpose::node

@@ -101,11 +101,11 @@ Napi::Value match_features_async(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_geometry(Napi::Object exports) {
-  add<coherence_async>(exports, "coherence");
-  add<babel_async>(exports, "babel");
-  add<clusters_async>(exports, "clusters");
-  add<feature_dimensionality_async>(exports, "featureDimensionality");
-  add<match_features_async>(exports, "matchFeatures");
+  add<coherence_async, 4>(exports, "coherence");
+  add<babel_async, 5>(exports, "babel");
+  add<clusters_async, 5>(exports, "clusters");
+  add<feature_dimensionality_async, 4>(exports, "featureDimensionality");
+  add<match_features_async, 6>(exports, "matchFeatures");
 }
 
 }  // namespace unsuperpose::node

@@ -58,8 +58,8 @@ Napi::Value next_knot(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_knots(Napi::Object exports) {
-  add<create_knots>(exports, "createKnots");
-  add<next_knot>(exports, "nextKnot");
+  add<create_knots, 3>(exports, "createKnots");
+  add<next_knot, 4>(exports, "nextKnot");
 }
 
 }  // namespace unsuperpose::node

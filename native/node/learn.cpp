@@ -154,10 +154,10 @@ Napi::Value learner_finish(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_learn(Napi::Object exports) {
-  add<create_learner>(exports, "createLearner");
-  add<learner_fit>(exports, "learnerFit");
-  add<learner_observe>(exports, "learnerObserve");
-  add<learner_finish>(exports, "learnerFinish");
+  add<create_learner, 3>(exports, "createLearner");
+  add<learner_fit, 7>(exports, "learnerFit");
+  add<learner_observe, 5>(exports, "learnerObserve");
+  add<learner_finish, 4>(exports, "learnerFinish");
 }
 
 }  // namespace unsuperpose::node

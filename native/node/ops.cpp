@@ -218,13 +218,13 @@ Napi::Value norm(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_ops(Napi::Object exports) {
-  add<correlate>(exports, "correlate");
-  add<top_k>(exports, "topK");
-  add<estimate>(exports, "estimate");
-  add<above>(exports, "above");
-  add<maximum>(exports, "maximum");
-  add<soft_threshold>(exports, "softThreshold");
-  add<norm>(exports, "spectralNorm");
+  add<correlate, 4>(exports, "correlate");
+  add<top_k, 5>(exports, "topK");
+  add<estimate, 6>(exports, "estimate");
+  add<above, 6>(exports, "above");
+  add<maximum, 5>(exports, "maximum");
+  add<soft_threshold, 5>(exports, "softThreshold");
+  add<norm, 2>(exports, "spectralNorm");
 }
 
 }  // namespace unsuperpose::node

@@ -294,15 +294,15 @@ Napi::Value strongest_again_async(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_pairs(Napi::Object exports) {
-  add<create_pairs>(exports, "createPairs");
-  add<dispose<SharedPairs>>(exports, "disposePairs");
-  add<pairs_above>(exports, "pairsAbove");
-  add<pairs_strongest>(exports, "pairsStrongest");
-  add<pairs_maxima>(exports, "pairsMaxima");
-  add<pairs_histogram>(exports, "pairsHistogram");
-  add<strongest_circuit_async>(exports, "strongestCircuit");
-  add<circuit_again_async>(exports, "circuitAgain");
-  add<strongest_again_async>(exports, "strongestAgain");
+  add<create_pairs, 5>(exports, "createPairs");
+  add<dispose<SharedPairs>, 1>(exports, "disposePairs");
+  add<pairs_above, 6>(exports, "pairsAbove");
+  add<pairs_strongest, 5>(exports, "pairsStrongest");
+  add<pairs_maxima, 5>(exports, "pairsMaxima");
+  add<pairs_histogram, 6>(exports, "pairsHistogram");
+  add<strongest_circuit_async, 8>(exports, "strongestCircuit");
+  add<circuit_again_async, 8>(exports, "circuitAgain");
+  add<strongest_again_async, 8>(exports, "strongestAgain");
 }
 
 }  // namespace unsuperpose::node

@@ -53,9 +53,9 @@ Napi::Value relative_distances_sync(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_recoverability(Napi::Object exports) {
-  add<recoverability_async>(exports, "recoverability");
-  add<planted_codes_sync>(exports, "plantedCodes");
-  add<relative_distances_sync>(exports, "relativeDistances");
+  add<recoverability_async, 7>(exports, "recoverability");
+  add<planted_codes_sync, 5>(exports, "plantedCodes");
+  add<relative_distances_sync, 4>(exports, "relativeDistances");
 }
 
 }  // namespace unsuperpose::node

@@ -186,10 +186,10 @@ Napi::Value toy_measure(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_toy(Napi::Object exports) {
-  add<toy_sample>(exports, "toySample");
-  add<toy_train>(exports, "toyTrain");
-  add<toy_gradient>(exports, "toyGradient");
-  add<toy_measure>(exports, "toyMeasure");
+  add<toy_sample, 5>(exports, "toySample");
+  add<toy_train, 8>(exports, "toyTrain");
+  add<toy_gradient, 4>(exports, "toyGradient");
+  add<toy_measure, 2>(exports, "toyMeasure");
 }
 
 }  // namespace unsuperpose::node

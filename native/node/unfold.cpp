@@ -211,12 +211,12 @@ Napi::Value lambda_max_async(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_unfold(Napi::Object exports) {
-  add<unfold_sync>(exports, "unfoldSync");
-  add<unfold_async>(exports, "unfold");
-  add<check_codes>(exports, "checkCodes");
-  add<fold_codes>(exports, "fold");
-  add<lambda_max_sync>(exports, "lambdaMaxSync");
-  add<lambda_max_async>(exports, "lambdaMax");
+  add<unfold_sync, 4>(exports, "unfoldSync");
+  add<unfold_async, 6>(exports, "unfold");
+  add<check_codes, 4>(exports, "checkCodes");
+  add<fold_codes, 5>(exports, "fold");
+  add<lambda_max_sync, 5>(exports, "lambdaMaxSync");
+  add<lambda_max_async, 7>(exports, "lambdaMax");
 }
 
 }  // namespace unsuperpose::node
