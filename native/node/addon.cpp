@@ -44,7 +44,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add<cancel, 1>(exports, "cancel");
   add_dictionary(exports);
   add_unfold(exports);
-  add_knots(exports);
+  add_path(exports);
   add_certify(exports);
   add_learn(exports);
   add_pairs(exports);

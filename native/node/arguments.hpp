@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "../core/execution.hpp"
 #include "../core/sparse_codes.hpp"
 #include "../core/view.hpp"
 #include "guard.hpp"
@@ -25,8 +26,8 @@ unsigned threads(const Napi::Value& value);
 
 /// A matrix borrowed from JavaScript: { data: Float32Array, rows, cols }. ERR_SHAPE if data is not rows × cols long.
 Matrix32 matrix(const Napi::Value& value, const char* name);
-/// ERR_NOT_FINITE with the first row and column that hold NaN or ±Infinity.
-void require_finite(ConstMatrix32 matrix, const char* name);
+/// ERR_NOT_FINITE with the first row and column that hold NaN or ±Infinity; ERR_CANCELLED. Asynchronous calls ask in the job.
+void require_finite(ConstMatrix32 matrix, const char* name, const Execution& execution = {});
 
 /// A matrix of our own. Moves, never copies implicitly.
 struct MatrixCopy {
@@ -45,6 +46,8 @@ inline CodesView view_of(const SparseCodes& codes) { return {codes.indptr, codes
 CodesView codes(const Napi::Value& value, const char* name);
 /// ERR_SHAPE or ERR_NOT_FINITE unless these are `rows` rows over `features` features, indices ascending.
 void require_valid(const CodesView& codes, std::size_t rows, std::size_t features, const char* name);
+/// Codes of our own, not yet checked.
+SparseCodes copy_codes(const Napi::Value& value, const char* name);
 /// Valid codes of our own. Copied first, checked afterwards: shared memory may change in between.
 SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name);
 

@@ -43,9 +43,8 @@ Napi::Value certify_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const Execution execution{threads(call[4])};
   const Matrix32 samples = matrix(call[1], "activations");
-  require_dims(samples, *dictionary);
   const SparseCodes codes = own_codes(call[2], samples.rows, dictionary->features(), "codes");
-  require_finite(samples, "activations");
+  require_finite(samples, "activations", execution);
   Certification result;
   require(certify(samples, codes, *dictionary, options_of(call[3].As<Napi::Object>()), execution, result));
   return certification_object(call.Env(), result);
@@ -59,18 +58,16 @@ Napi::Value certify_async(const Napi::CallbackInfo& call) {
     SparseCodes codes;
     CertifyOptions options;
   };
-  const auto dictionary = held_dictionary(call[0]);
-  const Matrix32 samples = matrix(call[1], "activations");
-  require_dims(samples, *dictionary);
-  const auto input = std::make_shared<const Input>(Input{
-      dictionary, MatrixCopy(samples), own_codes(call[2], samples.rows, dictionary->features(), "codes"),
-      options_of(call[3].As<Napi::Object>())});
-  require_finite(input->samples.view(), "activations");
+  const auto input = std::make_shared<const Input>(
+      Input{held_dictionary(call[0]), MatrixCopy(matrix(call[1], "activations")),
+            copy_codes(call[2], "codes"), options_of(call[3].As<Napi::Object>())});
   return start_job<Certification>(
       call, 4,
       [input](const Execution& execution, Certification& out) {
-        return certify(input->samples.view(), input->codes, *input->dictionary, input->options, execution,
-                       out);
+        const auto& [dictionary, samples, codes, options] = *input;
+        require_valid(view_of(codes), samples.rows, dictionary->features(), "codes");
+        require_finite(samples.view(), "activations", execution);
+        return certify(samples.view(), codes, *dictionary, options, execution, out);
       },
       certification_object);
 }

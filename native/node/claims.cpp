@@ -21,11 +21,17 @@ std::unique_ptr<SparseCodes> codes_if_any(const Napi::Value& value, std::size_t 
   return std::make_unique<SparseCodes>(own_codes(value, samples, features, name));
 }
 
-MatrixCopy own_matrix(const Napi::Value& value, std::size_t cols, const char* name) {
+/// Not yet known to be finite.
+MatrixCopy copy_matrix(const Napi::Value& value, std::size_t cols, const char* name) {
   MatrixCopy owned(matrix(value, name));
   if (owned.cols != cols)
     refuse(Code::shape, std::string(name) + " must have " + std::to_string(cols) + " columns, got " +
                             std::to_string(owned.cols));
+  return owned;
+}
+
+MatrixCopy own_matrix(const Napi::Value& value, std::size_t cols, const char* name) {
+  MatrixCopy owned = copy_matrix(value, cols, name);
   require_finite(owned.view(), name);
   return owned;
 }
@@ -166,8 +172,8 @@ struct OwnedCoverage {
   OwnedCoverage(std::shared_ptr<const Dictionary> dictionary_, const Napi::Value& activations,
                 const Napi::Value& calibration_, const Napi::Object& from)
       : dictionary(std::move(dictionary_)),
-        samples(own_matrix(activations, dictionary->dims(), "activations")),
-        calibration(own_matrix(calibration_, dictionary->dims(), "calibration")) {
+        samples(copy_matrix(activations, dictionary->dims(), "activations")),
+        calibration(copy_matrix(calibration_, dictionary->dims(), "calibration")) {
     codes = codes_if_any(from.Get("codes"), samples.rows, dictionary->features(), "codes");
     calibration_codes = codes_if_any(from.Get("calibrationCodes"), calibration.rows, dictionary->features(),
                                      "calibrationCodes");
@@ -196,6 +202,8 @@ Napi::Value coverage(const Napi::CallbackInfo& call) {
   return start_job<Coverage>(
       call, 4,
       [owned](const Execution& execution, Coverage& out) {
+        require_finite(owned->samples.view(), "activations", execution);
+        require_finite(owned->calibration.view(), "calibration", execution);
         return cover(owned->samples.view(), owned->calibration.view(), *owned->dictionary, owned->options,
                      execution, out);
       },

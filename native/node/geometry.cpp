@@ -78,12 +78,12 @@ Napi::Value match_features_async(const Napi::CallbackInfo& call) {
     refuse(Code::shape, "found and truth do not fit");
   const auto found_copy = std::make_shared<const MatrixCopy>(found),
              truth_copy = std::make_shared<const MatrixCopy>(truth);
-  require_finite(found_copy->view(), "found");
-  require_finite(truth_copy->view(), "truth");
   const bool signed_cosines = call[2].ToBoolean();
   return start_job<FeatureMatch>(
       call, 3,
       [=](const Execution& execution, FeatureMatch& out) {
+        require_finite(found_copy->view(), "found", execution);
+        require_finite(truth_copy->view(), "truth", execution);
         return match_features(found_copy->view(), truth_copy->view(), signed_cosines, execution, out);
       },
       [](Napi::Env env, const FeatureMatch& match) {

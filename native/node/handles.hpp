@@ -11,8 +11,8 @@
 
 namespace unsuperpose::node {
 
-class Knots;
 class Learner;
+class Path;
 class SharedPairs;
 
 /// How the objects of a native type are told from others, and how they are refused.
@@ -33,8 +33,8 @@ template <>
 inline constexpr HandleType kHandleType<Learner>{
     {0x2ac7e08b41f65d39, 0x8d5f1e63b907a2c4}, "learner must be a learner", "the learner was disposed"};
 template <>
-inline constexpr HandleType kHandleType<Knots>{
-    {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48}, "knots must be the knots of a path", "the path was disposed"};
+inline constexpr HandleType kHandleType<Path>{
+    {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48}, "path must be a path", "the path was disposed"};
 template <>
 inline constexpr HandleType kHandleType<SharedPairs>{{0x2d80a61be59f4c37, 0x8f15c3e90a7264bd},
                                                      "pairs must be virtual weights",

@@ -74,44 +74,41 @@ Napi::Value statistics_object(Napi::Env env, const LearningStatistics& statistic
                      });
 }
 
-/// Starts a job that has the learner for itself and answers its statistics, which progress shows too.
-Napi::Value start_learning(const Napi::CallbackInfo& call, std::size_t at,
-                           std::function<Status(Learner&, const Execution&)> work) {
+using Work = std::function<Status(Learner&, ConstMatrix32 samples, const Execution&)>;
+
+/// Starts a job that has the learner for itself. The call's first two arguments are the learner and the samples; it answers the
+/// learner's statistics, which progress shows too.
+Napi::Value start_learning(const Napi::CallbackInfo& call, std::size_t at, Work work) {
   const auto learner = held<Learner>(call[0]);
+  const Matrix32 borrowed = matrix(call[1], "activations");
+  if (borrowed.cols != learner->dims)
+    refuse(Code::shape, "activations have " + std::to_string(borrowed.cols) + " dims, the dictionary has " +
+                            std::to_string(learner->dims));
+  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
   return start_job<LearningStatistics>(
       call, at,
       [=, turn = learner->turns.take("the learner")](const Execution& execution, LearningStatistics& out) {
+        require_finite(samples->view(), "activations", execution);
         Status status = learner->prepare();
-        if (status.ok()) status = work(*learner, execution);
+        if (status.ok())
+          status = work(*learner, samples->view(), {execution.threads, execution.monitor, false});
         out = learner->read();
         return status;
       },
       statistics_object, [learner](Napi::Env env) { return statistics_object(env, learner->read()); });
 }
 
-std::shared_ptr<MatrixCopy> activations(const Napi::Value& value, const Learner& learner) {
-  const Matrix32 borrowed = matrix(value, "activations");
-  if (borrowed.cols != learner.dims)
-    refuse(Code::shape, "activations have " + std::to_string(borrowed.cols) + " dims, the dictionary has " +
-                            std::to_string(learner.dims));
-  auto samples = std::make_shared<MatrixCopy>(borrowed);
-  require_finite(samples->view(), "activations");
-  return samples;
-}
-
 /// (learner, matrix, steps, stride, threads, onProgress, onSettled) → job. Figures are published every `stride` steps,
 /// each over the steps since the last.
 Napi::Value learner_fit(const Napi::CallbackInfo& call) {
-  const auto samples = activations(call[1], *held<Learner>(call[0]));
   const std::uint64_t steps = count(call[2], "steps"),
                       stride = std::max<std::uint64_t>(1, count(call[3], "stride"));
-  return start_learning(call, 4, [=](Learner& learner, const Execution& execution) {
-    const Execution silent{execution.threads, execution.monitor, false};
+  return start_learning(call, 4, [=](Learner& learner, ConstMatrix32 samples, const Execution& execution) {
     for (std::uint64_t done = 0; done < steps;) {
       const std::uint64_t chunk = std::min(stride, steps - done);
-      if (Status status = learner.online->fit(samples->view(), chunk, silent); !status.ok()) return status;
+      if (Status status = learner.online->fit(samples, chunk, execution); !status.ok()) return status;
       learner.publish();
-      execution.advance(chunk);
+      execution.monitor->advance(chunk);
       done += chunk;
     }
     return Status{};
@@ -120,10 +117,8 @@ Napi::Value learner_fit(const Napi::CallbackInfo& call) {
 
 /// (learner, matrix, threads, onProgress, onSettled) → job
 Napi::Value learner_observe(const Napi::CallbackInfo& call) {
-  const auto samples = activations(call[1], *held<Learner>(call[0]));
-  return start_learning(call, 2, [=](Learner& learner, const Execution& execution) {
-    const Execution silent{execution.threads, execution.monitor, false};
-    const Status status = learner.online->observe(samples->view(), silent);
+  return start_learning(call, 2, [](Learner& learner, ConstMatrix32 samples, const Execution& execution) {
+    const Status status = learner.online->observe(samples, execution);
     if (status.ok()) learner.publish();
     return status;
   });

@@ -14,12 +14,13 @@ namespace {
 /// (dictionary, codes, samples, nonnegative, threads, onProgress, onSettled) → job
 Napi::Value recoverability_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const auto codes = std::make_shared<const SparseCodes>(
-      own_codes(call[1], count(call[2], "samples"), dictionary->features(), "codes"));
+  const auto codes = std::make_shared<const SparseCodes>(copy_codes(call[1], "codes"));
+  const std::size_t samples = count(call[2], "samples");
   const bool nonnegative = call[3].ToBoolean();
   return start_job<Recoverability>(
       call, 4,
       [=](const Execution& execution, Recoverability& out) {
+        require_valid(view_of(*codes), samples, dictionary->features(), "codes");
         return recoverability(*codes, *dictionary, nonnegative, execution, out);
       },
       [](Napi::Env env, const Recoverability& found) {

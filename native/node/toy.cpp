@@ -170,7 +170,7 @@ Napi::Value toy_gradient(const Napi::CallbackInfo& call) {
 Napi::Value toy_measure(const Napi::CallbackInfo& call) {
   const Matrix32 weights = matrix(call[0], "weights");
   const Execution execution{threads(call[1])};
-  require_finite(weights, "weights");
+  require_finite(weights, "weights", execution);
   Superposition measured;
   measure_superposition(weights, execution, measured);
   return object(call.Env(), {

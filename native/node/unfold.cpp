@@ -75,17 +75,25 @@ struct OwnedOptions {
   SparseCodes warm_start;
   Profile profile;
 
-  OwnedOptions(const Napi::Object& from, std::size_t samples, std::size_t features)
-      : options(unfold_options(from)) {
+  explicit OwnedOptions(const Napi::Object& from) : options(unfold_options(from)) {
     if (from.Get("profile").ToBoolean()) options.profile = &profile;
     if (const Napi::Value warm = from.Get("warmStart"); !warm.IsUndefined()) {
-      warm_start = own_codes(warm, samples, features, "warmStart");
+      warm_start = copy_codes(warm, "warmStart");
       options.warm_start = &warm_start;
     }
   }
   OwnedOptions(const OwnedOptions&) = delete;
   OwnedOptions& operator=(const OwnedOptions&) = delete;
 };
+
+/// Checks what the call brought, and unfolds it.
+Status check_and_unfold(ConstMatrix32 samples, const Dictionary& dictionary, const OwnedOptions& owned,
+                        const Execution& execution, Unfolding& out) {
+  if (owned.options.warm_start)
+    require_valid(view_of(owned.warm_start), samples.rows, dictionary.features(), "warmStart");
+  require_finite(samples, "activations", execution);
+  return unfold(samples, dictionary, owned.options, execution, out);
+}
 
 Napi::Value stages_object(Napi::Env env, const Profile& profile) {
   const auto seconds = [&](Stage stage) { return profile.seconds(stage); };
@@ -117,25 +125,16 @@ Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
                 });
 }
 
-void require_dims(ConstMatrix32 samples, const Dictionary& dictionary) {
-  if (samples.cols != dictionary.dims())
-    refuse(Code::shape, "activations have " + std::to_string(samples.cols) + " dims, the dictionary has " +
-                            std::to_string(dictionary.dims()));
-}
-
 namespace {
 
 /// (handle, matrix, options, threads) → unfolding
 Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
   auto& handle = Handle<const Dictionary>::unwrap(call[0]);
   const auto dictionary = handle.get();
+  const OwnedOptions owned(call[2].As<Napi::Object>());
   const Execution execution{threads(call[3])};
-  const Matrix32 samples = matrix(call[1], "activations");
-  require_dims(samples, *dictionary);
-  const OwnedOptions owned(call[2].As<Napi::Object>(), samples.rows, dictionary->features());
-  require_finite(samples, "activations");
   Unfolding unfolding;
-  require(unfold(samples, *dictionary, owned.options, execution, unfolding));
+  require(check_and_unfold(matrix(call[1], "activations"), *dictionary, owned, execution, unfolding));
   handle.account(call.Env());
   Napi::Object result = unfolding_object(call.Env(), unfolding);
   if (owned.options.profile) result.Set("stages", stages_object(call.Env(), owned.profile));
@@ -145,16 +144,12 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
 /// (handle, matrix, options, threads, onProgress, onSettled) → job
 Napi::Value unfold_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const Matrix32 borrowed = matrix(call[1], "activations");
-  require_dims(borrowed, *dictionary);
-  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
-  const auto owned =
-      std::make_shared<const OwnedOptions>(call[2].As<Napi::Object>(), samples->rows, dictionary->features());
-  require_finite(samples->view(), "activations");
+  const auto samples = std::make_shared<const MatrixCopy>(matrix(call[1], "activations"));
+  const auto owned = std::make_shared<const OwnedOptions>(call[2].As<Napi::Object>());
   return start_job<Unfolding>(
       call, 3,
       [=](const Execution& execution, Unfolding& out) {
-        return unfold(samples->view(), *dictionary, owned->options, execution, out);
+        return check_and_unfold(samples->view(), *dictionary, *owned, execution, out);
       },
       unfolding_object);
 }
@@ -182,30 +177,11 @@ Napi::Value fold_codes(const Napi::CallbackInfo& call) {
 Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const Matrix32 samples = matrix(call[1], "activations");
-  require_dims(samples, *dictionary);
-  require_finite(samples, "activations");
+  const Execution execution{threads(call[4])};
+  require_finite(samples, "activations", execution);
   std::vector<double> result;
-  require(
-      lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), {threads(call[4])}, result));
+  require(lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), execution, result));
   return to_value(call.Env(), result);
-}
-
-/// (handle, matrix, weights | undefined, nonnegative, threads, onProgress, onSettled) → job
-Napi::Value lambda_max_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = held_dictionary(call[0]);
-  const Matrix32 borrowed = matrix(call[1], "activations");
-  require_dims(borrowed, *dictionary);
-  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
-  require_finite(samples->view(), "activations");
-  const auto weights = weights_of(call[2]);
-  const bool nonnegative = call[3].ToBoolean();
-  using Values = std::vector<double>;
-  return start_job<Values>(
-      call, 4,
-      [=](const Execution& execution, Values& out) {
-        return lambda_max(samples->view(), *dictionary, weights, nonnegative, execution, out);
-      },
-      [](Napi::Env env, const Values& values) { return to_value(env, values); });
 }
 
 }  // namespace
@@ -216,7 +192,6 @@ void add_unfold(Napi::Object exports) {
   add<check_codes, 4>(exports, "checkCodes");
   add<fold_codes, 5>(exports, "fold");
   add<lambda_max_sync, 5>(exports, "lambdaMaxSync");
-  add<lambda_max_async, 7>(exports, "lambdaMax");
 }
 
 }  // namespace unsuperpose::node
