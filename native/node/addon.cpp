@@ -1,4 +1,4 @@
-// The module: what lib/binding.ts declares, and nothing else.
+// The module: what the interface NativeBinding in lib/ declares, and nothing else.
 #include "../kernels/isa.hpp"
 #include "../kernels/product/precision.hpp"
 #include "answers.hpp"

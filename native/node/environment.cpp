@@ -179,7 +179,7 @@ void Environment::drain() {
         settle(*entry);
       }
     } catch (...) {
-      // The callbacks of lib/job.ts never throw: the environment is being terminated.
+      // The callbacks of lib/ never throw: the environment is being terminated.
       return;
     }
   }

@@ -1,5 +1,5 @@
 // How errors leave native code: every exported function runs inside guarded<>, which turns whatever is thrown into a
-// JavaScript Error with a `code`. lib/runtime.ts makes it an UnsuperposeError.
+// JavaScript Error with a `code`. lib/ makes it an UnsuperposeError.
 #pragma once
 #include <cstddef>
 #include <new>
