@@ -12,9 +12,9 @@ export interface LearnerHandle {
   readonly __learner: never;
 }
 
-/** The paths of a call's samples: an opaque, tagged object. */
-export interface KnotsHandle {
-  readonly __knots: never;
+/** Samples that are unfolded along a path: an opaque, tagged object. */
+export interface PathHandle {
+  readonly __path: never;
 }
 
 /** A running asynchronous call; see {@link NativeBinding.cancel}. */
@@ -210,21 +210,31 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     nonnegative: boolean,
     threads: number,
   ): Float64Array;
-  lambdaMax(
-    handle: DictionaryHandle,
-    activations: NativeMatrix,
-    weights: Float32Array | undefined,
-    nonnegative: boolean,
+
+  /** Keeps a copy of the activations, which its jobs check and use. λ and the start of the options are not read. */
+  createPath(handle: DictionaryHandle, activations: NativeMatrix, options: NativeUnfoldOptions): PathHandle;
+  disposePath(path: PathHandle): void;
+  /** λ_max of each sample. */
+  pathLambdaMax(
+    path: PathHandle,
     threads: number,
+    onProgress: undefined,
     onSettled: Settled<Float64Array>,
   ): JobId;
-
-  /** Keeps a copy of the activations. */
-  createKnots(handle: DictionaryHandle, activations: NativeMatrix, options: NativeUnfoldOptions): KnotsHandle;
-  nextKnot(
-    knots: KnotsHandle,
+  /** Unfolds for λ, one number or one a sample, from the last step's codes on. */
+  pathStep(
+    path: PathHandle,
+    lambda: Float64Array,
     threads: number,
-    onProgress: ((done: number, total: number) => void) | undefined,
+    onProgress: Report,
+    onSettled: Settled<NativeUnfolding>,
+  ): JobId;
+  /** Takes each sample to its next knot; `ends`, one number or one a sample, are read by the first call. */
+  pathKnot(
+    path: PathHandle,
+    ends: Float64Array,
+    threads: number,
+    onProgress: Report,
     onSettled: Settled<NativeKnots>,
   ): JobId;
 
@@ -247,10 +257,13 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     learner: LearnerHandle,
     activations: NativeMatrix,
     threads: number,
+    onProgress: undefined,
     onSettled: Settled<NativeStatistics>,
   ): JobId;
   learnerFinish(
     learner: LearnerHandle,
+    threads: number,
+    onProgress: undefined,
     onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array }>,
   ): JobId;
 

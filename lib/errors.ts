@@ -1,5 +1,18 @@
 // The one error that the package throws on purpose. Codes are stable; messages are not.
 
+/** Every {@link ErrorCode}. Those that native code answers stand in native/core/status.hpp too. */
+export const ERROR_CODES = [
+  'ERR_SHAPE',
+  'ERR_DTYPE',
+  'ERR_OPTION',
+  'ERR_NOT_FINITE',
+  'ERR_DISPOSED',
+  'ERR_TOO_LARGE',
+  'ERR_NO_DEVICE',
+  'ERR_FORMAT',
+  'ERR_NATIVE',
+] as const;
+
 /**
  * What went wrong, in a form that programs can rely on.
  *
@@ -13,16 +26,7 @@
  * - `ERR_FORMAT`: a file or structure that breaks its own format
  * - `ERR_NATIVE`: the native module is missing or failed
  */
-export type ErrorCode =
-  | 'ERR_SHAPE'
-  | 'ERR_DTYPE'
-  | 'ERR_OPTION'
-  | 'ERR_NOT_FINITE'
-  | 'ERR_DISPOSED'
-  | 'ERR_TOO_LARGE'
-  | 'ERR_NO_DEVICE'
-  | 'ERR_FORMAT'
-  | 'ERR_NATIVE';
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /**
  * Thrown (or rejected with) for every refusal. The message says which argument, what was expected and what was got.

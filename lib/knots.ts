@@ -1,5 +1,5 @@
 // The LASSO path of every sample, knot by knot.
-import type { DictionaryHandle, NativeKnots, NativeMatrix, NativeUnfoldOptions } from './binding.js';
+import type { NativeKnots, PathHandle } from './binding.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';
 import type { KnotBaseOptions } from './homotopy.js';
@@ -49,50 +49,49 @@ export function readKnots(options: Options, samples: number, ratio: number): Kno
 }
 
 /** A path that is ready to be walked. */
-export interface KnotWalk {
+export interface PathWalk {
   readonly dictionary: Dictionary;
-  readonly handle: DictionaryHandle;
-  readonly matrix: NativeMatrix;
-  readonly convex: Omit<NativeUnfoldOptions, 'lambda' | 'warmStart'>;
-  readonly settings: KnotSettings;
+  /** Keeps the activations, and what each step starts from. */
+  readonly path: PathHandle;
+  readonly rows: number;
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;
 }
 
-export async function* walkKnots(walk: KnotWalk): AsyncGenerator<PathUnfolding, void, void> {
-  const { dictionary, handle, matrix, convex, settings, threads, signal, onProgress } = walk;
-  throwIfAborted(signal);
-  const lambda = await endsOf(walk);
-  throwIfAborted(signal);
-  const knots = native((module) =>
-    module.createKnots(handle, matrix, { ...convex, lambda, warmStart: undefined }),
+/** λ_max of each sample. */
+export function lambdaMaxOf({ path, threads, signal }: PathWalk): Promise<Float64Array> {
+  return runJob<Float64Array>(signal, (onSettled) =>
+    binding.pathLambdaMax(path, threads, undefined, onSettled),
   );
-  for (let step = 0; step < settings.most; step++) {
-    throwIfAborted(signal);
-    Dictionary.handleOf(dictionary);
-    const result = await runJob<NativeKnots>(signal, (onSettled, guard) => {
-      const report = onProgress && guard((done: number, total: number) => onProgress({ done, total }));
-      return binding.nextKnot(knots, threads, report, onSettled);
-    });
-    yield { ...toUnfolding(result, matrix.rows, dictionary.features), lambda: result.lambda };
-    if (result.ended) return;
-  }
 }
 
-async function endsOf({
-  handle,
-  matrix,
-  convex,
-  settings,
-  threads,
-  signal,
-}: KnotWalk): Promise<Float64Array> {
-  const { ends } = settings;
+async function endsOf(walk: PathWalk, ends: KnotEnds): Promise<Float64Array> {
   if ('lambda' in ends) return ends.lambda;
-  const largest = await runJob<Float64Array>(signal, (onSettled) =>
-    binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, onSettled),
-  );
+  const largest = await lambdaMaxOf(walk);
   // A sample that no atom correlates with has λ_max 0, and zero codes for any λ.
   return largest.map((value) => (value > 0 ? value * ends.ratio : 1));
+}
+
+export async function* walkKnots(
+  walk: PathWalk,
+  settings: KnotSettings,
+): AsyncGenerator<PathUnfolding, void, void> {
+  const { dictionary, path, rows, threads, signal, onProgress } = walk;
+  try {
+    throwIfAborted(signal);
+    const ends = await endsOf(walk, settings.ends);
+    for (let step = 0; step < settings.most; step++) {
+      throwIfAborted(signal);
+      Dictionary.handleOf(dictionary);
+      const result = await runJob<NativeKnots>(signal, (onSettled, guard) => {
+        const report = onProgress && guard((done: number, total: number) => onProgress({ done, total }));
+        return binding.pathKnot(path, ends, threads, report, onSettled);
+      });
+      yield { ...toUnfolding(result, rows, dictionary.features), lambda: result.lambda };
+      if (result.ended) return;
+    }
+  } finally {
+    native((module) => module.disposePath(path));
+  }
 }

@@ -145,7 +145,7 @@ async function finish(
 ): Promise<LearnedDictionary> {
   const { dictionary, usage } = await runJob<{ dictionary: DictionaryHandle; usage: Float64Array }>(
     signal,
-    (onSettled) => binding.learnerFinish(learner, onSettled),
+    (onSettled) => binding.learnerFinish(learner, 1, undefined, onSettled),
   );
   const { steps, samples, replaced } = last;
   return { dictionary: Dictionary.adopt(dictionary), usage, steps, samples, replaced, ...figures(last) };
@@ -194,7 +194,7 @@ async function learnFromStream(batches: BatchSource, learning: Learning): Promis
     learner ??= createLearner(batch.cols, learning);
     const current = learner;
     last = await runJob<NativeStatistics>(signal, (onSettled) =>
-      binding.learnerObserve(current, batch, threads, onSettled),
+      binding.learnerObserve(current, batch, threads, undefined, onSettled),
     );
     onProgress?.({ done: last.steps, ...figures(last) });
   }

@@ -1,12 +1,12 @@
 // Unfolding along a path of λ, each solution the start of the next.
-import type { NativeUnfolding, NativeUnfoldOptions } from './binding.js';
+import type { NativeUnfolding } from './binding.js';
 import { Dictionary } from './dictionary.js';
 import { UnsuperposeError } from './errors.js';
 import { runJob, throwIfAborted } from './job.js';
-import { KNOT_NAMES, type KnotOptions, readKnots, walkKnots } from './knots.js';
+import { KNOT_NAMES, type KnotOptions, lambdaMaxOf, type PathWalk, readKnots, walkKnots } from './knots.js';
 import { type Matrix, readMatrix } from './matrix.js';
 import { checkNumber, Options, refuseOption } from './options.js';
-import { binding } from './runtime.js';
+import { binding, native } from './runtime.js';
 import { readThreads } from './threads.js';
 import {
   ASYNC_NAMES,
@@ -98,6 +98,39 @@ function readGrid(options: Options): Grid {
   };
 }
 
+async function lambdasOf(walk: PathWalk, grid: Grid): Promise<(step: number) => Float64Array> {
+  if ('lambdas' in grid) return (step) => new Float64Array(walk.rows).fill(grid.lambdas[step] ?? 0);
+  const largest = await lambdaMaxOf(walk);
+  return (step) => {
+    const factor = grid.ratio ** (step / (grid.count - 1));
+    // A sample that no atom correlates with has λ_max 0, and zero codes for any λ.
+    return largest.map((lambda) => (lambda > 0 ? lambda * factor : 1));
+  };
+}
+
+async function* walkGrid(walk: PathWalk, grid: Grid): AsyncGenerator<PathUnfolding, void, void> {
+  const { dictionary, path, rows, threads, signal, onProgress } = walk;
+  const steps = 'lambdas' in grid ? grid.lambdas.length : grid.count;
+  try {
+    throwIfAborted(signal);
+    const lambdaAt = await lambdasOf(walk, grid);
+    for (let step = 0; step < steps; step++) {
+      throwIfAborted(signal);
+      Dictionary.handleOf(dictionary);
+      const lambda = lambdaAt(step);
+      const result = await runJob<NativeUnfolding>(signal, (onSettled, guard) => {
+        const report =
+          onProgress &&
+          guard((done: number) => onProgress({ done: step * rows + done, total: steps * rows }));
+        return binding.pathStep(path, lambda, threads, report, onSettled);
+      });
+      yield { ...toUnfolding(result, rows, dictionary.features), lambda };
+    }
+  } finally {
+    native((module) => module.disposePath(path));
+  }
+}
+
 /**
  * Unfolds the same activations for a decreasing sequence of λ, each solution starting from the last one (a regularisation
  * path: Friedman, Hastie, Tibshirani 2010, §2.5). The objective is that of {@link unfold}. Arguments are checked and inputs copied when
@@ -140,51 +173,17 @@ export function unfoldPath(
   const method = readMethod(read, CONVEX, 'lasso');
   const knots = readFlag(read, method);
   const threads = readThreads(read);
-  const matrix = readMatrix(activations, 'activations', { copy: true });
+  const matrix = readMatrix(activations, 'activations');
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
   const { features } = dictionary;
-  const convex = readConvex(read, method, features);
-  if (knots) {
-    const settings = readKnots(read, matrix.rows, DEFAULT_RATIO);
-    return walkKnots({ dictionary, handle, matrix, convex, settings, threads, signal, onProgress });
-  }
-  const grid = readGrid(read);
-  const steps = 'lambdas' in grid ? grid.lambdas.length : grid.count;
   const { rows } = matrix;
-
-  async function lambdasOfSteps(): Promise<(step: number) => Float64Array> {
-    if ('lambdas' in grid) return (step) => new Float64Array(rows).fill(grid.lambdas[step] ?? 0);
-    const largest = await runJob<Float64Array>(signal, (onSettled) =>
-      binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, onSettled),
-    );
-    return (step) => {
-      const factor = grid.ratio ** (step / (grid.count - 1));
-      // A sample that no atom correlates with has λ_max 0, and zero codes for any λ.
-      return largest.map((lambda) => (lambda > 0 ? lambda * factor : 1));
-    };
-  }
-
-  async function* walk(): AsyncGenerator<PathUnfolding, void, void> {
-    throwIfAborted(signal);
-    const lambdaAt = await lambdasOfSteps();
-    let warmStart: NativeUnfoldOptions['warmStart'];
-    for (let step = 0; step < steps; step++) {
-      throwIfAborted(signal);
-      Dictionary.handleOf(dictionary);
-      const lambda = lambdaAt(step);
-      const settings: NativeUnfoldOptions = { ...convex, lambda, warmStart };
-      const result = await runJob<NativeUnfolding>(signal, (onSettled, guard) => {
-        const report =
-          onProgress &&
-          guard((done: number) => onProgress({ done: step * rows + done, total: steps * rows }));
-        return binding.unfold(handle, matrix, settings, threads, report, onSettled);
-      });
-      // The caller owns what it is given, and may change it.
-      const { indptr, indices, values } = result.codes;
-      warmStart = { indptr: indptr.slice(), indices: indices.slice(), values: values.slice() };
-      yield { ...toUnfolding(result, rows, features), lambda };
-    }
-  }
-  return walk();
+  const convex = readConvex(read, method, features);
+  const settings = knots ? readKnots(read, rows, DEFAULT_RATIO) : undefined;
+  const grid = settings === undefined ? readGrid(read) : undefined;
+  const path = native((module) =>
+    module.createPath(handle, matrix, { ...convex, lambda: new Float64Array(0), warmStart: undefined }),
+  );
+  const walk: PathWalk = { dictionary, path, rows, threads, signal, onProgress };
+  return settings !== undefined ? walkKnots(walk, settings) : walkGrid(walk, grid as Grid);
 }

@@ -1,19 +1,9 @@
 // The native module once it is loaded and fit for use, and its errors as ours.
 import type { NativeBinding } from './binding.js';
-import { type ErrorCode, UnsuperposeError } from './errors.js';
+import { ERROR_CODES, type ErrorCode, UnsuperposeError } from './errors.js';
 import { loadNative } from './native.js';
 
-const CODES: ReadonlySet<string> = new Set<ErrorCode>([
-  'ERR_SHAPE',
-  'ERR_DTYPE',
-  'ERR_OPTION',
-  'ERR_NOT_FINITE',
-  'ERR_DISPOSED',
-  'ERR_TOO_LARGE',
-  'ERR_NO_DEVICE',
-  'ERR_FORMAT',
-  'ERR_NATIVE',
-]);
+const CODES: ReadonlySet<string> = new Set(ERROR_CODES);
 
 function start(): NativeBinding {
   const native = loadNative();

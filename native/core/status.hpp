@@ -1,4 +1,4 @@
-// What a native call answers. Codes map one to one to UnsuperposeError codes in lib/errors.ts.
+// What a native call answers. lib/ makes an UnsuperposeError of the same code, but of a cancelled call its signal's reason.
 #pragma once
 #include <string>
 #include <utility>

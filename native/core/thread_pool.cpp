@@ -52,7 +52,7 @@ struct ThreadPool::State {
   std::deque<std::shared_ptr<Loop>> invitations;  // one entry for each worker that may join
   std::deque<std::function<void()>> jobs;
   std::atomic<unsigned> workers{0};
-  // Bumped under the mutex whenever work is queued; idle workers wait on it.
+  // Bumped once work is queued. A worker reads it before it looks for work, and waits for it to change.
   std::atomic<std::uint32_t> epoch{0};
 
   void announce(bool many) {

@@ -1,5 +1,7 @@
 #include "arguments.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -12,6 +14,8 @@ namespace unsuperpose::node {
 namespace {
 
 constexpr double kLargestCount = 9007199254740991;  // 2⁵³ − 1, the largest integer that doubles count to
+/// A block of rows that one thread checks: some ten microseconds.
+constexpr std::size_t kCheckedValues = std::size_t{1} << 17;
 
 template <class T>
 std::span<T> elements(const Napi::Value& value, napi_typedarray_type wanted, const char* name,
@@ -27,17 +31,6 @@ std::span<T> elements(const Napi::Value& value, napi_typedarray_type wanted, con
     fail();
   if (data == nullptr) length = 0;
   return {static_cast<T*>(data), length};
-}
-
-template <class T>
-Napi::Value copied(const Environment& environment, Environment::Array type, const std::vector<T>& values) {
-  Napi::TypedArray array = environment.make_array(type, values.size());
-  void* data = nullptr;
-  std::size_t length = 0;
-  napi_get_typedarray_info(array.Env(), array, nullptr, &length, &data, nullptr, nullptr);
-  if (length != values.size()) refuse(Code::native, "a result array has the wrong length");
-  if (length > 0) std::memcpy(data, values.data(), length * sizeof(T));
-  return array;
 }
 
 std::string describe(float value) { return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity"; }
@@ -85,16 +78,29 @@ Matrix32 matrix(const Napi::Value& value, const char* name) {
   return {data.data(), rows, cols};
 }
 
-void require_finite(ConstMatrix32 matrix, const char* name) {
+void require_finite(ConstMatrix32 matrix, const char* name, const Execution& execution) {
   const auto& reduce = reduce::table();
-  for (std::size_t i = 0; i < matrix.rows; ++i) {
-    const float* row = matrix.row(i);
-    if (reduce.all_finite(row, matrix.cols)) continue;
-    std::size_t k = 0;
-    while (k + 1 < matrix.cols && std::isfinite(row[k])) ++k;
-    refuse(Code::not_finite, std::string(name) + " must be finite in float32: row " + std::to_string(i) +
-                                 ", column " + std::to_string(k) + " is " + describe(row[k]));
-  }
+  const std::size_t rows = matrix.rows;
+  const std::size_t height = std::max<std::size_t>(1, kCheckedValues / std::max<std::size_t>(1, matrix.cols));
+  std::atomic<std::size_t> first{rows};  // of the rows found so far that are not finite
+  execution.for_each((rows + height - 1) / height, [&](std::size_t block) {
+    std::size_t known = first.load(std::memory_order_relaxed);
+    const std::size_t end = std::min(rows, (block + 1) * height);
+    for (std::size_t i = block * height; i < std::min(end, known); ++i) {
+      if (reduce.all_finite(matrix.row(i), matrix.cols)) continue;
+      while (i < known && !first.compare_exchange_weak(known, i, std::memory_order_relaxed)) {
+      }
+      return;
+    }
+  });
+  if (execution.cancelled()) require(Status::cancelled());
+  const std::size_t i = first.load(std::memory_order_relaxed);
+  if (i == rows) return;
+  const float* row = matrix.row(i);
+  std::size_t k = 0;
+  while (k + 1 < matrix.cols && std::isfinite(row[k])) ++k;
+  refuse(Code::not_finite, std::string(name) + " must be finite in float32: row " + std::to_string(i) +
+                               ", column " + std::to_string(k) + " is " + describe(row[k]));
 }
 
 MatrixCopy::MatrixCopy(ConstMatrix32 from) : data(from.rows * from.cols), rows(from.rows), cols(from.cols) {
@@ -137,23 +143,17 @@ void require_valid(const CodesView& codes, std::size_t rows, std::size_t feature
   }
 }
 
-SparseCodes copy(const CodesView& codes) {
-  return {{codes.indptr.begin(), codes.indptr.end()},
-          {codes.indices.begin(), codes.indices.end()},
-          {codes.values.begin(), codes.values.end()}};
+SparseCodes copy_codes(const Napi::Value& value, const char* name) {
+  const CodesView from = codes(value, name);
+  return {{from.indptr.begin(), from.indptr.end()},
+          {from.indices.begin(), from.indices.end()},
+          {from.values.begin(), from.values.end()}};
 }
 
-Napi::Value to_array(const Environment& environment, const std::vector<float>& values) {
-  return copied(environment, Environment::Array::float32, values);
-}
-Napi::Value to_array(const Environment& environment, const std::vector<double>& values) {
-  return copied(environment, Environment::Array::float64, values);
-}
-Napi::Value to_array(const Environment& environment, const std::vector<std::uint8_t>& values) {
-  return copied(environment, Environment::Array::uint8, values);
-}
-Napi::Value to_array(const Environment& environment, const std::vector<std::uint32_t>& values) {
-  return copied(environment, Environment::Array::uint32, values);
+SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name) {
+  SparseCodes owned = copy_codes(value, name);
+  require_valid(view_of(owned), rows, features, name);
+  return owned;
 }
 
 }  // namespace unsuperpose::node

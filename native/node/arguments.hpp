@@ -1,4 +1,4 @@
-// Reading what lib/ hands over and writing what it gets. lib/ has validated names and ranges; here types, pointers and
+// Reading what lib/ hands over. lib/ has validated names and ranges; here types, pointers and
 // lengths are checked again, right before use: a typed array may have been detached, shrunk or resized meanwhile.
 #pragma once
 #include <cstdint>
@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "../core/execution.hpp"
+#include "../core/sparse_codes.hpp"
 #include "../core/view.hpp"
-#include "../solvers/unfolding.hpp"
-#include "environment.hpp"
 #include "guard.hpp"
 
 namespace unsuperpose::node {
@@ -26,8 +26,8 @@ unsigned threads(const Napi::Value& value);
 
 /// A matrix borrowed from JavaScript: { data: Float32Array, rows, cols }. ERR_SHAPE if data is not rows × cols long.
 Matrix32 matrix(const Napi::Value& value, const char* name);
-/// ERR_NOT_FINITE with the first row and column that hold NaN or ±Infinity.
-void require_finite(ConstMatrix32 matrix, const char* name);
+/// ERR_NOT_FINITE with the first row and column that hold NaN or ±Infinity; ERR_CANCELLED. Asynchronous calls ask in the job.
+void require_finite(ConstMatrix32 matrix, const char* name, const Execution& execution = {});
 
 /// A matrix of our own. Moves, never copies implicitly.
 struct MatrixCopy {
@@ -42,14 +42,13 @@ struct CodesView {
   std::span<const std::uint32_t> indptr, indices;
   std::span<const float> values;
 };
+inline CodesView view_of(const SparseCodes& codes) { return {codes.indptr, codes.indices, codes.values}; }
 CodesView codes(const Napi::Value& value, const char* name);
 /// ERR_SHAPE or ERR_NOT_FINITE unless these are `rows` rows over `features` features, indices ascending.
 void require_valid(const CodesView& codes, std::size_t rows, std::size_t features, const char* name);
-SparseCodes copy(const CodesView& codes);
-
-Napi::Value to_array(const Environment& environment, const std::vector<float>& values);
-Napi::Value to_array(const Environment& environment, const std::vector<double>& values);
-Napi::Value to_array(const Environment& environment, const std::vector<std::uint8_t>& values);
-Napi::Value to_array(const Environment& environment, const std::vector<std::uint32_t>& values);
+/// Codes of our own, not yet checked.
+SparseCodes copy_codes(const Napi::Value& value, const char* name);
+/// Valid codes of our own. Copied first, checked afterwards: shared memory may change in between.
+SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name);
 
 }  // namespace unsuperpose::node

@@ -5,29 +5,33 @@
 
 #include "../features/coverage.hpp"
 #include "../features/predicates.hpp"
+#include "answers.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
+#include "jobs.hpp"
 
 namespace unsuperpose::node {
 namespace {
 
-/// Valid codes of our own, or none for undefined. Copied first, checked afterwards: shared memory may change
-/// in between.
-std::unique_ptr<SparseCodes> own_codes(const Napi::Value& value, std::size_t samples, std::size_t features,
-                                       const char* name) {
+/// None for undefined.
+std::unique_ptr<SparseCodes> codes_if_any(const Napi::Value& value, std::size_t samples, std::size_t features,
+                                          const char* name) {
   if (value.IsUndefined()) return nullptr;
-  auto owned = std::make_unique<SparseCodes>(copy(codes(value, name)));
-  require_valid({owned->indptr, owned->indices, owned->values}, samples, features, name);
-  return owned;
+  return std::make_unique<SparseCodes>(own_codes(value, samples, features, name));
 }
 
-MatrixCopy own_matrix(const Napi::Value& value, std::size_t cols, const char* name) {
+/// Not yet known to be finite.
+MatrixCopy copy_matrix(const Napi::Value& value, std::size_t cols, const char* name) {
   MatrixCopy owned(matrix(value, name));
   if (owned.cols != cols)
     refuse(Code::shape, std::string(name) + " must have " + std::to_string(cols) + " columns, got " +
                             std::to_string(owned.cols));
+  return owned;
+}
+
+MatrixCopy own_matrix(const Napi::Value& value, std::size_t cols, const char* name) {
+  MatrixCopy owned = copy_matrix(value, cols, name);
   require_finite(owned.view(), name);
   return owned;
 }
@@ -55,7 +59,6 @@ struct OwnedPredicate {
   std::unique_ptr<SparseCodes> codes;
   std::vector<MatrixCopy> matrices;
   Predicate predicate;
-  PredicateValues result;
 
   OwnedPredicate(std::shared_ptr<const Dictionary> dictionary_, const Napi::Value& codes_value,
                  const Napi::Object& from)
@@ -63,7 +66,7 @@ struct OwnedPredicate {
     if (!codes_value.IsUndefined()) {
       const auto samples = count(codes_value.As<Napi::Object>().Get("samples"), "samples");
       if (samples == 0) refuse(Code::shape, "codes must have at least one sample");
-      codes = own_codes(codes_value, samples, dictionary->features(), "codes");
+      codes = codes_if_any(codes_value, samples, dictionary->features(), "codes");
     }
     const auto list = from.Get("quantities").As<Napi::Array>();
     // Views into the matrices are made once none is added any more.
@@ -109,7 +112,7 @@ struct OwnedPredicate {
  private:
   void read_connection(const Napi::Object& object, Quantity& quantity, std::size_t& first,
                        std::size_t& last) {
-    quantity.to = chosen(DictionaryHandle::unwrap(object.Get("to")).get(), object.Get("features"));
+    quantity.to = chosen(held_dictionary(object.Get("to")), object.Get("features"));
     first = matrices.size();
     std::size_t dims = quantity.to->dims();
     if (const Napi::Value weight = object.Get("weight"); !weight.IsUndefined()) {
@@ -138,36 +141,26 @@ struct OwnedPredicate {
   }
 };
 
-/// (handle, codes with samples | undefined, { quantities, program }, again, threads, onProgress, onSettled) →
-/// job
+/// (handle, codes with samples | undefined, { quantities, program }, again, threads, onProgress, onSettled) → job
 Napi::Value evaluate_predicate(const Napi::CallbackInfo& call) {
-  auto owned = std::make_shared<OwnedPredicate>(DictionaryHandle::unwrap(call[0]).get(), call[1],
-                                                call[2].As<Napi::Object>());
+  const auto owned =
+      std::make_shared<OwnedPredicate>(held_dictionary(call[0]), call[1], call[2].As<Napi::Object>());
   const bool again = call[3].ToBoolean();
-  const unsigned limit = threads(call[4]);
-  Callbacks callbacks{[owned](Napi::Env env) {
-                        const auto& environment = Environment::of(env);
-                        Napi::Object result = Napi::Object::New(env);
-                        result.Set("truth", to_array(environment, owned->result.truth));
-                        result.Set("values", to_array(environment, owned->result.values));
-                        result.Set("lows", to_array(environment, owned->result.lows));
-                        result.Set("errors", to_array(environment, owned->result.errors));
-                        return result;
-                      },
-                      nullptr, call[5], call[6].As<Napi::Function>()};
-  const auto id =
-      Environment::of(call.Env())
-          .start(
-              limit,
-              [=](Monitor& monitor) {
-                const Execution execution{limit, &monitor};
-                const SparseCodes* codes = owned->codes.get();
-                const Predicate& predicate = owned->predicate;
-                return again ? measure_again(*owned->dictionary, codes, predicate, execution, owned->result)
-                             : evaluate(owned->dictionary, codes, predicate, execution, owned->result);
-              },
-              std::move(callbacks));
-  return Napi::Number::New(call.Env(), id);
+  return start_job<PredicateValues>(
+      call, 4,
+      [=](const Execution& execution, PredicateValues& out) {
+        const SparseCodes* codes = owned->codes.get();
+        return again ? measure_again(*owned->dictionary, codes, owned->predicate, execution, out)
+                     : evaluate(owned->dictionary, codes, owned->predicate, execution, out);
+      },
+      [](Napi::Env env, const PredicateValues& found) {
+        return object(env, {
+                               {"truth", found.truth},
+                               {"values", found.values},
+                               {"lows", found.lows},
+                               {"errors", found.errors},
+                           });
+      });
 }
 
 struct OwnedCoverage {
@@ -175,75 +168,67 @@ struct OwnedCoverage {
   MatrixCopy samples, calibration;
   std::unique_ptr<SparseCodes> codes, calibration_codes;
   CoverageOptions options;
-  Coverage result;
+
+  OwnedCoverage(std::shared_ptr<const Dictionary> dictionary_, const Napi::Value& activations,
+                const Napi::Value& calibration_, const Napi::Object& from)
+      : dictionary(std::move(dictionary_)),
+        samples(copy_matrix(activations, dictionary->dims(), "activations")),
+        calibration(copy_matrix(calibration_, dictionary->dims(), "calibration")) {
+    codes = codes_if_any(from.Get("codes"), samples.rows, dictionary->features(), "codes");
+    calibration_codes = codes_if_any(from.Get("calibrationCodes"), calibration.rows, dictionary->features(),
+                                     "calibrationCodes");
+    options.codes = codes.get();
+    options.calibration_codes = calibration_codes.get();
+    options.lambda = number(from.Get("lambda"), "lambda");
+    if (!(options.lambda > 0) && !(options.codes && options.calibration_codes))
+      refuse(Code::option, "lambda or codes must be given");
+    options.ridge = number(from.Get("ridge"), "ridge");
+    options.nonnegative = from.Get("nonnegative").ToBoolean();
+    options.tolerance = number(from.Get("tolerance"), "tolerance");
+    options.false_alarm_rate = number(from.Get("falseAlarmRate"), "falseAlarmRate");
+    const double alarms = options.false_alarm_rate * static_cast<double>(calibration.rows + 1);
+    if (!(alarms >= 1 && options.false_alarm_rate < 1))
+      refuse(Code::option, "falseAlarmRate is too small for the calibration samples");
+    options.relative = from.Get("relative").ToBoolean();
+    options.significance = number(from.Get("significance"), "significance");
+    options.most_directions = count(from.Get("mostDirections"), "mostDirections");
+  }
 };
 
 /// (handle, activations, calibration, options, threads, onProgress, onSettled) → job
 Napi::Value coverage(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
-  const std::size_t dims = dictionary->dims();
-  auto owned = std::make_shared<OwnedCoverage>(OwnedCoverage{dictionary,
-                                                             own_matrix(call[1], dims, "activations"),
-                                                             own_matrix(call[2], dims, "calibration"),
-                                                             {},
-                                                             {},
-                                                             {},
-                                                             {}});
-  const auto from = call[3].As<Napi::Object>();
-  CoverageOptions& options = owned->options;
-  owned->codes = own_codes(from.Get("codes"), owned->samples.rows, dictionary->features(), "codes");
-  owned->calibration_codes = own_codes(from.Get("calibrationCodes"), owned->calibration.rows,
-                                       dictionary->features(), "calibrationCodes");
-  options.codes = owned->codes.get();
-  options.calibration_codes = owned->calibration_codes.get();
-  options.lambda = number(from.Get("lambda"), "lambda");
-  if (!(options.lambda > 0) && !(options.codes && options.calibration_codes))
-    refuse(Code::option, "lambda or codes must be given");
-  options.ridge = number(from.Get("ridge"), "ridge");
-  options.nonnegative = from.Get("nonnegative").ToBoolean();
-  options.tolerance = number(from.Get("tolerance"), "tolerance");
-  options.false_alarm_rate = number(from.Get("falseAlarmRate"), "falseAlarmRate");
-  const double alarms = options.false_alarm_rate * static_cast<double>(owned->calibration.rows + 1);
-  if (!(alarms >= 1 && options.false_alarm_rate < 1))
-    refuse(Code::option, "falseAlarmRate is too small for the calibration samples");
-  options.relative = from.Get("relative").ToBoolean();
-  options.significance = number(from.Get("significance"), "significance");
-  options.most_directions = count(from.Get("mostDirections"), "mostDirections");
-  const unsigned limit = threads(call[4]);
-  Callbacks callbacks{[owned](Napi::Env env) {
-                        const auto& environment = Environment::of(env);
-                        const Coverage& found = owned->result;
-                        Napi::Object result = Napi::Object::New(env);
-                        result.Set("energy", to_array(environment, found.energy));
-                        result.Set("unexplained", to_array(environment, found.unexplained));
-                        result.Set("pValue", to_array(environment, found.p_value));
-                        result.Set("flagged", to_array(environment, found.flagged));
-                        result.Set("threshold", found.threshold);
-                        result.Set("directions", to_array(environment, found.directions));
-                        result.Set("strength", to_array(environment, found.strength));
-                        result.Set("samples", to_array(environment, found.samples));
-                        result.Set("significance", to_array(environment, found.significance));
-                        result.Set("nearest", to_array(environment, found.nearest));
-                        result.Set("cosine", to_array(environment, found.cosine));
-                        return result;
-                      },
-                      nullptr, call[5], call[6].As<Napi::Function>()};
-  const auto id = Environment::of(call.Env())
-                      .start(
-                          limit,
-                          [=](Monitor& monitor) {
-                            return cover(owned->samples.view(), owned->calibration.view(), *owned->dictionary,
-                                         owned->options, {limit, &monitor}, owned->result);
-                          },
-                          std::move(callbacks));
-  return Napi::Number::New(call.Env(), id);
+  const auto owned = std::make_shared<const OwnedCoverage>(held_dictionary(call[0]), call[1], call[2],
+                                                           call[3].As<Napi::Object>());
+  return start_job<Coverage>(
+      call, 4,
+      [owned](const Execution& execution, Coverage& out) {
+        require_finite(owned->samples.view(), "activations", execution);
+        require_finite(owned->calibration.view(), "calibration", execution);
+        return cover(owned->samples.view(), owned->calibration.view(), *owned->dictionary, owned->options,
+                     execution, out);
+      },
+      [](Napi::Env env, const Coverage& found) {
+        return object(env, {
+                               {"energy", found.energy},
+                               {"unexplained", found.unexplained},
+                               {"pValue", found.p_value},
+                               {"flagged", found.flagged},
+                               {"threshold", found.threshold},
+                               {"directions", found.directions},
+                               {"strength", found.strength},
+                               {"samples", found.samples},
+                               {"significance", found.significance},
+                               {"nearest", found.nearest},
+                               {"cosine", found.cosine},
+                           });
+      });
 }
 
 }  // namespace
 
 void add_claims(Napi::Object exports) {
-  add<evaluate_predicate>(exports, "evaluatePredicate");
-  add<coverage>(exports, "coverage");
+  add<evaluate_predicate, 7>(exports, "evaluatePredicate");
+  add<coverage, 7>(exports, "coverage");
 }
 
 }  // namespace unsuperpose::node

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "answers.hpp"
 #include "arguments.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
@@ -14,24 +15,24 @@ Napi::Value create_dictionary(const Napi::CallbackInfo& call) {
   require_finite(atoms, "matrix");
   std::shared_ptr<const Dictionary> dictionary;
   require(Dictionary::make(atoms, normalize, dictionary));
-  return DictionaryHandle::wrap(call.Env(), std::move(dictionary));
+  return Handle<const Dictionary>::wrap(call.Env(), std::move(dictionary));
 }
 
 /// (handle) → { features, dims, bytes, maxNorm }
 Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
-  DictionaryHandle& handle = DictionaryHandle::unwrap(call[0]);
+  auto& handle = Handle<const Dictionary>::unwrap(call[0]);
   const auto dictionary = handle.get();
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("features", static_cast<double>(dictionary->features()));
-  result.Set("dims", static_cast<double>(dictionary->dims()));
-  result.Set("bytes", static_cast<double>(handle.account(call.Env())));
-  result.Set("maxNorm", handle.get()->max_norm());
-  return result;
+  return object(call.Env(), {
+                                {"features", dictionary->features()},
+                                {"dims", dictionary->dims()},
+                                {"bytes", handle.account(call.Env())},
+                                {"maxNorm", dictionary->max_norm()},
+                            });
 }
 
 /// (handle, out: Float32Array of features × dims)
 Napi::Value dictionary_atoms(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const std::span<float> out = floats(call[1], "out");
   const std::size_t dims = dictionary->dims();
   if (out.size() != dictionary->features() * dims)
@@ -41,18 +42,13 @@ Napi::Value dictionary_atoms(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-Napi::Value dispose_dictionary(const Napi::CallbackInfo& call) {
-  DictionaryHandle::unwrap(call[0]).dispose(call.Env());
-  return call.Env().Undefined();
-}
-
 }  // namespace
 
 void add_dictionary(Napi::Object exports) {
-  add<create_dictionary>(exports, "createDictionary");
-  add<dictionary_info>(exports, "dictionaryInfo");
-  add<dictionary_atoms>(exports, "dictionaryAtoms");
-  add<dispose_dictionary>(exports, "disposeDictionary");
+  add<create_dictionary, 2>(exports, "createDictionary");
+  add<dictionary_info, 1>(exports, "dictionaryInfo");
+  add<dictionary_atoms, 2>(exports, "dictionaryAtoms");
+  add<dispose<const Dictionary>, 1>(exports, "disposeDictionary");
 }
 
 }  // namespace unsuperpose::node

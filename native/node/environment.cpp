@@ -24,8 +24,7 @@ struct Environment::Doorbell {
 /// A job with its JavaScript side.
 struct Environment::Entry {
   std::shared_ptr<Job> job;
-  std::function<Napi::Value(Napi::Env)> answer;
-  std::function<void(Napi::Env, const Napi::Function&)> report;
+  std::function<Napi::Value(Napi::Env)> answer, figures;
   Napi::FunctionReference on_progress, on_settled;
 };
 
@@ -106,7 +105,7 @@ std::uint32_t Environment::start(unsigned threads, std::function<Status(Monitor&
   auto job = entry->job = std::make_shared<Job>();
   job->work = std::move(work);
   entry->answer = std::move(callbacks.answer);
-  entry->report = std::move(callbacks.report);
+  entry->figures = std::move(callbacks.figures);
   entry->on_settled = Napi::Persistent(callbacks.on_settled);
   auto doorbell = doorbell_;
   std::shared_ptr<Listener> listener;
@@ -168,8 +167,8 @@ void Environment::drain() {
       Napi::HandleScope scope(env_);
       if (job.news.exchange(false, std::memory_order_acq_rel) && !job.monitor.cancelled() &&
           !entry->on_progress.IsEmpty()) {
-        if (entry->report)
-          entry->report(env_, entry->on_progress.Value());
+        if (entry->figures)
+          entry->on_progress.Call({entry->figures(env_)});
         else
           entry->on_progress.Call({Napi::Number::New(env_, static_cast<double>(job.monitor.done())),
                                    Napi::Number::New(env_, static_cast<double>(job.monitor.total()))});
@@ -180,7 +179,7 @@ void Environment::drain() {
         settle(*entry);
       }
     } catch (...) {
-      // The callbacks of lib/job.ts never throw: the environment is being terminated.
+      // The callbacks of lib/ never throw: the environment is being terminated.
       return;
     }
   }

@@ -27,10 +27,10 @@ struct Job {
 
 /// What JavaScript is called with. Lives on the JavaScript thread only.
 struct Callbacks {
-  std::function<Napi::Value(Napi::Env)> answer;                  // the result of a job that went well
-  std::function<void(Napi::Env, const Napi::Function&)> report;  // calls on_progress; default: (done, total)
-  Napi::Value on_progress;                                       // a function or undefined
-  Napi::Function on_settled;                                     // (error | undefined, result)
+  std::function<Napi::Value(Napi::Env)> answer;   // the result of a job that went well
+  std::function<Napi::Value(Napi::Env)> figures;  // what on_progress gets; by default (done, total)
+  Napi::Value on_progress;                        // a function or undefined
+  Napi::Function on_settled;                      // (error | undefined, result)
 };
 
 /// Instance data. Owned by the environment; all members run on its thread.

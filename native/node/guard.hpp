@@ -1,6 +1,7 @@
 // How errors leave native code: every exported function runs inside guarded<>, which turns whatever is thrown into a
-// JavaScript Error with a `code`. lib/runtime.ts makes it an UnsuperposeError.
+// JavaScript Error with a `code`. lib/ makes it an UnsuperposeError.
 #pragma once
+#include <cstddef>
 #include <new>
 #include <string>
 #include <utility>
@@ -32,9 +33,14 @@ inline Napi::Error make_error(Napi::Env env, Code code, const std::string& messa
 
 using Function = Napi::Value (*)(const Napi::CallbackInfo&);
 
-template <Function function>
+/// `call.Data()` is the name of the export.
+template <Function function, std::size_t parameters>
 Napi::Value guarded(const Napi::CallbackInfo& call) {
   try {
+    if (call.Length() != parameters)
+      refuse(Code::native, std::string(static_cast<const char*>(call.Data())) + " takes " +
+                               std::to_string(parameters) + " arguments, got " +
+                               std::to_string(call.Length()));
     return function(call);
   } catch (const Napi::Error&) {
     throw;  // node-addon-api makes it a JavaScript exception
@@ -47,9 +53,16 @@ Napi::Value guarded(const Napi::CallbackInfo& call) {
   }
 }
 
-template <Function function>
+/// Exports `function` with its number of parameters, which is its `length` and what every call must give: lib/ declares as many,
+/// and test/api/binding.test.ts compares the two.
+template <Function function, std::size_t parameters>
 void add(Napi::Object exports, const char* name) {
-  exports.Set(name, Napi::Function::New(exports.Env(), guarded<function>, name));
+  const Napi::Env env = exports.Env();
+  Napi::Function made =
+      Napi::Function::New(env, guarded<function, parameters>, name, const_cast<char*>(name));
+  made.DefineProperty(Napi::PropertyDescriptor::Value(
+      "length", Napi::Number::New(env, static_cast<double>(parameters)), napi_configurable));
+  exports.Set(name, made);
 }
 
 }  // namespace unsuperpose::node

@@ -2,51 +2,121 @@
 // object handed in where one is expected is refused by its missing tag.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "../scoring/dictionary.hpp"
 #include "guard.hpp"
 
 namespace unsuperpose::node {
 
-/// What a dictionary's handle wraps. The handle owns this; the dictionary itself is shared with the calls that use it, and
-/// freed by whichever lets go last. Used on its environment's thread only.
-class DictionaryHandle {
+class Learner;
+class Path;
+class SharedPairs;
+
+/// How the objects of a native type are told from others, and how they are refused.
+struct HandleType {
+  napi_type_tag tag;  // random: no other type has it, in any module
+  const char* foreign;
+  const char* disposed;
+};
+
+/// Every native type that JavaScript may hold.
+template <class T>
+inline constexpr HandleType kHandleType{};
+template <>
+inline constexpr HandleType kHandleType<const Dictionary>{{0x6f1d2b0c5a934e71, 0x9be3470dd8c2f615},
+                                                          "dictionary must be a Dictionary",
+                                                          "the dictionary was disposed"};
+template <>
+inline constexpr HandleType kHandleType<Learner>{
+    {0x2ac7e08b41f65d39, 0x8d5f1e63b907a2c4}, "learner must be a learner", "the learner was disposed"};
+template <>
+inline constexpr HandleType kHandleType<Path>{
+    {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48}, "path must be a path", "the path was disposed"};
+template <>
+inline constexpr HandleType kHandleType<SharedPairs>{{0x2d80a61be59f4c37, 0x8f15c3e90a7264bd},
+                                                     "pairs must be virtual weights",
+                                                     "the virtual weights were disposed"};
+
+/// What such an object wraps. JavaScript's garbage collector owns this; the native object itself is shared with the calls
+/// that use it, and freed by whichever lets go last. Used on its environment's thread only.
+template <class T>
+class Handle {
  public:
-  static Napi::Object wrap(Napi::Env env, std::shared_ptr<const Dictionary> dictionary);
+  static Napi::Object wrap(Napi::Env env, std::shared_ptr<T> native) {
+    Napi::Object object = Napi::Object::New(env);
+    auto handle = std::make_unique<Handle>(std::move(native));
+    const auto finalize = [](napi_env finalizing, void* data, void*) {
+      const std::unique_ptr<Handle> self(static_cast<Handle*>(data));
+      self->dispose(finalizing);
+    };
+    if (napi_type_tag_object(env, object, &kHandleType<T>.tag) != napi_ok ||
+        napi_wrap(env, object, handle.get(), finalize, nullptr, nullptr) != napi_ok)
+      refuse(Code::native, "could not make a handle");
+    handle.release()->account(env);
+    return object;
+  }
+
   /// ERR_DTYPE for a foreign object.
-  static DictionaryHandle& unwrap(const Napi::Value& value);
+  static Handle& unwrap(const Napi::Value& value) {
+    bool matches = false;
+    void* data = nullptr;
+    if (!value.IsObject() ||
+        napi_check_object_type_tag(value.Env(), value, &kHandleType<T>.tag, &matches) != napi_ok ||
+        !matches || napi_unwrap(value.Env(), value, &data) != napi_ok)
+      refuse(Code::dtype, kHandleType<T>.foreign);
+    return *static_cast<Handle*>(data);
+  }
 
   /// ERR_DISPOSED after dispose().
-  std::shared_ptr<const Dictionary> get() const;
-  /// Tells V8 what the dictionary holds by now: the Gram matrix comes with the first call that needs it.
-  std::size_t account(Napi::Env env);
-  void dispose(Napi::Env env);
+  const std::shared_ptr<T>& get() const {
+    if (!native_) refuse(Code::disposed, kHandleType<T>.disposed);
+    return native_;
+  }
+
+  /// Tells V8 what the object holds by now, where it knows its bytes(): a dictionary's Gram matrix comes with the first call
+  /// that needs it.
+  std::size_t account(Napi::Env env) {
+    std::size_t bytes = 0;
+    if constexpr (requires(const T& native) { native.bytes(); })
+      if (native_) bytes = native_->bytes();
+    std::int64_t adjusted = 0;
+    napi_adjust_external_memory(env, static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(accounted_),
+                                &adjusted);
+    accounted_ = bytes;
+    return bytes;
+  }
+
+  void dispose(Napi::Env env) {
+    native_.reset();
+    account(env);
+  }
+
+  explicit Handle(std::shared_ptr<T> native) : native_(std::move(native)) {}
 
  private:
-  std::shared_ptr<const Dictionary> dictionary_;
+  std::shared_ptr<T> native_;
   std::size_t accounted_ = 0;
 };
 
-/// Wraps `object` around `native`, which the handle then owns.
+/// What the handle `value` holds. ERR_DTYPE for a foreign object, ERR_DISPOSED after dispose().
 template <class T>
-void wrap_tagged(Napi::Env env, Napi::Object object, const napi_type_tag& tag, std::unique_ptr<T> native,
-                 napi_finalize finalize) {
-  if (napi_type_tag_object(env, object, &tag) != napi_ok ||
-      napi_wrap(env, object, native.get(), finalize, nullptr, nullptr) != napi_ok)
-    refuse(Code::native, "could not make a handle");
-  native.release();
+std::shared_ptr<T> held(const Napi::Value& value) {
+  return Handle<T>::unwrap(value).get();
 }
 
-/// Null unless `value` is an object that wrap_tagged made with this tag.
+/// The dictionary that a handle holds.
+inline std::shared_ptr<const Dictionary> held_dictionary(const Napi::Value& value) {
+  return held<const Dictionary>(value);
+}
+
+/// (handle): lets go of what it holds; calls that run keep their part. May be called again.
 template <class T>
-T* unwrap_tagged(const Napi::Value& value, const napi_type_tag& tag) {
-  bool matches = false;
-  void* native = nullptr;
-  if (!value.IsObject() || napi_check_object_type_tag(value.Env(), value, &tag, &matches) != napi_ok ||
-      !matches || napi_unwrap(value.Env(), value, &native) != napi_ok)
-    return nullptr;
-  return static_cast<T*>(native);
+Napi::Value dispose(const Napi::CallbackInfo& call) {
+  Handle<T>::unwrap(call[0]).dispose(call.Env());
+  return call.Env().Undefined();
 }
 
 }  // namespace unsuperpose::node

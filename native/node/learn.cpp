@@ -4,26 +4,24 @@
 #include <utility>
 
 #include "../learning/online.hpp"
+#include "answers.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
+#include "jobs.hpp"
 
 namespace unsuperpose::node {
-namespace {
 
-constexpr napi_type_tag kLearnerTag = {0x2ac7e08b41f65d39, 0x8d5f1e63b907a2c4};
-
-/// A learner and the figures that its progress shows. Shared by its handle and the job that uses it; lib/learn.ts
-/// starts one job at a time, and `busy` makes sure of it.
-struct Learner {
+/// A learner and the figures that its progress shows. Shared by its handle and the job that uses it.
+class Learner {
+ public:
   std::size_t dims = 0;
   OnlineOptions options;
   std::size_t batch_size = 0;
   std::uint64_t seed = 0;
   std::unique_ptr<MatrixCopy> initial;
   std::unique_ptr<OnlineLearner> online;  // made by the first job: its matrices may be large
-  std::atomic<bool> busy{false};
+  Turns turns;
 
   std::mutex mutex;  // guards latest, which a job writes and the JavaScript thread reads
   LearningStatistics latest;
@@ -51,15 +49,7 @@ struct Learner {
   }
 };
 
-struct LearnerHandle {
-  std::shared_ptr<Learner> learner;
-};
-
-std::shared_ptr<Learner> learner_of(const Napi::Value& value) {
-  auto* handle = unwrap_tagged<LearnerHandle>(value, kLearnerTag);
-  if (!handle) refuse(Code::dtype, "learner must be a learner");
-  return handle->learner;
-}
+namespace {
 
 /// (dims, options, initial | undefined) → handle
 Napi::Value create_learner(const Napi::CallbackInfo& call) {
@@ -77,126 +67,101 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
     learner->initial = std::make_unique<MatrixCopy>(matrix(call[2], "initial"));
     require_finite(learner->initial->view(), "initial");
   }
-  Napi::Object object = Napi::Object::New(call.Env());
-  wrap_tagged(call.Env(), object, kLearnerTag,
-              std::make_unique<LearnerHandle>(LearnerHandle{std::move(learner)}),
-              [](napi_env, void* data, void*) { delete static_cast<LearnerHandle*>(data); });
-  return object;
+  return Handle<Learner>::wrap(call.Env(), std::move(learner));
 }
 
-Napi::Object statistics_object(Napi::Env env, const LearningStatistics& statistics) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("steps", static_cast<double>(statistics.steps));
-  result.Set("samples", static_cast<double>(statistics.samples));
-  result.Set("objective", statistics.objective);
-  result.Set("explainedVariance", statistics.explained_variance);
-  result.Set("l0", statistics.l0);
-  result.Set("replaced", static_cast<double>(statistics.replaced));
-  return result;
+Napi::Value statistics_object(Napi::Env env, const LearningStatistics& statistics) {
+  return object(env, {
+                         {"steps", statistics.steps},
+                         {"samples", statistics.samples},
+                         {"objective", statistics.objective},
+                         {"explainedVariance", statistics.explained_variance},
+                         {"l0", statistics.l0},
+                         {"replaced", statistics.replaced},
+                     });
 }
 
-using Answer = std::function<Napi::Value(Napi::Env)>;
+using Work = std::function<Status(Learner&, ConstMatrix32 samples, const Execution&)>;
 
-/// Starts `work` on a learner that no other job uses. Progress calls (statistics).
-Napi::Value start(const Napi::CallbackInfo& call, const std::shared_ptr<Learner>& learner, unsigned limit,
-                  std::function<Status(Monitor&)> work, Answer answer, Napi::Value on_progress,
-                  Napi::Value on_settled) {
-  if (learner->busy.exchange(true)) refuse(Code::native, "the learner is busy");
-  Callbacks callbacks{std::move(answer),
-                      [learner](Napi::Env env, const Napi::Function& report) {
-                        report.Call({statistics_object(env, learner->read())});
-                      },
-                      on_progress, on_settled.As<Napi::Function>()};
-  try {
-    const auto id = Environment::of(call.Env())
-                        .start(
-                            limit,
-                            [learner, work = std::move(work)](Monitor& monitor) {
-                              Status status = learner->prepare();
-                              if (status.ok()) status = work(monitor);
-                              learner->busy.store(false);
-                              return status;
-                            },
-                            std::move(callbacks));
-    return Napi::Number::New(call.Env(), id);
-  } catch (...) {
-    learner->busy.store(false);
-    throw;
-  }
-}
-
-Answer statistics_of(const std::shared_ptr<Learner>& learner) {
-  return [learner](Napi::Env env) { return statistics_object(env, learner->read()); };
-}
-
-std::shared_ptr<MatrixCopy> activations(const Napi::Value& value, const Learner& learner) {
-  const Matrix32 borrowed = matrix(value, "activations");
-  if (borrowed.cols != learner.dims)
+/// Starts a job that has the learner for itself. The call's first two arguments are the learner and the samples; it answers the
+/// learner's statistics, which progress shows too.
+Napi::Value start_learning(const Napi::CallbackInfo& call, std::size_t at, Work work) {
+  const auto learner = held<Learner>(call[0]);
+  const Matrix32 borrowed = matrix(call[1], "activations");
+  if (borrowed.cols != learner->dims)
     refuse(Code::shape, "activations have " + std::to_string(borrowed.cols) + " dims, the dictionary has " +
-                            std::to_string(learner.dims));
-  auto samples = std::make_shared<MatrixCopy>(borrowed);
-  require_finite(samples->view(), "activations");
-  return samples;
+                            std::to_string(learner->dims));
+  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
+  return start_job<LearningStatistics>(
+      call, at,
+      [=, turn = learner->turns.take("the learner")](const Execution& execution, LearningStatistics& out) {
+        require_finite(samples->view(), "activations", execution);
+        Status status = learner->prepare();
+        if (status.ok())
+          status = work(*learner, samples->view(), {execution.threads, execution.monitor, false});
+        out = learner->read();
+        return status;
+      },
+      statistics_object, [learner](Napi::Env env) { return statistics_object(env, learner->read()); });
 }
 
 /// (learner, matrix, steps, stride, threads, onProgress, onSettled) → job. Figures are published every `stride` steps,
 /// each over the steps since the last.
 Napi::Value learner_fit(const Napi::CallbackInfo& call) {
-  const auto learner = learner_of(call[0]);
-  const auto samples = activations(call[1], *learner);
   const std::uint64_t steps = count(call[2], "steps"),
                       stride = std::max<std::uint64_t>(1, count(call[3], "stride"));
-  const unsigned limit = threads(call[4]);
-  const auto work = [=](Monitor& monitor) {
-    const Execution silent{limit, &monitor, false};
-    ShuffledBatches batches(samples->view(), learner->batch_size, learner->seed);
+  return start_learning(call, 4, [=](Learner& learner, ConstMatrix32 samples, const Execution& execution) {
+    ShuffledBatches batches(samples, learner.batch_size, learner.seed);
     for (std::uint64_t done = 0; done < steps;) {
       const std::uint64_t chunk = std::min(stride, steps - done);
-      if (Status status = learner->feed(batches, chunk, silent); !status.ok()) return status;
-      learner->publish();
-      monitor.advance(chunk);
+      if (Status status = learner.feed(batches, chunk, execution); !status.ok()) return status;
+      learner.publish();
+      execution.monitor->advance(chunk);
       done += chunk;
     }
     return Status{};
-  };
-  return start(call, learner, limit, work, statistics_of(learner), call[5], call[6]);
+  });
 }
 
-/// (learner, matrix, threads, onSettled) → job
+/// (learner, matrix, threads, onProgress, onSettled) → job
 Napi::Value learner_observe(const Napi::CallbackInfo& call) {
-  const auto learner = learner_of(call[0]);
-  const auto samples = activations(call[1], *learner);
-  const unsigned limit = threads(call[2]);
-  const auto work = [=](Monitor& monitor) {
-    OrderedBatches batches({samples->view(), {}, nullptr}, learner->batch_size);
-    const Status status = learner->feed(batches, batches.count(), {limit, &monitor, false});
-    if (status.ok()) learner->publish();
+  return start_learning(call, 2, [](Learner& learner, ConstMatrix32 samples, const Execution& execution) {
+    OrderedBatches batches({samples, {}, nullptr}, learner.batch_size);
+    const Status status = learner.feed(batches, batches.count(), execution);
+    if (status.ok()) learner.publish();
     return status;
-  };
-  return start(call, learner, limit, work, statistics_of(learner), call.Env().Undefined(), call[3]);
+  });
 }
 
-/// (learner, onSettled) → job. Answers { dictionary, usage }.
+/// (learner, threads, onProgress, onSettled) → job. Answers { dictionary, usage }.
 Napi::Value learner_finish(const Napi::CallbackInfo& call) {
-  const auto learner = learner_of(call[0]);
-  auto dictionary = std::make_shared<std::shared_ptr<const Dictionary>>();
-  const auto work = [=](Monitor&) { return learner->online->freeze({}, *dictionary); };
-  const auto answer = [=](Napi::Env env) {
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("dictionary", DictionaryHandle::wrap(env, std::move(*dictionary)));
-    result.Set("usage", to_array(Environment::of(env), learner->online->usage()));
-    return result;
+  struct Finished {
+    std::shared_ptr<const Dictionary> dictionary;
+    std::vector<double> usage;
   };
-  return start(call, learner, 1, work, answer, call.Env().Undefined(), call[1]);
+  const auto learner = held<Learner>(call[0]);
+  return start_job<Finished>(
+      call, 1,
+      [=, turn = learner->turns.take("the learner")](const Execution&, Finished& out) {
+        if (Status status = learner->prepare(); !status.ok()) return status;
+        out.usage = learner->online->usage();
+        return learner->online->freeze({}, out.dictionary);
+      },
+      [](Napi::Env env, Finished& out) {
+        return object(env, {
+                               {"dictionary", Handle<const Dictionary>::wrap(env, std::move(out.dictionary))},
+                               {"usage", out.usage},
+                           });
+      });
 }
 
 }  // namespace
 
 void add_learn(Napi::Object exports) {
-  add<create_learner>(exports, "createLearner");
-  add<learner_fit>(exports, "learnerFit");
-  add<learner_observe>(exports, "learnerObserve");
-  add<learner_finish>(exports, "learnerFinish");
+  add<create_learner, 3>(exports, "createLearner");
+  add<learner_fit, 7>(exports, "learnerFit");
+  add<learner_observe, 5>(exports, "learnerObserve");
+  add<learner_finish, 4>(exports, "learnerFinish");
 }
 
 }  // namespace unsuperpose::node

@@ -10,7 +10,6 @@
 #include "../solvers/spectral.hpp"
 #include "../scoring/top_k.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
 
@@ -21,14 +20,14 @@ namespace {
 class Right {
  public:
   /// `value`: { handle } or { data, rows, cols }
-  explicit Right(const Napi::Value& value) {
+  Right(const Napi::Value& value, const Execution& execution) {
     if (!value.IsObject()) refuse(Code::dtype, "b must be a matrix or a Dictionary");
     const Napi::Value handle = value.As<Napi::Object>().Get("handle");
     if (!handle.IsUndefined()) {
-      dictionary_ = DictionaryHandle::unwrap(handle).get();
+      dictionary_ = held_dictionary(handle);
     } else {
       const Matrix32 rows = matrix(value, "b");
-      require_finite(rows, "b");
+      require_finite(rows, "b", execution);
       own_ = product::PackedRows(ConstMatrix32(rows));
     }
   }
@@ -44,19 +43,20 @@ bool overlap(const float* a, std::size_t a_size, const float* b, std::size_t b_s
 }
 
 /// The left-hand side, borrowed: taken after the right one, whose reading may run no JavaScript but may pack.
-Matrix32 left_of(const Napi::Value& value, std::size_t dims) {
+Matrix32 left_of(const Napi::Value& value, std::size_t dims, const Execution& execution) {
   const Matrix32 left = matrix(value, "a");
   if (left.cols != dims)
     refuse(Code::shape, "a has " + std::to_string(left.cols) + " columns, b has " + std::to_string(dims) +
                             ": they must agree");
-  require_finite(left, "a");
+  require_finite(left, "a", execution);
   return left;
 }
 
 /// (a, b, out: Float32Array of rows × rows, threads)
 Napi::Value correlate(const Napi::CallbackInfo& call) {
-  const Right right(call[1]);
-  const Matrix32 left = left_of(call[0], right.packed().dims());
+  const Execution execution{threads(call[3])};
+  const Right right(call[1], execution);
+  const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
   const std::span<float> out = floats(call[2], "out");
   const std::size_t columns = right.packed().rows();
   if (columns == 0 ? !out.empty() : out.size() / columns != left.rows || out.size() % columns != 0)
@@ -65,17 +65,18 @@ Napi::Value correlate(const Napi::CallbackInfo& call) {
   if (overlap(out.data(), out.size(), left.data, left.rows * left.cols))
     refuse(Code::option, "out must not share memory with a");
   if (!out.empty())
-    product::store(ConstMatrix32(left), right.packed(), {out.data(), left.rows, columns}, {threads(call[3])});
+    product::store(ConstMatrix32(left), right.packed(), {out.data(), left.rows, columns}, execution);
   return call.Env().Undefined();
 }
 
 /// A right-hand side as a dictionary: the one of a handle, or one made for this call.
-std::shared_ptr<const Dictionary> dictionary_of(const Napi::Value& value) {
-  if (!value.IsObject()) refuse(Code::dtype, "b must be a matrix or a Dictionary");
+std::shared_ptr<const Dictionary> dictionary_of(const Napi::Value& value, const char* name,
+                                                const Execution& execution) {
+  if (!value.IsObject()) refuse(Code::dtype, std::string(name) + " must be a matrix or a Dictionary");
   const Napi::Value handle = value.As<Napi::Object>().Get("handle");
-  if (!handle.IsUndefined()) return DictionaryHandle::unwrap(handle).get();
-  const Matrix32 rows = matrix(value, "b");
-  require_finite(rows, "b");
+  if (!handle.IsUndefined()) return held_dictionary(handle);
+  const Matrix32 rows = matrix(value, name);
+  require_finite(rows, name, execution);
   std::shared_ptr<const Dictionary> made;
   require(Dictionary::make(rows, false, made));
   return made;
@@ -83,23 +84,20 @@ std::shared_ptr<const Dictionary> dictionary_of(const Napi::Value& value) {
 
 /// (a, b, k, absolute, threads) → { indices, values }, k a row
 Napi::Value top_k(const Napi::CallbackInfo& call) {
-  const auto right = dictionary_of(call[1]);
-  const Matrix32 left = left_of(call[0], right->dims());
+  const Execution execution{threads(call[4])};
+  const auto right = dictionary_of(call[1], "b", execution);
+  const Matrix32 left = left_of(call[0], right->dims(), execution);
   const std::size_t k = count(call[2], "k");
   if (k < 1 || k > right->features())
     refuse(Code::option,
            "k must be between 1 and " + std::to_string(right->features()) + ", got " + std::to_string(k));
   std::vector<std::uint32_t> indices(left.rows * k);
   std::vector<float> values(left.rows * k);
-  unsuperpose::top_k(left, *right, k, call[3].ToBoolean(), {threads(call[4])}, indices.data(), values.data());
+  unsuperpose::top_k(left, *right, k, call[3].ToBoolean(), execution, indices.data(), values.data());
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
       refuse(Code::not_finite, "row " + std::to_string(i / k) + " of a: its products overflow float32");
-  const auto& environment = Environment::of(call.Env());
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("indices", to_array(environment, indices));
-  result.Set("values", to_array(environment, values));
-  return result;
+  return object(call.Env(), {{"indices", indices}, {"values", values}});
 }
 
 product::Precision precision_of(const std::string& name, std::size_t dims) {
@@ -118,15 +116,15 @@ product::Precision precision_of(const std::string& name, std::size_t dims) {
 
 /// (a, b, precision, out: Float32Array of rows × rows, errors: Float64Array of a's rows, threads)
 Napi::Value estimate(const Napi::CallbackInfo& call) {
-  const auto right = dictionary_of(call[1]);
-  const Matrix32 left = left_of(call[0], right->dims());
+  const Execution execution{threads(call[5])};
+  const auto right = dictionary_of(call[1], "b", execution);
+  const Matrix32 left = left_of(call[0], right->dims(), execution);
   const std::size_t dims = right->dims(), columns = right->features();
   const product::Precision precision = precision_of(call[2].ToString(), dims);
   const std::span<float> out = floats(call[3], "out");
   const std::span<double> errors = doubles(call[4], "errors");
   if (out.size() != left.rows * columns || errors.size() != left.rows)
     refuse(Code::shape, "out or errors have the wrong size");
-  const Execution execution{threads(call[5])};
   const product::PackedRows& packed = right->packed(precision);
   double moved = 0;
   for (const float error : packed.errors()) moved = std::max(moved, static_cast<double>(error));
@@ -148,8 +146,9 @@ Napi::Value estimate(const Napi::CallbackInfo& call) {
 
 /// (a, b, threshold, absolute, limit, threads) → { indptr, indices, values }
 Napi::Value above(const Napi::CallbackInfo& call) {
-  const Right right(call[1]);
-  const Matrix32 left = left_of(call[0], right.packed().dims());
+  const Execution execution{threads(call[5])};
+  const Right right(call[1], execution);
+  const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
   const std::vector<float> floor(left.rows, static_cast<float>(number(call[2], "threshold")));
   const std::size_t limit =
       std::min<std::size_t>(count(call[4], "limit"), std::numeric_limits<std::uint32_t>::max());
@@ -157,7 +156,7 @@ Napi::Value above(const Napi::CallbackInfo& call) {
   options.floor = floor.data();
   options.positive_only = !call[3].ToBoolean();
   std::vector<std::vector<product::Entry>> rows;
-  require(product::above(ConstMatrix32(left), right.packed(), options, limit, rows, {threads(call[5])}));
+  require(product::above(ConstMatrix32(left), right.packed(), options, limit, rows, execution));
 
   SparseCodes codes;
   codes.indptr.push_back(0);
@@ -169,24 +168,19 @@ Napi::Value above(const Napi::CallbackInfo& call) {
     codes.indptr.push_back(static_cast<std::uint32_t>(codes.indices.size()));
     row = {};
   }
-  const auto& environment = Environment::of(call.Env());
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("indptr", to_array(environment, codes.indptr));
-  result.Set("indices", to_array(environment, codes.indices));
-  result.Set("values", to_array(environment, codes.values));
-  return result;
+  return to_value(call.Env(), codes);
 }
 
 /// (a, b, absolute, out: Float32Array of a's rows, threads)
 Napi::Value maximum(const Napi::CallbackInfo& call) {
-  const Right right(call[1]);
-  const Matrix32 left = left_of(call[0], right.packed().dims());
+  const Execution execution{threads(call[4])};
+  const Right right(call[1], execution);
+  const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
   const std::span<float> out = floats(call[3], "out");
   if (out.size() != left.rows) refuse(Code::shape, "out must hold one value a row");
   product::SelectOptions options;
   options.positive_only = !call[2].ToBoolean();
-  if (left.rows > 0)
-    product::max(ConstMatrix32(left), right.packed(), options, out.data(), {threads(call[4])});
+  if (left.rows > 0) product::max(ConstMatrix32(left), right.packed(), options, out.data(), execution);
   return call.Env().Undefined();
 }
 
@@ -212,28 +206,21 @@ Napi::Value soft_threshold(const Napi::CallbackInfo& call) {
 
 /// ({ handle } | matrix, threads) → number
 Napi::Value norm(const Napi::CallbackInfo& call) {
-  const Napi::Value handle = call[0].As<Napi::Object>().Get("handle");
-  std::shared_ptr<const Dictionary> dictionary;
-  if (!handle.IsUndefined()) {
-    dictionary = DictionaryHandle::unwrap(handle).get();
-  } else {
-    const Matrix32 rows = matrix(call[0], "matrix");
-    require_finite(rows, "matrix");
-    require(Dictionary::make(rows, false, dictionary));
-  }
-  return Napi::Number::New(call.Env(), spectral_norm(*dictionary, {threads(call[1])}));
+  const Execution execution{threads(call[1])};
+  return Napi::Number::New(call.Env(),
+                           spectral_norm(*dictionary_of(call[0], "matrix", execution), execution));
 }
 
 }  // namespace
 
 void add_ops(Napi::Object exports) {
-  add<correlate>(exports, "correlate");
-  add<top_k>(exports, "topK");
-  add<estimate>(exports, "estimate");
-  add<above>(exports, "above");
-  add<maximum>(exports, "maximum");
-  add<soft_threshold>(exports, "softThreshold");
-  add<norm>(exports, "spectralNorm");
+  add<correlate, 4>(exports, "correlate");
+  add<top_k, 5>(exports, "topK");
+  add<estimate, 6>(exports, "estimate");
+  add<above, 6>(exports, "above");
+  add<maximum, 5>(exports, "maximum");
+  add<soft_threshold, 5>(exports, "softThreshold");
+  add<norm, 2>(exports, "spectralNorm");
 }
 
 }  // namespace unsuperpose::node

@@ -7,15 +7,14 @@
 
 #include "../features/circuits.hpp"
 #include "../features/pairs_again.hpp"
+#include "answers.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
+#include "jobs.hpp"
 
 namespace unsuperpose::node {
 namespace {
-
-constexpr napi_type_tag kPairsTag = {0x2d80a61be59f4c37, 0x8f15c3e90a7264bd};
 
 /// The matrices of a chain, copied and checked.
 std::vector<MatrixCopy> copy_chain(const Napi::Value& value) {
@@ -52,12 +51,20 @@ std::vector<double> copy_scale(const Napi::Value& value, const char* name, std::
   return {from.begin(), from.end()};
 }
 
+}  // namespace
+
 /// Two sets of features and what leads from one to the other; the pairs themselves are made by the first job that needs them.
 class SharedPairs {
  public:
   std::shared_ptr<const Dictionary> from, to;
   std::vector<MatrixCopy> chain;
   std::vector<double> from_scale, to_scale;
+
+  std::size_t bytes() const {
+    std::size_t sum = (from_scale.size() + to_scale.size()) * sizeof(double);
+    for (const MatrixCopy& one : chain) sum += one.data.bytes();
+    return sum;
+  }
 
   Status get(const Execution& execution, const FeaturePairs*& out) {
     std::lock_guard lock(mutex_);
@@ -79,35 +86,18 @@ class SharedPairs {
   std::unique_ptr<FeaturePairs> pairs_;
 };
 
-struct PairsHandle {
-  std::shared_ptr<SharedPairs> pairs;
-};
+namespace {
 
 /// (from, matrices, to, fromScale | undefined, toScale | undefined) → handle
 Napi::Value create_pairs(const Napi::CallbackInfo& call) {
   auto shared = std::make_shared<SharedPairs>();
-  shared->from = DictionaryHandle::unwrap(call[0]).get();
+  shared->from = held_dictionary(call[0]);
   shared->chain = copy_chain(call[1]);
-  shared->to = DictionaryHandle::unwrap(call[2]).get();
+  shared->to = held_dictionary(call[2]);
   require_fit(shared->chain, *shared->from, *shared->to);
   shared->from_scale = copy_scale(call[3], "fromScale", shared->from->features());
   shared->to_scale = copy_scale(call[4], "toScale", shared->to->features());
-  Napi::Object object = Napi::Object::New(call.Env());
-  wrap_tagged(call.Env(), object, kPairsTag, std::make_unique<PairsHandle>(PairsHandle{std::move(shared)}),
-              [](napi_env, void* data, void*) { delete static_cast<PairsHandle*>(data); });
-  return object;
-}
-
-std::shared_ptr<SharedPairs> unwrap(const Napi::Value& value) {
-  auto* handle = unwrap_tagged<PairsHandle>(value, kPairsTag);
-  if (!handle) refuse(Code::dtype, "pairs must be virtual weights");
-  if (!handle->pairs) refuse(Code::disposed, "the virtual weights were disposed");
-  return handle->pairs;
-}
-
-Napi::Value dispose_pairs(const Napi::CallbackInfo& call) {
-  if (auto* handle = unwrap_tagged<PairsHandle>(call[0], kPairsTag)) handle->pairs.reset();
-  return call.Env().Undefined();
+  return Handle<SharedPairs>::wrap(call.Env(), std::move(shared));
 }
 
 struct PairsAnswer {
@@ -119,7 +109,6 @@ struct PairsAnswer {
 };
 
 Napi::Value list_object(Napi::Env env, const PairsAnswer& answer) {
-  const auto& environment = Environment::of(env);
   std::vector<std::uint32_t> from, to;
   std::vector<double> value;
   for (const Pair& pair : answer.pairs) {
@@ -127,47 +116,36 @@ Napi::Value list_object(Napi::Env env, const PairsAnswer& answer) {
     to.push_back(pair.to);
     value.push_back(pair.value);
   }
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("from", to_array(environment, from));
-  result.Set("to", to_array(environment, to));
-  result.Set("value", to_array(environment, value));
-  result.Set("error", answer.error);
-  result.Set("uncertain", static_cast<double>(answer.uncertain));
-  return result;
+  return object(env, {
+                         {"from", from},
+                         {"to", to},
+                         {"value", value},
+                         {"error", answer.error},
+                         {"uncertain", answer.uncertain},
+                     });
 }
 
 Napi::Value feature_object(Napi::Env env, const PairsAnswer& answer) {
-  const auto& environment = Environment::of(env);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("partner", to_array(environment, answer.partners));
-  result.Set("value", to_array(environment, answer.numbers));
-  result.Set("error", answer.error);
-  return result;
+  return object(env, {{"partner", answer.partners}, {"value", answer.numbers}, {"error", answer.error}});
 }
 
-Napi::Value counts_array(Napi::Env env, const PairsAnswer& answer) {
-  return to_array(Environment::of(env), answer.numbers);
-}
+Napi::Value counts_array(Napi::Env env, const PairsAnswer& answer) { return to_value(env, answer.numbers); }
 
 using Question = std::function<Status(const FeaturePairs&, const Execution&, PairsAnswer&)>;
-using Reply = Napi::Value (*)(Napi::Env, const PairsAnswer&);
 
 /// Starts a job on the pairs; the last three arguments of the call are threads, onProgress and onSettled.
-Napi::Value ask(const Napi::CallbackInfo& call, std::size_t at, Question question, Reply reply) {
-  const auto shared = unwrap(call[0]);
-  const unsigned limit = threads(call[at]);
-  auto answer = std::make_shared<PairsAnswer>();
-  Callbacks callbacks{[answer, reply](Napi::Env env) { return reply(env, *answer); }, nullptr, call[at + 1],
-                      call[at + 2].As<Napi::Function>()};
-  const auto work = [=](Monitor& monitor) -> Status {
-    const Execution execution{limit, &monitor};
-    const FeaturePairs* pairs = nullptr;
-    const Status status = shared->get(execution, pairs);
-    if (!status.ok()) return status;
-    answer->error = pairs->error();
-    return question(*pairs, execution, *answer);
-  };
-  return Napi::Number::New(call.Env(), Environment::of(call.Env()).start(limit, work, std::move(callbacks)));
+Napi::Value ask(const Napi::CallbackInfo& call, std::size_t at, Question question,
+                Napi::Value (*reply)(Napi::Env, const PairsAnswer&)) {
+  const auto shared = held<SharedPairs>(call[0]);
+  return start_job<PairsAnswer>(
+      call, at,
+      [=, question = std::move(question)](const Execution& execution, PairsAnswer& out) {
+        const FeaturePairs* pairs = nullptr;
+        if (Status status = shared->get(execution, pairs); !status.ok()) return status;
+        out.error = pairs->error();
+        return question(*pairs, execution, out);
+      },
+      reply);
 }
 
 /// (pairs, epsilon, limit, threads, onProgress, onSettled) → job
@@ -216,18 +194,6 @@ Napi::Value pairs_histogram(const Napi::CallbackInfo& call) {
       counts_array);
 }
 
-Napi::Value circuit_object(Napi::Env env, const Circuit& circuit) {
-  const auto& environment = Environment::of(env);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("bound", circuit.bound);
-  result.Set("strength", circuit.strength);
-  result.Set("path", to_array(environment, circuit.path));
-  result.Set("values", to_array(environment, circuit.values));
-  result.Set("sumBound", circuit.sum_bound);
-  result.Set("sumFeature", circuit.sum_feature);
-  return result;
-}
-
 std::vector<std::uint32_t> copy_features(const Napi::Value& value, const char* name, std::size_t features) {
   if (value.IsUndefined()) return {};
   const auto from = integers(value, name);
@@ -242,21 +208,18 @@ struct CircuitInput {
   std::vector<std::vector<MatrixCopy>> chains;
   std::vector<CircuitStep> steps;
   CircuitOptions options;
-  std::vector<std::uint32_t> path;
-  Circuit circuit;
-  CircuitAgain again;
 };
 
 /// (from, [{ chain, to }], fromFeatures | undefined, toFeatures | undefined, …)
 std::shared_ptr<CircuitInput> circuit_input(const Napi::CallbackInfo& call) {
   auto input = std::make_shared<CircuitInput>();
-  input->from = DictionaryHandle::unwrap(call[0]).get();
+  input->from = held_dictionary(call[0]);
   const auto steps = call[1].As<Napi::Array>();
   std::shared_ptr<const Dictionary> before = input->from;
   for (std::uint32_t l = 0; l < steps.Length(); ++l) {
     const auto step = steps.Get(l).As<Napi::Object>();
     input->chains.push_back(copy_chain(step.Get("chain")));
-    auto to = DictionaryHandle::unwrap(step.Get("to")).get();
+    auto to = held_dictionary(step.Get("to"));
     require_fit(input->chains.back(), *before, *to);
     input->steps.push_back({views(input->chains.back()), to});
     before = std::move(to);
@@ -266,94 +229,80 @@ std::shared_ptr<CircuitInput> circuit_input(const Napi::CallbackInfo& call) {
   return input;
 }
 
-Napi::Value start_circuit(const Napi::CallbackInfo& call, std::size_t at,
-                          std::function<Napi::Value(Napi::Env)> reply,
-                          std::function<Status(const Execution&)> work) {
-  const unsigned limit = threads(call[at]);
-  Callbacks callbacks{std::move(reply), nullptr, call[at + 1], call[at + 2].As<Napi::Function>()};
-  const auto id = Environment::of(call.Env())
-                      .start(
-                          limit,
-                          [=](Monitor& monitor) {
-                            return work({limit, &monitor});
-                          },
-                          std::move(callbacks));
-  return Napi::Number::New(call.Env(), id);
-}
-
 /// (from, steps, fromFeatures, toFeatures, sums, threads, onProgress, onSettled) → job
 Napi::Value strongest_circuit_async(const Napi::CallbackInfo& call) {
   const auto input = circuit_input(call);
   input->options.sums = call[4].ToBoolean();
-  return start_circuit(
-      call, 5, [input](Napi::Env env) { return circuit_object(env, input->circuit); },
-      [input](const Execution& execution) {
-        return strongest_circuit(input->from, input->steps, input->options, execution, input->circuit);
+  return start_job<Circuit>(
+      call, 5,
+      [input](const Execution& execution, Circuit& out) {
+        return strongest_circuit(input->from, input->steps, input->options, execution, out);
+      },
+      [](Napi::Env env, const Circuit& circuit) {
+        return object(env, {
+                               {"bound", circuit.bound},
+                               {"strength", circuit.strength},
+                               {"path", circuit.path},
+                               {"values", circuit.values},
+                               {"sumBound", circuit.sum_bound},
+                               {"sumFeature", circuit.sum_feature},
+                           });
       });
 }
 
 /// (from, steps, fromFeatures, toFeatures, path, threads, onProgress, onSettled) → job
 Napi::Value circuit_again_async(const Napi::CallbackInfo& call) {
   const auto input = circuit_input(call);
-  const auto path = integers(call[4], "path");
-  input->path.assign(path.begin(), path.end());
-  if (!input->path.empty() && input->path.size() != input->steps.size() + 1)
-    refuse(Code::shape, "path has another length");
-  const auto reply = [input](Napi::Env env) -> Napi::Value {
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("strength", input->again.strength);
-    result.Set("sum", input->again.sum);
-    result.Set("values", to_array(Environment::of(env), input->again.values));
-    result.Set("error", input->again.error);
-    return result;
-  };
-  return start_circuit(call, 5, reply, [input](const Execution& execution) {
-    return circuit_again(*input->from, input->steps, input->options, input->path, execution, input->again);
-  });
+  const auto given = integers(call[4], "path");
+  const std::vector<std::uint32_t> path(given.begin(), given.end());
+  if (!path.empty() && path.size() != input->steps.size() + 1) refuse(Code::shape, "path has another length");
+  return start_job<CircuitAgain>(
+      call, 5,
+      [=](const Execution& execution, CircuitAgain& out) {
+        return circuit_again(*input->from, input->steps, input->options, path, execution, out);
+      },
+      [](Napi::Env env, const CircuitAgain& again) {
+        return object(env, {
+                               {"strength", again.strength},
+                               {"sum", again.sum},
+                               {"values", again.values},
+                               {"error", again.error},
+                           });
+      });
 }
 
 /// (from, chain, to, fromFeature, toFeature, threads, onProgress, onSettled) → job; features of −1 ask about none
 Napi::Value strongest_again_async(const Napi::CallbackInfo& call) {
-  struct Input {
-    std::shared_ptr<const Dictionary> from, to;
-    std::vector<MatrixCopy> chain;
-    PairAgain answer;
-  };
-  auto input = std::make_shared<Input>();
-  input->from = DictionaryHandle::unwrap(call[0]).get();
-  input->chain = copy_chain(call[1]);
-  input->to = DictionaryHandle::unwrap(call[2]).get();
-  require_fit(input->chain, *input->from, *input->to);
+  const auto from = held_dictionary(call[0]), to = held_dictionary(call[2]);
+  const auto chain = std::make_shared<const std::vector<MatrixCopy>>(copy_chain(call[1]));
+  require_fit(*chain, *from, *to);
   const auto feature = [&](std::size_t at) {
     const double value = number(call[at], "feature");
     return value < 0 ? FeaturePairs::kNone : static_cast<std::uint32_t>(value);
   };
   const std::uint32_t asked_from = feature(3), asked_to = feature(4);
-  const auto reply = [input](Napi::Env env) -> Napi::Value {
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("value", input->answer.value);
-    result.Set("error", input->answer.error);
-    result.Set("there", input->answer.there);
-    return result;
-  };
-  return start_circuit(call, 5, reply, [=](const Execution& execution) {
-    return strongest_again(*input->from, views(input->chain), *input->to, asked_from, asked_to, execution,
-                           input->answer);
-  });
+  return start_job<PairAgain>(
+      call, 5,
+      [=](const Execution& execution, PairAgain& out) {
+        return strongest_again(*from, views(*chain), *to, asked_from, asked_to, execution, out);
+      },
+      [](Napi::Env env, const PairAgain& again) {
+        return object(env, {{"value", again.value}, {"error", again.error}, {"there", again.there}});
+      });
 }
 
 }  // namespace
 
 void add_pairs(Napi::Object exports) {
-  add<create_pairs>(exports, "createPairs");
-  add<dispose_pairs>(exports, "disposePairs");
-  add<pairs_above>(exports, "pairsAbove");
-  add<pairs_strongest>(exports, "pairsStrongest");
-  add<pairs_maxima>(exports, "pairsMaxima");
-  add<pairs_histogram>(exports, "pairsHistogram");
-  add<strongest_circuit_async>(exports, "strongestCircuit");
-  add<circuit_again_async>(exports, "circuitAgain");
-  add<strongest_again_async>(exports, "strongestAgain");
+  add<create_pairs, 5>(exports, "createPairs");
+  add<dispose<SharedPairs>, 1>(exports, "disposePairs");
+  add<pairs_above, 6>(exports, "pairsAbove");
+  add<pairs_strongest, 5>(exports, "pairsStrongest");
+  add<pairs_maxima, 5>(exports, "pairsMaxima");
+  add<pairs_histogram, 6>(exports, "pairsHistogram");
+  add<strongest_circuit_async, 8>(exports, "strongestCircuit");
+  add<circuit_again_async, 8>(exports, "circuitAgain");
+  add<strongest_again_async, 8>(exports, "strongestAgain");
 }
 
 }  // namespace unsuperpose::node

@@ -2,13 +2,13 @@
 #include <string>
 #include <utility>
 
-#include "../core/thread_pool.hpp"
 #include "../learning/toy_features.hpp"
 #include "../learning/toy_model.hpp"
 #include "../learning/toy_superposition.hpp"
+#include "answers.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
+#include "jobs.hpp"
 
 namespace unsuperpose::node {
 namespace {
@@ -44,7 +44,6 @@ Napi::Value toy_sample(const Napi::CallbackInfo& call) {
   features.density.assign(density.begin(), density.end());
   const std::uint64_t seed = count(call[2], "seed");
   const Execution execution{threads(call[4])};
-  ThreadPool::instance().ensure(execution.threads);
   if (!call[3].IsNumber()) {
     const auto out = floats(call[3], "out");
     const std::size_t rows = density.empty() ? 0 : out.size() / density.size();
@@ -53,12 +52,7 @@ Napi::Value toy_sample(const Napi::CallbackInfo& call) {
   }
   SparseCodes codes;
   require(sample_features(features, seed, count(call[3], "samples"), execution, codes));
-  const auto& environment = Environment::of(call.Env());
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("indptr", to_array(environment, codes.indptr));
-  result.Set("indices", to_array(environment, codes.indices));
-  result.Set("values", to_array(environment, codes.values));
-  return result;
+  return to_value(call.Env(), codes);
 }
 
 ToySchedule schedule_of(const std::string& name) {
@@ -115,6 +109,10 @@ ToyParameters parameters_of(const Napi::Value& value, std::size_t models, const 
 struct Training {
   ToyOptions options;
   std::vector<ToyInstance> instances;
+  ToyParameters initial;
+};
+
+struct Trained {
   ToyParameters parameters;
   std::vector<double> losses;
 };
@@ -135,23 +133,21 @@ Napi::Value toy_train(const Napi::CallbackInfo& call) {
     instance.features.density.assign(densities.begin() + first, densities.begin() + first + n);
     training->instances.push_back(std::move(instance));
   }
-  training->parameters = parameters_of(call[4], training->instances.size(), training->options);
-  const unsigned limit = threads(call[5]);
-  const auto answer = [=](Napi::Env env) {
-    const auto& environment = Environment::of(env);
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("weights", to_array(environment, training->parameters.weights));
-    result.Set("bias", to_array(environment, training->parameters.bias));
-    result.Set("losses", to_array(environment, training->losses));
-    return result;
-  };
-  const auto work = [=](Monitor& monitor) {
-    return train_toy_models(training->options, training->instances, {limit, &monitor}, training->parameters,
-                            training->losses);
-  };
-  const auto id = Environment::of(call.Env())
-                      .start(limit, work, {answer, nullptr, call[6], call[7].As<Napi::Function>()});
-  return Napi::Number::New(call.Env(), id);
+  training->initial = parameters_of(call[4], training->instances.size(), training->options);
+  return start_job<Trained>(
+      call, 5,
+      [training](const Execution& execution, Trained& out) {
+        out.parameters = std::move(training->initial);
+        return train_toy_models(training->options, training->instances, execution, out.parameters,
+                                out.losses);
+      },
+      [](Napi::Env env, const Trained& trained) {
+        return object(env, {
+                               {"weights", trained.parameters.weights},
+                               {"bias", trained.parameters.bias},
+                               {"losses", trained.losses},
+                           });
+      });
 }
 
 /// (options, importance: Float32Array, { weights, bias }, samples) → { loss, weights, bias }
@@ -167,40 +163,33 @@ Napi::Value toy_gradient(const Napi::CallbackInfo& call) {
   ToyParameters gradient;
   const double loss = unsuperpose::toy_gradient(options, {importance.begin(), importance.end()}, parameters,
                                                 samples, gradient);
-  const auto& environment = Environment::of(call.Env());
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("loss", loss);
-  result.Set("weights", to_array(environment, gradient.weights));
-  result.Set("bias", to_array(environment, gradient.bias));
-  return result;
+  return object(call.Env(), {{"loss", loss}, {"weights", gradient.weights}, {"bias", gradient.bias}});
 }
 
 /// (weights, threads) → one array a measure
 Napi::Value toy_measure(const Napi::CallbackInfo& call) {
   const Matrix32 weights = matrix(call[0], "weights");
   const Execution execution{threads(call[1])};
-  require_finite(weights, "weights");
-  ThreadPool::instance().ensure(execution.threads);
+  require_finite(weights, "weights", execution);
   Superposition measured;
   measure_superposition(weights, execution, measured);
-  const auto& environment = Environment::of(call.Env());
-  Napi::Object result = Napi::Object::New(call.Env());
-  result.Set("norm", to_array(environment, measured.norm));
-  result.Set("dimensionality", to_array(environment, measured.dimensionality));
-  result.Set("interference", to_array(environment, measured.interference));
-  result.Set("alignment", to_array(environment, measured.alignment));
-  result.Set("fourth", to_array(environment, measured.fourth));
-  result.Set("neuron", to_array(environment, measured.neuron));
-  return result;
+  return object(call.Env(), {
+                                {"norm", measured.norm},
+                                {"dimensionality", measured.dimensionality},
+                                {"interference", measured.interference},
+                                {"alignment", measured.alignment},
+                                {"fourth", measured.fourth},
+                                {"neuron", measured.neuron},
+                            });
 }
 
 }  // namespace
 
 void add_toy(Napi::Object exports) {
-  add<toy_sample>(exports, "toySample");
-  add<toy_train>(exports, "toyTrain");
-  add<toy_gradient>(exports, "toyGradient");
-  add<toy_measure>(exports, "toyMeasure");
+  add<toy_sample, 5>(exports, "toySample");
+  add<toy_train, 8>(exports, "toyTrain");
+  add<toy_gradient, 4>(exports, "toyGradient");
+  add<toy_measure, 2>(exports, "toyMeasure");
 }
 
 }  // namespace unsuperpose::node

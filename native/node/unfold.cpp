@@ -3,11 +3,11 @@
 #include <string>
 #include <utility>
 
-#include "../core/thread_pool.hpp"
+#include "answers.hpp"
 #include "arguments.hpp"
-#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
+#include "jobs.hpp"
 #include "unfolding.hpp"
 
 namespace unsuperpose::node {
@@ -30,12 +30,6 @@ Method method_of(const std::string& name) {
   refuse(Code::option, "method " + name + " does not exist");
 }
 
-std::vector<float> weights_of(const Napi::Value& value) {
-  if (value.IsUndefined()) return {};
-  const auto weights = floats(value, "weights");
-  return {weights.begin(), weights.end()};
-}
-
 /// A limit in bytes: whatever exceeds the address space is no limit.
 std::size_t byte_count(double value) {
   constexpr auto kMost = std::numeric_limits<std::size_t>::max();
@@ -44,6 +38,12 @@ std::size_t byte_count(double value) {
 }
 
 }  // namespace
+
+std::vector<float> weights_of(const Napi::Value& value) {
+  if (value.IsUndefined()) return {};
+  const auto weights = floats(value, "weights");
+  return {weights.begin(), weights.end()};
+}
 
 UnfoldOptions unfold_options(const Napi::Object& from) {
   UnfoldOptions options;
@@ -75,14 +75,10 @@ struct OwnedOptions {
   SparseCodes warm_start;
   Profile profile;
 
-  OwnedOptions(const Napi::Object& from, std::size_t samples, std::size_t features)
-      : options(unfold_options(from)) {
+  explicit OwnedOptions(const Napi::Object& from) : options(unfold_options(from)) {
     if (from.Get("profile").ToBoolean()) options.profile = &profile;
     if (const Napi::Value warm = from.Get("warmStart"); !warm.IsUndefined()) {
-      // Copied first, checked afterwards: shared memory may change in between.
-      warm_start = copy(codes(warm, "warmStart"));
-      require_valid({warm_start.indptr, warm_start.indices, warm_start.values}, samples, features,
-                    "warmStart");
+      warm_start = copy_codes(warm, "warmStart");
       options.warm_start = &warm_start;
     }
   }
@@ -90,60 +86,55 @@ struct OwnedOptions {
   OwnedOptions& operator=(const OwnedOptions&) = delete;
 };
 
-Napi::Object codes_object(Napi::Env env, const SparseCodes& codes) {
-  const auto& environment = Environment::of(env);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("indptr", to_array(environment, codes.indptr));
-  result.Set("indices", to_array(environment, codes.indices));
-  result.Set("values", to_array(environment, codes.values));
-  return result;
+/// Checks what the call brought, and unfolds it.
+Status check_and_unfold(ConstMatrix32 samples, const Dictionary& dictionary, const OwnedOptions& owned,
+                        const Execution& execution, Unfolding& out) {
+  if (owned.options.warm_start)
+    require_valid(view_of(owned.warm_start), samples.rows, dictionary.features(), "warmStart");
+  require_finite(samples, "activations", execution);
+  return unfold(samples, dictionary, owned.options, execution, out);
 }
 
 Napi::Value stages_object(Napi::Env env, const Profile& profile) {
-  Napi::Object stages = Napi::Object::New(env);
-  const char* const names[kStages] = {"score", "rescore", "gram", "solve", "residual", "certify"};
-  for (std::size_t stage = 0; stage < kStages; ++stage)
-    stages.Set(names[stage], Napi::Number::New(env, profile.seconds(static_cast<Stage>(stage))));
-  return stages;
+  const auto seconds = [&](Stage stage) { return profile.seconds(stage); };
+  return object(env, {
+                         {"score", seconds(Stage::score)},
+                         {"rescore", seconds(Stage::rescore)},
+                         {"gram", seconds(Stage::gram)},
+                         {"solve", seconds(Stage::solve)},
+                         {"residual", seconds(Stage::residual)},
+                         {"certify", seconds(Stage::certify)},
+                     });
 }
 
 }  // namespace
 
 Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
-  const auto& environment = Environment::of(env);
-  Napi::Object result = Napi::Object::New(env);
-  Napi::Object codes = codes_object(env, unfolding.codes);
-  if (unfolding.float64) codes.Set("values", to_array(environment, unfolding.values64));
-  result.Set("codes", codes);
-  result.Set("gap", to_array(environment, unfolding.gap));
-  result.Set("objective", to_array(environment, unfolding.objective));
-  result.Set("residual", to_array(environment, unfolding.residual));
-  result.Set("status", to_array(environment, unfolding.status));
-  result.Set("iterations", to_array(environment, unfolding.iterations));
-  result.Set("lambda", to_array(environment, unfolding.lambda));
-  return result;
-}
-
-void require_dims(ConstMatrix32 samples, const Dictionary& dictionary) {
-  if (samples.cols != dictionary.dims())
-    refuse(Code::shape, "activations have " + std::to_string(samples.cols) + " dims, the dictionary has " +
-                            std::to_string(dictionary.dims()));
+  const SparseCodes& codes = unfolding.codes;
+  const Field values =
+      unfolding.float64 ? Field("values", unfolding.values64) : Field("values", codes.values);
+  return object(env,
+                {
+                    {"codes", object(env, {{"indptr", codes.indptr}, {"indices", codes.indices}, values})},
+                    {"gap", unfolding.gap},
+                    {"objective", unfolding.objective},
+                    {"residual", unfolding.residual},
+                    {"status", unfolding.status},
+                    {"iterations", unfolding.iterations},
+                    {"lambda", unfolding.lambda},
+                });
 }
 
 namespace {
 
 /// (handle, matrix, options, threads) → unfolding
 Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
-  DictionaryHandle& handle = DictionaryHandle::unwrap(call[0]);
+  auto& handle = Handle<const Dictionary>::unwrap(call[0]);
   const auto dictionary = handle.get();
+  const OwnedOptions owned(call[2].As<Napi::Object>());
   const Execution execution{threads(call[3])};
-  const Matrix32 samples = matrix(call[1], "activations");
-  require_dims(samples, *dictionary);
-  const OwnedOptions owned(call[2].As<Napi::Object>(), samples.rows, dictionary->features());
-  require_finite(samples, "activations");
-  ThreadPool::instance().ensure(execution.threads);
   Unfolding unfolding;
-  require(unfold(samples, *dictionary, owned.options, execution, unfolding));
+  require(check_and_unfold(matrix(call[1], "activations"), *dictionary, owned, execution, unfolding));
   handle.account(call.Env());
   Napi::Object result = unfolding_object(call.Env(), unfolding);
   if (owned.options.profile) result.Set("stages", stages_object(call.Env(), owned.profile));
@@ -152,26 +143,15 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
 
 /// (handle, matrix, options, threads, onProgress, onSettled) → job
 Napi::Value unfold_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
-  const unsigned limit = threads(call[3]);
-  const Matrix32 borrowed = matrix(call[1], "activations");
-  require_dims(borrowed, *dictionary);
-  auto samples = std::make_shared<MatrixCopy>(borrowed);
-  auto owned =
-      std::make_shared<OwnedOptions>(call[2].As<Napi::Object>(), samples->rows, dictionary->features());
-  require_finite(samples->view(), "activations");
-  auto result = std::make_shared<Unfolding>();
-  Callbacks callbacks{[result](Napi::Env env) { return unfolding_object(env, *result); }, nullptr, call[4],
-                      call[5].As<Napi::Function>()};
-  const auto id =
-      Environment::of(call.Env())
-          .start(
-              limit,
-              [=](Monitor& monitor) {
-                return unfold(samples->view(), *dictionary, owned->options, {limit, &monitor}, *result);
-              },
-              std::move(callbacks));
-  return Napi::Number::New(call.Env(), id);
+  const auto dictionary = held_dictionary(call[0]);
+  const auto samples = std::make_shared<const MatrixCopy>(matrix(call[1], "activations"));
+  const auto owned = std::make_shared<const OwnedOptions>(call[2].As<Napi::Object>());
+  return start_job<Unfolding>(
+      call, 3,
+      [=](const Execution& execution, Unfolding& out) {
+        return check_and_unfold(samples->view(), *dictionary, *owned, execution, out);
+      },
+      unfolding_object);
 }
 
 /// (codes, rows, features, name): throws unless they are valid
@@ -184,9 +164,8 @@ Napi::Value check_codes(const Napi::CallbackInfo& call) {
 /// (codes, rows, handle, out: Float32Array of rows × dims, threads)
 Napi::Value fold_codes(const Napi::CallbackInfo& call) {
   const std::size_t rows = count(call[1], "shape");
-  const auto dictionary = DictionaryHandle::unwrap(call[2]).get();
-  const SparseCodes owned = copy(codes(call[0], "codes"));
-  require_valid({owned.indptr, owned.indices, owned.values}, rows, dictionary->features(), "codes");
+  const auto dictionary = held_dictionary(call[2]);
+  const SparseCodes owned = own_codes(call[0], rows, dictionary->features(), "codes");
   const std::span<float> out = floats(call[3], "out");
   if (out.size() / dictionary->dims() != rows || out.size() % dictionary->dims() != 0)
     refuse(Code::shape, "out must hold samples × dims values");
@@ -196,49 +175,23 @@ Napi::Value fold_codes(const Napi::CallbackInfo& call) {
 
 /// (handle, matrix, weights | undefined, nonnegative, threads) → Float64Array
 Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
+  const auto dictionary = held_dictionary(call[0]);
   const Matrix32 samples = matrix(call[1], "activations");
-  require_dims(samples, *dictionary);
-  require_finite(samples, "activations");
+  const Execution execution{threads(call[4])};
+  require_finite(samples, "activations", execution);
   std::vector<double> result;
-  require(
-      lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), {threads(call[4])}, result));
-  return to_array(Environment::of(call.Env()), result);
-}
-
-/// (handle, matrix, weights | undefined, nonnegative, threads, onSettled) → job
-Napi::Value lambda_max_async(const Napi::CallbackInfo& call) {
-  const auto dictionary = DictionaryHandle::unwrap(call[0]).get();
-  const unsigned limit = threads(call[4]);
-  const Matrix32 borrowed = matrix(call[1], "activations");
-  require_dims(borrowed, *dictionary);
-  auto samples = std::make_shared<MatrixCopy>(borrowed);
-  require_finite(samples->view(), "activations");
-  auto weights = weights_of(call[2]);
-  const bool nonnegative = call[3].ToBoolean();
-  auto result = std::make_shared<std::vector<double>>();
-  Callbacks callbacks{[result](Napi::Env env) { return to_array(Environment::of(env), *result); }, nullptr,
-                      call.Env().Undefined(), call[5].As<Napi::Function>()};
-  const auto id = Environment::of(call.Env())
-                      .start(
-                          limit,
-                          [=](Monitor& monitor) {
-                            return lambda_max(samples->view(), *dictionary, weights, nonnegative,
-                                              {limit, &monitor}, *result);
-                          },
-                          std::move(callbacks));
-  return Napi::Number::New(call.Env(), id);
+  require(lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), execution, result));
+  return to_value(call.Env(), result);
 }
 
 }  // namespace
 
 void add_unfold(Napi::Object exports) {
-  add<unfold_sync>(exports, "unfoldSync");
-  add<unfold_async>(exports, "unfold");
-  add<check_codes>(exports, "checkCodes");
-  add<fold_codes>(exports, "fold");
-  add<lambda_max_sync>(exports, "lambdaMaxSync");
-  add<lambda_max_async>(exports, "lambdaMax");
+  add<unfold_sync, 4>(exports, "unfoldSync");
+  add<unfold_async, 6>(exports, "unfold");
+  add<check_codes, 4>(exports, "checkCodes");
+  add<fold_codes, 5>(exports, "fold");
+  add<lambda_max_sync, 5>(exports, "lambdaMaxSync");
 }
 
 }  // namespace unsuperpose::node

@@ -1,7 +1,7 @@
 // Bad input of every kind: an UnsuperposeError with its code, a message that names the argument, and a library that
 // still works afterwards. One row a mistake; a new option gets its rows here.
 import { afterEach, describe, expect, it } from 'vitest';
-import { UnsuperposeError, unfoldSync } from '../../lib/index.js';
+import { Dictionary, UnsuperposeError, unfoldSync } from '../../lib/index.js';
 import { bits } from '../reference/verify.js';
 import {
   type Anything,
@@ -478,4 +478,21 @@ it('codes that do not fit the dictionary', async () => {
     shape: [1, FEATURES + 1],
   };
   await refuses(() => calls.fold(calls.codesFrom(wide, 0, 0), dictionary, 0), 'ERR_SHAPE', /12.*13|13.*12/s);
+});
+
+it('the first of several rows that are not finite is named, for any number of threads', async () => {
+  const [rows, cols] = [9000, 64]; // some blocks of rows, each checked by one thread
+  const spoilt = { data: new Float32Array(rows * cols).fill(0.1), shape: [rows, cols] };
+  for (const row of [8999, 4100, 4099, 7000]) spoilt.data[row * cols + (row % 7)] = Number.NEGATIVE_INFINITY;
+  spoilt.data[4099 * cols + 50] = Number.NaN;
+  const wide = Dictionary.from({ data: new Float32Array(3 * cols).fill(0.5), shape: [3, cols] });
+  const message = 'activations must be finite in float32: row 4099, column 4 is -Infinity';
+  const given = { unfold: { lambda: 0.1 }, unfoldSync: { lambda: 0.1 }, unfoldPath: { count: 2 } };
+  const learning = { features: 3, lambda: 0.1, epochs: 1 };
+  for (const threads of [1, 2, 7])
+    for (const [name, options] of Object.entries({ ...given, learnDictionary: learning })) {
+      const error = await failure(() => calls[name as Name](spoilt, wide, { ...options, threads }));
+      expect((error as UnsuperposeError).code, name).toBe('ERR_NOT_FINITE');
+      expect((error as Error).message).toBe(message);
+    }
 });

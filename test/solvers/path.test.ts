@@ -96,3 +96,31 @@ it('stops when it is aborted between or during steps', async () => {
   }).rejects.toBe(reason);
   expect(steps).toBe(1);
 });
+
+it.each([{ count: 4 }, { method: 'homotopy', knots: true, maxKnots: 6 } as const])(
+  'keeps its own copy of what it is given, and of what it gave: %o',
+  async (options) => {
+    const walk = async (harm: boolean): Promise<string[]> => {
+      const x = { data: problem.samples.data.slice(), shape: problem.samples.shape };
+      const weights = new Float32Array(64).fill(1.5);
+      const path = unfoldPath(x, dictionary, { ...options, weights });
+      if (harm) {
+        x.data.fill(Number.NaN);
+        weights.fill(0);
+      }
+      const seen: string[] = [];
+      for await (const { codes, gap, lambda } of path) {
+        seen.push([codes.indptr, codes.indices, codes.values, gap, lambda].join(';'));
+        if (!harm) continue;
+        codes.values.fill(1e9);
+        codes.indices.fill(0);
+        codes.indptr.fill(0);
+      }
+      return seen;
+    };
+    const expected = await walk(false);
+    expect(expected.length).toBeGreaterThan(3);
+    expect(new Set(expected).size).toBe(expected.length);
+    expect(await walk(true)).toEqual(expected);
+  },
+);

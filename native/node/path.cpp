@@ -1,0 +1,141 @@
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "../solvers/knots.hpp"
+#include "answers.hpp"
+#include "arguments.hpp"
+#include "exports.hpp"
+#include "handles.hpp"
+#include "jobs.hpp"
+#include "unfolding.hpp"
+
+namespace unsuperpose::node {
+
+struct Knot {
+  Unfolding unfolding;
+  bool ended = false;
+};
+
+/// Samples that are unfolded again and again, each time from where the last time ended: for one λ after the other, or from
+/// knot to knot. Shared by its handle and the job that uses it; the samples are copied and checked once.
+class Path {
+ public:
+  Turns turns;
+
+  Path(std::shared_ptr<const Dictionary> dictionary, ConstMatrix32 samples, UnfoldOptions options)
+      : dictionary_(std::move(dictionary)), samples_(samples), options_(std::move(options)) {}
+
+  std::size_t bytes() const { return samples_.data.bytes(); }
+
+  Status largest(const Execution& execution, std::vector<double>& out) {
+    check_samples(execution);
+    return lambda_max(samples_.view(), *dictionary_, options_.weights, options_.nonnegative, execution, out);
+  }
+
+  /// The answer is kept, and the next step's start.
+  Status step(const std::vector<double>& lambda, const Execution& execution,
+              std::shared_ptr<const Unfolding>& out) {
+    check_samples(execution);
+    UnfoldOptions options = options_;
+    options.lambda = lambda;
+    options.warm_start = last_ ? &last_->codes : nullptr;
+    auto found = std::make_shared<Unfolding>();
+    Status status = unfold(samples_.view(), *dictionary_, options, execution, *found);
+    if (status.ok()) out = last_ = std::move(found);
+    return status;
+  }
+
+  /// The first knot fixes the ends.
+  Status knot(const std::vector<double>& ends, const Execution& execution, Knot& out) {
+    check_samples(execution);
+    if (!knots_) {
+      UnfoldOptions options = options_;
+      options.lambda = ends;
+      knots_.emplace(samples_.view(), dictionary_, std::move(options));
+    }
+    Status status = knots_->next(execution, out.unfolding);
+    out.ended = knots_->ended();
+    return status;
+  }
+
+ private:
+  void check_samples(const Execution& execution) {
+    if (!checked_) require_finite(samples_.view(), "activations", execution);
+    checked_ = true;
+  }
+
+  std::shared_ptr<const Dictionary> dictionary_;
+  MatrixCopy samples_;
+  UnfoldOptions options_;
+  bool checked_ = false;
+  std::shared_ptr<const Unfolding> last_;
+  std::optional<KnotPath> knots_;
+};
+
+namespace {
+
+/// (dictionary, matrix, options without λ and start) → handle
+Napi::Value create_path(const Napi::CallbackInfo& call) {
+  return Handle<Path>::wrap(call.Env(),
+                            std::make_shared<Path>(held_dictionary(call[0]), matrix(call[1], "activations"),
+                                                   unfold_options(call[2].As<Napi::Object>())));
+}
+
+/// (path, threads, onProgress, onSettled) → job. Answers each sample's λ_max.
+Napi::Value path_lambda_max(const Napi::CallbackInfo& call) {
+  const auto path = held<Path>(call[0]);
+  using Values = std::vector<double>;
+  return start_job<Values>(
+      call, 1,
+      [=, turn = path->turns.take("the path")](const Execution& execution, Values& out) {
+        return path->largest(execution, out);
+      },
+      [](Napi::Env env, const Values& values) { return to_value(env, values); });
+}
+
+std::vector<double> copy_lambda(const Napi::Value& value) {
+  const auto lambda = doubles(value, "lambda");
+  return {lambda.begin(), lambda.end()};
+}
+
+/// (path, lambda, threads, onProgress, onSettled) → job. Answers an unfolding.
+Napi::Value path_step(const Napi::CallbackInfo& call) {
+  const auto path = held<Path>(call[0]);
+  const auto lambda = copy_lambda(call[1]);
+  using Answer = std::shared_ptr<const Unfolding>;
+  return start_job<Answer>(
+      call, 2,
+      [=, turn = path->turns.take("the path")](const Execution& execution, Answer& out) {
+        return path->step(lambda, execution, out);
+      },
+      [](Napi::Env env, const Answer& unfolding) { return unfolding_object(env, *unfolding); });
+}
+
+/// (path, ends, threads, onProgress, onSettled) → job. Answers an unfolding with `ended`.
+Napi::Value path_knot(const Napi::CallbackInfo& call) {
+  const auto path = held<Path>(call[0]);
+  const auto ends = copy_lambda(call[1]);
+  return start_job<Knot>(
+      call, 2,
+      [=, turn = path->turns.take("the path")](const Execution& execution, Knot& out) {
+        return path->knot(ends, execution, out);
+      },
+      [](Napi::Env env, const Knot& knot) {
+        Napi::Object result = unfolding_object(env, knot.unfolding);
+        result.Set("ended", knot.ended);
+        return result;
+      });
+}
+
+}  // namespace
+
+void add_path(Napi::Object exports) {
+  add<create_path, 3>(exports, "createPath");
+  add<dispose<Path>, 1>(exports, "disposePath");
+  add<path_lambda_max, 4>(exports, "pathLambdaMax");
+  add<path_step, 5>(exports, "pathStep");
+  add<path_knot, 5>(exports, "pathKnot");
+}
+
+}  // namespace unsuperpose::node
