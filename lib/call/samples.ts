@@ -8,7 +8,7 @@ export type PerSample = number | Float64Array | Float32Array | readonly number[]
 /** One number a feature. */
 export type PerFeature = Float32Array | Float64Array | readonly number[];
 
-function isNumbers(value: unknown): value is Float64Array | Float32Array | readonly unknown[] {
+export function isNumbers(value: unknown): value is Float64Array | Float32Array | readonly unknown[] {
   return types.isFloat32Array(value) || types.isFloat64Array(value) || Array.isArray(value);
 }
 
@@ -25,7 +25,20 @@ export function readPerSample(name: string, value: unknown, samples: number, ran
   return Float64Array.from(value, (entry, i) => checkNumber(`${name}[${i}]`, entry, range));
 }
 
-/** The same for counts. */
+/** As many numbers as there are features, in float64. */
+export function readPerFeature(
+  name: string,
+  value: ArrayLike<unknown>,
+  features: number,
+  range: Range,
+): Float64Array {
+  requireLength(name, value.length, features, 'a feature');
+  return Float64Array.from(value as ArrayLike<number>, (entry, i) =>
+    checkNumber(`${name}[${i}]`, entry, range),
+  );
+}
+
+/** Counts: one, or as many as there are samples. */
 export function readCounts(name: string, value: unknown, samples: number, range: Range): Uint32Array {
   if (!Array.isArray(value) && !types.isTypedArray(value))
     return Uint32Array.of(checkInteger(name, value, range, ', or one a sample'));

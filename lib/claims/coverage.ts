@@ -2,7 +2,7 @@
 import { UnsuperposeError } from '../call/errors.js';
 import { type Matrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
-import type { AsyncOptions, Progress } from '../call/progress.js';
+import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
 import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
@@ -78,7 +78,7 @@ export interface Coverage {
 
 const BASE = [
   ...['calibration', 'falseAlarmRate', 'score', 'significance', 'mostDirections', 'nonnegative'],
-  ...['threads', 'signal', 'onProgress'],
+  ...['threads', ...ASYNC_NAMES],
 ];
 const UNFOLDED = ['lambda', 'ridge', 'tolerance'];
 const GIVEN = ['codes', 'calibrationCodes'];

@@ -1,7 +1,7 @@
 // How claims are read: their JSON, which nothing is trusted of, and the options of the calls that make and verify them.
 import { UnsuperposeError } from '../call/errors.js';
 import { describe, Options, refuseOption } from '../call/options.js';
-import type { Progress } from '../call/progress.js';
+import { ASYNC_NAMES, type Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
 
 /** How a verification runs. */
@@ -13,7 +13,7 @@ export interface Run {
 
 /** @internal The options of claims: the signal before anything else is read. */
 export function readRun(options: unknown, call: string): Run {
-  const read = new Options(options, ['threads', 'signal', 'onProgress'], call);
+  const read = new Options(options, ['threads', ...ASYNC_NAMES], call);
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
   return { threads: readThreads(read), signal, onProgress };

@@ -1,8 +1,7 @@
 // All pairs of features of two dictionaries, through a weight matrix.
-import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { checkInteger, checkNumber, Options, refuseOption } from '../call/options.js';
-import type { PerFeature } from '../call/samples.js';
+import { isNumbers, type PerFeature, readPerFeature } from '../call/samples.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { NativePairs, PairsHandle } from '../native/features.js';
 import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
@@ -83,18 +82,8 @@ const DEFAULT_BINS = 100;
 
 function readScale(name: string, value: unknown, features: number): Float64Array | undefined {
   if (value === undefined) return undefined;
-  if (!types.isFloat32Array(value) && !types.isFloat64Array(value) && !Array.isArray(value))
-    refuseOption(name, 'an array of numbers, one a feature', value);
-  const entries = value as ArrayLike<unknown>;
-  if (entries.length !== features)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `${name} must be one a feature (${features}), got ${entries.length}`,
-      name,
-    );
-  return Float64Array.from(entries as ArrayLike<number>, (entry, i) =>
-    checkNumber(`${name}[${i}]`, entry, { min: 0 }),
-  );
+  if (!isNumbers(value)) refuseOption(name, 'an array of numbers, one a feature', value);
+  return readPerFeature(name, value, features, { min: 0 });
 }
 
 const toList = ({ from, to, value }: NativePairs): PairList => ({

@@ -6,6 +6,7 @@ import { Dictionary } from '../data/dictionary.js';
 import { gram as gramMatrix, type OpOptions } from '../data/ops.js';
 import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
 import { binding } from '../native/runtime.js';
+import { NONE } from '../native/values.js';
 
 /** What {@link coherence} answers. */
 export interface Coherence {
@@ -57,7 +58,6 @@ export interface FeatureMatch {
   readonly uniqueness: number;
 }
 
-const NONE = 2 ** 32 - 1;
 /** Cosines kept at once by matchFeatures: 1 GiB. */
 const MOST_COSINES = 2 ** 28;
 

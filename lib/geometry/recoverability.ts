@@ -6,6 +6,7 @@ import { Dictionary } from '../data/dictionary.js';
 import type { NativeRecoverability } from '../native/features.js';
 import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
 import { binding, native } from '../native/runtime.js';
+import { NONE } from '../native/values.js';
 
 /** One support, with the signs of its code: ±1 each, or absent for a nonnegative code. */
 export interface SignedSupport {
@@ -53,7 +54,6 @@ export interface Recoverability {
 
 const MOST_REASON_DIGITS = 3;
 const DEFAULT_EDGE = 0.05;
-const NONE = 2 ** 32 - 1;
 
 const short = (value: number): string => value.toPrecision(MOST_REASON_DIGITS);
 

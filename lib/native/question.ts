@@ -1,6 +1,6 @@
 // Questions about all features: long, asynchronous, and alike in their options.
 import type { Options } from '../call/options.js';
-import type { Progress } from '../call/progress.js';
+import { ASYNC_NAMES, type Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
 import { runCounted, throwIfAborted } from './job.js';
 import type { JobId, Report, Settled } from './values.js';
@@ -15,7 +15,7 @@ export interface QuestionOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-export const QUESTION_NAMES = ['threads', 'signal', 'onProgress'] as const;
+export const QUESTION_NAMES = ['threads', ...ASYNC_NAMES] as const;
 
 /** The options that every question has, read, and the job started with them. */
 export function askNative<T>(

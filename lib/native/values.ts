@@ -35,3 +35,6 @@ export interface NativeCodes {
 
 /** Tells how far the work is. */
 export type Report = ((done: number, total: number) => void) | undefined;
+
+/** What stands for no feature, no group or no parent among indices. */
+export const NONE = 2 ** 32 - 1;

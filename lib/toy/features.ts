@@ -1,13 +1,13 @@
 // Sparse features of toy models: how they are drawn, and samples of them.
-import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { allocate, type Matrix } from '../call/matrix.js';
-import { checkInteger, checkNumber, describe, Options, type Range, refuseOption } from '../call/options.js';
-import type { PerFeature } from '../call/samples.js';
+import { checkInteger, checkNumber, describe, Options, refuseOption } from '../call/options.js';
+import { isNumbers, type PerFeature, readPerFeature } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { SparseCodes } from '../data/codes.js';
 import { native } from '../native/runtime.js';
 import type { NativeToyStructure } from '../native/toy.js';
+import { NONE } from '../native/values.js';
 
 /**
  * Probability that a feature is active, 0 … 1: one number, one a feature, or Zipf's law, p_i = min(1, c·(i + 1)^−zipf) with c such that
@@ -55,34 +55,16 @@ const NAMES = ['samples', 'features', 'density', 'format', 'seed', 'threads', ..
 export const MOST_TOY_FEATURES = 2 ** 20;
 const MOST_SAMPLES = 2 ** 31 - 1;
 export const DEFAULT_DENSITY = 0.1;
-/** What stands for "no group" and "no parent" in native code. */
-const NONE = 0xffffffff;
 /** Ten times 0.1 is not 1 in floating point. */
 const ROUNDING = 1e-9;
 /** Lognormal magnitudes up to this many deviations stay within float32. */
 const LARGEST_LOCATION = 20;
 const LARGEST_SCALE = 8;
 
-function isNumbers(value: unknown): value is ArrayLike<unknown> {
-  return types.isFloat32Array(value) || types.isFloat64Array(value) || Array.isArray(value);
-}
-
-function readNumbers(name: string, value: ArrayLike<unknown>, features: number, range: Range): Float64Array {
-  if (value.length !== features)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `${name} must be one a feature (${features}), got ${value.length}`,
-      name,
-    );
-  return Float64Array.from(value as ArrayLike<number>, (entry, i) =>
-    checkNumber(`${name}[${i}]`, entry, range),
-  );
-}
-
 /** @internal One density a feature. */
 export function readDensities(name: string, value: unknown, features: number): Float64Array {
   const range = { min: 0, max: 1 };
-  if (isNumbers(value)) return readNumbers(name, value, features, range);
+  if (isNumbers(value)) return readPerFeature(name, value, features, range);
   if (typeof value === 'object' && value !== null) {
     const read = new Options(value, ['zipf', 'mean'], name);
     const zipf = checkNumber(`${name}.zipf`, read.get('zipf'), { min: 0 });
@@ -98,7 +80,7 @@ export function readDensities(name: string, value: unknown, features: number): F
 /** @internal One importance a feature. */
 export function readImportances(name: string, value: unknown, features: number): Float32Array {
   const range = { min: 0 };
-  if (isNumbers(value)) return Float32Array.from(readNumbers(name, value, features, range));
+  if (isNumbers(value)) return Float32Array.from(readPerFeature(name, value, features, range));
   if (typeof value === 'object' && value !== null) {
     const read = new Options(value, ['decay'], name);
     const decay = checkNumber(`${name}.decay`, read.get('decay'), { above: 0, max: 1 });

@@ -81,19 +81,25 @@ export async function* walkKnots(walk: KnotWalk): AsyncGenerator<PathUnfolding, 
   }
 }
 
-async function endsOf({
+async function endsOf(walk: KnotWalk): Promise<Float64Array> {
+  const { ends } = walk.settings;
+  return 'lambda' in ends ? ends.lambda : shareOf(await largestLambdas(walk), ends.ratio);
+}
+
+/** λ_max of every sample. */
+export function largestLambdas({
   handle,
   matrix,
   convex,
-  settings,
   threads,
   signal,
-}: KnotWalk): Promise<Float64Array> {
-  const { ends } = settings;
-  if ('lambda' in ends) return ends.lambda;
-  const largest = await runJob<Float64Array>(signal, (onSettled) =>
+}: Omit<KnotWalk, 'settings'>): Promise<Float64Array> {
+  return runJob<Float64Array>(signal, (onSettled) =>
     binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, onSettled),
   );
-  // A sample that no atom correlates with has λ_max 0, and zero codes for any λ.
-  return largest.map((value) => (value > 0 ? value * ends.ratio : 1));
+}
+
+/** This share of each λ_max. A sample that no atom correlates with has λ_max 0, and zero codes for any λ. */
+export function shareOf(largest: Float64Array, share: number): Float64Array {
+  return largest.map((lambda) => (lambda > 0 ? lambda * share : 1));
 }

@@ -10,7 +10,7 @@ import type { NativeUnfolding, NativeUnfoldOptions } from '../native/binding.js'
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding } from '../native/runtime.js';
 import { CONVEX_NAMES, type ConvexBaseOptions, readConvex } from './convex.js';
-import { KNOT_NAMES, type KnotOptions, readKnots, walkKnots } from './knots.js';
+import { KNOT_NAMES, type KnotOptions, largestLambdas, readKnots, shareOf, walkKnots } from './knots.js';
 import { type PathUnfolding, toUnfolding } from './unfolding.js';
 
 interface GivenLambdas {
@@ -136,24 +136,16 @@ export function unfoldPath(
   checkDims(matrix, dictionary.dims);
   const { features } = dictionary;
   const convex = readConvex(read, method, features);
-  if (knots) {
-    const settings = readKnots(read, matrix.rows, DEFAULT_RATIO);
-    return walkKnots({ dictionary, handle, matrix, convex, settings, threads, signal, onProgress });
-  }
+  const call = { dictionary, handle, matrix, convex, threads, signal, onProgress };
+  if (knots) return walkKnots({ ...call, settings: readKnots(read, matrix.rows, DEFAULT_RATIO) });
   const grid = readGrid(read);
   const steps = 'lambdas' in grid ? grid.lambdas.length : grid.count;
   const { rows } = matrix;
 
   async function lambdasOfSteps(): Promise<(step: number) => Float64Array> {
     if ('lambdas' in grid) return (step) => new Float64Array(rows).fill(grid.lambdas[step] ?? 0);
-    const largest = await runJob<Float64Array>(signal, (onSettled) =>
-      binding.lambdaMax(handle, matrix, convex.weights, convex.nonnegative, threads, onSettled),
-    );
-    return (step) => {
-      const factor = grid.ratio ** (step / (grid.count - 1));
-      // A sample that no atom correlates with has λ_max 0, and zero codes for any λ.
-      return largest.map((lambda) => (lambda > 0 ? lambda * factor : 1));
-    };
+    const largest = await largestLambdas(call);
+    return (step) => shareOf(largest, grid.ratio ** (step / (grid.count - 1)));
   }
 
   async function* walk(): AsyncGenerator<PathUnfolding, void, void> {

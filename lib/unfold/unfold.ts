@@ -108,6 +108,17 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   return { handle, matrix, settings, threads };
 }
 
+/** With λ where the method finds it. */
+function answer(
+  result: NativeUnfolding,
+  { method }: NativeUnfoldOptions,
+  samples: number,
+  features: number,
+): Unfolding {
+  const unfolding = toUnfolding(result, samples, features);
+  return method === 'bpdn' || method === 'amp' ? { ...unfolding, lambda: result.lambda } : unfolding;
+}
+
 /**
  * Unfolds activations into sparse codes over a dictionary, off the JavaScript thread.
  *
@@ -163,10 +174,7 @@ export async function unfold(
   const result = await runCounted<NativeUnfolding>(signal, onProgress, (...rest) =>
     binding.unfold(handle, matrix, settings, threads, ...rest),
   );
-  const unfolding = toUnfolding(result, matrix.rows, dictionary.features);
-  return settings.method === 'bpdn' || settings.method === 'amp'
-    ? { ...unfolding, lambda: result.lambda }
-    : unfolding;
+  return answer(result, settings, matrix.rows, dictionary.features);
 }
 
 /**
@@ -206,8 +214,5 @@ export function unfoldSync(
   read.exclude(ASYNC_NAMES, 'unfold', 'unfoldSync');
   const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);
   const result = native((module) => module.unfoldSync(handle, matrix, settings, threads));
-  const unfolding = toUnfolding(result, matrix.rows, dictionary.features);
-  return settings.method === 'bpdn' || settings.method === 'amp'
-    ? { ...unfolding, lambda: result.lambda }
-    : unfolding;
+  return answer(result, settings, matrix.rows, dictionary.features);
 }
