@@ -1,9 +1,9 @@
 // Where the lasso's time goes: native code tells when asked to, in builds that can.
-import type { NativeUnfoldOptions } from '../lib/binding.js';
-import { Dictionary } from '../lib/dictionary.js';
-import { Options } from '../lib/options.js';
-import { native } from '../lib/runtime.js';
-import { CONVEX_NAMES, readConvex } from '../lib/unfold.js';
+import { Options } from '../lib/call/options.js';
+import { Dictionary } from '../lib/data/dictionary.js';
+import type { NativeUnfoldOptions } from '../lib/native/binding.js';
+import { native } from '../lib/native/runtime.js';
+import { CONVEX_NAMES, readConvex } from '../lib/unfold/convex.js';
 import { type Stages, stageNames } from './result.js';
 import type { Workload } from './workloads.js';
 

@@ -1,21 +1,15 @@
 // The public interface, by topic.
-export {
-  type Certification,
-  type CertifyOptions,
-  type CertifySyncOptions,
-  certify,
-  certifySync,
-  type Verdict,
-} from './certify.js';
+
+export type { CommonOptions } from './call/common.js';
+export { type ErrorCode, UnsuperposeError } from './call/errors.js';
+export type { Matrix } from './call/matrix.js';
+export type { AsyncOptions, Progress } from './call/progress.js';
+export type { PerFeature, PerSample } from './call/samples.js';
 export * as claims from './claims/index.js';
-export { type CodesParts, type CodesRow, type CodeValues, SparseCodes } from './codes.js';
-export { Dictionary, type DictionaryOptions } from './dictionary.js';
-export { type ErrorCode, UnsuperposeError } from './errors.js';
-export { fold, type LambdaMaxOptions, lambdaMax } from './fold.js';
-export * as geometry from './geometry.js';
-export type { DenoisingOptions, ReweightedOptions } from './homotopy.js';
-export { type Info, type Isa, info } from './info.js';
-export type { KnotOptions } from './knots.js';
+export { type CodesParts, type CodesRow, type CodeValues, SparseCodes } from './data/codes.js';
+export { Dictionary, type DictionaryOptions } from './data/dictionary.js';
+export * as ops from './data/ops.js';
+export * as geometry from './geometry/index.js';
 export {
   type LearnBaseOptions,
   type LearnedDictionary,
@@ -23,29 +17,29 @@ export {
   type LearningProgress,
   type LearnOptions,
   learnDictionary,
-} from './learn.js';
-export type { Matrix } from './matrix.js';
-export * as ops from './ops.js';
-export { type UnfoldPathOptions, unfoldPath } from './path.js';
+} from './learn/learn.js';
+export { type Info, info } from './native/info.js';
+export type { QuestionOptions } from './native/question.js';
+export type { Isa } from './native/values.js';
+export * as toy from './toy/index.js';
+export {
+  type Certification,
+  type CertifyOptions,
+  type CertifySyncOptions,
+  certify,
+  certifySync,
+  type Verdict,
+} from './unfold/certify.js';
+export type { ConvexBaseOptions, ConvexOptions, Float64Options } from './unfold/convex.js';
+export { fold, type LambdaMaxOptions, lambdaMax } from './unfold/fold.js';
+export type { DenoisingOptions, ReweightedOptions } from './unfold/homotopy.js';
+export type { KnotOptions } from './unfold/knots.js';
+export { type UnfoldPathOptions, unfoldPath } from './unfold/path.js';
 export type {
   MatchingOptions,
   MessagePassingOptions,
   PursuitOptions,
   ThresholdingOptions,
-} from './pursuits.js';
-export type { QuestionOptions } from './question.js';
-export type { PerFeature, PerSample } from './samples.js';
-export * as toy from './toy.js';
-export {
-  type AsyncOptions,
-  type CommonOptions,
-  type ConvexBaseOptions,
-  type ConvexOptions,
-  type Float64Options,
-  type Progress,
-  type UnfoldOptions,
-  type UnfoldSyncOptions,
-  unfold,
-  unfoldSync,
-} from './unfold.js';
-export { type PathUnfolding, type Unfolding, UnfoldStatus } from './unfolding.js';
+} from './unfold/pursuits.js';
+export { type UnfoldOptions, type UnfoldSyncOptions, unfold, unfoldSync } from './unfold/unfold.js';
+export { type PathUnfolding, type Unfolding, UnfoldStatus } from './unfold/unfolding.js';

@@ -8,7 +8,10 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { package: { type: 'string' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { package: { type: 'string' } },
+});
 const [action, file] = positionals;
 if (!['save', 'compare'].includes(action ?? '') || file === undefined) {
   console.error('usage: npm run fingerprints -- save FILE | compare FILE [--package FOLDER]');
@@ -70,13 +73,20 @@ function problem(name, seed, features, dims, rows, { active = 4, kind = 'gaussia
   let atoms = unitRows(matrix(features, dims, () => r.normal()));
   if (kind === 'coherent') {
     const centres = atoms;
-    atoms = unitRows(matrix(features, dims, (j, k) => centres.data[(j % Math.ceil(features / 8)) * dims + k] + 0.12 * r.normal()));
+    atoms = unitRows(
+      matrix(
+        features,
+        dims,
+        (j, k) => centres.data[(j % Math.ceil(features / 8)) * dims + k] + 0.12 * r.normal(),
+      ),
+    );
   }
   if (kind === 'duplicates')
     for (let j = Math.ceil(features / 2); j < features; j++)
       for (let k = 0; k < dims; k++)
-        atoms.data[j * dims + k] = (j % 3 === 0 ? -1 : 1) * atoms.data[(j - Math.ceil(features / 2)) * dims + k];
-  if (kind === 'sizes') atoms = scaled(atoms, (at) => 2 ** ((Math.floor(at / dims) * 7) % 19 - 9));
+        atoms.data[j * dims + k] =
+          (j % 3 === 0 ? -1 : 1) * atoms.data[(j - Math.ceil(features / 2)) * dims + k];
+  if (kind === 'sizes') atoms = scaled(atoms, (at) => 2 ** (((Math.floor(at / dims) * 7) % 19) - 9));
   let samples = mixtures(r, atoms, rows, active);
   if (kind === 'heavy') samples = scaled(samples, (at) => (at % 97 === 0 ? 300 : 1));
   if (kind === 'tiny') samples = scaled(samples, () => 1e-30);
@@ -159,7 +169,9 @@ for (const { name, atoms, samples, features, dims, rows } of PROBLEMS) {
     const tag = nonnegative ? '+' : '';
     await ask(`lambdaMax${tag}`, () => pkg.lambdaMax(samples, dictionary, { nonnegative }));
     await ask(`lambdaMax weights${tag}`, () => pkg.lambdaMax(samples, dictionary, { nonnegative, weights }));
-    await ask(`lambdaMax extreme${tag}`, () => pkg.lambdaMax(samples, dictionary, { nonnegative, weights: extreme }));
+    await ask(`lambdaMax extreme${tag}`, () =>
+      pkg.lambdaMax(samples, dictionary, { nonnegative, weights: extreme }),
+    );
     for (const share of [0.5, 0.1, 0.02]) {
       const l = { lambda: lambda(share), nonnegative };
       await solve(`lasso ${share}${tag}`, l);
@@ -169,19 +181,37 @@ for (const { name, atoms, samples, features, dims, rows } of PROBLEMS) {
       if (!big) await solve(`lasso extreme ${share}${tag}`, { ...l, weights: extreme, tolerance: 1e-5 });
       await solve(`lasso float64 ${share}${tag}`, { ...l, precision: 'float64' });
       await solve(`homotopy ${share}${tag}`, { ...l, method: 'homotopy' });
-      await solve(`homotopy weights ridge float64 ${share}${tag}`, { ...l, method: 'homotopy', weights, ridge: 0.03, precision: 'float64' });
+      await solve(`homotopy weights ridge float64 ${share}${tag}`, {
+        ...l,
+        method: 'homotopy',
+        weights,
+        ridge: 0.03,
+        precision: 'float64',
+      });
       await solve(`reweighted ${share}${tag}`, { ...l, method: 'reweighted' });
       await solve(`amp ${share}${tag}`, { ...l, method: 'amp' });
       const { codes } = pkg.unfoldSync(samples, dictionary, { ...l, tolerance: 1e-7 });
       await solve(`lasso warm ${share}${tag}`, { ...l, warmStart: codes, tolerance: 1e-6 });
       await ask(`certify ${share}${tag}`, () => pkg.certifySync(samples, codes, dictionary, l));
-      await ask(`certify weights ridge ${share}${tag}`, () => pkg.certifySync(samples, codes, dictionary, { ...l, weights, ridge: 0.1 }));
-      await ask(`certify extreme ${share}${tag}`, () => pkg.certifySync(samples, codes, dictionary, { ...l, weights: extreme }));
+      await ask(`certify weights ridge ${share}${tag}`, () =>
+        pkg.certifySync(samples, codes, dictionary, { ...l, weights, ridge: 0.1 }),
+      );
+      await ask(`certify extreme ${share}${tag}`, () =>
+        pkg.certifySync(samples, codes, dictionary, { ...l, weights: extreme }),
+      );
       await ask(`fold ${share}${tag}`, () => pkg.fold(codes, dictionary));
-      await ask(`recoverability ${share}${tag}`, () => geometry.recoverability(dictionary, codes, { nonnegative }));
+      await ask(`recoverability ${share}${tag}`, () =>
+        geometry.recoverability(dictionary, codes, { nonnegative }),
+      );
       if (big) continue;
       await solve(`fista ${share}${tag}`, { ...l, method: 'fista', maxIterations: 300 });
-      await solve(`ista weights ridge ${share}${tag}`, { ...l, method: 'ista', weights, ridge: 0.03, maxIterations: 100 });
+      await solve(`ista weights ridge ${share}${tag}`, {
+        ...l,
+        method: 'ista',
+        weights,
+        ridge: 0.03,
+        maxIterations: 100,
+      });
     }
     for (const sparsity of [1, Math.min(5, dims, features)]) {
       await solve(`omp ${sparsity}${tag}`, { method: 'omp', sparsity, nonnegative });
@@ -193,10 +223,20 @@ for (const { name, atoms, samples, features, dims, rows } of PROBLEMS) {
     await solve(`omp residual${tag}`, { method: 'omp', residual: 0.4, nonnegative });
     await solve(`bpdn${tag}`, { method: 'bpdn', epsilon: 0.3, nonnegative });
     await solve(`amp threshold${tag}`, { method: 'amp', thresholdFactor: 1.5, nonnegative });
-    await ask(`coverage${tag}`, () => claims.coverage(samples, dictionary, { calibration: samples, lambda: 0.2, falseAlarmRate: 0.3, nonnegative }));
+    await ask(`coverage${tag}`, () =>
+      claims.coverage(samples, dictionary, {
+        calibration: samples,
+        lambda: 0.2,
+        falseAlarmRate: 0.3,
+        nonnegative,
+      }),
+    );
   }
   await ask('path', () => all(pkg.unfoldPath(samples, dictionary, { count: 5, ratio: 0.1 })));
-  if (!big) await ask('knots', () => all(pkg.unfoldPath(samples, dictionary, { method: 'homotopy', knots: true, lambda: 0.3 })));
+  if (!big)
+    await ask('knots', () =>
+      all(pkg.unfoldPath(samples, dictionary, { method: 'homotopy', knots: true, lambda: 0.3 })),
+    );
   await ask('correlate', () => ops.correlate(samples, dictionary));
   await ask('topK', () => ops.topK(samples, dictionary, Math.min(7, features)));
   await ask('topK absolute', () => ops.topK(samples, dictionary, Math.min(33, features), { absolute: true }));
@@ -213,7 +253,10 @@ for (const { name, atoms, samples, features, dims, rows } of PROBLEMS) {
   await ask('featureDimensionality', () => geometry.featureDimensionality(dictionary));
   if (!big) await ask('matchFeatures', () => geometry.matchFeatures(samples, dictionary));
   const weight = matrix(dims, dims, () => r.normal());
-  const maps = [['identity', unitRows(matrix(dims, dims, (i, k) => (i === k ? 1 : 0)))], ['weight', weight]];
+  const maps = [
+    ['identity', unitRows(matrix(dims, dims, (i, k) => (i === k ? 1 : 0)))],
+    ['weight', weight],
+  ];
   for (const [kind, map] of maps) {
     const pairs = claims.virtualWeights(dictionary, map, dictionary, { fromScale: weights });
     await ask(`pairs maximum ${kind}`, () => pairs.maximum());
@@ -227,17 +270,24 @@ for (const { name, atoms, samples, features, dims, rows } of PROBLEMS) {
     await ask('noCircuit', () => claims.noCircuit(dictionary, [weight, dictionary, weight], dictionary, 1));
     const { codes } = pkg.unfoldSync(samples, dictionary, { lambda: lambda(0.1) });
     const predicate = claims.or(
-      claims.and(claims.norm({ above: 0.9 }), claims.alignment({ direction: Array.from(weight.data.subarray(0, dims)), above: 0.1 })),
+      claims.and(
+        claims.norm({ above: 0.9 }),
+        claims.alignment({ direction: Array.from(weight.data.subarray(0, dims)), above: 0.1 }),
+      ),
       claims.density({ above: 0.02 }),
       claims.maximumActivation({ above: 1 }),
       claims.connection({ to: 'other', weight: 'w', above: 0.5 }),
     );
-    await ask('featuresWhere', () => claims.featuresWhere(predicate, { dictionary, codes, other: dictionary, w: weight }));
+    await ask('featuresWhere', () =>
+      claims.featuresWhere(predicate, { dictionary, codes, other: dictionary, w: weight }),
+    );
   }
   if (features > 1 && rows > features / 8) {
     const options = { features: Math.min(24, rows), lambda: 0.2, batchSize: 16, seed: 3 };
     await ask('learn', () => pkg.learnDictionary(samples, { ...options, steps: big ? 20 : 60 }));
-    await ask('learn nonnegative', () => pkg.learnDictionary(samples, { ...options, steps: 30, nonnegative: true, forgetting: 0.9 }));
+    await ask('learn nonnegative', () =>
+      pkg.learnDictionary(samples, { ...options, steps: 30, nonnegative: true, forgetting: 0.9 }),
+    );
     await ask('learn stream', () => {
       const stream = (async function* () {
         for (let i = 0; i < 12; i++) yield samples;
@@ -250,7 +300,14 @@ for (const { name, atoms, samples, features, dims, rows } of PROBLEMS) {
 for (const density of [1, 0.1, 0.01]) {
   const features = { features: 30, density };
   await note(`toy sample ${density}`, () => toy.sampleFeatures({ ...features, samples: 300, seed: 5 }));
-  const training = { ...features, dims: 7, instances: [{}, { density: density / 2 }], batchSize: 100, steps: 200, seed: 4 };
+  const training = {
+    ...features,
+    dims: 7,
+    instances: [{}, { density: density / 2 }],
+    batchSize: 100,
+    steps: 200,
+    seed: 4,
+  };
   await note(`toy train ${density}`, async () => {
     const model = await toy.trainToyModel(training);
     return Object.fromEntries(Object.entries(model).filter(([, value]) => typeof value !== 'function'));

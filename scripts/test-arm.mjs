@@ -18,7 +18,11 @@ if (missing.length > 0) {
 }
 
 function run(command, args, env = {}) {
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 
@@ -34,5 +38,7 @@ run(cmake, [
 run(cmake, ['--build', folder, '--target', 'native_tests', '--parallel', parallel]);
 for (const processor of processors) {
   console.log(`${emulator} -cpu ${processor}`);
-  run(ctest, ['--test-dir', folder, '--output-on-failure', '--no-tests=error', '--parallel', parallel], { QEMU_CPU: processor });
+  run(ctest, ['--test-dir', folder, '--output-on-failure', '--no-tests=error', '--parallel', parallel], {
+    QEMU_CPU: processor,
+  });
 }

@@ -8,7 +8,8 @@ import { buildFolder, fail, provideTools, root, takeSanitizers } from './tools.m
 
 const { sanitize, rest } = takeSanitizers(process.argv.slice(2));
 const folder = buildFolder(sanitize);
-if (!existsSync(join(folder, 'CMakeCache.txt'))) fail(`${folder} holds no build: run npm run build:native first`);
+if (!existsSync(join(folder, 'CMakeCache.txt')))
+  fail(`${folder} holds no build: run npm run build:native first`);
 const { cmake } = provideTools();
 const ctest = cmake === 'cmake' ? 'ctest' : join(dirname(cmake), 'ctest');
 const report = join(root, 'build', 'native-test-results.xml');
@@ -21,5 +22,24 @@ function run(command, args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-run(cmake, ['--build', folder, '--config', 'Release', '--target', 'native_tests', '--parallel', String(availableParallelism())]);
-run(ctest, ['--test-dir', folder, '-C', 'Release', '--output-on-failure', '--no-tests=error', '--output-junit', report, ...rest]);
+run(cmake, [
+  '--build',
+  folder,
+  '--config',
+  'Release',
+  '--target',
+  'native_tests',
+  '--parallel',
+  String(availableParallelism()),
+]);
+run(ctest, [
+  '--test-dir',
+  folder,
+  '-C',
+  'Release',
+  '--output-on-failure',
+  '--no-tests=error',
+  '--output-junit',
+  report,
+  ...rest,
+]);

@@ -1,11 +1,12 @@
 // What claims about pairs and paths of features share: their data by name, and how stated numbers are compared with those found again.
-import type { DictionaryHandle, NativeMatrix } from '../binding.js';
-import { UnsuperposeError } from '../errors.js';
-import { runJob } from '../job.js';
-import type { Matrix } from '../matrix.js';
-import { native } from '../runtime.js';
-import { type Run, refuseFormat, snapshots } from './claim.js';
+import { UnsuperposeError } from '../call/errors.js';
+import type { Matrix, NativeMatrix } from '../call/matrix.js';
+import { runCounted } from '../native/job.js';
+import { native } from '../native/runtime.js';
+import type { DictionaryHandle, JobId, Report, Settled } from '../native/values.js';
+import { snapshots } from './claim.js';
 import { type ClaimDatum, type Fingerprint, fingerprint, type Snapshot } from './data.js';
+import type { Run } from './read.js';
 import { readWeight, type Weight } from './weights.js';
 
 /** A stated float64 and one found again may differ by this besides what both may be off by. */
@@ -59,26 +60,12 @@ export function handleOf(
   return { handle: native((module) => module.createDictionary(matrix, false)), rows, cols };
 }
 
-export function readFlag(value: unknown, where: string): boolean {
-  return typeof value === 'boolean' ? value : refuseFormat(where, 'true or false', value);
-}
-
 /** Runs one of the plain native checks. */
 export function runAgain<T>(
   { threads, signal, onProgress }: Run,
-  start: (
-    threads: number,
-    report: ((done: number, total: number) => void) | undefined,
-    onSettled: (error: Error | undefined, result: T) => void,
-  ) => number,
+  start: (threads: number, report: Report, onSettled: Settled<T>) => JobId,
 ): Promise<T> {
-  return runJob<T>(signal, (onSettled, guard) =>
-    start(
-      threads,
-      onProgress && guard((done: number, total: number) => onProgress({ done, total })),
-      onSettled,
-    ),
-  );
+  return runCounted<T>(signal, onProgress, (...rest) => start(threads, ...rest));
 }
 
 /** Says where a stated bound is not what was found again: too low, so that something exceeds it, or higher than it was made. */

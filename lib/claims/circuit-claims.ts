@@ -1,6 +1,6 @@
 // The claim that no path of features is stronger than ε, and its verification by plain float64 over all pairs of all layers.
-import type { Dictionary } from '../dictionary.js';
-import { binding } from '../runtime.js';
+import type { Dictionary } from '../data/dictionary.js';
+import { binding } from '../native/runtime.js';
 import {
   asFactors,
   chainOf,
@@ -8,24 +8,13 @@ import {
   fingerprints,
   handleOf,
   ROUNDING,
-  readFlag,
   runAgain,
   verdict,
 } from './again.js';
 import { type CircuitPath, type FeatureSet, noCircuit, readPath, readSet } from './circuits.js';
-import {
-  type Claim,
-  type ClaimOptions,
-  makeClaim,
-  readFinite,
-  readIndex,
-  readList,
-  readRecord,
-  readRun,
-  refuseFormat,
-  registerKind,
-} from './claim.js';
+import { type Claim, type ClaimOptions, makeClaim, registerKind } from './claim.js';
 import type { ClaimDatum } from './data.js';
+import { readFinite, readFlag, readIndex, readList, readRecord, readRun, refuseFormat } from './read.js';
 import type { Weight } from './weights.js';
 
 /** Parameters of a claim that no path is above ε. */

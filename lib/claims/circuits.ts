@@ -1,11 +1,11 @@
 // Paths of features through a chain of layers.
 import { types } from 'node:util';
-import type { NativeCircuit } from '../binding-features.js';
-import { Dictionary } from '../dictionary.js';
-import { UnsuperposeError } from '../errors.js';
-import { checkInteger, checkNumber, describe, Options } from '../options.js';
-import { askNative, QUESTION_NAMES, type QuestionOptions } from '../question.js';
-import { binding } from '../runtime.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { checkInteger, checkNumber, describe, Options } from '../call/options.js';
+import { Dictionary } from '../data/dictionary.js';
+import type { NativeCircuit } from '../native/features.js';
+import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
+import { binding } from '../native/runtime.js';
 import { readWeight, type Weight } from './weights.js';
 
 /** All features of a dictionary, or some of them by index. */

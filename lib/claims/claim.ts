@@ -1,11 +1,11 @@
 // Claims: what was found about all features, as a value that can be stored, sent, and checked again against the data.
-import { UnsuperposeError } from '../errors.js';
-import { info } from '../info.js';
-import { throwIfAborted } from '../job.js';
-import { describe, Options, refuseOption } from '../options.js';
-import { readThreads } from '../threads.js';
-import type { AsyncOptions } from '../unfold.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { describe } from '../call/options.js';
+import type { AsyncOptions } from '../call/progress.js';
+import { info } from '../native/info.js';
+import { throwIfAborted } from '../native/job.js';
 import { type ClaimData, type Fingerprint, fingerprint, type Snapshot, snapshot } from './data.js';
+import { NAME, type Run, readIndex, readList, readRecord, readRun, readText, refuseFormat } from './read.js';
 
 /** The version of the layout below. */
 const FORMAT = 'unsuperpose claim 1';
@@ -36,13 +36,6 @@ export interface Verification {
   readonly valid: boolean;
   /** What was not, in words; empty if valid. */
   readonly failures: readonly string[];
-}
-
-/** How a verification runs. */
-export interface Run {
-  readonly threads: number;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
 /** Options of calls that make or verify claims. */
@@ -80,69 +73,7 @@ export function makeClaim<Kind extends string, Parameters, Result>(
   return { format: FORMAT, kind, statement, parameters, result, data, version: info().version };
 }
 
-/** @internal Refuses a claim that is not one. */
-export function refuseFormat(where: string, expected: string, got: unknown): never {
-  throw new UnsuperposeError('ERR_FORMAT', `${where} must be ${expected}, got ${describe(got)}`, where);
-}
-
-/** @internal A plain object with exactly these keys. */
-export function readRecord<K extends string>(
-  value: unknown,
-  where: string,
-  keys: readonly K[],
-): Record<K, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return refuseFormat(where, 'an object', value);
-  for (const key of Object.keys(value))
-    if (!(keys as readonly string[]).includes(key))
-      throw new UnsuperposeError(
-        'ERR_FORMAT',
-        `${where} has the key ${describe(key)}; there are: ${keys.join(', ')}`,
-        where,
-      );
-  for (const key of keys)
-    if (!Object.hasOwn(value, key))
-      throw new UnsuperposeError('ERR_FORMAT', `${where} lacks the key ${key}`, where);
-  return value as Record<K, unknown>;
-}
-
-/** @internal */
-export function readText(value: unknown, where: string): string {
-  return typeof value === 'string' ? value : refuseFormat(where, 'a string', value);
-}
-
-/** @internal A finite number. */
-export function readFinite(value: unknown, where: string): number {
-  return typeof value === 'number' && Number.isFinite(value)
-    ? value
-    : refuseFormat(where, 'a finite number', value);
-}
-
-/** @internal An integer from 0 to below `end`. */
-export function readIndex(value: unknown, where: string, end: number): number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < end
-    ? value
-    : refuseFormat(where, `an integer ≥ 0 and < ${end}`, value);
-}
-
-/** @internal */
-export function readList<T>(value: unknown, where: string, entry: (value: unknown, where: string) => T): T[] {
-  if (!Array.isArray(value)) return refuseFormat(where, 'an array', value);
-  return Array.from(value, (each, i) => entry(each, `${where}[${i}]`));
-}
-
-const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
-
-/** @internal Names of data are short and plain: they come back from JSON. */
-export function checkName(name: unknown, where: string): string {
-  if (typeof name === 'string' && NAME.test(name)) return name;
-  return refuseOption(
-    where,
-    'a name of 1 to 64 letters, digits, ".", "_" or "-" that begins with a letter',
-    name,
-  );
-}
 
 function readFingerprint(value: unknown, where: string): Fingerprint {
   const { dtype, shape, sha256 } = readRecord(value, where, ['dtype', 'shape', 'sha256']);
@@ -213,14 +144,6 @@ export function parseClaim(json: unknown): Claim {
     data,
     version: readText(read.version, 'claim.version'),
   };
-}
-
-/** @internal The options of claims: the signal before anything else is read. */
-export function readRun(options: unknown, call: string): Run {
-  const read = new Options(options, ['threads', 'signal', 'onProgress'], call);
-  const signal = read.signal();
-  const onProgress = read.callback<{ done: number; total: number }>('onProgress');
-  return { threads: readThreads(read), signal, onProgress };
 }
 
 /** @internal Copies of the data, by name; `wanted` must all be there. */

@@ -1,15 +1,16 @@
 // What the features do not explain.
-import type { NativeCodes } from '../binding.js';
-import type { NativeCoverage } from '../binding-features.js';
-import { type CodeValues, readCodes, type SparseCodes } from '../codes.js';
-import { Dictionary } from '../dictionary.js';
-import { UnsuperposeError } from '../errors.js';
-import { runJob, throwIfAborted } from '../job.js';
-import { type Matrix, readMatrix } from '../matrix.js';
-import { Options } from '../options.js';
-import { binding } from '../runtime.js';
-import { readThreads } from '../threads.js';
-import { type AsyncOptions, checkDims } from '../unfold.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { type Matrix, readMatrix } from '../call/matrix.js';
+import { Options } from '../call/options.js';
+import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
+import { readThreads } from '../call/threads.js';
+import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
+import { checkDims, Dictionary } from '../data/dictionary.js';
+import type { NativeCoverage } from '../native/features.js';
+import { runCounted, throwIfAborted } from '../native/job.js';
+import { binding } from '../native/runtime.js';
+import type { NativeCodes } from '../native/values.js';
+import { GAP_TOLERANCE } from '../unfold/convex.js';
 
 /** What both ways of {@link coverage} share. */
 export interface CoverageBaseOptions extends AsyncOptions {
@@ -77,7 +78,7 @@ export interface Coverage {
 
 const BASE = [
   ...['calibration', 'falseAlarmRate', 'score', 'significance', 'mostDirections', 'nonnegative'],
-  ...['threads', 'signal', 'onProgress'],
+  ...['threads', ...ASYNC_NAMES],
 ];
 const UNFOLDED = ['lambda', 'ridge', 'tolerance'];
 const GIVEN = ['codes', 'calibrationCodes'];
@@ -85,7 +86,6 @@ const DEFAULT_RATE = 0.01;
 const DEFAULT_SIGNIFICANCE = 0.01;
 const DEFAULT_DIRECTIONS = 16;
 const MOST_DIRECTIONS = 1024;
-const DEFAULT_TOLERANCE = 1e-4;
 
 function readGiven(value: unknown, name: string, rows: number, features: number): NativeCodes {
   const { codes, samples, features: found } = readCodes(value, name, 'ERR_DTYPE');
@@ -148,7 +148,7 @@ export async function coverage(
 ): Promise<Coverage> {
   const read = new Options(options, [...BASE, ...UNFOLDED, ...GIVEN], 'claims.coverage');
   const signal = read.signal();
-  const onProgress = read.callback<{ done: number; total: number }>('onProgress');
+  const onProgress = read.callback<Progress>('onProgress');
   const threads = readThreads(read);
   const given = read.has('codes') || read.has('calibrationCodes');
   if (given) read.exclude(UNFOLDED, 'coverage that unfolds', 'coverage with codes');
@@ -157,7 +157,7 @@ export async function coverage(
     lambda,
     ridge: read.number('ridge', { min: 0 }, 0),
     nonnegative: read.flag('nonnegative'),
-    tolerance: read.number('tolerance', { above: 0 }, DEFAULT_TOLERANCE),
+    tolerance: read.number('tolerance', { above: 0 }, GAP_TOLERANCE),
     falseAlarmRate: read.number('falseAlarmRate', { above: 0, below: 1 }, DEFAULT_RATE),
     relative: read.choice('score', ['energy', 'relative'], 'energy') === 'relative',
     significance: read.number('significance', { above: 0, below: 1 }, DEFAULT_SIGNIFICANCE),
@@ -186,11 +186,10 @@ export async function coverage(
     ? readGiven(read.get('calibrationCodes'), 'calibrationCodes', calibration.rows, features)
     : undefined;
   throwIfAborted(signal);
-  const found = await runJob<NativeCoverage>(signal, (onSettled, guard) => {
-    const report = onProgress && guard((done: number, total: number) => onProgress({ done, total }));
-    const native = { ...settings, codes, calibrationCodes };
-    return binding.coverage(handle, samples, calibration, native, threads, report, onSettled);
-  });
+  const native = { ...settings, codes, calibrationCodes };
+  const found = await runCounted<NativeCoverage>(signal, onProgress, (...rest) =>
+    binding.coverage(handle, samples, calibration, native, threads, ...rest),
+  );
   const { directions, ...rest } = found;
   return { ...rest, directions: { data: directions, shape: [found.strength.length, dims] } };
 }

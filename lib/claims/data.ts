@@ -1,14 +1,14 @@
 // The data that a claim is about: copied once, and known by its hash.
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
-import type { NativeCodes, NativeMatrix } from '../binding.js';
-import { type CodeValues, readCodes, type SparseCodes } from '../codes.js';
-import { Dictionary } from '../dictionary.js';
-import { UnsuperposeError } from '../errors.js';
-import { throwIfAborted } from '../job.js';
-import { type Matrix, readMatrix } from '../matrix.js';
-import { describe } from '../options.js';
-import { native } from '../runtime.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { describe } from '../call/options.js';
+import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
+import { Dictionary } from '../data/dictionary.js';
+import { throwIfAborted } from '../native/job.js';
+import { native } from '../native/runtime.js';
+import type { NativeCodes } from '../native/values.js';
 
 /** Something that claims can be about. */
 export type ClaimDatum = Matrix | Dictionary | SparseCodes<CodeValues>;

@@ -1,12 +1,12 @@
 // Predicates evaluated over all features of a dictionary, by native code.
-import type { NativePredicate, NativePredicateValues, NativeQuantity } from '../binding-features.js';
-import { Dictionary } from '../dictionary.js';
-import { UnsuperposeError } from '../errors.js';
-import { runJob } from '../job.js';
-import { binding } from '../runtime.js';
-import type { Run } from './claim.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { Dictionary } from '../data/dictionary.js';
+import type { NativePredicate, NativePredicateValues, NativeQuantity } from '../native/features.js';
+import { runCounted } from '../native/job.js';
+import { binding } from '../native/runtime.js';
 import type { Snapshot } from './data.js';
 import { type Predicate, type QuantityPredicate, quantitiesOf } from './predicates.js';
+import type { Run } from './read.js';
 
 /** Where the data of a predicate are. */
 export interface Sources {
@@ -140,10 +140,9 @@ export function evaluate(
   const handle = Dictionary.handleOf(dictionary, SUBJECT);
   const compiled = compile(predicate, sources);
   const { signal, onProgress, threads } = run;
-  return runJob<NativePredicateValues>(signal, (onSettled, guard) => {
-    const report = onProgress && guard((done: number, total: number) => onProgress({ done, total }));
-    const parts =
-      needsCodes && codes?.type === 'codes' ? { ...codes.codes, samples: codes.samples } : undefined;
-    return binding.evaluatePredicate(handle, parts, compiled, again, threads, report, onSettled);
-  });
+  const parts =
+    needsCodes && codes?.type === 'codes' ? { ...codes.codes, samples: codes.samples } : undefined;
+  return runCounted<NativePredicateValues>(signal, onProgress, (...rest) =>
+    binding.evaluatePredicate(handle, parts, compiled, again, threads, ...rest),
+  );
 }

@@ -1,53 +1,19 @@
 // "For every feature …", "there is a feature …", "the features for which …".
-import type { NativePredicateValues } from '../binding-features.js';
-import { Dictionary } from '../dictionary.js';
-import { throwIfAborted } from '../job.js';
-import { type Claim, type ClaimOptions, makeClaim, readRun, registerKind, snapshots } from './claim.js';
+import { Dictionary } from '../data/dictionary.js';
+import type { NativePredicateValues } from '../native/features.js';
+import { throwIfAborted } from '../native/job.js';
+import { type Claim, type ClaimOptions, makeClaim, registerKind, snapshots } from './claim.js';
 import { type ClaimData, type Fingerprint, fingerprint } from './data.js';
 import { evaluate, namesOf } from './evaluate.js';
+import type { FeatureResult, Holds, QuantityEvidence } from './evidence.js';
 import { type Predicate, quantitiesOf, readPredicate } from './predicates.js';
+import { readRun } from './read.js';
 import { verifyFeatures } from './verify-features.js';
 import { describePredicate, describeQuantity } from './words.js';
 
 /** The parameters of claims about features. */
 export interface FeatureParameters {
   readonly predicate: Predicate;
-}
-
-/** A feature and its quantity. */
-export interface FeatureValue {
-  readonly feature: number;
-  readonly value: number;
-}
-
-/** What was measured, over all features. */
-export interface QuantityEvidence {
-  /** In words. */
-  readonly quantity: string;
-  readonly smallest: FeatureValue;
-  readonly largest: FeatureValue;
-  /** No value of this quantity is further from the exact one: the rounding of float64, bounded. */
-  readonly error: number;
-}
-
-/** What all claims about features answer. */
-export interface FeatureResult {
-  /** How many features there are. */
-  readonly count: number;
-  /** Features whose quantities are so near to a threshold that rounding leaves the predicate open. Never counted as proof. Ascending. */
-  readonly undecided: readonly number[];
-  /** The quantities of the undecided features: a row a feature, in the order of `quantities`. */
-  readonly undecidedValues: readonly (readonly number[])[];
-  /** What was measured, in the order in which the predicate names it. */
-  readonly quantities: readonly QuantityEvidence[];
-}
-
-/** What {@link everyFeature} and {@link someFeature} also answer. */
-export interface Holds {
-  /** Whether it is proved. */
-  readonly holds: boolean;
-  /** `'false'` is proved too; `'undecided'`: rounding leaves it open. */
-  readonly truth: 'true' | 'false' | 'undecided';
 }
 
 /** What {@link everyFeature} answers. */

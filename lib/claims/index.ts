@@ -8,13 +8,7 @@ export {
   type NoCircuitOptions,
   noCircuit,
 } from './circuits.js';
-export {
-  type Claim,
-  type ClaimOptions,
-  parseClaim,
-  type Verification,
-  verify,
-} from './claim.js';
+export { type Claim, type ClaimOptions, parseClaim, type Verification, verify } from './claim.js';
 export {
   type Coverage,
   type CoverageBaseOptions,
@@ -24,26 +18,18 @@ export {
   type UnfoldedCoverageOptions,
 } from './coverage.js';
 export type { ClaimData, ClaimDatum, Fingerprint } from './data.js';
+export type { FeatureResult, FeatureValue, Holds, QuantityEvidence } from './evidence.js';
 export {
   type EveryFeatureResult,
   everyFeature,
   type FeatureData,
   type FeatureParameters,
-  type FeatureResult,
   type FeaturesWhereResult,
-  type FeatureValue,
   featuresWhere,
-  type Holds,
-  type QuantityEvidence,
   type SomeFeatureResult,
   someFeature,
 } from './features.js';
-export {
-  claimNoPair,
-  type NoPairParameters,
-  type NoPairResult,
-  type PairEvidence,
-} from './pair-claims.js';
+export { claimNoPair, type NoPairParameters, type NoPairResult, type PairEvidence } from './pair-claims.js';
 export {
   type AlignmentPredicate,
   alignment,

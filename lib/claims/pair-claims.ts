@@ -1,8 +1,7 @@
 // The claim that no two features interact by more than ε, and its verification by plain float64 over all pairs.
-
-import type { Dictionary } from '../dictionary.js';
-import { checkNumber } from '../options.js';
-import { binding } from '../runtime.js';
+import { checkNumber } from '../call/options.js';
+import type { Dictionary } from '../data/dictionary.js';
+import { binding } from '../native/runtime.js';
 import {
   asFactors,
   chainOf,
@@ -10,21 +9,12 @@ import {
   fingerprints,
   handleOf,
   ROUNDING,
-  readFlag,
   runAgain,
   verdict,
 } from './again.js';
-import {
-  type Claim,
-  type ClaimOptions,
-  makeClaim,
-  readFinite,
-  readIndex,
-  readRecord,
-  readRun,
-  registerKind,
-} from './claim.js';
+import { type Claim, type ClaimOptions, makeClaim, registerKind } from './claim.js';
 import type { ClaimDatum } from './data.js';
+import { readFinite, readFlag, readIndex, readRecord, readRun } from './read.js';
 import { virtualWeights } from './virtual-weights.js';
 import type { Weight } from './weights.js';
 

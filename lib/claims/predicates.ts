@@ -1,9 +1,9 @@
 // The vocabulary of claims about features: plain values, closed, and the same in JSON.
 import { types } from 'node:util';
-import { UnsuperposeError } from '../errors.js';
-import { type Matrix, readMatrix } from '../matrix.js';
-import { checkInteger, checkNumber, Options, refuseOption } from '../options.js';
-import { checkName } from './claim.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { type Matrix, readMatrix } from '../call/matrix.js';
+import { checkInteger, checkNumber, Options, refuseOption } from '../call/options.js';
+import { checkName } from './read.js';
 
 /** Strict thresholds; at least one is given. Both: between them. */
 export interface Thresholds {

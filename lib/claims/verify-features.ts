@@ -1,20 +1,21 @@
 // Claims about features checked again: quantities in double-double by plain loops, the predicate by a recursion here.
-import type { NativePredicateValues } from '../binding-features.js';
-import { Dictionary } from '../dictionary.js';
-import { UnsuperposeError } from '../errors.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { Dictionary } from '../data/dictionary.js';
+import type { NativePredicateValues } from '../native/features.js';
+import type { Verifier } from './claim.js';
+import { evaluate, namesOf, type Sources, SUBJECT } from './evaluate.js';
+import type { FeatureResult, Holds } from './evidence.js';
+import { type Predicate, quantitiesOf, readPredicate } from './predicates.js';
 import {
   type Run,
   readFinite,
+  readFlag,
   readIndex,
   readList,
   readRecord,
   readText,
   refuseFormat,
-  type Verifier,
-} from './claim.js';
-import { evaluate, namesOf, type Sources, SUBJECT } from './evaluate.js';
-import type { FeatureResult, Holds } from './features.js';
-import { type Predicate, quantitiesOf, readPredicate } from './predicates.js';
+} from './read.js';
 import { describeQuantity } from './words.js';
 
 type Listed = 'counterexamples' | 'witnesses' | 'features';
@@ -31,10 +32,6 @@ interface Stated extends FeatureResult, Partial<Holds> {
   readonly complete: boolean | undefined;
   readonly listed: readonly number[];
   readonly values: readonly (readonly number[])[];
-}
-
-function readFlag(value: unknown, where: string): boolean {
-  return typeof value === 'boolean' ? value : refuseFormat(where, 'true or false', value);
 }
 
 function readFeatures(value: unknown, where: string, count: number): number[] {

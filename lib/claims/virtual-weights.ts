@@ -1,12 +1,11 @@
 // All pairs of features of two dictionaries, through a weight matrix.
-import { types } from 'node:util';
-import type { NativePairs, PairsHandle } from '../binding-features.js';
-import { Dictionary } from '../dictionary.js';
-import { UnsuperposeError } from '../errors.js';
-import { checkInteger, checkNumber, Options, refuseOption } from '../options.js';
-import { askNative, QUESTION_NAMES, type QuestionOptions } from '../question.js';
-import { binding, native } from '../runtime.js';
-import type { PerFeature } from '../samples.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { checkInteger, checkNumber, Options, refuseOption } from '../call/options.js';
+import { isNumbers, type PerFeature, readPerFeature } from '../call/samples.js';
+import { Dictionary } from '../data/dictionary.js';
+import type { NativePairs, PairsHandle } from '../native/features.js';
+import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
+import { binding, native } from '../native/runtime.js';
 import { readWeight, type Weight } from './weights.js';
 
 /** Options of {@link virtualWeights}. */
@@ -27,7 +26,7 @@ export interface AboveEpsilonOptions extends QuestionOptions {
 export interface HistogramOptions extends QuestionOptions {
   /** Bins of equal width, 1 to 65536. Default 100. */
   readonly bins?: number | undefined;
-  /** The upper end of the last bin, > 0; what is larger is counted in it. Default: the maximum's bound. */
+  /** The upper end of the last bin, > 0; what is larger is counted in it. Default: the largest |value|, or 1 if all are zero. */
   readonly top?: number | undefined;
 }
 
@@ -83,18 +82,8 @@ const DEFAULT_BINS = 100;
 
 function readScale(name: string, value: unknown, features: number): Float64Array | undefined {
   if (value === undefined) return undefined;
-  if (!types.isFloat32Array(value) && !types.isFloat64Array(value) && !Array.isArray(value))
-    refuseOption(name, 'an array of numbers, one a feature', value);
-  const entries = value as ArrayLike<unknown>;
-  if (entries.length !== features)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `${name} must be one a feature (${features}), got ${entries.length}`,
-      name,
-    );
-  return Float64Array.from(entries as ArrayLike<number>, (entry, i) =>
-    checkNumber(`${name}[${i}]`, entry, { min: 0 }),
-  );
+  if (!isNumbers(value)) refuseOption(name, 'an array of numbers, one a feature', value);
+  return readPerFeature(name, value, features, { min: 0 });
 }
 
 const toList = ({ from, to, value }: NativePairs): PairList => ({

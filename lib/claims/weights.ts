@@ -1,8 +1,7 @@
 // What leads from one set of features to another: a matrix, a product of matrices, or nothing.
-import type { NativeMatrix } from '../binding.js';
-import { UnsuperposeError } from '../errors.js';
-import { type Matrix, readMatrix } from '../matrix.js';
-import { describe } from '../options.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { describe } from '../call/options.js';
 
 /**
  * W, `to.dims` × `from.dims`: one matrix, the factors M₁, M₂, … of a product W = M₁M₂⋯ (a low-rank weight, or a chain of layers), or

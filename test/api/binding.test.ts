@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { ERROR_CODES } from '../../lib/errors.js';
+import { ERROR_CODES } from '../../lib/call/errors.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const module: Record<string, (...args: unknown[]) => unknown> = createRequire(import.meta.url)(

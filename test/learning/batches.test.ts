@@ -1,7 +1,7 @@
 // The reader of batches: the same matrices from every kind of source, dims that must stay, and sources that are closed.
 import { describe, expect, it } from 'vitest';
 import type { Matrix } from '../../lib/index.js';
-import { BatchSource } from '../../lib/learn-batches.js';
+import { BatchSource } from '../../lib/learn/batches.js';
 
 function matrix(rows: number, cols: number, first = 0): Matrix<Float32Array> {
   return { data: Float32Array.from({ length: rows * cols }, (_, i) => first + i), shape: [rows, cols] };

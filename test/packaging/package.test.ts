@@ -42,7 +42,7 @@ it('holds the build for this machine, the sources to build others, and nothing t
   for (const file of [
     'dist/index.js',
     'dist/index.d.ts',
-    'dist/cli.js',
+    'dist/cli/main.js',
     'README.md',
     'LICENSE',
     'CHANGELOG.md',
@@ -84,13 +84,13 @@ it('can be required, and has a command that explains itself', () => {
   const help = run('npm', ['exec', '--offline', '--', 'unsuperpose', '--help'], app, env);
   expect(help.status, help.err).toBe(0);
   expect(help.out).toContain('unsuperpose build');
-  const wrong = run('node', ['node_modules/unsuperpose/dist/cli.js', 'biuld'], app, env);
+  const wrong = run('node', ['node_modules/unsuperpose/dist/cli/main.js', 'biuld'], app, env);
   expect(wrong.status).toBe(2);
   expect(wrong.err).toContain('unknown command: biuld');
 });
 
 it('on a machine without a compiler, the build says what to install', () => {
-  const { status, err } = run('node', ['node_modules/unsuperpose/dist/cli.js', 'build'], app, env);
+  const { status, err } = run('node', ['node_modules/unsuperpose/dist/cli/main.js', 'build'], app, env);
   expect(status).not.toBe(0);
   expect(err).toMatch(/neither ninja nor make is on the PATH: install one/);
 });

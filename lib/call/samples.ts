@@ -1,0 +1,62 @@
+// Options with one number a sample or one a feature.
+import { types } from 'node:util';
+import { UnsuperposeError } from './errors.js';
+import { checkInteger, checkNumber, type Range, refuseOption } from './options.js';
+
+/** One number, or one a sample. */
+export type PerSample = number | Float64Array | Float32Array | readonly number[];
+/** One number a feature. */
+export type PerFeature = Float32Array | Float64Array | readonly number[];
+
+export function isNumbers(value: unknown): value is Float64Array | Float32Array | readonly unknown[] {
+  return types.isFloat32Array(value) || types.isFloat64Array(value) || Array.isArray(value);
+}
+
+function requireLength(name: string, length: number, count: number, unit: string): void {
+  if (length !== count)
+    throw new UnsuperposeError('ERR_SHAPE', `${name} must be one ${unit} (${count}), got ${length}`, name);
+}
+
+/** One number, or as many as there are samples, as a Float64Array of our own. */
+export function readPerSample(name: string, value: unknown, samples: number, range: Range): Float64Array {
+  const orElse = ', or one a sample';
+  if (!isNumbers(value)) return Float64Array.of(checkNumber(name, value, range, orElse));
+  requireLength(name, value.length, samples, 'a sample');
+  return Float64Array.from(value, (entry, i) => checkNumber(`${name}[${i}]`, entry, range));
+}
+
+/** As many numbers as there are features, in float64. */
+export function readPerFeature(
+  name: string,
+  value: ArrayLike<unknown>,
+  features: number,
+  range: Range,
+): Float64Array {
+  requireLength(name, value.length, features, 'a feature');
+  return Float64Array.from(value as ArrayLike<number>, (entry, i) =>
+    checkNumber(`${name}[${i}]`, entry, range),
+  );
+}
+
+/** Counts: one, or as many as there are samples. */
+export function readCounts(name: string, value: unknown, samples: number, range: Range): Uint32Array {
+  if (!Array.isArray(value) && !types.isTypedArray(value))
+    return Uint32Array.of(checkInteger(name, value, range, ', or one a sample'));
+  const entries = value as ArrayLike<unknown>;
+  requireLength(name, entries.length, samples, 'a sample');
+  return Uint32Array.from(entries as ArrayLike<number>, (entry, i) =>
+    checkInteger(`${name}[${i}]`, entry, range),
+  );
+}
+
+/** Weights, which must be positive as float32 too. */
+export function readWeights(value: unknown, features: number): Float32Array | undefined {
+  if (value === undefined) return undefined;
+  const name = 'weights';
+  if (!isNumbers(value)) refuseOption(name, 'an array of numbers, one a feature', value);
+  requireLength(name, value.length, features, 'a feature');
+  return Float32Array.from(value, (entry, i) => {
+    const weight = typeof entry === 'number' ? Math.fround(entry) : entry;
+    return checkNumber(`${name}[${i}]`, weight, { above: 0 });
+  });
+}

@@ -1,0 +1,89 @@
+// How claims are read: their JSON, which nothing is trusted of, and the options of the calls that make and verify them.
+import { UnsuperposeError } from '../call/errors.js';
+import { describe, Options, refuseOption } from '../call/options.js';
+import { ASYNC_NAMES, type Progress } from '../call/progress.js';
+import { readThreads } from '../call/threads.js';
+
+/** How a verification runs. */
+export interface Run {
+  readonly threads: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+}
+
+/** @internal The options of claims: the signal before anything else is read. */
+export function readRun(options: unknown, call: string): Run {
+  const read = new Options(options, ['threads', ...ASYNC_NAMES], call);
+  const signal = read.signal();
+  const onProgress = read.callback<Progress>('onProgress');
+  return { threads: readThreads(read), signal, onProgress };
+}
+
+/** @internal Refuses a claim that is not one. */
+export function refuseFormat(where: string, expected: string, got: unknown): never {
+  throw new UnsuperposeError('ERR_FORMAT', `${where} must be ${expected}, got ${describe(got)}`, where);
+}
+
+/** @internal A plain object with exactly these keys. */
+export function readRecord<K extends string>(
+  value: unknown,
+  where: string,
+  keys: readonly K[],
+): Record<K, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return refuseFormat(where, 'an object', value);
+  for (const key of Object.keys(value))
+    if (!(keys as readonly string[]).includes(key))
+      throw new UnsuperposeError(
+        'ERR_FORMAT',
+        `${where} has the key ${describe(key)}; there are: ${keys.join(', ')}`,
+        where,
+      );
+  for (const key of keys)
+    if (!Object.hasOwn(value, key))
+      throw new UnsuperposeError('ERR_FORMAT', `${where} lacks the key ${key}`, where);
+  return value as Record<K, unknown>;
+}
+
+/** @internal */
+export function readText(value: unknown, where: string): string {
+  return typeof value === 'string' ? value : refuseFormat(where, 'a string', value);
+}
+
+/** @internal */
+export function readFlag(value: unknown, where: string): boolean {
+  return typeof value === 'boolean' ? value : refuseFormat(where, 'true or false', value);
+}
+
+/** @internal A finite number. */
+export function readFinite(value: unknown, where: string): number {
+  return typeof value === 'number' && Number.isFinite(value)
+    ? value
+    : refuseFormat(where, 'a finite number', value);
+}
+
+/** @internal An integer from 0 to below `end`. */
+export function readIndex(value: unknown, where: string, end: number): number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < end
+    ? value
+    : refuseFormat(where, `an integer ≥ 0 and < ${end}`, value);
+}
+
+/** @internal */
+export function readList<T>(value: unknown, where: string, entry: (value: unknown, where: string) => T): T[] {
+  if (!Array.isArray(value)) return refuseFormat(where, 'an array', value);
+  return Array.from(value, (each, i) => entry(each, `${where}[${i}]`));
+}
+
+/** @internal Names of data are short and plain: they come back from JSON. */
+export const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+
+/** @internal */
+export function checkName(name: unknown, where: string): string {
+  if (typeof name === 'string' && NAME.test(name)) return name;
+  return refuseOption(
+    where,
+    'a name of 1 to 64 letters, digits, ".", "_" or "-" that begins with a letter',
+    name,
+  );
+}

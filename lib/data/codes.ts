@@ -1,0 +1,134 @@
+// Sparse codes in compressed sparse rows.
+import { types } from 'node:util';
+import { type ErrorCode, UnsuperposeError } from '../call/errors.js';
+import { allocate, type Matrix, readShape } from '../call/matrix.js';
+import { describe, refuseOption } from '../call/options.js';
+import { native } from '../native/runtime.js';
+import type { NativeCodes } from '../native/values.js';
+
+/** Values of codes: float32, or float64 where that was asked for. */
+export type CodeValues = Float32Array | Float64Array;
+
+/** One row of codes: which features are active (ascending), and how much. Views, not copies. */
+export interface CodesRow<V extends CodeValues = Float32Array> {
+  readonly indices: Uint32Array;
+  readonly values: V;
+}
+
+/** What codes are made of; see {@link SparseCodes}. */
+export interface CodesParts<V extends CodeValues = Float32Array> {
+  readonly indptr: Uint32Array;
+  readonly indices: Uint32Array;
+  readonly values: V;
+  readonly shape: readonly [samples: number, features: number];
+}
+
+/** The arrays of {@link CodesParts}. */
+type Arrays<V extends CodeValues> = Omit<CodesParts<V>, 'shape'>;
+
+/**
+ * Codes of `samples` samples over `features` features, as compressed sparse rows (the layout of scipy's csr_matrix): row i is
+ * `indices[indptr[i] … indptr[i + 1])` with the `values` at the same places. Indices ascend in each row.
+ *
+ * @example
+ * ```ts
+ * import { SparseCodes } from 'unsuperpose';
+ *
+ * const codes = SparseCodes.from({
+ *   indptr: Uint32Array.of(0, 2, 3),
+ *   indices: Uint32Array.of(0, 3, 1),
+ *   values: Float32Array.of(0.5, -2, 1),
+ *   shape: [2, 4],
+ * });
+ * for (const { indices, values } of codes) console.log([...indices], [...values]);
+ * console.log(codes.toDense().data.join(' ')); // → 0.5 0 0 -2 0 1 0 0
+ * ```
+ */
+export class SparseCodes<V extends CodeValues = Float32Array> implements CodesParts<V> {
+  /** Where rows begin: samples + 1 entries, from 0 to the number of active features in all. */
+  readonly indptr: Uint32Array;
+  /** Feature of each entry. */
+  readonly indices: Uint32Array;
+  /** Weight of each entry. */
+  readonly values: V;
+  readonly shape: readonly [samples: number, features: number];
+
+  private constructor({ indptr, indices, values }: Arrays<V>, samples: number, features: number) {
+    this.indptr = indptr;
+    this.indices = indices;
+    this.values = values;
+    this.shape = [samples, features];
+  }
+
+  /**
+   * Codes over the given arrays, which are kept, not copied.
+   * @throws UnsuperposeError `ERR_DTYPE` for other types; `ERR_SHAPE` unless indptr runs from 0 to the number of entries without
+   *   falling and indices ascend in each row and are below `features`; `ERR_NOT_FINITE` for NaN or ±Infinity
+   */
+  static from<V extends CodeValues>(parts: CodesParts<V>): SparseCodes<V> {
+    const { codes, values, samples, features } = readCodes(parts, 'codes', 'ERR_DTYPE');
+    native((binding) => binding.checkCodes(codes, samples, features, 'codes'));
+    return new SparseCodes({ ...codes, values: values as V }, samples, features);
+  }
+
+  /** @internal What native code made needs no check. */
+  static adopt<V extends CodeValues = Float32Array>(
+    codes: Arrays<V>,
+    samples: number,
+    features: number,
+  ): SparseCodes<V> {
+    return new SparseCodes(codes, samples, features);
+  }
+
+  /**
+   * The active features of sample `i` and their weights.
+   * @throws UnsuperposeError `ERR_OPTION` for a row that is not there
+   */
+  row(i: number): CodesRow<V> {
+    if (!Number.isInteger(i) || i < 0 || i >= this.shape[0])
+      refuseOption('i', `a row, an integer ≥ 0 and < ${this.shape[0]}`, i);
+    const begin = this.indptr[i];
+    const end = this.indptr[i + 1];
+    return { indices: this.indices.subarray(begin, end), values: this.values.subarray(begin, end) as V };
+  }
+
+  /**
+   * The same codes as a dense matrix, samples × features.
+   * @throws UnsuperposeError `ERR_TOO_LARGE` if that does not fit
+   */
+  toDense(): Matrix<V> {
+    const [samples, features] = this.shape;
+    const floats = allocate(samples, features, 'toDense()');
+    const data = (this.values instanceof Float64Array ? new Float64Array(floats.length) : floats) as V;
+    let first = 0;
+    for (const { indices, values } of this) {
+      for (const [at, feature] of indices.entries()) data[first + feature] = values[at] ?? 0;
+      first += features;
+    }
+    return { data, shape: [samples, features] };
+  }
+
+  *[Symbol.iterator](): IterableIterator<CodesRow<V>> {
+    for (let i = 0; i < this.shape[0]; i++) yield this.row(i);
+  }
+}
+
+/** Types and shape of codes, each property read once; native code checks the rest, and gets float64 values rounded to float32. */
+export function readCodes(
+  value: unknown,
+  name: string,
+  code: ErrorCode,
+): { codes: NativeCodes; values: CodeValues; samples: number; features: number } {
+  const fail = (what: string, got: unknown): never => {
+    throw new UnsuperposeError(code, `${name} must be SparseCodes: ${what}, got ${describe(got)}`, name);
+  };
+  if (typeof value !== 'object' || value === null) return fail('an object', value);
+  const { indptr, indices, values, shape } = value as Partial<Record<keyof CodesParts, unknown>>;
+  if (!types.isUint32Array(indptr)) return fail('indptr is a Uint32Array', indptr);
+  if (!types.isUint32Array(indices)) return fail('indices is a Uint32Array', indices);
+  if (!types.isFloat32Array(values) && !types.isFloat64Array(values))
+    return fail('values is a Float32Array or a Float64Array', values);
+  const [samples, features] = readShape(shape, name);
+  const floats = types.isFloat32Array(values) ? values : Float32Array.from(values);
+  return { codes: { indptr, indices, values: floats }, values, samples, features };
+}

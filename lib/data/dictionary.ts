@@ -1,0 +1,119 @@
+// The handle of a native dictionary.
+import { UnsuperposeError } from '../call/errors.js';
+import { allocate, type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { describe, Options } from '../call/options.js';
+import { native } from '../native/runtime.js';
+import type { DictionaryHandle } from '../native/values.js';
+
+/** Options of {@link Dictionary.from}. */
+export interface DictionaryOptions {
+  /** Scale every atom to unit norm (a zero atom stays zero). Default false: atoms are taken as they are. */
+  readonly normalize?: boolean | undefined;
+}
+
+/**
+ * A dictionary: `features` atoms (rows) of `dims` entries, packed once for the kernels and shared by all calls.
+ *
+ * It owns native memory, which is freed by `dispose()`, `using`, or the garbage collector. Calls that run keep what
+ * they need: disposing in the middle of one is safe.
+ *
+ * @example
+ * ```ts
+ * import { Dictionary } from 'unsuperpose';
+ *
+ * const dictionary = Dictionary.from({ data: Float32Array.of(3, 4, 0, 2), shape: [2, 2] }, { normalize: true });
+ * console.log(dictionary.features, dictionary.dims); // → 2 2
+ * console.log(dictionary.toMatrix().data.map((v) => Math.round(10 * v)).join(' ')); // → 6 8 0 10
+ * dictionary.dispose();
+ * ```
+ */
+export class Dictionary {
+  readonly #handle: DictionaryHandle;
+  #disposed = false;
+  /** Number of atoms. */
+  readonly features: number;
+  /** Length of each atom: the dims of the activations. */
+  readonly dims: number;
+
+  private constructor(handle: DictionaryHandle) {
+    const { features, dims } = native((binding) => binding.dictionaryInfo(handle));
+    this.#handle = handle;
+    this.features = features;
+    this.dims = dims;
+  }
+
+  /**
+   * Copies a features × dims matrix.
+   * @throws UnsuperposeError `ERR_SHAPE` without at least one feature and one dim, `ERR_DTYPE`, `ERR_NOT_FINITE` with the row, `ERR_OPTION`
+   *   (also for atoms of a norm above 1e18, whose products overflow), `ERR_TOO_LARGE`
+   */
+  static from(matrix: Matrix, options?: DictionaryOptions): Dictionary {
+    const normalize = new Options(options, ['normalize'], 'Dictionary.from').flag('normalize');
+    const atoms = readMatrix(matrix, 'matrix');
+    return new Dictionary(native((binding) => binding.createDictionary(atoms, normalize)));
+  }
+
+  /** @internal */
+  static adopt(handle: DictionaryHandle): Dictionary {
+    return new Dictionary(handle);
+  }
+
+  /** @internal */
+  static is(value: unknown): value is Dictionary {
+    return typeof value === 'object' && value !== null && #handle in value;
+  }
+
+  /** @internal The native handle; refuses what is no dictionary, or no longer one. */
+  static handleOf(value: unknown, name = 'dictionary'): DictionaryHandle {
+    if (!Dictionary.is(value))
+      throw new UnsuperposeError(
+        'ERR_DTYPE',
+        `${name} must be a Dictionary (see Dictionary.from), got ${describe(value)}`,
+        name,
+      );
+    if (value.#disposed)
+      throw new UnsuperposeError('ERR_DISPOSED', `the dictionary ${name} was disposed`, name);
+    return value.#handle;
+  }
+
+  /** Native memory held, in bytes: atoms, their packed copy, and the Gram matrix once a method has needed it. 0 once disposed. */
+  get bytes(): number {
+    return this.#disposed ? 0 : native((binding) => binding.dictionaryInfo(this.#handle).bytes);
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /**
+   * A copy of the atoms, features × dims.
+   * @throws UnsuperposeError `ERR_DISPOSED`
+   */
+  toMatrix(): Matrix<Float32Array> {
+    const handle = Dictionary.handleOf(this);
+    const data = allocate(this.features, this.dims, 'toMatrix()');
+    native((binding) => binding.dictionaryAtoms(handle, data));
+    return { data, shape: [this.features, this.dims] };
+  }
+
+  /** Lets go of the native memory. Running calls keep what they use until they end. May be called again. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    native((binding) => binding.disposeDictionary(this.#handle));
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Refuses activations of other dims than the dictionary has. */
+export function checkDims(matrix: NativeMatrix, dims: number): void {
+  if (matrix.cols !== dims)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      `activations have ${matrix.cols} dims, the dictionary has ${dims}`,
+      'activations',
+    );
+}

@@ -1,0 +1,283 @@
+// What the native module exports, as native/node/ writes it. Internal: users see data/, unfold/ and the rest.
+import type { NativeMatrix } from '../call/matrix.js';
+import type { NativeFeatures } from './features.js';
+import type { NativeToy } from './toy.js';
+import type {
+  DictionaryHandle,
+  Isa,
+  JobId,
+  LearnerHandle,
+  NativeCodes,
+  PathHandle,
+  Precision,
+  Report,
+  Settled,
+} from './values.js';
+
+export interface NativeInfo {
+  readonly isa: Isa;
+  /** empty: all is well; else why UNSUPERPOSE_ISA cannot be followed */
+  readonly isaError: string;
+  readonly supportedIsas: readonly Isa[];
+  readonly capabilities: readonly string[];
+  readonly precisions: readonly Precision[];
+}
+
+/** Every field is there: lib/ fills in the defaults. */
+export interface NativeUnfoldOptions {
+  readonly method:
+    | 'lasso'
+    | 'fista'
+    | 'ista'
+    | 'homotopy'
+    | 'bpdn'
+    | 'reweighted'
+    | 'omp'
+    | 'mp'
+    | 'gradient-pursuit'
+    | 'iht'
+    | 'htp'
+    | 'cosamp'
+    | 'amp';
+  readonly lambda: Float64Array;
+  readonly ridge: number;
+  readonly weights: Float32Array | undefined;
+  readonly nonnegative: boolean;
+  /** lasso and homotopy: the values of the codes come as a Float64Array */
+  readonly float64: boolean;
+  readonly sparsity: Uint32Array;
+  readonly residual: number;
+  /** empty: the method's default */
+  readonly epsilon: Float64Array;
+  /** amp without λ */
+  readonly thresholdFactor: number;
+  readonly reweightings: number;
+  /** bytes */
+  readonly gramBudget: number;
+  readonly tolerance: number;
+  /** 0: the method's default */
+  readonly maxIterations: number;
+  readonly warmStart: NativeCodes | undefined;
+  /** unfoldSync with method lasso: answer where the time went. For the benchmarks. */
+  readonly profile?: boolean;
+}
+
+/** Seconds of all threads together. */
+export interface NativeStages {
+  readonly score: number;
+  readonly rescore: number;
+  readonly gram: number;
+  readonly solve: number;
+  readonly residual: number;
+  readonly certify: number;
+}
+
+export interface NativeUnfolding {
+  readonly codes: NativeCodes;
+  readonly gap: Float64Array;
+  readonly objective: Float64Array;
+  readonly residual: Float32Array;
+  readonly status: Uint8Array;
+  readonly iterations: Uint32Array;
+  /** with `profile` */
+  readonly stages?: NativeStages;
+  /** bpdn, amp and knots: one a sample; empty otherwise */
+  readonly lambda: Float64Array;
+}
+
+export interface NativeKnots extends NativeUnfolding {
+  /** Whether every sample is at its end. */
+  readonly ended: boolean;
+}
+
+export interface NativeCertifyOptions {
+  readonly lambda: Float64Array;
+  readonly ridge: number;
+  readonly weights: Float32Array | undefined;
+  readonly nonnegative: boolean;
+  readonly tolerance: number;
+}
+
+export interface NativeCertification {
+  /** 0 none, 1 bounded, 2 exact */
+  readonly verdict: Uint8Array;
+  readonly gap: Float64Array;
+  readonly fuchs: Float64Array;
+  readonly unique: Uint8Array;
+  readonly eigenvalue: Float64Array;
+  readonly worst: Uint32Array;
+  readonly correlation: Float64Array;
+  readonly objective: Float64Array;
+  readonly polished: Float64Array;
+  readonly error: Float64Array;
+}
+
+export interface NativeLearnerOptions {
+  readonly features: number;
+  readonly lambda: number;
+  readonly nonnegative: boolean;
+  readonly batchSize: number;
+  readonly tolerance: number;
+  readonly forgetting: number;
+  readonly seed: number;
+}
+
+export interface NativeStatistics {
+  readonly steps: number;
+  readonly samples: number;
+  readonly objective: number;
+  readonly explainedVariance: number;
+  readonly l0: number;
+  readonly replaced: number;
+}
+
+/** The right-hand side of a product. */
+export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
+
+/** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
+export interface NativeBinding extends NativeFeatures, NativeToy {
+  info(): NativeInfo;
+  /** Asks a job to stop; ids that are not running are ignored. */
+  cancel(job: JobId): void;
+
+  createDictionary(matrix: NativeMatrix, normalize: boolean): DictionaryHandle;
+  dictionaryInfo(handle: DictionaryHandle): {
+    features: number;
+    dims: number;
+    bytes: number;
+    /** of an atom */
+    maxNorm: number;
+  };
+  dictionaryAtoms(handle: DictionaryHandle, out: Float32Array): void;
+  disposeDictionary(handle: DictionaryHandle): void;
+
+  unfoldSync(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    options: NativeUnfoldOptions,
+    threads: number,
+  ): NativeUnfolding;
+  unfold(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    options: NativeUnfoldOptions,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativeUnfolding>,
+  ): JobId;
+  certifySync(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    codes: NativeCodes,
+    options: NativeCertifyOptions,
+    threads: number,
+  ): NativeCertification;
+  certify(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    codes: NativeCodes,
+    options: NativeCertifyOptions,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativeCertification>,
+  ): JobId;
+  checkCodes(codes: NativeCodes, rows: number, features: number, name: string): void;
+  fold(codes: NativeCodes, rows: number, handle: DictionaryHandle, out: Float32Array, threads: number): void;
+  lambdaMaxSync(
+    handle: DictionaryHandle,
+    activations: NativeMatrix,
+    weights: Float32Array | undefined,
+    nonnegative: boolean,
+    threads: number,
+  ): Float64Array;
+
+  /** Keeps a copy of the activations, which its jobs check and use. λ and the start of the options are not read. */
+  createPath(handle: DictionaryHandle, activations: NativeMatrix, options: NativeUnfoldOptions): PathHandle;
+  disposePath(path: PathHandle): void;
+  /** λ_max of each sample. */
+  pathLambdaMax(
+    path: PathHandle,
+    threads: number,
+    onProgress: undefined,
+    onSettled: Settled<Float64Array>,
+  ): JobId;
+  /** Unfolds for λ, one number or one a sample, from the last step's codes on. */
+  pathStep(
+    path: PathHandle,
+    lambda: Float64Array,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativeUnfolding>,
+  ): JobId;
+  /** Takes each sample to its next knot; `ends`, one number or one a sample, are read by the first call. */
+  pathKnot(
+    path: PathHandle,
+    ends: Float64Array,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativeKnots>,
+  ): JobId;
+
+  createLearner(
+    dims: number,
+    options: NativeLearnerOptions,
+    initial: NativeMatrix | undefined,
+  ): LearnerHandle;
+  /** Publishes figures every `stride` steps, each over the steps since the last. */
+  learnerFit(
+    learner: LearnerHandle,
+    activations: NativeMatrix,
+    steps: number,
+    stride: number,
+    threads: number,
+    onProgress: ((statistics: NativeStatistics) => void) | undefined,
+    onSettled: Settled<NativeStatistics>,
+  ): JobId;
+  learnerObserve(
+    learner: LearnerHandle,
+    activations: NativeMatrix,
+    threads: number,
+    onProgress: undefined,
+    onSettled: Settled<NativeStatistics>,
+  ): JobId;
+  learnerFinish(
+    learner: LearnerHandle,
+    threads: number,
+    onProgress: undefined,
+    onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array }>,
+  ): JobId;
+
+  correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
+  estimate(
+    a: NativeMatrix,
+    b: NativeRight,
+    precision: string,
+    out: Float32Array,
+    errors: Float64Array,
+    threads: number,
+  ): void;
+  topK(
+    a: NativeMatrix,
+    b: NativeRight,
+    k: number,
+    absolute: boolean,
+    threads: number,
+  ): { indices: Uint32Array; values: Float32Array };
+  above(
+    a: NativeMatrix,
+    b: NativeRight,
+    threshold: number,
+    absolute: boolean,
+    limit: number,
+    threads: number,
+  ): NativeCodes;
+  maximum(a: NativeMatrix, b: NativeRight, absolute: boolean, out: Float32Array, threads: number): void;
+  softThreshold(
+    v: Float32Array,
+    threshold: number,
+    weights: Float32Array | undefined,
+    nonnegative: boolean,
+    out: Float32Array,
+  ): void;
+  spectralNorm(matrix: NativeRight, threads: number): number;
+}

@@ -1,0 +1,58 @@
+// What runs.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defaultThreads } from '../call/threads.js';
+import { ROOT } from './root.js';
+import { nativeInfo } from './runtime.js';
+import type { Isa, Precision } from './values.js';
+
+/** What {@link info} answers. */
+export interface Info {
+  /** Of this package. */
+  readonly version: string;
+  /** The level in use: the best one, or what UNSUPERPOSE_ISA asks for. */
+  readonly isa: Isa;
+  /** The levels that this build has and this processor can run, weakest first. */
+  readonly supportedIsas: readonly Isa[];
+  /** Capabilities beyond the level that were detected, such as `avx512_vnni`. */
+  readonly capabilities: readonly string[];
+  /** Precisions in which all atoms can be scored at this level, most exact first; see `ops.estimate`. */
+  readonly precisions: readonly Precision[];
+  /** Threads that calls use by default: UNSUPERPOSE_THREADS, or what the machine has. */
+  readonly threads: number;
+  /** The CUDA device in use, or null. */
+  readonly cuda: null | { readonly name: string };
+}
+
+let version: string | undefined;
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  return (manifest as { version: string }).version;
+}
+
+/**
+ * The version, the instruction set and the threads that calls use.
+ * @throws UnsuperposeError `ERR_OPTION` if UNSUPERPOSE_THREADS is not an integer from 1 to 1024
+ *
+ * @example
+ * ```ts
+ * import { info } from 'unsuperpose';
+ *
+ * const { isa, supportedIsas } = info();
+ * console.log(supportedIsas.includes(isa)); // → true
+ * ```
+ */
+export function info(): Info {
+  version ??= readVersion();
+  const { isa, supportedIsas, capabilities, precisions } = nativeInfo;
+  return {
+    version,
+    isa,
+    supportedIsas: [...supportedIsas],
+    capabilities: [...capabilities],
+    precisions: [...precisions],
+    threads: defaultThreads(),
+    cuda: null,
+  };
+}

@@ -1,0 +1,37 @@
+// The native module once it is loaded and fit for use, and its errors as ours.
+import { ERROR_CODES, type ErrorCode, UnsuperposeError } from '../call/errors.js';
+import type { NativeBinding, NativeInfo } from './binding.js';
+import { loadNative } from './loader.js';
+
+const CODES: ReadonlySet<string> = new Set(ERROR_CODES);
+
+export const binding = loadNative() as NativeBinding;
+
+function readInfo(): NativeInfo {
+  const info = binding.info();
+  if (info.isaError !== '') throw new UnsuperposeError('ERR_OPTION', info.isaError, 'UNSUPERPOSE_ISA');
+  return info;
+}
+
+/** What the module says of itself. It is asked once: nothing of it changes while the process runs. */
+export const nativeInfo: NativeInfo = readInfo();
+
+/** An error of the native module as an UnsuperposeError; anything else unchanged. */
+export function translate(error: unknown): unknown {
+  if (error instanceof UnsuperposeError || !(error instanceof Error)) return error;
+  if (error instanceof RangeError)
+    return new UnsuperposeError('ERR_TOO_LARGE', `the result does not fit in memory: ${error.message}`);
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && CODES.has(code))
+    return new UnsuperposeError(code as ErrorCode, error.message);
+  return error;
+}
+
+/** Runs a native call; its errors come out as UnsuperposeError. Must not call into user code. */
+export function native<T>(call: (binding: NativeBinding) => T): T {
+  try {
+    return call(binding);
+  } catch (error) {
+    throw translate(error);
+  }
+}

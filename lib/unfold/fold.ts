@@ -1,0 +1,91 @@
+// The way back, and where the way there begins.
+import { UnsuperposeError } from '../call/errors.js';
+import { allocate, type Matrix, readMatrix } from '../call/matrix.js';
+import { Options } from '../call/options.js';
+import { type PerFeature, readWeights } from '../call/samples.js';
+import { defaultThreads } from '../call/threads.js';
+import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
+import { checkDims, Dictionary } from '../data/dictionary.js';
+import { native } from '../native/runtime.js';
+
+/**
+ * Codes back to activations: `codes · D`, accumulated in float64.
+ *
+ * @param codes samples × features
+ * @param dictionary features × dims
+ * @returns samples × dims
+ * @throws UnsuperposeError `ERR_SHAPE` if codes and dictionary do not fit or the codes are broken, `ERR_DTYPE`, `ERR_DISPOSED`, `ERR_TOO_LARGE`
+ *
+ * @example
+ * ```ts
+ * import { Dictionary, SparseCodes, fold } from 'unsuperpose';
+ *
+ * const dictionary = Dictionary.from({ data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] });
+ * const codes = SparseCodes.from({
+ *   indptr: Uint32Array.of(0, 1),
+ *   indices: Uint32Array.of(1),
+ *   values: Float32Array.of(2),
+ *   shape: [1, 2],
+ * });
+ * console.log([...fold(codes, dictionary).data]); // → [ 6, 8 ]
+ * ```
+ */
+export function fold(codes: SparseCodes<CodeValues>, dictionary: Dictionary): Matrix<Float32Array> {
+  const { codes: parts, samples, features } = readCodes(codes, 'codes', 'ERR_DTYPE');
+  const handle = Dictionary.handleOf(dictionary);
+  if (features !== dictionary.features)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      `codes have ${features} features, the dictionary has ${dictionary.features}`,
+      'codes',
+    );
+  if (parts.indptr.length !== samples + 1)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      `codes.indptr must have ${samples + 1} entries, got ${parts.indptr.length}`,
+      'codes',
+    );
+  const data = allocate(samples, dictionary.dims, 'fold()');
+  native((binding) => binding.fold(parts, samples, handle, data, defaultThreads()));
+  return { data, shape: [samples, dictionary.dims] };
+}
+
+/** Options of {@link lambdaMax}. */
+export interface LambdaMaxOptions {
+  /** w, one positive weight a feature. Default 1. */
+  readonly weights?: PerFeature | undefined;
+  /** For codes ≥ 0. Default false. */
+  readonly nonnegative?: boolean | undefined;
+}
+
+/**
+ * The smallest λ of each sample for which its LASSO solution is zero: max_j |d_j · x| / w_j; with `nonnegative` the maximum without
+ * absolute value, at least 0. In float64, exact to its rounding. Useful to choose λ: a tenth of it is a common start.
+ *
+ * @param activations samples × dims, finite
+ * @param dictionary features × dims
+ * @returns one λ a sample
+ * @throws UnsuperposeError as `unfold`
+ *
+ * @example
+ * ```ts
+ * import { Dictionary, lambdaMax } from 'unsuperpose';
+ *
+ * const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
+ * console.log([...lambdaMax({ data: Float32Array.of(3, -4), shape: [1, 2] }, dictionary)]); // → [ 4 ]
+ * ```
+ */
+export function lambdaMax(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options?: LambdaMaxOptions,
+): Float64Array {
+  const read = new Options(options, ['weights', 'nonnegative'], 'lambdaMax');
+  const nonnegative = read.flag('nonnegative');
+  const threads = defaultThreads();
+  const matrix = readMatrix(activations, 'activations');
+  const handle = Dictionary.handleOf(dictionary);
+  checkDims(matrix, dictionary.dims);
+  const weights = readWeights(read.get('weights'), dictionary.features);
+  return native((binding) => binding.lambdaMaxSync(handle, matrix, weights, nonnegative, threads));
+}

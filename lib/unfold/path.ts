@@ -1,0 +1,184 @@
+// Unfolding along a path of λ, each solution the start of the next.
+import { COMMON_NAMES, checkDevice, readMethod } from '../call/common.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { type Matrix, readMatrix } from '../call/matrix.js';
+import { checkNumber, Options, refuseOption } from '../call/options.js';
+import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
+import { readThreads } from '../call/threads.js';
+import { checkDims, Dictionary } from '../data/dictionary.js';
+import type { NativeUnfolding } from '../native/binding.js';
+import { runJob, throwIfAborted } from '../native/job.js';
+import { binding, native } from '../native/runtime.js';
+import { CONVEX_NAMES, type ConvexBaseOptions, readConvex } from './convex.js';
+import {
+  KNOT_NAMES,
+  type KnotOptions,
+  lambdaMaxOf,
+  type PathWalk,
+  readKnots,
+  shareOf,
+  walkKnots,
+} from './knots.js';
+import { type PathUnfolding, toUnfolding } from './unfolding.js';
+
+interface GivenLambdas {
+  /** λ of each step, strictly decreasing, the same for all samples. */
+  readonly lambdas: readonly number[] | Float64Array | Float32Array;
+  readonly count?: undefined;
+  readonly ratio?: undefined;
+}
+
+interface CountedLambdas {
+  readonly lambdas?: undefined;
+  /** Number of steps, ≥ 2: each sample gets its own geometric grid from its λ_max down to `ratio` · λ_max. */
+  readonly count: number;
+  /** Where the grid ends, 0 < ratio < 1. Default 0.01. */
+  readonly ratio?: number | undefined;
+}
+
+/** Options of {@link unfoldPath}. Progress counts samples over all steps. */
+export type UnfoldPathOptions =
+  | ((GivenLambdas | CountedLambdas) &
+      ConvexBaseOptions &
+      AsyncOptions & { readonly knots?: false | undefined })
+  | KnotOptions;
+
+const CONVEX = ['lasso', 'fista', 'ista', 'homotopy'] as const;
+const GRID_NAMES = ['lambdas', 'count', 'ratio'] as const;
+const NAMES = [...GRID_NAMES, ...KNOT_NAMES, ...COMMON_NAMES, 'nonnegative', ...CONVEX_NAMES, ...ASYNC_NAMES];
+const DEFAULT_RATIO = 0.01;
+const MOST_STEPS = 2 ** 20;
+
+type Grid = { readonly lambdas: readonly number[] } | { readonly count: number; readonly ratio: number };
+
+function readLambdas(value: unknown): readonly number[] {
+  const expected = 'a strictly decreasing list of finite numbers > 0';
+  const list: unknown[] = Array.isArray(value)
+    ? Array.from(value)
+    : value instanceof Float64Array || value instanceof Float32Array
+      ? Array.from(value)
+      : refuseOption('lambdas', expected, value);
+  if (list.length === 0)
+    throw new UnsuperposeError('ERR_OPTION', `lambdas must be ${expected}, got an empty one`, 'lambdas');
+  let previous = Number.POSITIVE_INFINITY;
+  return list.map((entry, i) => {
+    const lambda = checkNumber(`lambdas[${i}]`, entry, { above: 0 });
+    if (lambda >= previous)
+      throw new UnsuperposeError(
+        'ERR_OPTION',
+        `lambdas must decrease: lambdas[${i}] is ${lambda}, after ${previous}`,
+        'lambdas',
+      );
+    previous = lambda;
+    return lambda;
+  });
+}
+
+/** Is it a path by knots? */
+function readFlag(options: Options, method: string): boolean {
+  if (options.flag('knots')) {
+    if (method === 'homotopy') return true;
+    throw new UnsuperposeError('ERR_OPTION', `knots needs method homotopy, got ${method}`, 'knots');
+  }
+  options.exclude(['lambda', 'maxKnots'], 'paths by knots', 'a path over a grid of λ');
+  return false;
+}
+
+function readGrid(options: Options): Grid {
+  if (options.has('lambdas')) {
+    options.exclude(['count', 'ratio'], 'paths without lambdas', 'a path with lambdas');
+    return { lambdas: readLambdas(options.get('lambdas')) };
+  }
+  if (!options.has('count'))
+    throw new UnsuperposeError('ERR_OPTION', 'unfoldPath needs lambdas or count, or knots', 'lambdas');
+  return {
+    count: options.requiredInteger('count', { min: 2, max: MOST_STEPS }),
+    ratio: options.number('ratio', { above: 0, below: 1 }, DEFAULT_RATIO),
+  };
+}
+
+async function lambdasOf(walk: PathWalk, grid: Grid): Promise<(step: number) => Float64Array> {
+  if ('lambdas' in grid) return (step) => new Float64Array(walk.rows).fill(grid.lambdas[step] ?? 0);
+  const largest = await lambdaMaxOf(walk);
+  return (step) => shareOf(largest, grid.ratio ** (step / (grid.count - 1)));
+}
+
+async function* walkGrid(walk: PathWalk, grid: Grid): AsyncGenerator<PathUnfolding, void, void> {
+  const { dictionary, path, rows, threads, signal, onProgress } = walk;
+  const steps = 'lambdas' in grid ? grid.lambdas.length : grid.count;
+  try {
+    throwIfAborted(signal);
+    const lambdaAt = await lambdasOf(walk, grid);
+    for (let step = 0; step < steps; step++) {
+      throwIfAborted(signal);
+      Dictionary.handleOf(dictionary);
+      const lambda = lambdaAt(step);
+      const result = await runJob<NativeUnfolding>(signal, (onSettled, guard) => {
+        const report =
+          onProgress &&
+          guard((done: number) => onProgress({ done: step * rows + done, total: steps * rows }));
+        return binding.pathStep(path, lambda, threads, report, onSettled);
+      });
+      yield { ...toUnfolding(result, rows, dictionary.features), lambda };
+    }
+  } finally {
+    native((module) => module.disposePath(path));
+  }
+}
+
+/**
+ * Unfolds the same activations for a decreasing sequence of λ, each solution starting from the last one (a regularisation
+ * path: Friedman, Hastie, Tibshirani 2010, §2.5). The objective is that of {@link unfold}. Arguments are checked and inputs copied when
+ * this is called; each step is computed when it is asked for.
+ *
+ * With method `'homotopy'` and `knots: true` the steps are the knots of the LASSO path instead (Osborne, Presnell, Turlach 2000; Efron et al. 2004):
+ * each step takes every sample to its own next λ at which an atom joins or leaves its support, starting with λ_max and zero codes, until
+ * it reaches `lambda` (default `ratio` · λ_max); after that it repeats its last step. Between two knots codes are linear in λ, so
+ * the steps together are all solutions.
+ *
+ * @param activations samples × dims, finite
+ * @param dictionary features × dims
+ * @returns an async iterable with one unfolding a step, from the largest λ to the smallest
+ * @throws UnsuperposeError as {@link unfold}; `signal.reason` once aborted
+ *
+ * @example
+ * ```ts
+ * import { Dictionary, unfoldPath } from 'unsuperpose';
+ *
+ * const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
+ * const x = { data: Float32Array.of(3, 2), shape: [1, 2] as const };
+ * const active = [];
+ * for await (const { codes } of unfoldPath(x, dictionary, { lambdas: [4, 2.5, 1] })) active.push(codes.indices.length);
+ * console.log(active.join(' ')); // → 0 1 2
+ *
+ * const knots = [];
+ * for await (const { lambda } of unfoldPath(x, dictionary, { method: 'homotopy', knots: true, lambda: 1 })) knots.push(lambda[0]);
+ * console.log(knots.join(' ')); // → 3 2 1
+ * ```
+ */
+export function unfoldPath(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: UnfoldPathOptions,
+): AsyncGenerator<PathUnfolding, void, void> {
+  const read = new Options(options, NAMES, 'unfoldPath');
+  const signal = read.signal();
+  const onProgress = read.callback<Progress>('onProgress');
+  checkDevice(read);
+  const method = readMethod(read, CONVEX, 'lasso');
+  const knots = readFlag(read, method);
+  const threads = readThreads(read);
+  const matrix = readMatrix(activations, 'activations');
+  const handle = Dictionary.handleOf(dictionary);
+  checkDims(matrix, dictionary.dims);
+  const { features } = dictionary;
+  const { rows } = matrix;
+  const convex = readConvex(read, method, features);
+  const settings = knots ? readKnots(read, rows, DEFAULT_RATIO) : undefined;
+  const grid = settings === undefined ? readGrid(read) : undefined;
+  const path = native((module) =>
+    module.createPath(handle, matrix, { ...convex, lambda: new Float64Array(0), warmStart: undefined }),
+  );
+  const walk: PathWalk = { dictionary, path, rows, threads, signal, onProgress };
+  return settings !== undefined ? walkKnots(walk, settings) : walkGrid(walk, grid as Grid);
+}

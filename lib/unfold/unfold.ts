@@ -1,0 +1,218 @@
+// Unfolding: activations into sparse codes, each with its certificate.
+import { COMMON_NAMES, checkDevice, readMethod } from '../call/common.js';
+import { UnsuperposeError } from '../call/errors.js';
+import { type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { Options } from '../call/options.js';
+import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
+import { readPerSample } from '../call/samples.js';
+import { readThreads } from '../call/threads.js';
+import { readCodes } from '../data/codes.js';
+import { checkDims, Dictionary } from '../data/dictionary.js';
+import type { NativeUnfolding, NativeUnfoldOptions } from '../native/binding.js';
+import { runCounted, throwIfAborted } from '../native/job.js';
+import { binding, native } from '../native/runtime.js';
+import type { DictionaryHandle } from '../native/values.js';
+import { CONVEX_NAMES, type ConvexOptions, type Float64Options, readConvex } from './convex.js';
+import {
+  type DenoisingOptions,
+  excludeFromPath,
+  isPathMethod,
+  PATH_ONLY,
+  type ReweightedOptions,
+  readPathMethod,
+} from './homotopy.js';
+import {
+  excludeFromPursuit,
+  isPursuit,
+  type MatchingOptions,
+  type MessagePassingOptions,
+  PURSUIT_METHODS,
+  PURSUIT_ONLY,
+  type PursuitOptions,
+  readPursuit,
+  type ThresholdingOptions,
+} from './pursuits.js';
+import { toUnfolding, type Unfolding } from './unfolding.js';
+
+/** Options of {@link unfoldSync}. */
+export type UnfoldSyncOptions =
+  | ConvexOptions
+  | PursuitOptions
+  | MatchingOptions
+  | ThresholdingOptions
+  | MessagePassingOptions
+  | DenoisingOptions
+  | ReweightedOptions;
+/** Options of {@link unfold}. */
+export type UnfoldOptions = UnfoldSyncOptions & AsyncOptions;
+
+const METHODS = ['lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'reweighted', ...PURSUIT_METHODS] as const;
+const CONVEX_ONLY = ['lambda', ...CONVEX_NAMES, 'warmStart'];
+const SYNC_NAMES = [...COMMON_NAMES, 'nonnegative', ...CONVEX_ONLY, ...PURSUIT_ONLY, ...PATH_ONLY];
+const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
+
+/** The precision of {@link unfold}. */
+function readFloat64(options: Options, method: string): boolean {
+  const precision = options.choice('precision', ['auto', 'float32', 'float64'], 'auto');
+  if (precision === 'float64' && method !== 'lasso' && method !== 'homotopy')
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `precision 'float64' is for methods lasso and homotopy, not for method ${method}`,
+      'precision',
+    );
+  return precision === 'float64';
+}
+
+function readWarmStart(value: unknown, samples: number, features: number): NativeUnfoldOptions['warmStart'] {
+  if (value === undefined) return undefined;
+  const start = readCodes(value, 'warmStart', 'ERR_OPTION');
+  if (start.samples !== samples || start.features !== features)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      `warmStart has the shape [${start.samples}, ${start.features}], expected [${samples}, ${features}]`,
+      'warmStart',
+    );
+  return start.codes;
+}
+
+interface Call {
+  readonly handle: DictionaryHandle;
+  readonly matrix: NativeMatrix;
+  readonly settings: NativeUnfoldOptions;
+  readonly threads: number;
+}
+
+/** Everything validated. All code of the caller's that may run (getters, iterators) runs here: before native code looks at borrowed memory. */
+function prepare(activations: unknown, dictionary: Dictionary, options: Options): Call {
+  checkDevice(options, ['auto', 'float32', 'float64']);
+  const method = readMethod(options, METHODS, 'lasso');
+  const float64 = readFloat64(options, method);
+  if (isPursuit(method)) excludeFromPursuit(options, method, CONVEX_ONLY);
+  else options.exclude(PURSUIT_ONLY, 'the pursuits', `method ${method}`);
+  if (isPathMethod(method)) excludeFromPath(options, method);
+  else options.exclude(PATH_ONLY, 'methods bpdn and reweighted', `method ${method}`);
+  const threads = readThreads(options);
+  const matrix = readMatrix(activations, 'activations');
+  const handle = Dictionary.handleOf(dictionary);
+  checkDims(matrix, dictionary.dims);
+  const settings = isPursuit(method)
+    ? readPursuit(options, method, matrix.rows, dictionary)
+    : isPathMethod(method)
+      ? readPathMethod(options, method, readConvex(options, method, dictionary.features), matrix.rows)
+      : {
+          ...readConvex(options, method, dictionary.features),
+          float64,
+          lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
+          warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),
+        };
+  return { handle, matrix, settings, threads };
+}
+
+/** With λ where the method finds it. */
+function answer(
+  result: NativeUnfolding,
+  { method }: NativeUnfoldOptions,
+  samples: number,
+  features: number,
+): Unfolding {
+  const unfolding = toUnfolding(result, samples, features);
+  return method === 'bpdn' || method === 'amp' ? { ...unfolding, lambda: result.lambda } : unfolding;
+}
+
+/**
+ * Unfolds activations into sparse codes over a dictionary, off the JavaScript thread.
+ *
+ * The convex methods minimise, for each sample x on its own,
+ *
+ *   P(a) = ½‖x − aD‖² + λ Σ_j w_j |a_j| + (β/2)‖a‖²     (with `nonnegative`: over a ≥ 0)
+ *
+ * with no 1/n anywhere: scikit-learn's `Lasso(alpha)` has λ = alpha · dims, its `sparse_encode` λ = alpha. Each code comes with
+ * its duality gap in float64, which bounds how far P is from its minimum. `'omp'` is orthogonal matching pursuit on a Gram
+ * matrix (Rubinstein, Zibulevsky, Elad 2008): it picks atoms one by one, up to `sparsity` or down to `residual`, each the most
+ * correlated with what is left, decided in float64 where bounds leave it open (the lowest index among equals).
+ *
+ * Inputs are copied before this returns: the caller may change, transfer or resize its buffers at once.
+ *
+ * @param activations samples × dims, finite
+ * @param dictionary features × dims
+ * @returns codes of samples × features, with gap, objective and residual a sample
+ * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE` (names row and column), `ERR_DISPOSED`,
+ *   `ERR_TOO_LARGE`, `ERR_NO_DEVICE`; `signal.reason` once aborted
+ * @see the duality gap by Fenchel duality: Mairal, "Sparse coding for machine learning, image processing and computer vision", 2010, app. D
+ *
+ * @example
+ * ```ts
+ * import { Dictionary, unfold } from 'unsuperpose';
+ *
+ * // three features in two dims: in superposition
+ * const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1, 0.6, 0.8), shape: [3, 2] });
+ * const { codes, converged } = await unfold({ data: Float32Array.of(3, 4), shape: [1, 2] }, dictionary, { lambda: 0.5 });
+ * console.log(converged, [...codes.row(0).indices]); // → true [ 2 ]
+ * console.log(codes.row(0).values[0].toFixed(3)); // → 4.500
+ * ```
+ */
+export async function unfold(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: Float64Options & AsyncOptions,
+): Promise<Unfolding<Float64Array>>;
+export async function unfold(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: UnfoldOptions,
+): Promise<Unfolding>;
+export async function unfold(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: UnfoldOptions | (Float64Options & AsyncOptions),
+): Promise<Unfolding | Unfolding<Float64Array>> {
+  const read = new Options(options, NAMES, 'unfold');
+  const signal = read.signal();
+  const onProgress = read.callback<Progress>('onProgress');
+  const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);
+  throwIfAborted(signal);
+  const result = await runCounted<NativeUnfolding>(signal, onProgress, (...rest) =>
+    binding.unfold(handle, matrix, settings, threads, ...rest),
+  );
+  return answer(result, settings, matrix.rows, dictionary.features);
+}
+
+/**
+ * {@link unfold} on the JavaScript thread (with the pool's help), for scripts and small work.
+ *
+ * @param activations samples × dims, finite; not copied
+ * @param dictionary features × dims
+ * @param options as for {@link unfold}, without `signal` and `onProgress`
+ * @throws UnsuperposeError as {@link unfold}
+ *
+ * @example
+ * ```ts
+ * import { Dictionary, unfoldSync } from 'unsuperpose';
+ *
+ * const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
+ * const x = { data: Float32Array.of(3, 0.1, -2, 5), shape: [2, 2] as const };
+ * const { codes } = unfoldSync(x, dictionary, { method: 'omp', sparsity: 1 });
+ * console.log([...codes.indices], [...codes.values]); // → [ 0, 1 ] [ 3, 5 ]
+ * ```
+ */
+export function unfoldSync(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: Float64Options,
+): Unfolding<Float64Array>;
+export function unfoldSync(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: UnfoldSyncOptions,
+): Unfolding;
+export function unfoldSync(
+  activations: Matrix,
+  dictionary: Dictionary,
+  options: UnfoldSyncOptions | Float64Options,
+): Unfolding | Unfolding<Float64Array> {
+  const read = new Options(options, NAMES, 'unfoldSync');
+  read.exclude(ASYNC_NAMES, 'unfold', 'unfoldSync');
+  const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);
+  const result = native((module) => module.unfoldSync(handle, matrix, settings, threads));
+  return answer(result, settings, matrix.rows, dictionary.features);
+}
