@@ -1,9 +1,9 @@
 // Where the lasso's time goes: native code tells when asked to, in builds that can.
 import { Options } from '../lib/call/options.js';
 import { Dictionary } from '../lib/data/dictionary.js';
-import type { NativeUnfoldOptions } from '../lib/native/binding.js';
+import type { NativePenaltyOptions } from '../lib/native/methods.js';
 import { native } from '../lib/native/runtime.js';
-import { CONVEX_NAMES, readConvex } from '../lib/unfold/convex.js';
+import { CONVEX_NAMES, readPenalty } from '../lib/unfold/convex.js';
 import { type Stages, stageNames } from './result.js';
 import type { Workload } from './workloads.js';
 
@@ -16,8 +16,9 @@ export function lassoStages(work: Workload, dictionary: Dictionary, tolerance: n
   const { spec, samples, lambda } = work;
   const { dims, features, nonnegative = false } = spec;
   const read = new Options({ tolerance, nonnegative }, [...CONVEX_NAMES, 'nonnegative'], 'unfoldSync');
-  const options: NativeUnfoldOptions = {
-    ...readConvex(read, 'lasso', features),
+  const options: NativePenaltyOptions = {
+    ...readPenalty(read, 'lasso', features),
+    float64: false,
     lambda: Float64Array.of(lambda),
     warmStart: undefined,
     profile: true,

@@ -1,6 +1,7 @@
 // What the native module exports, as native/node/ writes it. Internal: users see data/, unfold/ and the rest.
 import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeFeatures } from './features.js';
+import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
 import type { NativeToy } from './toy.js';
 import type {
   DictionaryHandle,
@@ -21,45 +22,6 @@ export interface NativeInfo {
   readonly supportedIsas: readonly Isa[];
   readonly capabilities: readonly string[];
   readonly precisions: readonly Precision[];
-}
-
-/** Every field is there: lib/ fills in the defaults. */
-export interface NativeUnfoldOptions {
-  readonly method:
-    | 'lasso'
-    | 'fista'
-    | 'ista'
-    | 'homotopy'
-    | 'bpdn'
-    | 'reweighted'
-    | 'omp'
-    | 'mp'
-    | 'gradient-pursuit'
-    | 'iht'
-    | 'htp'
-    | 'cosamp'
-    | 'amp';
-  readonly lambda: Float64Array;
-  readonly ridge: number;
-  readonly weights: Float32Array | undefined;
-  readonly nonnegative: boolean;
-  /** lasso and homotopy: the values of the codes come as a Float64Array */
-  readonly float64: boolean;
-  readonly sparsity: Uint32Array;
-  readonly residual: number;
-  /** empty: the method's default */
-  readonly epsilon: Float64Array;
-  /** amp without λ */
-  readonly thresholdFactor: number;
-  readonly reweightings: number;
-  /** bytes */
-  readonly gramBudget: number;
-  readonly tolerance: number;
-  /** 0: the method's default */
-  readonly maxIterations: number;
-  readonly warmStart: NativeCodes | undefined;
-  /** unfoldSync with method lasso: answer where the time went. For the benchmarks. */
-  readonly profile?: boolean;
 }
 
 /** Seconds of all threads together. */
@@ -192,7 +154,7 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
   ): Float64Array;
 
   /** Keeps a copy of the activations, which its jobs check and use. λ and the start of the options are not read. */
-  createPath(handle: DictionaryHandle, activations: NativeMatrix, options: NativeUnfoldOptions): PathHandle;
+  createPath(handle: DictionaryHandle, activations: NativeMatrix, options: NativePenaltyOptions): PathHandle;
   disposePath(path: PathHandle): void;
   /** λ_max of each sample. */
   pathLambdaMax(

@@ -3,7 +3,7 @@ import type { CommonOptions } from '../call/common.js';
 import type { Options } from '../call/options.js';
 import { type PerFeature, type PerSample, readWeights } from '../call/samples.js';
 import type { CodeValues, SparseCodes } from '../data/codes.js';
-import type { NativeUnfoldOptions } from '../native/binding.js';
+import type { NativeConvexOptions, NativePenaltyOptions } from '../native/methods.js';
 
 /** What the convex methods share, but λ and the start. */
 export interface ConvexBaseOptions extends CommonOptions {
@@ -47,29 +47,21 @@ export const CONVEX_NAMES = ['ridge', 'weights', 'tolerance', 'maxIterations'] a
 export const GAP_TOLERANCE = 1e-4;
 export const MOST_ITERATIONS = 2 ** 32 - 1;
 
-/** The methods that minimise a convex objective, one LASSO or several. */
-export type ConvexMethod = Extract<
-  NativeUnfoldOptions['method'],
-  'lasso' | 'fista' | 'ista' | 'homotopy' | 'bpdn' | 'reweighted'
->;
-/** What they all take. */
-export type ConvexSettings = Omit<NativeUnfoldOptions, 'lambda' | 'warmStart'>;
-
-/** The convex options but λ and the start, as native code takes them. */
-export function readConvex(options: Options, method: ConvexMethod, features: number): ConvexSettings {
+/** The options that all convex methods share, as native code takes them. */
+export function readConvex(options: Options, features: number): NativeConvexOptions {
   return {
-    method,
-    ridge: options.number('ridge', { min: 0 }, 0),
     weights: readWeights(options.get('weights'), features),
     nonnegative: options.flag('nonnegative'),
-    float64: false,
-    sparsity: new Uint32Array(0),
-    residual: 0,
-    epsilon: new Float64Array(0),
-    thresholdFactor: 0,
-    reweightings: 0,
-    gramBudget: 0,
     tolerance: options.number('tolerance', { above: 0 }, GAP_TOLERANCE),
     maxIterations: options.integer('maxIterations', { min: 1, max: MOST_ITERATIONS }, 0),
   };
+}
+
+/** The options of one LASSO but λ and the start. */
+export function readPenalty(
+  options: Options,
+  method: NativePenaltyOptions['method'],
+  features: number,
+): Omit<NativePenaltyOptions, 'lambda' | 'warmStart' | 'float64'> {
+  return { method, ridge: options.number('ridge', { min: 0 }, 0), ...readConvex(options, features) };
 }

@@ -2,8 +2,11 @@
 import type { CommonOptions } from '../call/common.js';
 import type { Options } from '../call/options.js';
 import { type PerFeature, type PerSample, readPerSample } from '../call/samples.js';
-import type { NativeUnfoldOptions } from '../native/binding.js';
-import type { ConvexSettings } from './convex.js';
+import type {
+  NativeConvexOptions,
+  NativeDenoisingOptions,
+  NativeReweightedOptions,
+} from '../native/methods.js';
 
 /**
  * Options of basis pursuit denoising, `'bpdn'`: the code of least ℓ1 norm that comes within `epsilon` of the sample,
@@ -102,23 +105,17 @@ export function excludeFromPath(options: Options, method: PathMethod): void {
 export function readPathMethod(
   options: Options,
   method: PathMethod,
-  convex: ConvexSettings,
+  convex: NativeConvexOptions,
   samples: number,
-): NativeUnfoldOptions {
+): NativeDenoisingOptions | NativeReweightedOptions {
   const read = (name: string, range: { min?: number; above?: number }): Float64Array =>
     readPerSample(name, options.get(name), samples, range);
-  if (method === 'bpdn')
-    return {
-      ...convex,
-      lambda: new Float64Array(0),
-      epsilon: read('epsilon', { min: 0 }),
-      warmStart: undefined,
-    };
+  if (method === 'bpdn') return { ...convex, method, epsilon: read('epsilon', { min: 0 }) };
   return {
     ...convex,
+    method,
     lambda: read('lambda', { above: 0 }),
     epsilon: options.has('epsilon') ? read('epsilon', { above: 0 }) : new Float64Array(0),
     reweightings: options.integer('reweightings', { min: 0, max: MOST_REWEIGHTINGS }, DEFAULT_REWEIGHTINGS),
-    warmStart: undefined,
   };
 }

@@ -9,7 +9,7 @@ import { checkDims, Dictionary } from '../data/dictionary.js';
 import type { NativeUnfolding } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
-import { CONVEX_NAMES, type ConvexBaseOptions, readConvex } from './convex.js';
+import { CONVEX_NAMES, type ConvexBaseOptions, readPenalty } from './convex.js';
 import {
   KNOT_NAMES,
   type KnotOptions,
@@ -173,11 +173,16 @@ export function unfoldPath(
   checkDims(matrix, dictionary.dims);
   const { features } = dictionary;
   const { rows } = matrix;
-  const convex = readConvex(read, method, features);
+  const convex = readPenalty(read, method, features);
   const settings = knots ? readKnots(read, rows, DEFAULT_RATIO) : undefined;
   const grid = settings === undefined ? readGrid(read) : undefined;
   const path = native((module) =>
-    module.createPath(handle, matrix, { ...convex, lambda: new Float64Array(0), warmStart: undefined }),
+    module.createPath(handle, matrix, {
+      ...convex,
+      float64: false,
+      lambda: new Float64Array(0),
+      warmStart: undefined,
+    }),
   );
   const walk: PathWalk = { dictionary, path, rows, threads, signal, onProgress };
   return settings !== undefined ? walkKnots(walk, settings) : walkGrid(walk, grid as Grid);

@@ -4,7 +4,7 @@ import { UnsuperposeError } from '../call/errors.js';
 import type { Options } from '../call/options.js';
 import { type PerSample, readCounts, readPerSample } from '../call/samples.js';
 import type { Dictionary } from '../data/dictionary.js';
-import type { NativeUnfoldOptions } from '../native/binding.js';
+import type { NativeUnfoldOptions } from '../native/methods.js';
 import { GAP_TOLERANCE, MOST_ITERATIONS } from './convex.js';
 
 /** Most atoms a sample: one number or one a sample. */
@@ -131,6 +131,7 @@ const ALLOWED = {
 } as const;
 
 export type PursuitMethod = keyof typeof ALLOWED;
+type PursuitSettings = Extract<NativeUnfoldOptions, { method: PursuitMethod }>;
 export const PURSUIT_METHODS = Object.keys(ALLOWED) as PursuitMethod[];
 /** The options that no convex method has. */
 export const PURSUIT_ONLY = ['sparsity', 'residual', 'gramBudget', 'thresholdFactor'] as const;
@@ -151,13 +152,13 @@ export function excludeFromPursuit(options: Options, method: PursuitMethod, conv
   options.exclude(foreign(PURSUIT_ONLY), 'other pursuits', `method ${method}`);
 }
 
-/** Everything that the native methods take, of which a pursuit uses little. */
+/** The method's options as native code takes them. */
 export function readPursuit(
   options: Options,
   method: PursuitMethod,
   samples: number,
   dictionary: Dictionary,
-): NativeUnfoldOptions {
+): PursuitSettings {
   const { dims, features } = dictionary;
   const refuse = (message: string, argument: string): never => {
     throw new UnsuperposeError('ERR_OPTION', `method ${method} needs ${message}`, argument);
@@ -170,25 +171,30 @@ export function readPursuit(
     refuse(keeps ? 'sparsity' : 'sparsity or residual, or both', 'sparsity');
   }
   const range = { min: 1, max: Math.min(dims, features), note: dims <= features ? 'dims' : 'features' };
-  return {
-    method,
-    lambda: options.has('lambda')
-      ? readPerSample('lambda', options.get('lambda'), samples, { above: 0 })
-      : new Float64Array(0),
-    ridge: 0,
-    weights: undefined,
-    nonnegative: options.flag('nonnegative'),
-    float64: false,
+  const nonnegative = options.flag('nonnegative');
+  const limited = (absent: number): { tolerance: number; maxIterations: number } => ({
+    tolerance: options.number('tolerance', { above: 0 }, absent),
+    maxIterations: options.integer('maxIterations', { min: 1, max: MOST_ITERATIONS }, 0),
+  });
+  if (method === 'amp')
+    return {
+      method,
+      lambda: options.has('lambda')
+        ? readPerSample('lambda', options.get('lambda'), samples, { above: 0 })
+        : new Float64Array(0),
+      thresholdFactor: options.number('thresholdFactor', { above: 0 }, 0),
+      nonnegative,
+      ...limited(GAP_TOLERANCE),
+    };
+  const greedy = {
     sparsity: options.has('sparsity')
       ? readCounts('sparsity', options.get('sparsity'), samples, range)
       : new Uint32Array(0),
     residual: options.number('residual', { min: 0 }, 0),
-    epsilon: new Float64Array(0),
-    thresholdFactor: options.number('thresholdFactor', { above: 0 }, 0),
-    reweightings: 0,
-    gramBudget: options.integer('gramBudget', { min: 0, max: Number.MAX_SAFE_INTEGER }, DEFAULT_GRAM_BUDGET),
-    tolerance: options.number('tolerance', { above: 0 }, method === 'amp' ? GAP_TOLERANCE : MOVE_TOLERANCE),
-    maxIterations: options.integer('maxIterations', { min: 1, max: MOST_ITERATIONS }, 0),
-    warmStart: undefined,
+    nonnegative,
   };
+  const budget = { min: 0, max: Number.MAX_SAFE_INTEGER };
+  if (method === 'omp')
+    return { method, ...greedy, gramBudget: options.integer('gramBudget', budget, DEFAULT_GRAM_BUDGET) };
+  return { method, ...greedy, ...limited(MOVE_TOLERANCE) };
 }

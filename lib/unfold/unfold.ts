@@ -8,11 +8,12 @@ import { readPerSample } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
-import type { NativeUnfolding, NativeUnfoldOptions } from '../native/binding.js';
+import type { NativeUnfolding } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
+import type { NativeUnfoldOptions } from '../native/methods.js';
 import { binding, native } from '../native/runtime.js';
-import type { DictionaryHandle } from '../native/values.js';
-import { CONVEX_NAMES, type ConvexOptions, type Float64Options, readConvex } from './convex.js';
+import type { DictionaryHandle, NativeCodes } from '../native/values.js';
+import { CONVEX_NAMES, type ConvexOptions, type Float64Options, readConvex, readPenalty } from './convex.js';
 import {
   type DenoisingOptions,
   excludeFromPath,
@@ -63,7 +64,7 @@ function readFloat64(options: Options, method: string): boolean {
   return precision === 'float64';
 }
 
-function readWarmStart(value: unknown, samples: number, features: number): NativeUnfoldOptions['warmStart'] {
+function readWarmStart(value: unknown, samples: number, features: number): NativeCodes | undefined {
   if (value === undefined) return undefined;
   const start = readCodes(value, 'warmStart', 'ERR_OPTION');
   if (start.samples !== samples || start.features !== features)
@@ -98,9 +99,9 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   const settings = isPursuit(method)
     ? readPursuit(options, method, matrix.rows, dictionary)
     : isPathMethod(method)
-      ? readPathMethod(options, method, readConvex(options, method, dictionary.features), matrix.rows)
+      ? readPathMethod(options, method, readConvex(options, dictionary.features), matrix.rows)
       : {
-          ...readConvex(options, method, dictionary.features),
+          ...readPenalty(options, method, dictionary.features),
           float64,
           lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
           warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),

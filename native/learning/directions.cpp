@@ -7,6 +7,7 @@
 #include "../core/sums.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
+#include "../solvers/lasso.hpp"
 #include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {
@@ -72,14 +73,14 @@ Group group(ConstMatrix32 samples, const AlignedBuffer<float>& residuals,
 
 Status lasso_codes(ConstMatrix32 samples, const Dictionary& dictionary, const DirectionOptions& options,
                    const Execution& execution, SparseCodes& codes) {
-  UnfoldOptions unfold_options;
-  unfold_options.lambda = {options.lambda};
-  unfold_options.ridge = options.ridge;
-  unfold_options.nonnegative = options.nonnegative;
-  unfold_options.tolerance = options.tolerance;
+  Lasso lasso;
+  lasso.lambda = {options.lambda};
+  lasso.ridge = options.ridge;
+  lasso.nonnegative = options.nonnegative;
+  lasso.tolerance = options.tolerance;
   Unfolding unfolding;
   const Execution quiet{execution.threads, execution.monitor, false};
-  const Status status = unfold(samples, dictionary, unfold_options, quiet, unfolding);
+  const Status status = unfold(samples, dictionary, lasso, quiet, unfolding);
   codes = std::move(unfolding.codes);
   return status;
 }

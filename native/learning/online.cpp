@@ -9,6 +9,7 @@
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "../scoring/mutable_dictionary.hpp"
+#include "../solvers/lasso.hpp"
 #include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {
@@ -239,13 +240,12 @@ Status OnlineLearner::State::step(ConstMatrix32 batch, const Execution& executio
   const Execution inner{execution.threads, execution.monitor, false};
   const Dictionary* dictionary = nullptr;
   if (Status status = atoms.current(inner, dictionary); !status.ok()) return status;
-  UnfoldOptions unfold_options;
-  unfold_options.lambda = {options.lambda};
-  unfold_options.nonnegative = options.nonnegative;
-  unfold_options.tolerance = options.tolerance;
+  Lasso lasso;
+  lasso.lambda = {options.lambda};
+  lasso.nonnegative = options.nonnegative;
+  lasso.tolerance = options.tolerance;
   Unfolding unfolding;
-  if (Status status = unfold(batch, *dictionary, unfold_options, inner, unfolding); !status.ok())
-    return status;
+  if (Status status = unfold(batch, *dictionary, lasso, inner, unfolding); !status.ok()) return status;
   forget();
   observe_fit(batch, unfolding);
   accumulate(batch, unfolding.codes, inner);

@@ -2,6 +2,7 @@
 #include <optional>
 #include <utility>
 
+#include "../solvers/homotopy.hpp"
 #include "../solvers/knots.hpp"
 #include "answers.hpp"
 #include "arguments.hpp"
@@ -23,25 +24,30 @@ class Path {
  public:
   Turns turns;
 
-  Path(std::shared_ptr<const Dictionary> dictionary, ConstMatrix32 samples, UnfoldOptions options)
-      : dictionary_(std::move(dictionary)), samples_(samples), options_(std::move(options)) {}
+  Path(std::shared_ptr<const Dictionary> dictionary, ConstMatrix32 samples, const Napi::Object& options)
+      : dictionary_(std::move(dictionary)),
+        samples_(samples),
+        method_(read_method(options)),
+        weights_(weights_of(options.Get("weights"))),
+        nonnegative_(options.Get("nonnegative").ToBoolean()) {
+    if (!method_->step({}, nullptr)) refuse(Code::option, "this method has no path");
+  }
 
   std::size_t bytes() const { return samples_.data.bytes(); }
 
   Status largest(const Execution& execution, std::vector<double>& out) {
     check_samples(execution);
-    return lambda_max(samples_.view(), *dictionary_, options_.weights, options_.nonnegative, execution, out);
+    return lambda_max(samples_.view(), *dictionary_, weights_, nonnegative_, execution, out);
   }
 
   /// The answer is kept, and the next step's start.
   Status step(const std::vector<double>& lambda, const Execution& execution,
               std::shared_ptr<const Unfolding>& out) {
     check_samples(execution);
-    UnfoldOptions options = options_;
-    options.lambda = lambda;
-    options.warm_start = last_ ? &last_->codes : nullptr;
+    const auto method =
+        method_->step(lambda, last_ ? std::shared_ptr<const SparseCodes>(last_, &last_->codes) : nullptr);
     auto found = std::make_shared<Unfolding>();
-    Status status = unfold(samples_.view(), *dictionary_, options, execution, *found);
+    Status status = unfold(samples_.view(), *dictionary_, *method, execution, *found);
     if (status.ok()) out = last_ = std::move(found);
     return status;
   }
@@ -50,9 +56,9 @@ class Path {
   Status knot(const std::vector<double>& ends, const Execution& execution, Knot& out) {
     check_samples(execution);
     if (!knots_) {
-      UnfoldOptions options = options_;
-      options.lambda = ends;
-      knots_.emplace(samples_.view(), dictionary_, std::move(options));
+      const auto method = std::dynamic_pointer_cast<Homotopy>(method_->step(ends, nullptr));
+      if (!method) return Status::fail(Code::option, "knots need method homotopy");
+      knots_.emplace(samples_.view(), dictionary_, *method);
     }
     Status status = knots_->next(execution, out.unfolding);
     out.ended = knots_->ended();
@@ -67,7 +73,9 @@ class Path {
 
   std::shared_ptr<const Dictionary> dictionary_;
   MatrixCopy samples_;
-  UnfoldOptions options_;
+  std::shared_ptr<const Method> method_;
+  std::vector<float> weights_;
+  bool nonnegative_;
   bool checked_ = false;
   std::shared_ptr<const Unfolding> last_;
   std::optional<KnotPath> knots_;
@@ -79,7 +87,7 @@ namespace {
 Napi::Value create_path(const Napi::CallbackInfo& call) {
   return Handle<Path>::wrap(call.Env(),
                             std::make_shared<Path>(held_dictionary(call[0]), matrix(call[1], "activations"),
-                                                   unfold_options(call[2].As<Napi::Object>())));
+                                                   call[2].As<Napi::Object>()));
 }
 
 /// (path, threads, onProgress, onSettled) → job. Answers each sample's λ_max.

@@ -1,5 +1,6 @@
 // Options and answers of unfolding, between JavaScript and the solvers.
 #pragma once
+#include <memory>
 #include <vector>
 
 #include "../solvers/unfolding.hpp"
@@ -7,8 +8,8 @@
 
 namespace unsuperpose::node {
 
-/// Everything but the warm start.
-UnfoldOptions unfold_options(const Napi::Object& from);
+/// A method with its options, by its name (methods.cpp). Its warm start is copied, not yet checked.
+std::shared_ptr<Method> read_method(const Napi::Object& from);
 /// Weights of our own; none for undefined.
 std::vector<float> weights_of(const Napi::Value& value);
 Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding);

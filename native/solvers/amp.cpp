@@ -13,6 +13,7 @@
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "../scoring/scorer.hpp"
 #include "active_samples.hpp"
+#include "amp.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
 #include "greedy.hpp"
@@ -47,7 +48,7 @@ struct Sample {
 
 class AmpBatch {
  public:
-  AmpBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+  AmpBatch(const ScaledBatch& batch, const Dictionary& dictionary, const MessagePassing& options,
            const Execution& execution, std::vector<SampleResult>& out)
       : batch_(batch),
         dictionary_(dictionary),
@@ -86,7 +87,7 @@ class AmpBatch {
 
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
-  const UnfoldOptions& options_;
+  const MessagePassing& options_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;
   std::vector<Sample> samples_;
@@ -276,10 +277,19 @@ Status AmpBatch::run() {
 
 }  // namespace
 
-Status approximate_message_passing(const ScaledBatch& batch, const Dictionary& dictionary,
-                                   const UnfoldOptions& options, const Execution& execution,
-                                   std::vector<SampleResult>& out) {
-  return AmpBatch(batch, dictionary, options, execution, out).run();
+Status MessagePassing::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  Status status = check_dims(samples, dictionary);
+  if (status.ok() && !lambda.empty()) status = check_lambda(lambda, samples.rows);
+  if (status.ok() && lambda.empty() && !(threshold_factor > 0))
+    status = Status::fail(Code::option, "amp needs lambda or thresholdFactor");
+  return status;
+}
+
+BatchSolver MessagePassing::start(const Dictionary& dictionary, std::size_t,
+                                  const Execution& execution) const {
+  return [&, this](const ScaledBatch& batch, std::size_t, std::vector<SampleResult>& out) {
+    return AmpBatch(batch, dictionary, *this, execution, out).run();
+  };
 }
 
 }  // namespace unsuperpose

@@ -8,14 +8,14 @@
 
 namespace unsuperpose {
 
-ScaledBatch::ScaledBatch(ConstMatrix32 samples, const UnfoldOptions& options, std::size_t first)
+ScaledBatch::ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, std::size_t first)
     : samples_(samples.rows * round_up(samples.cols, kCacheLine / sizeof(float))),
       exponents_(samples.rows),
       squared_norms_(samples.rows),
       dims_(samples.cols),
       stride_(round_up(samples.cols, kCacheLine / sizeof(float))) {
   const auto& reduce = reduce::table();
-  if (!options.lambda.empty()) lambdas_.resize(samples.rows);
+  if (!lambda.empty()) lambdas_.resize(samples.rows);
   for (std::size_t i = 0; i < samples.rows; ++i) {
     const float* from = samples.row(i);
     float* to = samples_.data() + i * stride_;
@@ -28,7 +28,7 @@ ScaledBatch::ScaledBatch(ConstMatrix32 samples, const UnfoldOptions& options, st
     std::fill(to + dims_, to + stride_, 0.0f);
     exponents_[i] = exponent;
     squared_norms_[i] = reduce.squared_norm(to, dims_);
-    if (!lambdas_.empty()) lambdas_[i] = options.lambda[options.lambda.size() == 1 ? 0 : first + i] * factor;
+    if (!lambdas_.empty()) lambdas_[i] = per_sample(lambda, first + i) * factor;
   }
 }
 

@@ -24,7 +24,8 @@ struct SampleResult {
 /// and the solvers meet neither overflow nor underflow. Solutions scale along: a(cx, cλ) = c·a(x, λ).
 class ScaledBatch {
  public:
-  ScaledBatch(ConstMatrix32 samples, const UnfoldOptions& options, std::size_t first);
+  /// `lambda`: none, one for all or one a sample of the call, in which the batch starts at sample `first`.
+  ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, std::size_t first);
 
   std::size_t count() const { return exponents_.size(); }
   ConstMatrix32 samples() const { return {samples_.data(), count(), dims_, stride_}; }
@@ -49,39 +50,7 @@ class ScaledBatch {
   std::size_t dims_ = 0, stride_ = 0;
 };
 
-/// ERR_SHAPE or ERR_OPTION where options do not fit the samples and the dictionary.
-Status check(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options);
 /// Appends answers to an unfolding, with their λ if that is one of the answers.
 Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unfolding& out);
-
-/// One solver's work on one batch, which starts at sample `first` of the call (of `total`). Results are in the
-/// order of the samples.
-Status lasso(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-             const SparseCodes* warm_start, std::size_t first, const Execution& execution,
-             std::vector<SampleResult>& out);
-/// `norm` is the dictionary's spectral norm, or a little less.
-Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm,
-                         const UnfoldOptions& options, const SparseCodes* warm_start, std::size_t first,
-                         const Execution& execution, std::vector<SampleResult>& out);
-/// mp, gradient_pursuit
-Status matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                        std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
-/// iht, htp, cosamp
-Status hard_thresholding(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                         std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
-Status approximate_message_passing(const ScaledBatch& batch, const Dictionary& dictionary,
-                                   const UnfoldOptions& options, const Execution& execution,
-                                   std::vector<SampleResult>& out);
-Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary,
-                                   const UnfoldOptions& options, std::size_t first, std::size_t total,
-                                   const Execution& execution, std::vector<SampleResult>& out);
-Status homotopy(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                const SparseCodes* warm_start, std::size_t first, const Execution& execution,
-                std::vector<SampleResult>& out);
-Status basis_pursuit_denoising(const ScaledBatch& batch, const Dictionary& dictionary,
-                               const UnfoldOptions& options, std::size_t first, const Execution& execution,
-                               std::vector<SampleResult>& out);
-Status reweighted_l1(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                     std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
 
 }  // namespace unsuperpose

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "bpdn.hpp"
 #include "path_batch.hpp"
 
 namespace unsuperpose {
@@ -34,14 +35,15 @@ double squared(const std::vector<double>& v) {
 
 class DenoisingBatch final : public PathBatch {
  public:
-  using PathBatch::PathBatch;
+  DenoisingBatch(const ScaledBatch& batch, const Dictionary& dictionary, const BasisPursuitDenoising& method,
+                 std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
+      : PathBatch(batch, dictionary, method, first, execution, out), method_(method) {}
 
  private:
   enum Stage : std::uint32_t { kReached, kUnreachable };
 
   double epsilon(const PathSample& sample) const {
-    const std::vector<double>& asked = options_.epsilon;
-    return batch_.to_scaled(sample.slot, asked[asked.size() == 1 ? 0 : first_ + sample.slot]);
+    return batch_.to_scaled(sample.slot, per_sample<double>(method_.epsilon, first_ + sample.slot));
   }
   bool reaches(const PathSample& sample, double squared_residual) const {
     return std::sqrt(squared_residual) <=
@@ -51,6 +53,8 @@ class DenoisingBatch final : public PathBatch {
   void solve(PathSample& sample) override;
   void conclude(PathSample& sample, double strongest) override;
   void ask_multiple(PathSample& sample, std::vector<double> v, double threshold, double noise);
+
+  const BasisPursuitDenoising& method_;
 };
 
 /// A multiple of v with a norm in [½, 1), which float32 holds.
@@ -133,10 +137,21 @@ void DenoisingBatch::conclude(PathSample& sample, double strongest) {
 
 }  // namespace
 
-Status basis_pursuit_denoising(const ScaledBatch& batch, const Dictionary& dictionary,
-                               const UnfoldOptions& options, std::size_t first, const Execution& execution,
-                               std::vector<SampleResult>& out) {
-  return DenoisingBatch(batch, dictionary, options, first, execution, out).run(nullptr);
+Status BasisPursuitDenoising::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  Status status = check_path(samples, dictionary);
+  if (status.ok() && epsilon.empty()) status = Status::fail(Code::option, "bpdn needs epsilon");
+  if (status.ok()) status = check_per_sample("epsilon", epsilon.size(), samples.rows);
+  for (const double one : epsilon)
+    if (status.ok() && (!(one >= 0) || !std::isfinite(one)))
+      status = Status::fail(Code::option, "epsilon must be finite and not negative");
+  return status;
+}
+
+BatchSolver BasisPursuitDenoising::start(const Dictionary& dictionary, std::size_t,
+                                         const Execution& execution) const {
+  return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+    return DenoisingBatch(batch, dictionary, *this, first, execution, out).run(nullptr);
+  };
 }
 
 }  // namespace unsuperpose

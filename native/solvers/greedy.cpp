@@ -52,7 +52,7 @@ void SparseCode::drop_zeros() {
   values.resize(kept);
 }
 
-GreedyBatch::GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+GreedyBatch::GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary, const GreedyOptions& options,
                          std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
     : batch_(batch),
       dictionary_(dictionary),
@@ -63,13 +63,6 @@ GreedyBatch::GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary,
       samples_(batch.count()),
       stride_(batch.samples().stride),
       residuals_(batch.count() * batch.samples().stride) {}
-
-std::size_t GreedyBatch::sparsity(const GreedySample& sample) const {
-  const std::size_t most = std::min(dictionary_.dims(), dictionary_.features());
-  if (options_.sparsity.empty()) return most;
-  return std::min<std::size_t>(most,
-                               options_.sparsity[options_.sparsity.size() == 1 ? 0 : first_ + sample.slot]);
-}
 
 double GreedyBatch::dot(std::uint32_t j, const float* v) const {
   return dots::table().dot(atom(j), v, dictionary_.dims());

@@ -8,6 +8,7 @@
 
 #include "../kernels/product/product.hpp"
 #include "batch.hpp"
+#include "greedy_options.hpp"
 
 namespace unsuperpose {
 
@@ -35,7 +36,7 @@ struct GreedySample {
 
 class GreedyBatch {
  public:
-  GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+  GreedyBatch(const ScaledBatch& batch, const Dictionary& dictionary, const GreedyOptions& options,
               std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
   virtual ~GreedyBatch() = default;
   Status run();
@@ -48,7 +49,9 @@ class GreedyBatch {
   /// One round of a sample: `entries` are its strongest atoms by |d_j·r| (nonnegative: by d_j·r), strongest first.
   virtual void step(GreedySample& sample, std::span<const product::Entry> entries) = 0;
 
-  std::size_t sparsity(const GreedySample& sample) const;
+  std::size_t sparsity(const GreedySample& sample) const {
+    return options_.most_atoms(first_ + sample.slot, dictionary_);
+  }
   /// the residual that ends a sample, in the batch's scale
   double enough(const GreedySample& sample) const { return batch_.to_scaled(sample.slot, options_.residual); }
   std::uint32_t limit(std::uint32_t absent) const {
@@ -72,7 +75,7 @@ class GreedyBatch {
 
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
-  const UnfoldOptions& options_;
+  const GreedyOptions& options_;
   const std::size_t first_;
 
  private:

@@ -1,6 +1,7 @@
 // LASSO at one λ by its path from λ_max down (lasso_path.hpp), exact to float64 on the support that it ends with.
 #include <algorithm>
 
+#include "homotopy.hpp"
 #include "path_batch.hpp"
 
 namespace unsuperpose {
@@ -37,10 +38,17 @@ class HomotopyBatch final : public PathBatch {
 
 }  // namespace
 
-Status homotopy(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                const SparseCodes* warm_start, std::size_t first, const Execution& execution,
-                std::vector<SampleResult>& out) {
-  return HomotopyBatch(batch, dictionary, options, first, execution, out).run(warm_start);
+Status Homotopy::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  Status status = check_path(samples, dictionary);
+  if (status.ok()) status = check_lambda(lambda, samples.rows);
+  if (status.ok()) status = check_warm_start(warm_start.get(), samples.rows, dictionary);
+  return status;
+}
+
+BatchSolver Homotopy::start(const Dictionary& dictionary, std::size_t, const Execution& execution) const {
+  return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+    return HomotopyBatch(batch, dictionary, *this, first, execution, out).run(warm_start.get());
+  };
 }
 
 }  // namespace unsuperpose

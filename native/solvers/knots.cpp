@@ -61,7 +61,7 @@ class KnotBatch final : public PathBatch {
 
 }  // namespace
 
-KnotPath::KnotPath(ConstMatrix32 samples, std::shared_ptr<const Dictionary> dictionary, UnfoldOptions options)
+KnotPath::KnotPath(ConstMatrix32 samples, std::shared_ptr<const Dictionary> dictionary, Homotopy options)
     : samples_(samples), dictionary_(std::move(dictionary)), options_(std::move(options)) {}
 
 bool KnotPath::ended() const {
@@ -69,7 +69,7 @@ bool KnotPath::ended() const {
   for (std::size_t b = 0; b < paths_.size(); ++b) {
     for (const PathSample& sample : paths_[b]) {
       const std::size_t i = b * kBatch + sample.slot;
-      const double end = options_.lambda[options_.lambda.size() == 1 ? 0 : i];
+      const double end = per_sample<double>(options_.lambda, i);
       if (answers_[b][sample.slot].lambda > end) return false;
     }
   }
@@ -77,7 +77,7 @@ bool KnotPath::ended() const {
 }
 
 Status KnotPath::next(const Execution& execution, Unfolding& out) {
-  if (Status status = check(samples_, *dictionary_, options_); !status.ok()) return status;
+  if (Status status = options_.check(samples_, *dictionary_); !status.ok()) return status;
   execution.set_total(samples_.rows);
   out = {};
   out.codes.indptr.push_back(0);
@@ -85,7 +85,7 @@ Status KnotPath::next(const Execution& execution, Unfolding& out) {
   std::size_t kept = 0;
   for (std::size_t first = 0; first < samples_.rows; first += kBatch) {
     const std::size_t b = first / kBatch, count = std::min(kBatch, samples_.rows - first);
-    const ScaledBatch batch(samples_.slice(first, count), options_, first);
+    const ScaledBatch batch(samples_.slice(first, count), options_.lambda, first);
     if (starts) {
       paths_.emplace_back(count);
       answers_.emplace_back(count);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "homotopy.hpp"
 #include "path_batch.hpp"
 
 namespace unsuperpose {
@@ -13,7 +14,7 @@ namespace unsuperpose {
 class KnotPath {
  public:
   /// `samples` are used until the last next(), by whoever owns them. options.lambda are the ends, as unfold() takes them.
-  KnotPath(ConstMatrix32 samples, std::shared_ptr<const Dictionary> dictionary, UnfoldOptions options);
+  KnotPath(ConstMatrix32 samples, std::shared_ptr<const Dictionary> dictionary, Homotopy options);
 
   /// The first call answers λ_max (or the end, if that is larger) and zero codes, each later one the next knot, or the end if
   /// that comes first. Samples at their end repeat their answer. Progress counts samples.
@@ -23,7 +24,7 @@ class KnotPath {
  private:
   ConstMatrix32 samples_;
   std::shared_ptr<const Dictionary> dictionary_;
-  UnfoldOptions options_;
+  Homotopy options_;
   std::vector<std::vector<PathSample>> paths_;  // by batch
   std::vector<std::vector<SampleResult>> answers_;
 };

@@ -16,17 +16,16 @@ constexpr std::size_t kCandidates = 16;
 
 Status lambda_max(ConstMatrix32 samples, const Dictionary& dictionary, const std::vector<float>& weights,
                   bool nonnegative, const Execution& execution, std::vector<double>& out) {
-  UnfoldOptions options;
-  options.lambda = {1.0};
-  options.weights = weights;
-  if (Status status = check(samples, dictionary, options); !status.ok()) return status;
+  Status status = check_dims(samples, dictionary);
+  if (status.ok()) status = check_weights(weights, dictionary);
+  if (!status.ok()) return status;
 
   scoring::Scorer scorer(dictionary.rows(), weights, nonnegative, scoring::Ladder::float32);
   std::vector<scoring::Request> requests;
   out.assign(samples.rows, 0);
   for (std::size_t first = 0; first < samples.rows; first += kBatch) {
     const std::size_t count = std::min(kBatch, samples.rows - first);
-    const ScaledBatch batch(samples.slice(first, count), options, first);
+    const ScaledBatch batch(samples.slice(first, count), {}, first);
     requests.assign(count, {});
     for (std::size_t i = 0; i < count; ++i)
       requests[i] = {.row = static_cast<std::uint32_t>(i), .norm = std::sqrt(batch.squared_norm(i))};

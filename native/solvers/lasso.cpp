@@ -17,7 +17,7 @@
 #include "active_samples.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
-#include "profile.hpp"
+#include "lasso.hpp"
 #include "working_set.hpp"
 
 namespace unsuperpose {
@@ -66,7 +66,7 @@ Workspace& workspace(std::size_t features) {
 
 class LassoBatch {
  public:
-  LassoBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+  LassoBatch(const ScaledBatch& batch, const Dictionary& dictionary, const Lasso& options,
              const Execution& execution, std::vector<SampleResult>& out)
       : batch_(batch),
         dictionary_(dictionary),
@@ -99,7 +99,7 @@ class LassoBatch {
   double weight(std::uint32_t j) const { return scorer_.weight(j); }
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
-  const UnfoldOptions& options_;
+  const Lasso& options_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;
   const double ridge_;
@@ -140,7 +140,7 @@ void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t firs
 /// Scores all atoms against the residuals of the active samples, down to where a score might still
 /// belong to a violator.
 void LassoBatch::score() {
-  const StageTimer timer(options_.profile, Stage::score);
+  const StageTimer timer(options_.profile.get(), Stage::score);
   requests_.resize(active_.size());
   std::size_t largest = 0;
   bool fresh = true;
@@ -172,7 +172,7 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
   const auto& dots = dots::table();
   double strongest = 0;
   {
-    const StageTimer timer(options_.profile, Stage::certify);
+    const StageTimer timer(options_.profile.get(), Stage::certify);
     scratch.violators.clear();
     scratch.doubtful.clear();
     scratch.violators.reserve(scored.count);  // nothing may throw while marks are set
@@ -197,7 +197,7 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
     }
     strongest = sample.strongest;
   }
-  const StageTimer timer(options_.profile, Stage::rescore);
+  const StageTimer timer(options_.profile.get(), Stage::rescore);
   const auto exact_strength = [&](const product::Entry& entry) {
     return scorer_.strength(dots.dot(dictionary_.atom(entry.index), r, dictionary_.dims()),
                             weight(entry.index));
@@ -225,7 +225,7 @@ bool LassoBatch::undecided(const Sample& sample, std::size_t position) const {
 
 /// Takes the strongest violators into the working set, with their exact correlations.
 void LassoBatch::choose(Sample& sample, Workspace& scratch) {
-  const StageTimer timer(options_.profile, Stage::rescore);
+  const StageTimer timer(options_.profile.get(), Stage::rescore);
   const std::size_t dims = dictionary_.dims(), old = sample.set.size();
   const std::size_t most = sample.solves == 0 ? first_choice(dims) : later_choice(dims, old);
   const std::size_t count = std::min(most, scratch.violators.size());
@@ -241,10 +241,10 @@ void LassoBatch::choose(Sample& sample, Workspace& scratch) {
 
 void LassoBatch::solve(Sample& sample, Workspace& scratch) {
   {
-    const StageTimer timer(options_.profile, Stage::gram);
+    const StageTimer timer(options_.profile.get(), Stage::gram);
     sample.set.complete_gram(dictionary_, ridge_);
   }
-  const StageTimer timer(options_.profile, Stage::solve);
+  const StageTimer timer(options_.profile.get(), Stage::solve);
   const descent::Problem problem = sample.set.problem(ridge_, options_.nonnegative);
   const auto& descent = descent::table();
   scratch.newton.reserve(descent::newton_scratch(problem.count));
@@ -271,7 +271,7 @@ void LassoBatch::solve(Sample& sample, Workspace& scratch) {
 
 /// The residual and the float64 sums of the current code.
 void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
-  const StageTimer timer(options_.profile, Stage::residual);
+  const StageTimer timer(options_.profile.get(), Stage::residual);
   scratch.support.clear();
   scratch.support_values.clear();
   sample.at.weighted_l1 = sample.at.squared_code = 0;
@@ -363,10 +363,17 @@ Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
 
 }  // namespace
 
-Status lasso(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-             const SparseCodes* warm_start, std::size_t first, const Execution& execution,
-             std::vector<SampleResult>& out) {
-  return LassoBatch(batch, dictionary, options, execution, out).run(warm_start, first);
+Status Lasso::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  const Status status = check_penalty(*this, samples, dictionary);
+  return status.ok() ? check_warm_start(warm_start.get(), samples.rows, dictionary) : status;
+}
+
+BatchSolver Lasso::start(const Dictionary& dictionary, std::size_t samples,
+                         const Execution& execution) const {
+  if (float64) return start_float64(dictionary, samples, execution);
+  return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+    return LassoBatch(batch, dictionary, *this, execution, out).run(warm_start.get(), first);
+  };
 }
 
 }  // namespace unsuperpose

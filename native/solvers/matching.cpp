@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "greedy.hpp"
+#include "matching.hpp"
 
 namespace unsuperpose {
 
@@ -20,7 +21,9 @@ constexpr std::uint32_t kRoundsPerAtom = 20;
 
 class Matching final : public GreedyBatch {
  public:
-  using GreedyBatch::GreedyBatch;
+  Matching(const ScaledBatch& batch, const Dictionary& dictionary, const MatchingPursuit& method,
+           std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
+      : GreedyBatch(batch, dictionary, method, first, execution, out), gradient_(method.gradient) {}
 
  private:
   std::size_t listed() const override { return 1; }
@@ -37,10 +40,10 @@ class Matching final : public GreedyBatch {
       return end(sample, options_.residual > 0 ? Outcome::stalled : Outcome::converged);
     if (sample.code.atoms.size() == most && !sample.code.has(j)) return end(sample, Outcome::converged);
     SparseCode next = sample.code;
-    if (options_.method == Method::mp)
-      next.add(j, c / (dictionary_.norm(j) * dictionary_.norm(j)));
-    else
+    if (gradient_)
       move(sample, j, next);
+    else
+      next.add(j, c / (dictionary_.norm(j) * dictionary_.norm(j)));
     take(sample, std::move(next));
     if (small_enough(sample)) return end(sample, Outcome::converged);
     if (sample.rounds >= rounds) end(sample, Outcome::iterations);
@@ -69,13 +72,21 @@ class Matching final : public GreedyBatch {
     for (std::size_t k = 0; k < n; ++k)
       code.values[k] = k == first ? 0 : code.values[k] + length * gradient[k];
   }
+
+  const bool gradient_;
 };
 
 }  // namespace
 
-Status matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                        std::size_t first, const Execution& execution, std::vector<SampleResult>& out) {
-  return Matching(batch, dictionary, options, first, execution, out).run();
+Status MatchingPursuit::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  return check_greedy(samples, dictionary);
+}
+
+BatchSolver MatchingPursuit::start(const Dictionary& dictionary, std::size_t,
+                                   const Execution& execution) const {
+  return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+    return Matching(batch, dictionary, *this, first, execution, out).run();
+  };
 }
 
 }  // namespace unsuperpose

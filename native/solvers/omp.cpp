@@ -17,6 +17,7 @@
 #include "batch.hpp"
 #include "lazy_correlations.hpp"
 #include "least_squares.hpp"
+#include "omp.hpp"
 
 namespace unsuperpose {
 
@@ -77,7 +78,7 @@ struct Choice {
 class PursuitBatch {
  public:
   PursuitBatch(const ScaledBatch& batch, const Dictionary& dictionary, const CompressedGram* gram,
-               const UnfoldOptions& options, std::size_t first, const Execution& execution,
+               const OrthogonalMatchingPursuit& options, std::size_t first, const Execution& execution,
                std::vector<SampleResult>& out)
       : batch_(batch),
         dictionary_(dictionary),
@@ -96,11 +97,7 @@ class PursuitBatch {
 
  private:
   void score(std::span<const std::uint32_t> samples, bool exact, float* correlations);
-  std::size_t sparsity(std::size_t i) const {
-    const std::size_t most = std::min(dictionary_.dims(), dictionary_.features());
-    if (options_.sparsity.empty()) return most;
-    return std::min<std::size_t>(most, options_.sparsity[options_.sparsity.size() == 1 ? 0 : first_ + i]);
-  }
+  std::size_t sparsity(std::size_t i) const { return options_.most_atoms(first_ + i, dictionary_); }
   double energy(std::size_t i) const { return batch_.squared_norm(i) - samples_[i].fit.explained(); }
   bool wants_more(std::size_t i) const;
   void pursue(std::size_t i, float* correlations, Scratch& scratch);
@@ -113,7 +110,7 @@ class PursuitBatch {
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
   const CompressedGram* gram_;
-  const UnfoldOptions& options_;
+  const OrthogonalMatchingPursuit& options_;
   const std::size_t first_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;
@@ -379,21 +376,27 @@ bool gram_pays(std::size_t samples, double atoms, const Dictionary& dictionary) 
 
 }  // namespace
 
-Status orthogonal_matching_pursuit(const ScaledBatch& batch, const Dictionary& dictionary,
-                                   const UnfoldOptions& options, std::size_t first, std::size_t total,
-                                   const Execution& execution, std::vector<SampleResult>& out) {
+Status OrthogonalMatchingPursuit::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  return check_greedy(samples, dictionary);
+}
+
+BatchSolver OrthogonalMatchingPursuit::start(const Dictionary& dictionary, std::size_t samples,
+                                             const Execution& execution) const {
   double atoms = static_cast<double>(std::min(dictionary.dims(), dictionary.features()));
-  if (!options.sparsity.empty()) {
+  if (!sparsity.empty()) {
     atoms = 0;
-    for (std::uint32_t k : options.sparsity) atoms += static_cast<double>(k);
-    atoms /= static_cast<double>(options.sparsity.size());
+    for (std::uint32_t k : sparsity) atoms += static_cast<double>(k);
+    atoms /= static_cast<double>(sparsity.size());
   }
-  const CompressedGram* gram = nullptr;
-  if (dictionary.compressed_gram_fits(options.gram_budget) && gram_pays(total, atoms, dictionary)) {
-    gram = dictionary.compressed_gram(options.gram_budget, execution);
-    if (!gram) return Status::cancelled();
-  }
-  return PursuitBatch(batch, dictionary, gram, options, first, execution, out).run();
+  return
+      [&, this, samples, atoms](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+        const CompressedGram* gram = nullptr;
+        if (dictionary.compressed_gram_fits(gram_budget) && gram_pays(samples, atoms, dictionary)) {
+          gram = dictionary.compressed_gram(gram_budget, execution);
+          if (!gram) return Status::cancelled();
+        }
+        return PursuitBatch(batch, dictionary, gram, *this, first, execution, out).run();
+      };
 }
 
 }  // namespace unsuperpose

@@ -28,7 +28,15 @@ std::uint32_t knot_limit(std::uint32_t asked, const Dictionary& dictionary) {
   return static_cast<std::uint32_t>(std::min<std::size_t>(kFewestKnots + kKnotsPerAtom * most, UINT32_MAX));
 }
 
-PathBatch::PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+Status PathOptions::check_path(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  Status status = check_dims(samples, dictionary);
+  if (status.ok() && (!(ridge >= 0) || !std::isfinite(ridge)))
+    status = Status::fail(Code::option, "ridge must be finite and ≥ 0");
+  if (status.ok() && !(tolerance > 0)) status = Status::fail(Code::option, "tolerance must be > 0");
+  return status.ok() ? check_weights(weights, dictionary) : status;
+}
+
+PathBatch::PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const PathOptions& options,
                      std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
     : batch_(batch),
       dictionary_(dictionary),

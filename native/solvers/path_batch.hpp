@@ -11,6 +11,7 @@
 #include "batch.hpp"
 #include "certificate.hpp"
 #include "lasso_path.hpp"
+#include "path_options.hpp"
 #include "screening.hpp"
 
 namespace unsuperpose {
@@ -35,7 +36,7 @@ struct PathSample {
 
 class PathBatch {
  public:
-  PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+  PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, const PathOptions& options,
             std::size_t first, const Execution& execution, std::vector<SampleResult>& out);
   virtual ~PathBatch() = default;
   /// Answers every sample of the batch.
@@ -71,7 +72,7 @@ class PathBatch {
 
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
-  const UnfoldOptions& options_;
+  const PathOptions& options_;
   const std::size_t first_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;

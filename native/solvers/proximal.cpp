@@ -16,6 +16,8 @@
 #include "active_samples.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
+#include "proximal.hpp"
+#include "spectral.hpp"
 
 namespace unsuperpose {
 
@@ -40,7 +42,7 @@ struct Step {
 class ProximalBatch {
  public:
   ProximalBatch(const ScaledBatch& batch, std::size_t begin, std::size_t count, const Dictionary& dictionary,
-                const UnfoldOptions& options, double lipschitz, const Execution& execution,
+                const ProximalGradient& options, double lipschitz, const Execution& execution,
                 std::vector<SampleResult>& out)
       : batch_(batch),
         begin_(begin),
@@ -71,7 +73,7 @@ class ProximalBatch {
   const ScaledBatch& batch_;
   const std::size_t begin_;
   const Dictionary& dictionary_;
-  const UnfoldOptions& options_;
+  const ProximalGradient& options_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;
   const std::size_t features_, dims_;  // padded
@@ -208,7 +210,7 @@ void ProximalBatch::advance(std::size_t i, std::size_t position) {
     return;
   }
   double extrapolation = 0;
-  if (options_.method == Method::fista) {
+  if (options_.accelerated) {
     if (turn > 0) step.momentum = 1;
     const double momentum = 0.5 * (1 + std::sqrt(1 + 4 * step.momentum * step.momentum));
     extrapolation = turn > 0 ? 0 : (step.momentum - 1) / momentum;
@@ -258,18 +260,25 @@ Status ProximalBatch::run(const SparseCodes* warm, std::size_t first) {
 
 }  // namespace
 
-Status proximal_gradient(const ScaledBatch& batch, const Dictionary& dictionary, double norm,
-                         const UnfoldOptions& options, const SparseCodes* warm_start, std::size_t first,
-                         const Execution& execution, std::vector<SampleResult>& out) {
+Status ProximalGradient::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  const Status status = check_penalty(*this, samples, dictionary);
+  return status.ok() ? check_warm_start(warm_start.get(), samples.rows, dictionary) : status;
+}
+
+BatchSolver ProximalGradient::start(const Dictionary& dictionary, std::size_t samples,
+                                    const Execution& execution) const {
+  const double norm = samples > 0 ? spectral_norm(dictionary, execution) : 0;
   const double lipschitz = std::max(norm * norm * kLipschitzMargin, std::numeric_limits<double>::min());
-  const std::size_t step = std::clamp<std::size_t>(kDenseFloats / dictionary.features(), 1, batch.count());
-  for (std::size_t begin = 0; begin < batch.count(); begin += step) {
-    const std::size_t count = std::min(step, batch.count() - begin);
-    Status status = ProximalBatch(batch, begin, count, dictionary, options, lipschitz, execution, out)
-                        .run(warm_start, first);
-    if (!status.ok()) return status;
-  }
-  return {};
+  return [&, this, lipschitz](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+    const std::size_t step = std::clamp<std::size_t>(kDenseFloats / dictionary.features(), 1, batch.count());
+    Status status;
+    for (std::size_t begin = 0; begin < batch.count() && status.ok(); begin += step) {
+      const std::size_t count = std::min(step, batch.count() - begin);
+      status = ProximalBatch(batch, begin, count, dictionary, *this, lipschitz, execution, out)
+                   .run(warm_start.get(), first);
+    }
+    return status;
+  };
 }
 
 }  // namespace unsuperpose

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "path_batch.hpp"
+#include "reweighted.hpp"
 
 namespace unsuperpose {
 
@@ -21,7 +22,9 @@ constexpr double kSmallestWeight = 1e-9;
 
 class ReweightedBatch final : public PathBatch {
  public:
-  using PathBatch::PathBatch;
+  ReweightedBatch(const ScaledBatch& batch, const Dictionary& dictionary, const ReweightedL1& method,
+                  std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
+      : PathBatch(batch, dictionary, method, first, execution, out), method_(method) {}
 
  private:
   double first_threshold(const PathSample& sample) const override { return batch_.lambda(sample.slot); }
@@ -40,7 +43,7 @@ class ReweightedBatch final : public PathBatch {
     const double lambda = batch_.lambda(sample.slot), gap = relative_gap(sample.at, lambda, 0, strongest);
     if (gap > options_.tolerance) sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
     sample.gap = gap;
-    if (sample.stage < options_.reweightings && !sample.codes.empty()) {
+    if (sample.stage < method_.reweightings && !sample.codes.empty()) {
       reweight(sample);
       return solve(sample);
     }
@@ -62,20 +65,36 @@ class ReweightedBatch final : public PathBatch {
     double largest = 0;
     for (const auto& [position, value] : sample.codes)
       largest = std::max(largest, std::fabs(static_cast<double>(value)));
-    const std::vector<double>& asked = options_.epsilon;
     epsilons_[sample.slot] =
-        asked.empty() ? kDefaultEpsilon * largest
-                      : batch_.to_scaled(sample.slot, asked[asked.size() == 1 ? 0 : first_ + sample.slot]);
+        method_.epsilon.empty()
+            ? kDefaultEpsilon * largest
+            : batch_.to_scaled(sample.slot, per_sample<double>(method_.epsilon, first_ + sample.slot));
   }
 
+  const ReweightedL1& method_;
   std::vector<double> epsilons_ = std::vector<double>(batch_.count());
 };
 
 }  // namespace
 
-Status reweighted_l1(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                     std::size_t first, const Execution& execution, std::vector<SampleResult>& out) {
-  return ReweightedBatch(batch, dictionary, options, first, execution, out).run(nullptr);
+Status ReweightedL1::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  Status status = check_path(samples, dictionary);
+  if (status.ok()) status = check_lambda(lambda, samples.rows);
+  if (status.ok() && !epsilon.empty()) status = check_per_sample("epsilon", epsilon.size(), samples.rows);
+  for (const double one : epsilon)
+    if (status.ok() && (!(one > 0) || !std::isfinite(one)))
+      status = Status::fail(Code::option, "epsilon must be finite and > 0");
+  if (status.ok() && !weights.empty())
+    status = Status::fail(Code::option, "reweighted makes its own weights");
+  if (status.ok() && ridge != 0)
+    status = Status::fail(Code::option, "ridge is for methods that solve one LASSO");
+  return status;
+}
+
+BatchSolver ReweightedL1::start(const Dictionary& dictionary, std::size_t, const Execution& execution) const {
+  return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+    return ReweightedBatch(batch, dictionary, *this, first, execution, out).run(nullptr);
+  };
 }
 
 }  // namespace unsuperpose

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "greedy.hpp"
+#include "thresholding.hpp"
 
 namespace unsuperpose {
 
@@ -22,11 +23,15 @@ constexpr std::uint32_t kPatience = 3;
 /// A residual that has grown to this many times ‖x‖ is not coming back.
 constexpr double kDiverged = 1e3;
 
+using Kind = HardThresholding::Kind;
+
 class Thresholding final : public GreedyBatch {
  public:
-  Thresholding(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
+  Thresholding(const ScaledBatch& batch, const Dictionary& dictionary, const HardThresholding& method,
                std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
-      : GreedyBatch(batch, dictionary, options, first, execution, out), idle_(batch.count()) {}
+      : GreedyBatch(batch, dictionary, method, first, execution, out),
+        method_(method),
+        idle_(batch.count()) {}
 
  private:
   // Of the strongest by |g| those outside the support count: 2k (cosamp) of them, or k, and k may lie inside.
@@ -86,7 +91,7 @@ class Thresholding final : public GreedyBatch {
   SparseCode hard_threshold(GreedySample& sample, std::span<const product::Entry> entries) const {
     double length = step_length(sample, entries);
     SparseCode next = largest(moved(sample, entries, length), sparsity(sample));
-    if (options_.method == Method::htp) return least_squares(sample, next.atoms);
+    if (method_.kind == Kind::htp) return least_squares(sample, next.atoms);
     for (int shrinks = 0;
          shrinks < kMostShrinks && !sample.code.atoms.empty() && next.atoms != sample.code.atoms; ++shrinks) {
       SparseCode change = next;
@@ -116,8 +121,8 @@ class Thresholding final : public GreedyBatch {
     if (entries.empty() || !(strength(entries[0].value) > 0)) return end(sample, Outcome::converged);
     const SparseCode before = sample.code;
     const double squared = sample.best_squared, input = batch_.squared_norm(sample.slot);
-    take(sample, options_.method == Method::cosamp ? merge_and_prune(sample, entries)
-                                                   : hard_threshold(sample, entries));
+    take(sample,
+         method_.kind == Kind::cosamp ? merge_and_prune(sample, entries) : hard_threshold(sample, entries));
     if (!std::isfinite(sample.squared) || sample.squared > kDiverged * kDiverged * input)
       return end(sample, Outcome::diverged);
     if (small_enough(sample)) return end(sample, Outcome::converged);
@@ -127,23 +132,31 @@ class Thresholding final : public GreedyBatch {
     std::vector<double> direction;
     change = combine(difference.atoms, difference.values, direction);
     const bool same = before.atoms == sample.code.atoms;
-    if (same && change <= options_.tolerance * options_.tolerance * input)
+    if (same && change <= method_.tolerance * method_.tolerance * input)
       return end(sample, Outcome::converged);
     // Least squares on the same supports again: a cycle.
     std::uint32_t& idle = idle_[sample.slot];
     idle = sample.squared < squared ? 0 : idle + 1;
-    if (idle == kPatience && options_.method != Method::iht) return end(sample, Outcome::stalled);
+    if (idle == kPatience && method_.kind != Kind::iht) return end(sample, Outcome::stalled);
     if (sample.rounds >= limit(kDefaultRounds)) end(sample, Outcome::iterations);
   }
 
+  const HardThresholding& method_;
   std::vector<std::uint32_t> idle_;
 };
 
 }  // namespace
 
-Status hard_thresholding(const ScaledBatch& batch, const Dictionary& dictionary, const UnfoldOptions& options,
-                         std::size_t first, const Execution& execution, std::vector<SampleResult>& out) {
-  return Thresholding(batch, dictionary, options, first, execution, out).run();
+Status HardThresholding::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
+  const Status status = check_greedy(samples, dictionary);
+  return status.ok() && sparsity.empty() ? Status::fail(Code::option, "sparsity is required") : status;
+}
+
+BatchSolver HardThresholding::start(const Dictionary& dictionary, std::size_t,
+                                    const Execution& execution) const {
+  return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+    return Thresholding(batch, dictionary, *this, first, execution, out).run();
+  };
 }
 
 }  // namespace unsuperpose

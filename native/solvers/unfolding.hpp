@@ -12,25 +12,9 @@
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "../scoring/dictionary.hpp"
-#include "profile.hpp"
+#include "method.hpp"
 
 namespace unsuperpose {
-
-enum class Method {
-  lasso,
-  fista,
-  ista,
-  omp,
-  homotopy,
-  bpdn,
-  reweighted,
-  mp,
-  gradient_pursuit,
-  iht,
-  htp,
-  cosamp,
-  amp
-};
 
 /// How a sample ended.
 enum class Outcome : std::uint8_t {
@@ -39,30 +23,6 @@ enum class Outcome : std::uint8_t {
   stalled = 2,     // float32 codes cannot come closer (convex), or no independent atom is left (pursuits)
   diverged = 3,    // amp, iht: the iteration grew; the answer is its best code
   infeasible = 4,  // no code reaches the residual that was asked for (bpdn)
-};
-
-/// Enough for 23,000 features in bytes, and a small part of the memory of a machine that holds such activations.
-inline constexpr std::size_t kGramBudget = std::size_t{512} << 20;
-
-struct UnfoldOptions {
-  Method method = Method::lasso;
-  std::vector<double> lambda;  // 1 entry or one a sample; finite, ≥ 0 (lasso: > 0)
-  double ridge = 0;            // β ≥ 0
-  std::vector<float> weights;  // empty or one a feature; finite, > 0
-  bool nonnegative = false;
-  std::vector<std::uint32_t>
-      sparsity;         // pursuits: most atoms a sample; 1 entry or one a sample; empty: min(dims, features)
-  double residual = 0;  // pursuits: stop once ‖x − aD‖ ≤ residual
-  std::size_t gram_budget = kGramBudget;  // pursuits: most bytes for a Gram matrix kept with the dictionary
-  double tolerance = 1e-4;                // convex: stop once gap ≤ tolerance
-  std::uint32_t max_iterations = 0;       // 0: the method's default
-  std::vector<double>
-      epsilon;  // bpdn: the residual, ≥ 0; reweighted: > 0, or empty for the default; 1 entry or one a sample
-  double threshold_factor = 0;              // amp without λ: α > 0
-  std::uint32_t reweightings = 0;           // reweighted: problems after the first
-  const SparseCodes* warm_start = nullptr;  // one row a sample (convex methods)
-  bool float64 = false;                     // lasso, homotopy: codes in float64, solved and certified in it
-  Profile* profile = nullptr;               // lasso: where its time goes is added to it
 };
 
 /// One entry a sample in every vector but codes.
@@ -81,7 +41,7 @@ struct Unfolding {
 
 /// Unfolds `samples` (n × dims, finite: the caller has checked). Progress counts samples.
 /// ERR_SHAPE/ERR_OPTION for options that do not fit, ERR_CANCELLED, ERR_TOO_LARGE for more than 2³²−1 codes.
-Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const UnfoldOptions& options,
+Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const Method& method,
               const Execution& execution, Unfolding& out);
 
 /// out (n × dims) = codes · D, accumulated in float64. Indices must be < features.

@@ -8,6 +8,7 @@
 
 #include "../../native/core/random.hpp"
 #include "../../native/kernels/product/product.hpp"
+#include "../../native/solvers/lasso.hpp"
 #include "../../native/solvers/unfolding.hpp"
 
 using namespace unsuperpose;
@@ -79,7 +80,7 @@ bool lasso_converges(Random& random) {
                            rows = gaussian(random, kRows * kDims);
   std::shared_ptr<const Dictionary> dictionary;
   if (!Dictionary::make({atoms.data(), kFeatures, kDims}, true, dictionary).ok()) return false;
-  UnfoldOptions options;
+  Lasso options;
   options.lambda = {1.0};
   options.tolerance = 1e-6;
   Unfolding unfolding;

@@ -1,0 +1,80 @@
+// What the native methods of unfolding take: of each its own options, every field there (lib/unfold/ fills in the defaults). Internal.
+import type { NativeCodes } from './values.js';
+
+/** What all convex methods take. */
+export interface NativeConvexOptions {
+  readonly weights: Float32Array | undefined;
+  readonly nonnegative: boolean;
+  readonly tolerance: number;
+  /** 0: the method's default */
+  readonly maxIterations: number;
+}
+
+/** One LASSO: P(a) = ½‖x − aD‖² + λ Σ w_j|a_j| + (β/2)‖a‖². */
+export interface NativePenaltyOptions extends NativeConvexOptions {
+  readonly method: 'lasso' | 'fista' | 'ista' | 'homotopy';
+  readonly lambda: Float64Array;
+  readonly ridge: number;
+  readonly warmStart: NativeCodes | undefined;
+  /** lasso and homotopy: the values of the codes come as a Float64Array */
+  readonly float64: boolean;
+  /** unfoldSync with lasso: answer where the time went. For the benchmarks. */
+  readonly profile?: boolean;
+}
+
+export interface NativeDenoisingOptions extends NativeConvexOptions {
+  readonly method: 'bpdn';
+  readonly epsilon: Float64Array;
+}
+
+export interface NativeReweightedOptions extends NativeConvexOptions {
+  readonly method: 'reweighted';
+  readonly lambda: Float64Array;
+  /** empty: the default */
+  readonly epsilon: Float64Array;
+  readonly reweightings: number;
+}
+
+/** What all greedy methods take. */
+export interface NativeGreedyOptions {
+  /** empty: min(dims, features) */
+  readonly sparsity: Uint32Array;
+  readonly residual: number;
+  readonly nonnegative: boolean;
+}
+
+export interface NativePursuitOptions extends NativeGreedyOptions {
+  readonly method: 'omp';
+  /** bytes */
+  readonly gramBudget: number;
+}
+
+export interface NativeMatchingOptions extends NativeGreedyOptions {
+  readonly method: 'mp' | 'gradient-pursuit';
+  readonly maxIterations: number;
+}
+
+export interface NativeThresholdingOptions extends NativeGreedyOptions {
+  readonly method: 'iht' | 'htp' | 'cosamp';
+  readonly tolerance: number;
+  readonly maxIterations: number;
+}
+
+export interface NativeMessagePassingOptions {
+  readonly method: 'amp';
+  /** empty: by thresholdFactor */
+  readonly lambda: Float64Array;
+  readonly thresholdFactor: number;
+  readonly nonnegative: boolean;
+  readonly tolerance: number;
+  readonly maxIterations: number;
+}
+
+export type NativeUnfoldOptions =
+  | NativePenaltyOptions
+  | NativeDenoisingOptions
+  | NativeReweightedOptions
+  | NativePursuitOptions
+  | NativeMatchingOptions
+  | NativeThresholdingOptions
+  | NativeMessagePassingOptions;

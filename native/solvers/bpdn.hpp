@@ -1,0 +1,16 @@
+// Basis pursuit denoising.
+#pragma once
+#include "path_options.hpp"
+
+namespace unsuperpose {
+
+struct BasisPursuitDenoising final : Method, PathOptions {
+  std::vector<double> epsilon;  // the residual, ≥ 0; 1 entry or one a sample
+
+  Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  bool reports_lambda() const override { return true; }
+  BatchSolver start(const Dictionary& dictionary, std::size_t samples,
+                    const Execution& execution) const override;
+};
+
+}  // namespace unsuperpose

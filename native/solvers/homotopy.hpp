@@ -1,0 +1,23 @@
+// LASSO by its path from λ_max down.
+#pragma once
+#include "path_options.hpp"
+
+namespace unsuperpose {
+
+struct Homotopy final : Method, PathOptions {
+  std::vector<double> lambda;                     // 1 entry or one a sample; finite, > 0
+  std::shared_ptr<const SparseCodes> warm_start;  // one row a sample, or null
+
+  Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  std::span<const double> lambdas() const override { return lambda; }
+  bool in_float64() const override { return float64; }
+  BatchSolver start(const Dictionary& dictionary, std::size_t samples,
+                    const Execution& execution) const override;
+  const SparseCodes* starts_from() const override { return warm_start.get(); }
+  std::shared_ptr<Method> step(std::vector<double> to,
+                               std::shared_ptr<const SparseCodes> from) const override {
+    return step_of(*this, std::move(to), std::move(from));
+  }
+};
+
+}  // namespace unsuperpose

@@ -1,0 +1,30 @@
+// LASSO by working sets: the method of choice.
+#pragma once
+#include "method.hpp"
+#include "profile.hpp"
+
+namespace unsuperpose {
+
+struct Lasso final : Method, PenaltyOptions {
+  std::shared_ptr<const SparseCodes> warm_start;  // one row a sample, or null
+  bool float64 = false;                           // codes in float64, solved and certified in it
+  std::shared_ptr<Profile> profile;               // where the time goes is added to it, or null
+
+  Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  std::span<const double> lambdas() const override { return lambda; }
+  bool in_float64() const override { return float64; }
+  BatchSolver start(const Dictionary& dictionary, std::size_t samples,
+                    const Execution& execution) const override;
+  const SparseCodes* starts_from() const override { return warm_start.get(); }
+  const Profile* profiled() const override { return profile.get(); }
+  std::shared_ptr<Method> step(std::vector<double> to,
+                               std::shared_ptr<const SparseCodes> from) const override {
+    return step_of(*this, std::move(to), std::move(from));
+  }
+
+ private:
+  BatchSolver start_float64(const Dictionary& dictionary, std::size_t samples,
+                            const Execution& execution) const;
+};
+
+}  // namespace unsuperpose

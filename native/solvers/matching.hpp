@@ -1,0 +1,15 @@
+// Matching pursuit and gradient pursuit.
+#pragma once
+#include "greedy_options.hpp"
+
+namespace unsuperpose {
+
+struct MatchingPursuit final : Method, GreedyOptions {
+  bool gradient = false;  // gradient pursuit
+
+  Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  BatchSolver start(const Dictionary& dictionary, std::size_t samples,
+                    const Execution& execution) const override;
+};
+
+}  // namespace unsuperpose

@@ -1,0 +1,93 @@
+// What a way to unfold is: its options, and how it solves a batch with them. Each method is a file of its own that holds
+// both; unfold() knows none of them.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "../core/execution.hpp"
+#include "../core/sparse_codes.hpp"
+#include "../core/status.hpp"
+#include "../core/view.hpp"
+#include "../scoring/dictionary.hpp"
+
+namespace unsuperpose {
+
+class Profile;
+class ScaledBatch;
+struct SampleResult;
+
+/// Solves one batch, which starts at sample `first` of the call. Results are in the order of the samples.
+using BatchSolver =
+    std::function<Status(const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out)>;
+
+/// A method with its options. Must outlive the solver that start() makes.
+class Method {
+ public:
+  virtual ~Method() = default;
+
+  /// ERR_SHAPE or ERR_OPTION where options do not fit the samples and the dictionary.
+  virtual Status check(ConstMatrix32 samples, const Dictionary& dictionary) const = 0;
+  /// λ: one entry or one a sample; none where the method has no λ.
+  virtual std::span<const double> lambdas() const { return {}; }
+  /// Does it answer a λ of each sample?
+  virtual bool reports_lambda() const { return false; }
+  /// Are its codes in float64?
+  virtual bool in_float64() const { return false; }
+  /// Starts a call over `samples` samples, in batches. Dictionary and execution must outlive the solver.
+  virtual BatchSolver start(const Dictionary& dictionary, std::size_t samples,
+                            const Execution& execution) const = 0;
+
+  /// The codes that it starts from, or null.
+  virtual const SparseCodes* starts_from() const { return nullptr; }
+  /// Where its time went, if it was asked to say.
+  virtual const Profile* profiled() const { return nullptr; }
+  /// The same method at another λ and from another start: the next step along a path. Null where that has no meaning.
+  virtual std::shared_ptr<Method> step(std::vector<double> /*to*/,
+                                       std::shared_ptr<const SparseCodes> /*from*/) const {
+    return nullptr;
+  }
+};
+
+/// Method::step() of a method that has `lambda` and `warm_start`.
+template <class Stepping>
+std::shared_ptr<Method> step_of(const Stepping& method, std::vector<double> to,
+                                std::shared_ptr<const SparseCodes> from) {
+  auto next = std::make_shared<Stepping>(method);
+  next->lambda = std::move(to);
+  next->warm_start = std::move(from);
+  return next;
+}
+
+/// Stop once the duality gap is at most this.
+inline constexpr double kDefaultTolerance = 1e-4;
+
+/// The problem of the convex methods: min ½‖x − aD‖² + λ Σ w_j|a_j| + (β/2)‖a‖²  (a ≥ 0 when nonnegative).
+struct PenaltyOptions {
+  std::vector<double> lambda;  // 1 entry or one a sample; finite, > 0
+  double ridge = 0;            // β ≥ 0
+  std::vector<float> weights;  // empty or one a feature; finite, > 0
+  bool nonnegative = false;
+  double tolerance = kDefaultTolerance;
+  std::uint32_t max_iterations = 0;  // 0: the method's default
+};
+
+/// The entry of a value that is one for all samples or one a sample.
+template <class T>
+const T& per_sample(std::span<const T> values, std::size_t sample) {
+  return values[values.size() == 1 ? 0 : sample];
+}
+
+// The pieces of check(), each ERR_SHAPE or ERR_OPTION.
+Status check_dims(ConstMatrix32 samples, const Dictionary& dictionary);
+Status check_per_sample(const char* name, std::size_t size, std::size_t samples);
+Status check_lambda(std::span<const double> lambda, std::size_t samples);
+Status check_weights(const std::vector<float>& weights, const Dictionary& dictionary);
+Status check_penalty(const PenaltyOptions& options, ConstMatrix32 samples, const Dictionary& dictionary);
+/// Null, or codes with one row a sample.
+Status check_warm_start(const SparseCodes* codes, std::size_t samples, const Dictionary& dictionary);
+
+}  // namespace unsuperpose

@@ -1,0 +1,18 @@
+// Iteratively reweighted ℓ1. It makes its own weights.
+#pragma once
+#include "path_options.hpp"
+
+namespace unsuperpose {
+
+struct ReweightedL1 final : Method, PathOptions {
+  std::vector<double> lambda;      // 1 entry or one a sample; finite, > 0
+  std::vector<double> epsilon;     // > 0, 1 entry or one a sample; empty: a share of the largest code
+  std::uint32_t reweightings = 0;  // problems after the first
+
+  Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  std::span<const double> lambdas() const override { return lambda; }
+  BatchSolver start(const Dictionary& dictionary, std::size_t samples,
+                    const Execution& execution) const override;
+};
+
+}  // namespace unsuperpose

@@ -1,0 +1,17 @@
+// Methods that keep the k largest of many codes at a time.
+#pragma once
+#include "greedy_options.hpp"
+
+namespace unsuperpose {
+
+struct HardThresholding final : Method, GreedyOptions {
+  enum class Kind : std::uint8_t { iht, htp, cosamp };
+  Kind kind = Kind::iht;
+  double tolerance = kDefaultTolerance;  // a code on the same support that changes less has converged
+
+  Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  BatchSolver start(const Dictionary& dictionary, std::size_t samples,
+                    const Execution& execution) const override;
+};
+
+}  // namespace unsuperpose
