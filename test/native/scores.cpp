@@ -1,4 +1,4 @@
-// npm run test:arm: the rounded products of Arm's kernels under emulation. Every score of every precision, on ordinary and on nasty
+// The rounded products of the active level (npm run test:arm: of Arm's, under emulation). Every score of every precision, on ordinary and on nasty
 // rows, has to lie within its bound of the float64 product; and a lasso has to converge on them. Prints one line each; exits 1 if not.
 #include <algorithm>
 #include <cmath>
