@@ -1,6 +1,7 @@
 #include <memory>
 #include <string>
 
+#include "../solvers/profile.hpp"
 #include "answers.hpp"
 #include "arguments.hpp"
 #include "exports.hpp"
