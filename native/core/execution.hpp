@@ -44,6 +44,16 @@ struct Execution {
       for (std::size_t i = block * together; i < end; ++i) each(i);
     });
   }
+
+  /// The same with scratch, made anew for each block: each(i, scratch).
+  template <class Make, class Each>
+  void for_items(std::size_t items, std::size_t together, const Make& make, const Each& each) const {
+    for_each((items + together - 1) / together, [&](std::size_t block) {
+      auto scratch = make();
+      const std::size_t end = std::min(items, (block + 1) * together);
+      for (std::size_t i = block * together; i < end; ++i) each(i, scratch);
+    });
+  }
 };
 
 }  // namespace unsuperpose

@@ -64,7 +64,7 @@ Status find_path(const std::shared_ptr<const Dictionary>& from, const std::vecto
     for (std::size_t j = 0; j < values.size(); ++j) {
       const double size = std::fabs(values[j]);
       strength.upper[j] = size + error;
-      if (partner[j] == FeaturePairs::kNone) continue;
+      if (partner[j] == kNone) continue;
       const std::uint32_t i = partner[j];
       next[j] = std::max(0.0, size - error) * (lower[i] / scale[i]) / kUp;
       values[j] /= scale[i];
@@ -83,8 +83,7 @@ Status find_path(const std::shared_ptr<const Dictionary>& from, const std::vecto
   std::uint32_t at = static_cast<std::uint32_t>(end);
   out.strength = lower[at] * strength.unit / kUp;
   for (std::size_t l = steps.size(); l > 0; --l) {
-    if (partners[l - 1][at] ==
-        FeaturePairs::kNone) {  // a bound that is rounding alone: there is no such path
+    if (partners[l - 1][at] == kNone) {  // a bound that is rounding alone: there is no such path
       out.path.clear();
       out.values.clear();
       out.strength = 0;

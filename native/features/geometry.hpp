@@ -19,8 +19,8 @@ Status make_cosines(std::shared_ptr<const Dictionary> dictionary, const Executio
 struct Coherence {
   double value = 0;  // max |cos|
   double error = 0;  // no cosine is off by more
-  std::uint32_t first = FeaturePairs::kNone,
-                second = FeaturePairs::kNone;  // the pair; kNone if all cosines are 0
+  std::uint32_t first = kNone,
+                second = kNone;  // the pair; kNone if all cosines are 0
 };
 Status coherence(const std::shared_ptr<const Dictionary>& dictionary, const Execution& execution,
                  Coherence& out);

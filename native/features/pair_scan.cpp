@@ -107,17 +107,16 @@ void PairScan::above(std::span<const std::uint32_t> rows, const double* threshol
     ask(rows, members, thresholds, bucket);
     scorers_[b].above(left_.high(), requests_, execution_);
     if (execution_.cancelled()) return;
-    execution_.for_each((members.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-      Scratch scratch;
-      for (std::size_t m = block * kBlock; m < std::min(members.size(), (block + 1) * kBlock); ++m) {
-        const scoring::Scored& scored = scorers_[b][m];
-        scratch.features.clear();
-        if (scored.undecided) scratch.features = bucket.features;
-        for (std::size_t e = 0; e < scored.count; ++e)
-          scratch.features.push_back(bucket.features[scored.entries[e].index]);
-        evaluate(rows[members[m]], scratch, thresholds[members[m]], found[members[m]]);
-      }
-    });
+    execution_.for_items(
+        members.size(), kBlock, [] { return Scratch(); },
+        [&](std::size_t m, Scratch& scratch) {
+          const scoring::Scored& scored = scorers_[b][m];
+          scratch.features.clear();
+          if (scored.undecided) scratch.features = bucket.features;
+          for (std::size_t e = 0; e < scored.count; ++e)
+            scratch.features.push_back(bucket.features[scored.entries[e].index]);
+          evaluate(rows[members[m]], scratch, thresholds[members[m]], found[members[m]]);
+        });
   }
   if (buckets.size() < 2) return;
   for (auto& row : found)
@@ -139,19 +138,18 @@ void PairScan::some(std::span<const std::uint32_t> rows, std::size_t k, std::siz
     ask(rows, all, nullptr, bucket);
     scorers_[b].list(0, left_.high(), requests_, capacity, execution_);
     if (execution_.cancelled()) return;
-    execution_.for_each((rows.size() + kBlock - 1) / kBlock, [&](std::size_t block) {
-      Scratch scratch;
-      for (std::size_t i = block * kBlock; i < std::min(rows.size(), (block + 1) * kBlock); ++i) {
-        const scoring::Scored& scored = scorers_[b][i];
-        const scoring::Contenders open =
-            scoring::contenders(scorers_[b], scored, bucket.features.size(), wanted);
-        if (!open.decided) decided[i] = 0;
-        scratch.features.clear();
-        for (std::size_t e = 0; e < open.count; ++e)
-          scratch.features.push_back(bucket.features[scored.entries[e].index]);
-        evaluate(rows[i], scratch, 0, found[i]);
-      }
-    });
+    execution_.for_items(
+        rows.size(), kBlock, [] { return Scratch(); },
+        [&](std::size_t i, Scratch& scratch) {
+          const scoring::Scored& scored = scorers_[b][i];
+          const scoring::Contenders open =
+              scoring::contenders(scorers_[b], scored, bucket.features.size(), wanted);
+          if (!open.decided) decided[i] = 0;
+          scratch.features.clear();
+          for (std::size_t e = 0; e < open.count; ++e)
+            scratch.features.push_back(bucket.features[scored.entries[e].index]);
+          evaluate(rows[i], scratch, 0, found[i]);
+        });
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../core/execution.hpp"
+#include "../core/index.hpp"
 #include "../core/status.hpp"
 #include "../scoring/scorer.hpp"
 #include "pair_side.hpp"
@@ -86,7 +87,6 @@ class FeaturePairs {
 
   /// For each `to` feature (or `from` feature) its k strongest pairs: the partners, strongest first, ties by the lower index, kNone
   /// where there are no more that are not zero; and the values. Both features × k.
-  static constexpr std::uint32_t kNone = 0xffffffff;
   Status strongest_of_each(bool of_to, std::size_t k, const Execution& execution,
                            std::vector<std::uint32_t>& partners, std::vector<double>& values) const;
 

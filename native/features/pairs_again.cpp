@@ -83,7 +83,7 @@ Status for_all_pairs(const Dictionary& from, const MatrixChain& chain, const Dic
 Status strongest_again(const Dictionary& from, const MatrixChain& chain, const Dictionary& to,
                        std::uint32_t asked_from, std::uint32_t asked_to, const Execution& execution,
                        PairAgain& out) {
-  std::vector<Pair> best(to.features(), {FeaturePairs::kNone, FeaturePairs::kNone, 0});
+  std::vector<Pair> best(to.features(), {kNone, kNone, 0});
   double there = 0;
   const Status status =
       for_all_pairs(from, chain, to, execution, [&](std::size_t j, std::size_t i, double value) {

@@ -11,7 +11,7 @@ namespace unsuperpose {
 
 struct PairAgain {
   double value = 0;  // with its sign; of ties the lower from, then to; 0 if all are
-  std::uint32_t from = FeaturePairs::kNone, to = FeaturePairs::kNone;
+  std::uint32_t from = kNone, to = kNone;
   double error = 0;  // no value is off by more
   double there = 0;  // the value of the pair that was asked about
 };

@@ -186,8 +186,7 @@ Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bo
   const std::size_t samples = codes.indptr.size() - 1;
   for (auto* numbers : {&out.fuchs, &out.erc, &out.eigenvalue, &out.bias}) numbers->assign(samples, 0);
   for (auto* numbers : {&out.smallest, &out.limit}) numbers->assign(samples, kInfinity);
-  for (auto* features : {&out.fuchs_feature, &out.erc_feature})
-    features->assign(samples, Recoverability::kNone);
+  for (auto* features : {&out.fuchs_feature, &out.erc_feature}) features->assign(samples, kNone);
   execution.set_total(samples);
   Measure measure(dictionary, nonnegative, execution, out);
   std::vector<Case> cases;
@@ -245,8 +244,8 @@ std::vector<double> relative_distances(const SparseCodes& codes, const SparseCod
     const std::size_t a_end = codes.indptr[s + 1], b_end = truth.indptr[s + 1];
     double apart = 0, size = 0;
     while (a < a_end || b < b_end) {
-      const std::uint32_t i = a < a_end ? codes.indices[a] : Recoverability::kNone;
-      const std::uint32_t j = b < b_end ? truth.indices[b] : Recoverability::kNone;
+      const std::uint32_t i = a < a_end ? codes.indices[a] : kNone;
+      const std::uint32_t j = b < b_end ? truth.indices[b] : kNone;
       const double x = i <= j ? codes.values[a++] : 0, y = j <= i ? truth.values[b++] : 0;
       apart += (x - y) * (x - y);
       size += y * y;

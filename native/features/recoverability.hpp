@@ -10,13 +10,13 @@
 #include "../core/execution.hpp"
 #include "../core/status.hpp"
 #include "../scoring/dictionary.hpp"
+#include "../core/index.hpp"
 #include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {
 
 /// One entry a sample.
 struct Recoverability {
-  static constexpr std::uint32_t kNone = 0xffffffff;
   std::vector<double> fuchs, erc;  // 0 where no feature is off the support; NaN for dependent atoms
   std::vector<std::uint32_t> fuchs_feature, erc_feature;  // where they are reached
   std::vector<double> eigenvalue;  // a proved lower bound of the smallest of G; 0: dependent, or nearly

@@ -15,8 +15,7 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   using product::Precision;
   std::vector<std::string> isas, precisions;
   for (const Isa isa : supported_isas()) isas.emplace_back(isa_name(isa));
-  for (const Precision precision :
-       {Precision::float32, Precision::bfloat16, Precision::int16, Precision::int8})
+  for (const Precision precision : product::kEveryPrecision)
     if (precision == Precision::float32 || product::rounded_kernels(precision, 1))
       precisions.emplace_back(product::precision_name(precision));
   return object(call.Env(), {

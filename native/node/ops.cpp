@@ -103,16 +103,14 @@ Napi::Value top_k(const Napi::CallbackInfo& call) {
 
 product::Precision precision_of(const std::string& name, std::size_t dims) {
   using product::Precision;
-  for (const Precision precision : {Precision::bfloat16, Precision::int16, Precision::int8}) {
+  for (const Precision precision : product::kEveryPrecision) {
     if (name != product::precision_name(precision)) continue;
-    if (!product::rounded_kernels(precision, dims))
+    if (precision != Precision::float32 && !product::rounded_kernels(precision, dims))
       refuse(Code::option, "precision " + name + " is not available for " + std::to_string(dims) +
                                " dims at level " + isa_name(active_isa()));
     return precision;
   }
-  if (name != product::precision_name(Precision::float32))
-    refuse(Code::option, "precision " + name + " does not exist");
-  return Precision::float32;
+  refuse(Code::option, "precision " + name + " does not exist");
 }
 
 /// (a, b, precision, out: Float32Array of rows × rows, errors: Float64Array of a's rows, threads)

@@ -4,12 +4,11 @@
 #include <cmath>
 #include <cstdint>
 
+#include "../core/index.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "scorer.hpp"
 
 namespace unsuperpose::scoring {
-
-inline constexpr std::uint32_t kNoRow = 0xffffffff;
 
 /// row · (high + low)
 inline double split_product(const float* row, const float* high, const float* low, std::size_t dims) {
@@ -36,7 +35,7 @@ inline Contenders contenders(const Scorer& scorer, const Scored& scored, std::si
 
 struct Strongest {
   double value = 0;  // 0 if none is above
-  std::uint32_t index = kNoRow;
+  std::uint32_t index = kNone;
 };
 
 /// The strongest of the rows that admit(j) lets in, by value(j) ≥ its strength in float64, for a vector that was scored by
@@ -48,7 +47,7 @@ Strongest strongest_exactly(const Scorer& scorer, const Scored& scored, std::siz
   const auto look = [&](std::uint32_t j) {
     if (!admit(j)) return;
     const double strength = value(j);
-    if (strength > found.value || found.index == kNoRow) found = {std::max(0.0, strength), j};
+    if (strength > found.value || found.index == kNone) found = {std::max(0.0, strength), j};
   };
   for (std::size_t k = 0; k < scored.count; ++k) look(scored.entries[k].index);
   const bool decided = scored.count == rows || (scorer.reliable() && scored.full &&

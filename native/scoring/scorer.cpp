@@ -95,6 +95,17 @@ void Scorer::gather(const Rung& rung, ConstMatrix32 vectors, std::span<const Req
                     rows_.packed(rung.precision).isa(), execution);
 }
 
+/// The same for all requests at one rung.
+const Scorer::Rung& Scorer::gather_all(std::size_t rung, ConstMatrix32 vectors,
+                                       std::span<const Request> requests, const Execution& execution) {
+  found_.assign(requests.size(), {});
+  members_.requests.resize(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) members_.requests[i] = static_cast<std::uint32_t>(i);
+  const Rung& at = measure(rung);
+  gather(at, vectors, requests, execution);
+  return at;
+}
+
 product::LeftRows Scorer::left(const Rung& rung, ConstMatrix32 vectors) const {
   product::LeftRows left(vectors, members_.rows.data(), members_.rows.size());
   if (rung.precision != Precision::float32) left.rounded = &rounded_;
@@ -197,11 +208,7 @@ void Scorer::above(ConstMatrix32 vectors, std::span<Request> requests, const Exe
 
 void Scorer::list(std::size_t rung, ConstMatrix32 vectors, std::span<Request> requests, std::size_t capacity,
                   const Execution& execution) {
-  found_.assign(requests.size(), {});
-  members_.requests.resize(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) members_.requests[i] = static_cast<std::uint32_t>(i);
-  const Rung& at = measure(rung);
-  gather(at, vectors, requests, execution);
+  const Rung& at = gather_all(rung, vectors, requests, execution);
   if (execution.cancelled()) return;
   product::SelectOptions select = options();
   select.capacity = std::min(rows_.count, capacity);
@@ -222,11 +229,7 @@ void Scorer::list(std::size_t rung, ConstMatrix32 vectors, std::span<Request> re
 
 void Scorer::every(std::size_t rung, ConstMatrix32 vectors, std::span<Request> requests, Matrix32 out,
                    const Execution& execution) {
-  found_.assign(requests.size(), {});
-  members_.requests.resize(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) members_.requests[i] = static_cast<std::uint32_t>(i);
-  const Rung& at = measure(rung);
-  gather(at, vectors, requests, execution);
+  const Rung& at = gather_all(rung, vectors, requests, execution);
   if (execution.cancelled()) return;
   product::store(left(at, vectors), rows_.packed(at.precision), out, execution);
   for (std::size_t i = 0; i < requests.size(); ++i) found_[i].error = error_of(at, requests[i], i);

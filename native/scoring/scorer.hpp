@@ -114,6 +114,8 @@ class Scorer {
   double error_of(const Rung& rung, const Request& request, std::size_t member) const;
   void gather(const Rung& rung, ConstMatrix32 vectors, std::span<const Request> requests,
               const Execution& execution);
+  const Rung& gather_all(std::size_t rung, ConstMatrix32 vectors, std::span<const Request> requests,
+                         const Execution& execution);
   template <class Pass>
   void climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_exact, const Execution& execution,
              const Pass& pass);

@@ -96,20 +96,19 @@ std::vector<std::uint32_t> TopK::at(std::size_t rung, const std::vector<std::uin
     }
     scorer_.list(rung, rows_, requests, k_ + spare(k_), execution_);
     if (execution_.cancelled()) break;
-    execution_.for_each((count + kBlock - 1) / kBlock, [&](std::size_t block) {
-      Scratch scratch;
-      for (std::size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
-        const scoring::Scored& scored = scorer_[i];
-        const scoring::Contenders found = scoring::contenders(scorer_, scored, dictionary_.features(), k_);
-        if (!found.decided) {
-          open[first + i] = 1;
-          continue;
-        }
-        scratch.atoms.resize(found.count);
-        for (std::size_t e = 0; e < found.count; ++e) scratch.atoms[e] = scored.entries[e].index;
-        rank(rows[first + i], scratch);
-      }
-    });
+    execution_.for_items(
+        count, kBlock, [] { return Scratch(); },
+        [&](std::size_t i, Scratch& scratch) {
+          const scoring::Scored& scored = scorer_[i];
+          const scoring::Contenders found = scoring::contenders(scorer_, scored, dictionary_.features(), k_);
+          if (!found.decided) {
+            open[first + i] = 1;
+            return;
+          }
+          scratch.atoms.resize(found.count);
+          for (std::size_t e = 0; e < found.count; ++e) scratch.atoms[e] = scored.entries[e].index;
+          rank(rows[first + i], scratch);
+        });
   }
   std::vector<std::uint32_t> left_over;
   for (std::size_t i = 0; i < rows.size(); ++i)

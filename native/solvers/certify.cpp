@@ -329,7 +329,7 @@ Status certify(ConstMatrix32 samples, const SparseCodes& codes, const Dictionary
     values->assign(n, 0);
   out.verdict.assign(n, 0);
   out.unique.assign(n, 0);
-  out.worst.assign(n, Certification::kNoFeature);
+  out.worst.assign(n, kNone);
   Certifier certifier(samples, codes, dictionary, options, execution, out);
   for (std::size_t first = 0; first < n && !execution.cancelled(); first += kBatch)
     certifier.batch(first, std::min(kBatch, n - first));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../core/index.hpp"
 #include "unfolding.hpp"
 
 namespace unsuperpose {
@@ -19,15 +20,13 @@ struct CertifyOptions {
 
 /// One entry a sample.
 struct Certification {
-  static constexpr std::uint32_t kNoFeature = 0xffffffff;
-
   std::vector<std::uint8_t> verdict;  // Verdict
   std::vector<double> gap;            // at least (P − P*) / ½‖x‖²; 0 for a zero code of a zero sample
   std::vector<double> fuchs;  // at least max_{j∉I} |d_j·D_I⁺s|/w_j; NaN where full rank was not proved
   std::vector<std::uint8_t> unique;  // 1: proved
   std::vector<double>
       eigenvalue;  // at most the smallest eigenvalue of D_I D_Iᵀ + βI; 0: not proved; ∞: no support
-  std::vector<std::uint32_t> worst;  // strongest feature off the support, kNoFeature if there is none
+  std::vector<std::uint32_t> worst;  // strongest feature off the support, kNone if there is none
   std::vector<double> correlation;   // its |d_j·r|/(λw_j)
   std::vector<double> objective;     // P at the code
   std::vector<double> polished;      // P at the polished code where its support is proved, else NaN

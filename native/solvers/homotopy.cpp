@@ -15,15 +15,7 @@ class HomotopyBatch final : public PathBatch {
  private:
   double first_threshold(const PathSample& sample) const override { return batch_.lambda(sample.slot); }
 
-  void solve(PathSample& sample) override {
-    const double lambda = batch_.lambda(sample.slot);
-    LassoPath path(sample.candidates, options_.nonnegative, options_.ridge);
-    walk(sample, path, lambda);
-    sample.lambda = lambda;
-    const double end = sample.limited ? std::max(path.lambda(), lambda) : lambda;
-    take_codes(sample, path, end);
-    ask_residual(sample, path, end);
-  }
+  void solve(PathSample& sample) override { solve_at(sample, batch_.lambda(sample.slot)); }
 
   void conclude(PathSample& sample, double strongest) override {
     const double lambda = batch_.lambda(sample.slot);

@@ -347,21 +347,15 @@ Status PursuitBatch::run() {
       const std::span<const std::uint32_t> samples = active.samples().subspan(first, end - first);
       score(samples, first >= rough, correlations);
       if (execution_.cancelled()) return Status::cancelled();
-      execution_.for_each((samples.size() + kSamplesAtOnce - 1) / kSamplesAtOnce, [&](std::size_t block) {
-        Scratch scratch(gram_, dictionary_, options_.nonnegative);
-        for (std::size_t p = block * kSamplesAtOnce;
-             p < std::min(samples.size(), (block + 1) * kSamplesAtOnce); ++p)
-          pursue(samples[p], correlations + p * padded, scratch);
-      });
+      execution_.for_items(
+          samples.size(), kSamplesAtOnce, [&] { return Scratch(gram_, dictionary_, options_.nonnegative); },
+          [&](std::size_t p, Scratch& scratch) { pursue(samples[p], correlations + p * padded, scratch); });
       if (execution_.cancelled()) return Status::cancelled();
     }
   }
-  execution_.for_each((batch_.count() + kSamplesAtOnce - 1) / kSamplesAtOnce, [&](std::size_t block) {
-    Scratch scratch(nullptr, dictionary_, options_.nonnegative);
-    for (std::size_t i = block * kSamplesAtOnce; i < std::min(batch_.count(), (block + 1) * kSamplesAtOnce);
-         ++i)
-      finish(i, scratch);
-  });
+  execution_.for_items(
+      batch_.count(), kSamplesAtOnce, [&] { return Scratch(nullptr, dictionary_, options_.nonnegative); },
+      [&](std::size_t i, Scratch& scratch) { finish(i, scratch); });
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }
 

@@ -74,6 +74,15 @@ bool PathBatch::step(PathSample& sample, LassoPath& path, const LassoPath::Event
   return true;
 }
 
+void PathBatch::solve_at(PathSample& sample, double lambda) {
+  LassoPath path(sample.candidates, options_.nonnegative, options_.ridge);
+  walk(sample, path, lambda);
+  sample.lambda = lambda;
+  const double end = sample.limited ? std::max(path.lambda(), lambda) : lambda;
+  take_codes(sample, path, end);
+  ask_residual(sample, path, end);
+}
+
 void PathBatch::walk(PathSample& sample, LassoPath& path, double lambda) const {
   sample.knots = 0;
   sample.limited = false;

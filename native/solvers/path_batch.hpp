@@ -55,6 +55,8 @@ class PathBatch {
   /// `strongest` bounds max_j |d_j·v − βa_j|/w_j over all atoms from above.
   virtual void conclude(PathSample& sample, double strongest) = 0;
 
+  /// solve() for one λ: the codes there, or where the limit of knots ended the walk, and their residual.
+  void solve_at(PathSample& sample, double lambda);
   /// Walks a path from λ_max down to `lambda`, at most to the limit of knots.
   void walk(PathSample& sample, LassoPath& path, double lambda) const;
   /// One event; false at the limit of knots, or when the call is cancelled.

@@ -1,8 +1,4 @@
-// What every solver takes and answers.
-//
-// Convex methods (lasso, fista, ista) minimise, one sample at a time,
-//   P(a) = ½‖x − aD‖² + λ Σ_j w_j |a_j| + (β/2)‖a‖²     (a ≥ 0 when nonnegative)
-// with D features × dims, no 1/n anywhere, w_j = 1 unless weights are given, β = ridge.
+// Unfolding by any method, and its answer. Nothing is divided by the number of samples or dims.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -19,7 +15,7 @@ namespace unsuperpose {
 /// How a sample ended.
 enum class Outcome : std::uint8_t {
   converged = 0,   // the tolerance (convex) or the stopping rule (pursuits) was met
-  iterations = 1,  // the iteration limit came first
+  iterations = 1,  // the limit of iterations came first
   stalled = 2,     // float32 codes cannot come closer (convex), or no independent atom is left (pursuits)
   diverged = 3,    // amp, iht: the iteration grew; the answer is its best code
   infeasible = 4,  // no code reaches the residual that was asked for (bpdn)
@@ -29,14 +25,16 @@ enum class Outcome : std::uint8_t {
 struct Unfolding {
   SparseCodes codes;
   bool float64 = false;
-  std::vector<double> values64;      // with float64: the codes' values, in place of codes.values
-  std::vector<double> gap;           // (P − dual) / ½‖x‖²; NaN for pursuits; 0 for a zero sample
-  std::vector<double> objective;     // P in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|
-  std::vector<double> lambda;        // bpdn only: the λ whose LASSO has this solution
+  std::vector<double> values64;   // with float64: the codes' values, in place of codes.values
+  std::vector<double> gap;        // (P − dual) / ½‖x‖²; NaN for pursuits; 0 for a zero sample
+  std::vector<double> objective;  // P in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|
+  std::vector<double>
+      lambda;  // of methods that find one (bpdn, amp, knots): the λ whose LASSO has this solution
   std::vector<float> residual;       // ‖x − aD‖
   std::vector<std::uint8_t> status;  // Outcome
-  std::vector<std::uint32_t>
-      iterations;  // lasso: working-set solves, one less than scoring passes; fista, ista: steps; omp: atoms tried; homotopy, bpdn: knots; reweighted: problems solved
+  /// lasso: working-set solves, one less than scoring passes; fista, ista: steps; omp: atoms tried; homotopy, bpdn: knots;
+  /// mp, gradient-pursuit, iht, htp, cosamp, amp: rounds; reweighted: problems solved
+  std::vector<std::uint32_t> iterations;
 };
 
 /// Unfolds `samples` (n × dims, finite: the caller has checked). Progress counts samples.

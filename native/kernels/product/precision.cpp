@@ -40,10 +40,10 @@ bool sums_fit(Precision precision, std::size_t dims) {
 
 const char* precision_name(Precision precision) {
   switch (precision) {
-    case Precision::float32: return "float32";
-    case Precision::bfloat16: return "bfloat16";
-    case Precision::int16: return "int16";
-    case Precision::int8: return "int8";
+#define UNSUPERPOSE_NAME(name) \
+  case Precision::name: return #name;
+    UNSUPERPOSE_PRECISIONS(UNSUPERPOSE_NAME)
+#undef UNSUPERPOSE_NAME
   }
   return "";
 }

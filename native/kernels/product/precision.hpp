@@ -11,6 +11,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "../../core/aligned.hpp"
@@ -20,10 +21,19 @@
 
 namespace unsuperpose::product {
 
-enum class Precision : std::uint8_t { float32, bfloat16, int16, int8 };
-inline constexpr std::size_t kPrecisions = 4;
+// Most exact first. A precision is a name here, its levels and rounding errors in precision.cpp, its kernels in rounded.hpp, and its place
+// on the ladder in scoring/scorer.cpp.
+#define UNSUPERPOSE_PRECISIONS(DO) DO(float32) DO(bfloat16) DO(int16) DO(int8)
 
-/// "float32", "bfloat16", "int16", "int8"
+#define UNSUPERPOSE_ENUMERATOR(name) name,
+enum class Precision : std::uint8_t { UNSUPERPOSE_PRECISIONS(UNSUPERPOSE_ENUMERATOR) };
+#undef UNSUPERPOSE_ENUMERATOR
+#define UNSUPERPOSE_ENUMERATOR(name) Precision::name,
+inline constexpr Precision kEveryPrecision[] = {UNSUPERPOSE_PRECISIONS(UNSUPERPOSE_ENUMERATOR)};
+#undef UNSUPERPOSE_ENUMERATOR
+inline constexpr std::size_t kPrecisions = std::size(kEveryPrecision);
+
+/// The precision's name as above.
 const char* precision_name(Precision precision);
 
 /// What rounding a row came to. Norms are upper bounds (of the exact values by a part in 4,000 at most).
