@@ -113,8 +113,12 @@ double ProximalBatch::strongest(std::size_t i, const float* correlation, const f
   const auto strength = [&](std::size_t j, double c) {
     return scorer_.strength(c - options_.ridge * code[j], scorer_.weight(j));
   };
+  // Of the computed correlation: this share of ‖d_j‖, and what underflow adds.
+  const std::size_t dims = dictionary_.dims();
+  const double share = product::error_bound(dims) * norm;
+  const double underflow = scoring::underflow(product::Precision::float32, dims, 1);
   const auto error = [&](std::size_t j) {
-    return scoring::float32_error(dictionary_.dims(), norm, dictionary_.norm(j)) / scorer_.weight(j);
+    return (share * dictionary_.norm(j) + underflow) / scorer_.weight(j);
   };
   double lower = 0;  // some feature is at least this strong
   for (std::size_t j = 0; j < dictionary_.features(); ++j)

@@ -20,7 +20,6 @@ using product::Precision;
 
 namespace {
 
-constexpr Precision kAll[] = {Precision::float32, Precision::bfloat16, Precision::int16, Precision::int8};
 constexpr std::size_t kBudget = std::size_t{1} << 30;
 
 long compared = 0, wrong = 0;
@@ -59,7 +58,7 @@ void compare(const Dictionary& a, const Dictionary& b) {
   expect(std::signbit(a.max_norm()) == std::signbit(b.max_norm()) && a.max_norm() == b.max_norm(),
          "max_norm");
   for (std::size_t j = 0; j < b.features(); ++j) expect(a.norm(j) == b.norm(j), "norm");
-  for (const Precision precision : kAll)
+  for (const Precision precision : product::kEveryPrecision)
     if (available(precision, b.dims())) compare(a.packed(precision), b.packed(precision));
 }
 
@@ -182,7 +181,7 @@ void refusals() {
 void rows_one_at_a_time() {
   Random random(11);
   for (const Isa isa : supported_isas())
-    for (const Precision precision : kAll)
+    for (const Precision precision : product::kEveryPrecision)
       for (const std::size_t dims : {1, 3, 16, 33, 130}) {
         if (!available(precision, dims, isa)) continue;
         PackedRows grown({nullptr, 0, dims}, isa, precision);

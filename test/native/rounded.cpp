@@ -96,7 +96,7 @@ void scores(Isa isa, Precision precision, const check::Guarded<float>& atoms,
 int main() {
   long kernels = 0;
   for (const Isa isa : supported_isas())
-    for (const Precision precision : {Precision::bfloat16, Precision::int16, Precision::int8}) {
+    for (const Precision precision : product::kEveryPrecision) {
       if (!product::rounded_kernels(precision, 1, isa)) continue;
       ++kernels;
       std::printf("%s, %s\n", isa_name(isa), product::precision_name(precision));

@@ -44,7 +44,7 @@ void check(Random& random, std::size_t dims, std::size_t features, Kind kind, Co
   }
   const ConstMatrix32 right(atoms.data(), features, dims), left_rows(rows.data(), kSamples, dims);
   const Execution execution;
-  for (const Precision precision : {Precision::bfloat16, Precision::int16, Precision::int8}) {
+  for (const Precision precision : product::kEveryPrecision) {
     if (!product::rounded_kernels(precision, dims)) continue;
     const product::PackedRows packed(right, active_isa(), precision);
     product::LeftRows left(left_rows);
