@@ -35,7 +35,10 @@ const again = supported
 export default defineConfig({
   test: {
     reporters: process.env.CI
-      ? ['default', ['json', { outputFile: 'build/test-results.json' }]]
+      ? [
+          'default',
+          ['json', { outputFile: process.env.UNSUPERPOSE_TEST_REPORT ?? 'build/test-results.json' }],
+        ]
       : ['default'],
     projects: [{ test: { ...common, name: best || 'default', include: ['test/**/*.test.ts'] } }, ...again],
   },

@@ -1,7 +1,8 @@
-// node .ci/summary.mjs <exit status of the tests> <of the linters>: the closing line of .ci/run, and its exit status.
+// node .ci/summary.mjs <exit status of the tests> <of the tests with sanitizers> <of the linters>: the closing line of .ci/run,
+// and its exit status.
 import { readFileSync } from 'node:fs';
 
-const [tests, lint] = process.argv.slice(2).map(Number);
+const [tests, sanitize, lint] = process.argv.slice(2).map(Number);
 
 /** Counts of vitest's JSON report; a file that could not be run counts as one failure. */
 function count() {
@@ -22,10 +23,15 @@ const { passed, failed, skipped } = count();
 const reported = passed + failed > 0;
 // The tests' own exit status has the last word: a crash after the last test, or a build that failed, is a failure.
 const failures = failed + (tests !== 0 && failed === 0 ? 1 : 0) + (reported ? 0 : Number(tests === 0));
-const total = { passed: passed + Number(lint === 0), failed: failures + Number(lint !== 0) };
+const others = [sanitize, lint];
+const total = {
+  passed: passed + others.filter((status) => status === 0).length,
+  failed: failures + others.filter((status) => status !== 0).length,
+};
 
 if (tests !== 0) console.error(`npm test ended with status ${tests}`);
 if (!reported) console.error('no test was reported');
+if (sanitize !== 0) console.error(`the tests with sanitizers ended with status ${sanitize}`);
 if (lint !== 0) console.error(`npm run lint ended with status ${lint}`);
 console.log(`${total.passed} passed, ${total.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -30,6 +30,7 @@ const env = {
   ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=8',
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
   TSAN_OPTIONS: 'halt_on_error=1',
+  UNSUPERPOSE_TEST_REPORT: join(root, 'build', 'sanitize-test-results.json'),
   UNSUPERPOSE_BINARY: join(root, 'build', `sanitize-${names.join('-')}`, 'Release', 'unsuperpose.node'),
 };
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
