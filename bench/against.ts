@@ -21,8 +21,6 @@ const packages = [await load('.'), await load(folder)] as const;
 const SHORTEST = 0.02; // seconds of one measurement
 const MEASUREMENTS = 15;
 
-type Call = (pkg: Package) => unknown;
-
 function seconds(call: () => unknown, repeats: number): number {
   const start = process.hrtime.bigint();
   for (let i = 0; i < repeats; i++) call();
