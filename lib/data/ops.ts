@@ -7,7 +7,7 @@ import { type PerFeature, readWeights } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import type { NativeRight } from '../native/binding.js';
 import { native } from '../native/runtime.js';
-import type { Precision } from '../native/values.js';
+import { PRECISIONS, type Precision } from '../native/values.js';
 import { SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
 
@@ -229,7 +229,7 @@ export function estimate(
 ): Estimate {
   const read = new Options(options, ['precision', 'threads'], 'ops.estimate');
   const threads = readThreads(read);
-  const precision = read.choice('precision', ['float32', 'bfloat16', 'int16', 'int8'], 'float32');
+  const precision = read.choice('precision', PRECISIONS, 'float32');
   const { a: left, b: right, features } = readProduct(a, b);
   if (features === 0) throw new UnsuperposeError('ERR_SHAPE', 'b must have at least one feature (row)', 'b');
   const data = allocate(left.rows, features, 'ops.estimate()');

@@ -3,8 +3,10 @@
 /** An instruction-set level. */
 export type Isa = 'scalar' | 'avx2' | 'avx512' | 'neon';
 
+/** Most exact first. */
+export const PRECISIONS = ['float32', 'bfloat16', 'int16', 'int8'] as const;
 /** Precisions of `ops.estimate`. */
-export type Precision = 'float32' | 'bfloat16' | 'int16' | 'int8';
+export type Precision = (typeof PRECISIONS)[number];
 
 /** A native dictionary: an opaque, tagged object. */
 export interface DictionaryHandle {

@@ -15,8 +15,8 @@ namespace {
 double rounded_entry(Precision precision, const std::uint32_t* words, std::size_t k) {
   if (precision == Precision::int8) return static_cast<std::int8_t>(words[k / 4] >> k % 4 * 8 & 0xff);
   const std::uint32_t half = words[k / 2] >> k % 2 * 16 & 0xffff;
-  if (precision == Precision::int16) return static_cast<std::int16_t>(half);
-  return static_cast<double>(std::bit_cast<float>(half << 16));
+  if (precision == Precision::bfloat16) return static_cast<double>(std::bit_cast<float>(half << 16));
+  return static_cast<std::int16_t>(half);
 }
 
 /// What `round` claims must hold, and be tight: within twice a part in 4,000 of the exact
