@@ -1,11 +1,12 @@
 // Matrices as the caller has them, and as native code takes them.
 import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
+import { readLayout, toRows } from './layout.js';
 import { describe } from './options.js';
 
 /**
  * A dense matrix, row-major: entry (i, j) is `data[i * shape[1] + j]`. Rows are samples or features, columns are activation
- * dims. Float32Array is taken as it is, Float64Array is converted once. npyjs output fits as it is.
+ * dims. What the package answers has this type; what it takes is the wider {@link MatrixLike}.
  *
  * @example
  * ```ts
@@ -18,6 +19,28 @@ import { describe } from './options.js';
 export interface Matrix<T extends Float32Array | Float64Array = Float32Array | Float64Array> {
   readonly data: T;
   readonly shape: readonly [rows: number, cols: number];
+}
+
+/**
+ * A matrix as callers have it: a {@link Matrix} whose shape may be any list, which must turn out to be `[rows, cols]`. Float32Array is
+ * taken as it is, Float64Array is converted once. From any realm (a `vm` context, a Jest test), over shared memory too.
+ *
+ * Arrays of these libraries fit as they are: npyjs (`fortranOrder: true` is read column after column), ndarray and @stdlib/ndarray (whole
+ * arrays in row-major or column-major order). Of others give the two fields: onnxruntime and Transformers.js
+ * `{ data: tensor.data, shape: tensor.dims }`, TensorFlow.js `{ data: await tensor.data(), shape: tensor.shape }`. A `dtype`, `order`, `stride`,
+ * `strides`, `offset`, `transposed`, `rowMajor` or `columnMajor` that is not honoured is refused by its name, never passed over.
+ *
+ * @example
+ * ```ts
+ * import { Dictionary } from 'unsuperpose';
+ *
+ * const columns = { data: Float32Array.of(1, 4, 2, 5, 3, 6), shape: [2, 3], fortranOrder: true }; // as npyjs gives it
+ * console.log(Dictionary.from(columns).toMatrix().data.join(' ')); // → 1 2 3 4 5 6
+ * ```
+ */
+export interface MatrixLike<T extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  readonly data: T;
+  readonly shape: readonly number[];
 }
 
 /** `data` has rows · cols values. Async native calls copy it before they return. */
@@ -74,13 +97,20 @@ function toFloat32(data: Float32Array | Float64Array, copy: boolean): Float32Arr
   return borrow ? data : data.length === 0 ? new Float32Array(0) : new Float32Array(data);
 }
 
+/** Row after row in memory of our own, where `data` has it column after column. */
+function turned(data: Float32Array | Float64Array, rows: number, cols: number, name: string): Float32Array {
+  const out = allocate(rows, cols, name);
+  // Rounded to float32 entry by entry, as a copy would be.
+  return toRows(data, out, rows, cols);
+}
+
 export interface ReadMatrix {
   /** Keep the result across awaits: never the caller's own memory. */
   readonly copy?: boolean;
 }
 
 /**
- * Checks a matrix and gives it as native code takes it. Borrows Float32Array data, so native code must use it before
+ * Checks a matrix ({@link MatrixLike}) and gives it as native code takes it. Borrows Float32Array data, so native code must use it before
  * any other JavaScript runs, unless `copy` is asked for.
  * @throws UnsuperposeError `ERR_DTYPE`, `ERR_SHAPE` or `ERR_TOO_LARGE`
  */
@@ -111,5 +141,12 @@ export function readMatrix(value: unknown, name: string, { copy = false }: ReadM
       `${name}.data holds ${data.length} values, the shape [${rows}, ${cols}] needs ${rows * cols}`,
       name,
     );
-  return { data: toFloat32(data, copy), rows, cols };
+  const layout = readLayout(
+    value,
+    types.isFloat32Array(data) ? 'Float32Array' : 'Float64Array',
+    rows,
+    cols,
+    name,
+  );
+  return { data: layout === 'columns' ? turned(data, rows, cols, name) : toFloat32(data, copy), rows, cols };
 }

@@ -1,6 +1,6 @@
 // The handle of a native dictionary.
 import { UnsuperposeError } from '../call/errors.js';
-import { allocate, type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { allocate, type Matrix, type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { describe, Options } from '../call/options.js';
 import { native } from '../native/runtime.js';
 import type { DictionaryHandle } from '../native/values.js';
@@ -47,7 +47,7 @@ export class Dictionary {
    * @throws UnsuperposeError `ERR_SHAPE` without at least one feature and one dim, `ERR_DTYPE`, `ERR_NOT_FINITE` with the row, `ERR_OPTION`
    *   (also for atoms of a norm above 1e18, whose products overflow), `ERR_TOO_LARGE`
    */
-  static from(matrix: Matrix, options?: DictionaryOptions): Dictionary {
+  static from(matrix: MatrixLike, options?: DictionaryOptions): Dictionary {
     const normalize = new Options(options, ['normalize'], 'Dictionary.from').flag('normalize');
     const atoms = readMatrix(matrix, 'matrix');
     return new Dictionary(native((binding) => binding.createDictionary(atoms, normalize)));

@@ -1,7 +1,15 @@
 // The kernels on their own: products of a tall matrix with a wide one that keep only what is asked for. Synchronous.
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
-import { allocate, type Matrix, type NativeMatrix, readMatrix, readShape } from '../call/matrix.js';
+import { readLayout } from '../call/layout.js';
+import {
+  allocate,
+  type Matrix,
+  type MatrixLike,
+  type NativeMatrix,
+  readMatrix,
+  readShape,
+} from '../call/matrix.js';
 import { checkInteger, checkNumber, describe, Options } from '../call/options.js';
 import { type PerFeature, readWeights } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
@@ -20,7 +28,7 @@ export interface OpOptions {
 /** Options of {@link correlate}. */
 export interface CorrelateOptions extends OpOptions {
   /** Where to write: a.rows × b.rows, no memory shared with `a`. Default: a new matrix. */
-  readonly out?: Matrix<Float32Array> | undefined;
+  readonly out?: MatrixLike<Float32Array> | undefined;
 }
 
 /** Options of operations that rank entries. */
@@ -87,7 +95,7 @@ function readProduct(a: unknown, b: unknown): Product {
 
 /** The caller's matrix itself, to be written. */
 function readOut(value: unknown, rows: number, cols: number): Matrix<Float32Array> {
-  const { data, shape } = (typeof value === 'object' && value !== null ? value : {}) as Partial<Matrix>;
+  const { data, shape } = (typeof value === 'object' && value !== null ? value : {}) as Partial<MatrixLike>;
   if (!types.isFloat32Array(data))
     throw new UnsuperposeError('ERR_DTYPE', `out.data must be a Float32Array, got ${describe(data)}`, 'out');
   const [outRows, outCols] = readShape(shape, 'out');
@@ -97,6 +105,8 @@ function readOut(value: unknown, rows: number, cols: number): Matrix<Float32Arra
       `out must be [${rows}, ${cols}], got [${outRows}, ${outCols}] with ${data.length} values`,
       'out',
     );
+  if (readLayout(value as object, 'Float32Array', rows, cols, 'out') === 'columns')
+    throw new UnsuperposeError('ERR_SHAPE', 'out must be row-major, it is column-major', 'out');
   return value as Matrix<Float32Array>;
 }
 
@@ -118,8 +128,8 @@ function readOut(value: unknown, rows: number, cols: number): Matrix<Float32Arra
  * ```
  */
 export function correlate(
-  a: Matrix,
-  b: Matrix | Dictionary,
+  a: MatrixLike,
+  b: MatrixLike | Dictionary,
   options?: CorrelateOptions,
 ): Matrix<Float32Array> {
   const read = new Options(options, ['out', 'threads'], 'ops.correlate');
@@ -149,7 +159,7 @@ export function correlate(
  * console.log([...ops.gram({ data: Float32Array.of(1, 0, 1, 1), shape: [2, 2] }).data]); // → [ 1, 1, 1, 2 ]
  * ```
  */
-export function gram(a: Matrix | Dictionary, options?: OpOptions): Matrix<Float32Array> {
+export function gram(a: MatrixLike | Dictionary, options?: OpOptions): Matrix<Float32Array> {
   const read = new Options(options, ['threads'], 'ops.gram');
   const threads = readThreads(read);
   const left = readMatrix(Dictionary.is(a) ? a.toMatrix() : a, 'a');
@@ -178,7 +188,7 @@ export function gram(a: Matrix | Dictionary, options?: OpOptions): Matrix<Float3
  * console.log([...ops.topK(a, b, 2, { absolute: true }).indices]); // → [ 2, 1 ]
  * ```
  */
-export function topK(a: Matrix, b: Matrix | Dictionary, k: number, options?: SelectOptions): TopK {
+export function topK(a: MatrixLike, b: MatrixLike | Dictionary, k: number, options?: SelectOptions): TopK {
   const read = new Options(options, ['absolute', 'threads'], 'ops.topK');
   const absolute = read.flag('absolute');
   const threads = readThreads(read);
@@ -223,8 +233,8 @@ export interface Estimate {
  * ```
  */
 export function estimate(
-  a: Matrix,
-  b: Matrix | Dictionary,
+  a: MatrixLike,
+  b: MatrixLike | Dictionary,
   options: { readonly precision: Precision; readonly threads?: number | undefined },
 ): Estimate {
   const read = new Options(options, ['precision', 'threads'], 'ops.estimate');
@@ -257,8 +267,8 @@ export function estimate(
  * ```
  */
 export function above(
-  a: Matrix,
-  b: Matrix | Dictionary,
+  a: MatrixLike,
+  b: MatrixLike | Dictionary,
   threshold: number,
   options?: AboveOptions,
 ): SparseCodes {
@@ -289,7 +299,7 @@ export function above(
  * console.log([...ops.maximum(a, b)], [...ops.maximum(a, b, { absolute: true })]); // → [ 1 ] [ 3 ]
  * ```
  */
-export function maximum(a: Matrix, b: Matrix | Dictionary, options?: SelectOptions): Float32Array {
+export function maximum(a: MatrixLike, b: MatrixLike | Dictionary, options?: SelectOptions): Float32Array {
   const read = new Options(options, ['absolute', 'threads'], 'ops.maximum');
   const absolute = read.flag('absolute');
   const threads = readThreads(read);
@@ -347,7 +357,7 @@ export function softThreshold(
  * console.log(ops.spectralNorm({ data: Float32Array.of(3, 0, 0, 4), shape: [2, 2] }).toFixed(2)); // → 4.00
  * ```
  */
-export function spectralNorm(matrix: Matrix | Dictionary, options?: OpOptions): number {
+export function spectralNorm(matrix: MatrixLike | Dictionary, options?: OpOptions): number {
   const read = new Options(options, ['threads'], 'ops.spectralNorm');
   const threads = readThreads(read);
   const { right, rows, cols } = readRight(matrix, 'matrix');
