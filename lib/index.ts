@@ -1,12 +1,18 @@
 // The public interface, by topic.
 
 export type { CommonOptions } from './call/common.js';
-export { type ErrorCode, UnsuperposeError } from './call/errors.js';
-export type { Matrix } from './call/matrix.js';
+export { type ErrorCode, isUnsuperposeError, UnsuperposeError } from './call/errors.js';
+export type { Matrix, MatrixLike } from './call/matrix.js';
 export type { AsyncOptions, Progress } from './call/progress.js';
 export type { PerFeature, PerSample } from './call/samples.js';
 export * as claims from './claims/index.js';
-export { type CodesParts, type CodesRow, type CodeValues, SparseCodes } from './data/codes.js';
+export {
+  type CodesLike,
+  type CodesParts,
+  type CodesRow,
+  type CodeValues,
+  SparseCodes,
+} from './data/codes.js';
 export { Dictionary, type DictionaryOptions } from './data/dictionary.js';
 export * as ops from './data/ops.js';
 export * as geometry from './geometry/index.js';

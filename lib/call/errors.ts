@@ -29,6 +29,44 @@ export const ERROR_CODES = [
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /**
+ * Is this an {@link UnsuperposeError}, whichever copy of the package made it? By its fields: so it holds for errors from another realm
+ * (a `vm` context, a Jest test) too, where a class of the same name is another class. `instanceof UnsuperposeError` asks the same.
+ *
+ * An error that is sent to another thread (`postMessage`, `structuredClone`) arrives as a plain `Error`, without its `code`: send the code.
+ *
+ * @example
+ * ```ts
+ * import { isUnsuperposeError, ops } from 'unsuperpose';
+ *
+ * try {
+ *   ops.gram({ data: new Float32Array(6), shape: [2, 4] });
+ * } catch (error) {
+ *   if (!isUnsuperposeError(error)) throw error;
+ *   console.log(error.code); // → ERR_SHAPE
+ * }
+ * ```
+ */
+export function isUnsuperposeError(value: unknown): value is UnsuperposeError {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    const { name, code, message } = value as Partial<UnsuperposeError>;
+    return (
+      name === 'UnsuperposeError' &&
+      typeof message === 'string' &&
+      (ERROR_CODES as readonly unknown[]).includes(code)
+    );
+  } catch {
+    return false; // a getter that throws, or a Proxy
+  }
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  const message = (error as Partial<Error> | null | undefined)?.message;
+  return typeof message === 'string' ? message : String(error);
+}
+
+/**
  * Thrown (or rejected with) for every refusal. The message says which argument, what was expected and what was got.
  *
  * @example
@@ -55,3 +93,12 @@ export class UnsuperposeError extends Error {
     if (argument !== undefined) this.argument = argument;
   }
 }
+
+// `instanceof` asks by fields too. Classes that extend this one are asked for as usual.
+Object.defineProperty(UnsuperposeError, Symbol.hasInstance, {
+  value(this: unknown, value: unknown): boolean {
+    return this === UnsuperposeError
+      ? isUnsuperposeError(value)
+      : Function.prototype[Symbol.hasInstance].call(this as typeof UnsuperposeError, value);
+  },
+});

@@ -1,5 +1,38 @@
 // Options are read once, here: unknown names are refused, values are checked, and the message says what was expected.
+import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
+
+/** %TypedArray%.prototype.length, which an own property cannot hide. */
+const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
+  ?.get as (this: unknown) => number;
+
+/** The own value of a property, without running a getter. */
+const ownValue = (object: object, key: string): unknown =>
+  Object.getOwnPropertyDescriptor(object, key)?.value;
+
+/** The name of the class that made an object, or '' for a plain one. */
+function className(object: object): string {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  if (typeof prototype !== 'object' || prototype === null || types.isProxy(prototype)) return '';
+  const made = ownValue(prototype, 'constructor');
+  if (typeof made !== 'function' || types.isProxy(made)) return '';
+  const name = ownValue(made, 'name');
+  return typeof name === 'string' && name !== 'Object' && name.length <= 40 ? name : '';
+}
+
+/** "a Buffer of 3", "a matrix { data, shape }" … */
+function describeObject(value: object): string {
+  if (types.isProxy(value)) return 'a Proxy';
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (types.isPromise(value)) return 'a Promise (await it)';
+  const has = (key: string): boolean => Object.getOwnPropertyDescriptor(value, key) !== undefined;
+  const name = className(value);
+  const article = /^[AEIO]/i.test(name) ? 'an' : 'a';
+  if (types.isTypedArray(value)) return `${article} ${name} of ${lengthOf.call(value)}`;
+  if (name !== '') return `${article} ${name}`;
+  if (has('indptr') && has('indices')) return 'codes { indptr, indices, values, shape }';
+  return has('data') && has('shape') ? 'a matrix { data, shape }' : 'an object';
+}
 
 /** What was got, for a message: short, and never running the value's own code. */
 export function describe(value: unknown): string {
@@ -14,7 +47,7 @@ export function describe(value: unknown): string {
     case 'bigint':
       return `${value}n`;
     case 'object':
-      return Array.isArray(value) ? 'an array' : 'an object';
+      return describeObject(value);
     default:
       return `a ${typeof value}`;
   }

@@ -1,10 +1,10 @@
 // What the features do not explain.
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, readMatrix } from '../call/matrix.js';
+import { type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
-import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
+import { type CodesLike, readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import type { NativeCoverage } from '../native/features.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
@@ -15,7 +15,7 @@ import { GAP_TOLERANCE } from '../unfold/convex.js';
 /** What both ways of {@link coverage} share. */
 export interface CoverageBaseOptions extends AsyncOptions {
   /** Samples that are known to be ordinary, held out from learning the dictionary: samples × dims. What they leave unexplained is the noise model. */
-  readonly calibration: Matrix;
+  readonly calibration: MatrixLike;
   /** α: ordinary samples are flagged with at most this probability. At least 1/(calibration samples + 1), below 1. Default 0.01. */
   readonly falseAlarmRate?: number | undefined;
   /** `'energy'` (default): ‖x − aD‖²; `'relative'`: ‖x − aD‖²/‖x‖², where scales differ from sample to sample. */
@@ -43,9 +43,9 @@ export interface UnfoldedCoverageOptions extends CoverageBaseOptions {
 /** The codes are given: those of a sparse autoencoder, say. */
 export interface GivenCoverageOptions extends CoverageBaseOptions {
   /** samples × features */
-  readonly codes: SparseCodes<CodeValues>;
+  readonly codes: CodesLike;
   /** Of the calibration samples, made in the same way. */
-  readonly calibrationCodes: SparseCodes<CodeValues>;
+  readonly calibrationCodes: CodesLike;
 }
 
 /** Options of {@link coverage}. */
@@ -142,7 +142,7 @@ function readGiven(value: unknown, name: string, rows: number, features: number)
  * ```
  */
 export async function coverage(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: CoverageOptions,
 ): Promise<Coverage> {

@@ -2,16 +2,16 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { describe } from '../call/options.js';
-import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
+import { type CodesLike, hasCodes, readCodes } from '../data/codes.js';
 import { Dictionary } from '../data/dictionary.js';
 import { throwIfAborted } from '../native/job.js';
 import { native } from '../native/runtime.js';
 import type { NativeCodes } from '../native/values.js';
 
 /** Something that claims can be about. */
-export type ClaimDatum = Matrix | Dictionary | SparseCodes<CodeValues>;
+export type ClaimDatum = MatrixLike | Dictionary | CodesLike;
 /** Data by name. */
 export type ClaimData = Readonly<Record<string, ClaimDatum>>;
 
@@ -41,7 +41,7 @@ export function snapshot(value: unknown, name: string): Snapshot {
     const { data, shape } = value.toMatrix();
     return { type: 'dictionary', matrix: { data, rows: shape[0], cols: shape[1] } };
   }
-  if (typeof value === 'object' && value !== null && 'indptr' in value) {
+  if (hasCodes(value)) {
     const { codes, samples, features } = readCodes(value, name, 'ERR_DTYPE');
     const copy: NativeCodes = {
       indptr: codes.indptr.slice(),
@@ -51,7 +51,7 @@ export function snapshot(value: unknown, name: string): Snapshot {
     native((binding) => binding.checkCodes(copy, samples, features, name));
     return { type: 'codes', codes: copy, samples, features };
   }
-  if (typeof value === 'object' && value !== null && types.isTypedArray((value as Partial<Matrix>).data))
+  if (typeof value === 'object' && value !== null && types.isTypedArray((value as Partial<MatrixLike>).data))
     return { type: 'matrix', matrix: readMatrix(value, name, { copy: true }) };
   throw new UnsuperposeError(
     'ERR_DTYPE',

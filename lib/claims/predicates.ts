@@ -1,7 +1,7 @@
 // The vocabulary of claims about features: plain values, closed, and the same in JSON.
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, readMatrix } from '../call/matrix.js';
+import { type MatrixLike, readMatrix } from '../call/matrix.js';
 import { checkInteger, checkNumber, Options, refuseOption } from '../call/options.js';
 import { checkName } from './read.js';
 
@@ -114,7 +114,7 @@ export function alignment(
  * ```
  */
 export function energy(
-  options: Thresholds & { readonly subspace: readonly (readonly number[])[] | Matrix },
+  options: Thresholds & { readonly subspace: readonly (readonly number[])[] | MatrixLike },
 ): EnergyPredicate {
   return readPredicate({ ...options, is: 'energy' }, 'energy') as EnergyPredicate;
 }

@@ -1,13 +1,13 @@
 // What leads from one set of features to another: a matrix, a product of matrices, or nothing.
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { describe } from '../call/options.js';
 
 /**
  * W, `to.dims` × `from.dims`: one matrix, the factors M₁, M₂, … of a product W = M₁M₂⋯ (a low-rank weight, or a chain of layers), or
  * `'identity'` where both sides live in one space (a residual stream). A product is never multiplied out.
  */
-export type Weight = Matrix | readonly Matrix[] | 'identity';
+export type Weight = MatrixLike | readonly MatrixLike[] | 'identity';
 
 /** The factors, copied by the native call that takes them. */
 export function readWeight(value: unknown, name: string, toDims: number, fromDims: number): NativeMatrix[] {

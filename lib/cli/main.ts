@@ -2,6 +2,7 @@
 // `npx unsuperpose build`: compiles the native module from the sources in the package.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { messageOf } from '../call/errors.js';
 import { ROOT } from '../native/root.js';
 
 const USAGE = `usage: unsuperpose build [options]
@@ -20,9 +21,7 @@ async function build(options: string[]): Promise<number> {
     console.log(`unsuperpose ${version} is built, and loads: instruction set ${isa}`);
     return 0;
   } catch (error) {
-    console.error(
-      `unsuperpose build: compiled, but not usable: ${error instanceof Error ? error.message : error}`,
-    );
+    console.error(`unsuperpose build: compiled, but not usable: ${messageOf(error)}`);
     return 1;
   }
 }

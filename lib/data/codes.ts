@@ -23,6 +23,17 @@ export interface CodesParts<V extends CodeValues = Float32Array> {
   readonly shape: readonly [samples: number, features: number];
 }
 
+/**
+ * Codes as callers have them: {@link SparseCodes}, their {@link CodesParts}, or what `structuredClone` and `postMessage` made of them. The shape
+ * may be any list, which must turn out to be `[samples, features]`.
+ */
+export interface CodesLike<V extends CodeValues = CodeValues> {
+  readonly indptr: Uint32Array;
+  readonly indices: Uint32Array;
+  readonly values: V;
+  readonly shape: readonly number[];
+}
+
 /** The arrays of {@link CodesParts}. */
 type Arrays<V extends CodeValues> = Omit<CodesParts<V>, 'shape'>;
 
@@ -65,7 +76,7 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
    * @throws UnsuperposeError `ERR_DTYPE` for other types; `ERR_SHAPE` unless indptr runs from 0 to the number of entries without
    *   falling and indices ascend in each row and are below `features`; `ERR_NOT_FINITE` for NaN or ±Infinity
    */
-  static from<V extends CodeValues>(parts: CodesParts<V>): SparseCodes<V> {
+  static from<V extends CodeValues>(parts: CodesLike<V>): SparseCodes<V> {
     const { codes, values, samples, features } = readCodes(parts, 'codes', 'ERR_DTYPE');
     native((binding) => binding.checkCodes(codes, samples, features, 'codes'));
     return new SparseCodes({ ...codes, values: values as V }, samples, features);
@@ -99,7 +110,7 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
   toDense(): Matrix<V> {
     const [samples, features] = this.shape;
     const floats = allocate(samples, features, 'toDense()');
-    const data = (this.values instanceof Float64Array ? new Float64Array(floats.length) : floats) as V;
+    const data = (types.isFloat64Array(this.values) ? new Float64Array(floats.length) : floats) as V;
     let first = 0;
     for (const { indices, values } of this) {
       for (const [at, feature] of indices.entries()) data[first + feature] = values[at] ?? 0;
@@ -111,6 +122,11 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
   *[Symbol.iterator](): IterableIterator<CodesRow<V>> {
     for (let i = 0; i < this.shape[0]; i++) yield this.row(i);
   }
+}
+
+/** Does this look like codes, rather than a matrix? Whether they are any is for {@link readCodes} to say. */
+export function hasCodes(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'indptr' in value;
 }
 
 /** Types and shape of codes, each property read once; native code checks the rest, and gets float64 values rounded to float32. */

@@ -1,6 +1,6 @@
 // The geometry of a dictionary: how its features overlap. All pairs count, and none is stored.
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, readMatrix } from '../call/matrix.js';
+import { type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
 import { checkInteger, checkNumber, Options } from '../call/options.js';
 import { Dictionary } from '../data/dictionary.js';
 import { gram as gramMatrix, type OpOptions } from '../data/ops.js';
@@ -146,7 +146,7 @@ export function welchBound(features: number, dims: number): number {
  * console.log([...geometry.gram(dictionary).data]); // → [ 1, 1, 1, 2 ]
  * ```
  */
-export function gram(dictionary: Matrix | Dictionary, options?: OpOptions): Matrix<Float32Array> {
+export function gram(dictionary: MatrixLike | Dictionary, options?: OpOptions): Matrix<Float32Array> {
   return gramMatrix(dictionary, options);
 }
 
@@ -194,7 +194,7 @@ export async function clusters(
  * ```
  */
 export async function featureDimensionality(
-  dictionary: Matrix | Dictionary,
+  dictionary: MatrixLike | Dictionary,
   options?: QuestionOptions,
 ): Promise<Float64Array> {
   const read = new Options(options, QUESTION_NAMES, 'geometry.featureDimensionality');
@@ -204,7 +204,7 @@ export async function featureDimensionality(
 }
 
 /** Rows of unit norm, and zero rows as they are. */
-function directions(value: Matrix | Dictionary, name: string): Matrix<Float32Array> {
+function directions(value: MatrixLike | Dictionary, name: string): Matrix<Float32Array> {
   if (Dictionary.is(value)) Dictionary.handleOf(value, name); // refuses what was disposed, by its name
   const matrix = Dictionary.is(value) ? value.toMatrix() : value;
   readMatrix(matrix, name);
@@ -236,8 +236,8 @@ function directions(value: Matrix | Dictionary, name: string): Matrix<Float32Arr
  * ```
  */
 export async function matchFeatures(
-  found: Matrix | Dictionary,
-  truth: Matrix | Dictionary,
+  found: MatrixLike | Dictionary,
+  truth: MatrixLike | Dictionary,
   options?: MatchOptions,
 ): Promise<FeatureMatch> {
   const read = new Options(options, ['signed', ...QUESTION_NAMES], 'geometry.matchFeatures');

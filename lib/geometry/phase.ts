@@ -1,4 +1,5 @@
 // The phase transition of ℓ1 on one dictionary, by trying: how often codes of k active features are found again.
+import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { checkInteger, describe, Options } from '../call/options.js';
 import type { Progress } from '../call/progress.js';
@@ -60,7 +61,7 @@ const MOST_POINTS = 24;
 
 function readSparsities(value: unknown, most: number): number[] | undefined {
   if (value === undefined) return undefined;
-  if (!(value instanceof Uint32Array) && !Array.isArray(value))
+  if (!types.isUint32Array(value) && !Array.isArray(value))
     throw new UnsuperposeError(
       'ERR_OPTION',
       `sparsities must be an array of integers, got ${describe(value)}`,

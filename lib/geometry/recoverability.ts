@@ -1,7 +1,8 @@
 // Whether ℓ1 can find a code at all: conditions on the dictionary and the support, known before anything is solved.
+import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { checkInteger, checkNumber, describe, Options } from '../call/options.js';
-import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
+import { type CodesLike, readCodes } from '../data/codes.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { NativeRecoverability } from '../native/features.js';
 import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
@@ -58,7 +59,7 @@ const DEFAULT_EDGE = 0.05;
 const short = (value: number): string => value.toPrecision(MOST_REASON_DIGITS);
 
 function oneSupport({ support, signs }: SignedSupport, features: number) {
-  if (!(support instanceof Uint32Array) && !Array.isArray(support))
+  if (!types.isUint32Array(support) && !Array.isArray(support))
     throw new UnsuperposeError(
       'ERR_DTYPE',
       `support must be a Uint32Array or an array of indices, got ${describe(support)}`,
@@ -161,7 +162,7 @@ function noiseMargin(
  */
 export async function recoverability(
   dictionary: Dictionary,
-  codes: SparseCodes<CodeValues> | SignedSupport,
+  codes: CodesLike | SignedSupport,
   options?: RecoverabilityOptions,
 ): Promise<Recoverability> {
   const read = new Options(

@@ -1,6 +1,6 @@
 // Learning a dictionary from activations, in memory or as they stream by.
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import type { AsyncOptions } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
@@ -44,7 +44,7 @@ export interface LearnBaseOptions extends AsyncOptions<LearningProgress> {
   /** Integer, 0 … 2⁵³ − 1: the same seed and data give the same dictionary, for any number of threads. Default 0. */
   readonly seed?: number | undefined;
   /** Atoms to start from, features × dims. Default: the first samples seen. */
-  readonly initial?: Matrix | undefined;
+  readonly initial?: MatrixLike | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
 }
@@ -208,7 +208,7 @@ function isStream(activations: unknown): boolean {
   return (
     typeof activations === 'object' &&
     activations !== null &&
-    typeof (activations as Partial<AsyncIterable<Matrix>>)[Symbol.asyncIterator] === 'function'
+    typeof (activations as Partial<AsyncIterable<MatrixLike>>)[Symbol.asyncIterator] === 'function'
   );
 }
 
@@ -234,13 +234,16 @@ function isStream(activations: unknown): boolean {
  * console.log(dictionary.features, dictionary.dims, l0 <= 2); // → 2 2 true
  * ```
  */
-export async function learnDictionary(activations: Matrix, options: LearnOptions): Promise<LearnedDictionary>;
 export async function learnDictionary(
-  activations: AsyncIterable<Matrix>,
+  activations: MatrixLike,
+  options: LearnOptions,
+): Promise<LearnedDictionary>;
+export async function learnDictionary(
+  activations: AsyncIterable<MatrixLike>,
   options: LearnBaseOptions,
 ): Promise<LearnedDictionary>;
 export async function learnDictionary(
-  activations: Matrix | AsyncIterable<Matrix>,
+  activations: MatrixLike | AsyncIterable<MatrixLike>,
   options: LearnOptions,
 ): Promise<LearnedDictionary> {
   const read = new Options(options, NAMES, 'learnDictionary');

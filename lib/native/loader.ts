@@ -4,7 +4,7 @@
 //   3. prebuilds/<platform>-<arch>/unsuperpose.<libc>.node, what the package ships.
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { UnsuperposeError } from '../call/errors.js';
+import { messageOf, UnsuperposeError } from '../call/errors.js';
 import { ROOT } from './root.js';
 
 const PREBUILDS = join(ROOT, 'prebuilds');
@@ -52,7 +52,7 @@ export function loadNative(): unknown {
     try {
       process.dlopen(module, path);
     } catch (error) {
-      const failure = `${path}: ${error instanceof Error ? error.message : String(error)}`;
+      const failure = `${path}: ${messageOf(error)}`;
       failures.push(failure);
       broken ||= failure;
       continue;

@@ -1,5 +1,6 @@
 // The native module once it is loaded and fit for use, and its errors as ours.
-import { ERROR_CODES, type ErrorCode, UnsuperposeError } from '../call/errors.js';
+import { types } from 'node:util';
+import { ERROR_CODES, type ErrorCode, isUnsuperposeError, UnsuperposeError } from '../call/errors.js';
 import type { NativeBinding, NativeInfo } from './binding.js';
 import { loadNative } from './loader.js';
 
@@ -18,8 +19,9 @@ export const nativeInfo: NativeInfo = readInfo();
 
 /** An error of the native module as an UnsuperposeError; anything else unchanged. */
 export function translate(error: unknown): unknown {
-  if (error instanceof UnsuperposeError || !(error instanceof Error)) return error;
-  if (error instanceof RangeError)
+  // By their nature, not their class: native code throws errors of the realm that the process began with, whichever loaded the package.
+  if (isUnsuperposeError(error) || !types.isNativeError(error)) return error;
+  if (error.name === 'RangeError')
     return new UnsuperposeError('ERR_TOO_LARGE', `the result does not fit in memory: ${error.message}`);
   const { code } = error as { code?: unknown };
   if (typeof code === 'string' && CODES.has(code))

@@ -1,10 +1,10 @@
 // Toy models of superposition: training many at once, running one, its loss and gradient.
 import { UnsuperposeError } from '../call/errors.js';
-import { allocate, type Matrix, readMatrix } from '../call/matrix.js';
+import { allocate, type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import type { Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
-import { SparseCodes } from '../data/codes.js';
+import { type CodesLike, hasCodes, readCodes } from '../data/codes.js';
 import { Dictionary } from '../data/dictionary.js';
 import { correlate, softThreshold } from '../data/ops.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
@@ -118,7 +118,7 @@ export interface ToyActivations {
 /**
  * Runs a toy model: hidden activations and outputs.
  *
- * @param x samples × features, a Matrix or SparseCodes
+ * @param x samples × features, a matrix or codes
  * @throws UnsuperposeError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_NOT_FINITE`, `ERR_OPTION`, `ERR_TOO_LARGE`
  *
  * @example
@@ -130,18 +130,22 @@ export interface ToyActivations {
  * console.log(hidden.data.join(), output.data.join()); // → 0.5 0.5,0
  * ```
  */
-export function applyToyModel(model: ToyParameters, x: Matrix | SparseCodes): ToyActivations {
+export function applyToyModel(model: ToyParameters, x: MatrixLike | CodesLike): ToyActivations {
   const { weights, bias, features, dims, relu } = readParameters(model, 'model');
-  const sparse = x instanceof SparseCodes;
-  const columns = sparse ? x.shape[1] : readMatrix(x, 'x').cols;
+  const sparse = hasCodes(x) ? readCodes(x, 'x', 'ERR_DTYPE') : undefined;
+  const columns = sparse ? sparse.features : readMatrix(x, 'x').cols;
   if (columns !== features)
     throw new UnsuperposeError('ERR_SHAPE', `x has ${columns} features, model has ${features}`, 'x');
   let hidden: Matrix<Float32Array>;
   if (sparse) {
     using atoms = Dictionary.from({ data: weights, shape: [features, dims] });
-    hidden = fold(x, atoms);
+    const { codes, values, samples } = sparse;
+    hidden = fold({ ...codes, values, shape: [samples, features] }, atoms);
   } else {
-    hidden = correlate(x, { data: transposed(weights, features, dims), shape: [dims, features] });
+    hidden = correlate(x as MatrixLike, {
+      data: transposed(weights, features, dims),
+      shape: [dims, features],
+    });
   }
   // The bias is one more dim, which is always 1.
   const output = correlate(
@@ -201,7 +205,7 @@ export interface ToyGradient {
  * console.log(loss); // → 0.5
  * ```
  */
-export function toyGradient(model: ToyParameters, x: Matrix, options?: ToyGradientOptions): ToyGradient {
+export function toyGradient(model: ToyParameters, x: MatrixLike, options?: ToyGradientOptions): ToyGradient {
   const read = new Options(options, ['importance', ...STRATEGY_NAMES], 'toyGradient');
   const penalties = readPenalties(read);
   const { weights, bias, features, dims, relu } = readParameters(model, 'model');

@@ -1,7 +1,7 @@
 // What toy models are made of, and the options of their training.
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
-import { allocate, type Matrix, readMatrix } from '../call/matrix.js';
+import { allocate, type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
 import { describe, Options, refuseOption } from '../call/options.js';
 import { ASYNC_NAMES, type AsyncOptions } from '../call/progress.js';
 import type { NativeToyOptions, NativeToyParameters } from '../native/toy.js';
@@ -18,7 +18,7 @@ import {
 /** What a toy model computes with: h = x·W, x̂ = relu(h·Wᵀ + b), or without relu where `activation` is `'linear'`. */
 export interface ToyParameters {
   /** W, features × dims: row i is where feature i is written in the hidden layer. */
-  readonly weights: Matrix<Float32Array>;
+  readonly weights: MatrixLike<Float32Array>;
   /** b, one a feature. */
   readonly bias: Float32Array;
   /** Default `'relu'`. */
@@ -27,6 +27,7 @@ export interface ToyParameters {
 
 /** A trained toy model, and what it was trained on. */
 export interface ToyModel extends ToyParameters {
+  readonly weights: Matrix<Float32Array>;
   readonly activation: 'relu' | 'linear';
   readonly density: Float64Array;
   readonly importance: Float32Array;

@@ -1,6 +1,6 @@
 // How much superposition there is in weights.
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, readMatrix } from '../call/matrix.js';
+import { type MatrixLike, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import { readThreads } from '../call/threads.js';
 import { native } from '../native/runtime.js';
@@ -65,7 +65,10 @@ const DEVIATIONS = 3;
  * console.log([...dimensionality], featuresPerDimension); // → [ 0.5, 0.5, 1 ] 1.5
  * ```
  */
-export function measureSuperposition(weights: Matrix, options?: MeasureSuperpositionOptions): Superposition {
+export function measureSuperposition(
+  weights: MatrixLike,
+  options?: MeasureSuperpositionOptions,
+): Superposition {
   const threads = readThreads(new Options(options, ['threads'], 'measureSuperposition'));
   const matrix = readMatrix(weights, 'weights');
   const { rows, cols: dims } = matrix;

@@ -1,11 +1,11 @@
 // Certificates of codes from any source.
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
 import { type PerFeature, type PerSample, readPerSample, readWeights } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
-import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
+import { type CodesLike, readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import type { NativeCertification, NativeCertifyOptions } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
@@ -146,8 +146,8 @@ function toCertification(result: NativeCertification): Certification {
  * ```
  */
 export async function certify(
-  activations: Matrix,
-  codes: SparseCodes<CodeValues>,
+  activations: MatrixLike,
+  codes: CodesLike,
   dictionary: Dictionary,
   options: CertifyOptions,
 ): Promise<Certification> {
@@ -179,8 +179,8 @@ export async function certify(
  * ```
  */
 export function certifySync(
-  activations: Matrix,
-  codes: SparseCodes<CodeValues>,
+  activations: MatrixLike,
+  codes: CodesLike,
   dictionary: Dictionary,
   options: CertifySyncOptions,
 ): Certification {

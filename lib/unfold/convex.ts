@@ -2,7 +2,7 @@
 import type { CommonOptions } from '../call/common.js';
 import type { Options } from '../call/options.js';
 import { type PerFeature, type PerSample, readWeights } from '../call/samples.js';
-import type { CodeValues, SparseCodes } from '../data/codes.js';
+import type { CodesLike } from '../data/codes.js';
 import type { NativeConvexOptions, NativePenaltyOptions } from '../native/methods.js';
 
 /** What the convex methods share, but λ and the start. */
@@ -29,7 +29,7 @@ export interface ConvexOptions extends ConvexBaseOptions {
   /** λ > 0, one number or one a sample. Not divided by anything: see `unfold`. */
   readonly lambda: PerSample;
   /** Codes to start from, samples × features, such as the last call's. */
-  readonly warmStart?: SparseCodes<CodeValues> | undefined;
+  readonly warmStart?: CodesLike | undefined;
 }
 
 /**

@@ -1,10 +1,10 @@
 // The way back, and where the way there begins.
 import { UnsuperposeError } from '../call/errors.js';
-import { allocate, type Matrix, readMatrix } from '../call/matrix.js';
+import { allocate, type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import { type PerFeature, readWeights } from '../call/samples.js';
 import { defaultThreads } from '../call/threads.js';
-import { type CodeValues, readCodes, type SparseCodes } from '../data/codes.js';
+import { type CodesLike, readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import { native } from '../native/runtime.js';
 
@@ -30,7 +30,7 @@ import { native } from '../native/runtime.js';
  * console.log([...fold(codes, dictionary).data]); // → [ 6, 8 ]
  * ```
  */
-export function fold(codes: SparseCodes<CodeValues>, dictionary: Dictionary): Matrix<Float32Array> {
+export function fold(codes: CodesLike, dictionary: Dictionary): Matrix<Float32Array> {
   const { codes: parts, samples, features } = readCodes(codes, 'codes', 'ERR_DTYPE');
   const handle = Dictionary.handleOf(dictionary);
   if (features !== dictionary.features)
@@ -76,7 +76,7 @@ export interface LambdaMaxOptions {
  * ```
  */
 export function lambdaMax(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options?: LambdaMaxOptions,
 ): Float64Array {

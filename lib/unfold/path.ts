@@ -1,9 +1,10 @@
 // Unfolding along a path of λ, each solution the start of the next.
 import { COMMON_NAMES, checkDevice, readMethod } from '../call/common.js';
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, readMatrix } from '../call/matrix.js';
+import { type MatrixLike, readMatrix } from '../call/matrix.js';
 import { checkNumber, Options, refuseOption } from '../call/options.js';
 import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
+import { isNumbers } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import type { NativeUnfolding } from '../native/binding.js';
@@ -53,11 +54,8 @@ type Grid = { readonly lambdas: readonly number[] } | { readonly count: number; 
 
 function readLambdas(value: unknown): readonly number[] {
   const expected = 'a strictly decreasing list of finite numbers > 0';
-  const list: unknown[] = Array.isArray(value)
-    ? Array.from(value)
-    : value instanceof Float64Array || value instanceof Float32Array
-      ? Array.from(value)
-      : refuseOption('lambdas', expected, value);
+  if (!isNumbers(value)) refuseOption('lambdas', expected, value);
+  const list: unknown[] = Array.from(value);
   if (list.length === 0)
     throw new UnsuperposeError('ERR_OPTION', `lambdas must be ${expected}, got an empty one`, 'lambdas');
   let previous = Number.POSITIVE_INFINITY;
@@ -157,7 +155,7 @@ async function* walkGrid(walk: PathWalk, grid: Grid): AsyncGenerator<PathUnfoldi
  * ```
  */
 export function unfoldPath(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: UnfoldPathOptions,
 ): AsyncGenerator<PathUnfolding, void, void> {

@@ -1,7 +1,7 @@
 // Unfolding: activations into sparse codes, each with its certificate.
 import { COMMON_NAMES, checkDevice, readMethod } from '../call/common.js';
 import { UnsuperposeError } from '../call/errors.js';
-import { type Matrix, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
 import { readPerSample } from '../call/samples.js';
@@ -153,17 +153,17 @@ function answer(
  * ```
  */
 export async function unfold(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: Float64Options & AsyncOptions,
 ): Promise<Unfolding<Float64Array>>;
 export async function unfold(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: UnfoldOptions,
 ): Promise<Unfolding>;
 export async function unfold(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: UnfoldOptions | (Float64Options & AsyncOptions),
 ): Promise<Unfolding | Unfolding<Float64Array>> {
@@ -197,17 +197,17 @@ export async function unfold(
  * ```
  */
 export function unfoldSync(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: Float64Options,
 ): Unfolding<Float64Array>;
 export function unfoldSync(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: UnfoldSyncOptions,
 ): Unfolding;
 export function unfoldSync(
-  activations: Matrix,
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: UnfoldSyncOptions | Float64Options,
 ): Unfolding | Unfolding<Float64Array> {
