@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { DEFAULTS, type Settings } from './settings.js';
 
@@ -10,18 +11,11 @@ export interface Arguments extends Settings {
 /** An argument that cannot be used; the message is all the reader needs. */
 export class ArgumentError extends Error {}
 
-export const HELP = `Trains a small network in superposition, takes it apart again, and proves it against the known truth.
-
-  npm run toy -- [options]          (in this folder: npm start -- [options])
-
-  --features N     features of the data, 4 … 512 (default ${DEFAULTS.features})
-  --dims N         dims of the hidden layer, 2 … features (default ${DEFAULTS.dims})
-  --density P      share of samples in which a feature is active, 0.001 … 1 (default ${DEFAULTS.density})
-  --allowed T      overlap that the hybrid strategy lets pass, 0 … 1 (default ${DEFAULTS.allowed})
-  --seed N         another model and other data (default ${DEFAULTS.seed})
-  --full           draw the plateaus at the paper's size: 200 features, 20 dims, 20 models of 10,000 steps
-  --output FOLDER  where the report goes (default: output/)
-  --help           this text`;
+/** What the reader runs this by: npm start in its folder, or the root's command, which sets the variable. */
+const COMMAND = process.env.UNSUPERPOSE_EXAMPLE ?? 'npm start --';
+export const HELP = readFileSync(new URL('../help.txt', import.meta.url), 'utf8')
+  .replaceAll('COMMAND', COMMAND)
+  .trimEnd();
 
 /** A number from the command line, which must be one and in range. */
 function read(
@@ -49,7 +43,7 @@ export function parseArguments(args: string[]): Arguments {
     args,
     options: {
       ...{ features: text, dims: text, density: text, allowed: text, seed: text, output: text },
-      ...{ full: flag, help: flag },
+      ...{ full: flag, help: { ...flag, short: 'h' } },
     },
   });
   const features = read('features', values.features, DEFAULTS.features, 4, 512, true);

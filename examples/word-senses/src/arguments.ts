@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 export interface Arguments {
@@ -10,18 +11,16 @@ export interface Arguments {
   output: string | undefined;
 }
 
-export const HELP = `Unfolds words into the senses that their vectors hold in superposition.
+/** What the reader runs this by: npm start in its folder, or the root's command, which sets the variable. */
+const COMMAND = process.env.UNSUPERPOSE_EXAMPLE ?? 'npm start --';
+export const HELP = readFileSync(new URL('../help.txt', import.meta.url), 'utf8')
+  .replaceAll('COMMAND', COMMAND)
+  .trimEnd();
 
-  npm start -- [words…] [options]
+/** An argument that cannot be used; the message is all the reader needs. */
+export class ArgumentError extends Error {}
 
-  words            looked up besides the built-in list; any of the 341,479 words with a vector
-  --only           nothing but the words given
-  --fresh          learn the dictionary anew, even if an earlier run kept one
-  --vectors FILE   read the word vectors from this JSON file
-  --output FOLDER  where the report and the learned dictionary go (default: output/)
-  --help           this text`;
-
-/** @throws TypeError from node:util on an unknown option. */
+/** @throws ArgumentError, or TypeError from node:util on an unknown option. */
 export function parseArguments(args: string[]): Arguments {
   const { values, positionals } = parseArgs({
     args,
@@ -29,11 +28,12 @@ export function parseArguments(args: string[]): Arguments {
     options: {
       only: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
       vectors: { type: 'string' },
       output: { type: 'string' },
     },
   });
   const { only, fresh, help, vectors, output } = values;
+  if (only && positionals.length === 0 && !help) throw new ArgumentError('--only needs at least one word');
   return { words: positionals.map((word) => word.toLowerCase()), only, fresh, help, vectors, output };
 }
