@@ -1,6 +1,5 @@
 import cliProgress from 'cli-progress';
-
-const NAME_WIDTH = 34;
+import { columns, hanging } from './lines.js';
 
 export type Report = (progress: { done: number; total?: number }) => void;
 
@@ -14,27 +13,46 @@ export async function phase<Result>(
     format: `${name.padEnd(NAME_WIDTH)} {bar} {percentage}%`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
-    barsize: 30,
+    barsize: columns() < ROOMY ? 10 : 30,
     hideCursor: true,
     clearOnComplete: true,
     stream: process.stdout,
   });
   const started = performance.now();
   bar.start(1, 0);
-  try {
-    const result = await work(({ done, total = 1 }) => {
+  let result: Result;
+  {
+    using _ = restoring(bar);
+    result = await work(({ done, total = 1 }) => {
       bar.setTotal(total);
       bar.update(done);
     });
-    bar.stop();
-    const took = seconds(performance.now() - started).padStart(7);
-    console.log(`${name.padEnd(NAME_WIDTH)} ${took}  ${summary(result)}`);
-    return result;
-  } catch (error) {
-    bar.stop();
-    throw error;
   }
+  const head = `${name.padEnd(NAME_WIDTH)} ${seconds(performance.now() - started).padStart(7)}  `;
+  console.log(head + hanging(summary(result), head.length));
+  return result;
 }
+
+/** Ctrl-C in the middle of a bar: shows the cursor again, wraps lines again, then ends as the signal asks. */
+function restoring(bar: cliProgress.SingleBar): Disposable {
+  const stop = (signal: NodeJS.Signals) => {
+    bar.stop();
+    for (const one of SIGNALS) process.removeListener(one, stop);
+    process.kill(process.pid, signal);
+  };
+  for (const one of SIGNALS) process.on(one, stop);
+  return {
+    [Symbol.dispose]() {
+      bar.stop();
+      for (const one of SIGNALS) process.removeListener(one, stop);
+    },
+  };
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const NAME_WIDTH = 30;
+/** From here on, a long bar has room. */
+const ROOMY = 80;
 
 export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`;

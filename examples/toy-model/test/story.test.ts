@@ -1,6 +1,6 @@
 // The story as the README tells it: what is claimed must be so.
 import { describe, expect, it } from 'vitest';
-import { ArgumentError, parseArguments } from '../src/arguments.js';
+import { ArgumentError, HELP, parseArguments } from '../src/arguments.js';
 import { DEFAULTS } from '../src/settings.js';
 import { coherence, enlarge, find, train, unfoldFresh } from '../src/story.js';
 
@@ -41,5 +41,11 @@ describe('arguments', () => {
   it('refuses what it does not know', () => {
     expect(() => parseArguments(['--sed', '1'])).toThrow(/sed/);
     expect(() => parseArguments(['word'])).toThrow();
+  });
+
+  it('are explained with the defaults that hold, in lines that fit 60 columns', () => {
+    for (const name of ['features', 'dims', 'density', 'allowed', 'seed'] as const)
+      expect(HELP).toMatch(new RegExp(`--${name} [^-]*\\(default\\s+${DEFAULTS[name]}\\)`));
+    for (const line of HELP.split('\n')) expect(line.length).toBeLessThanOrEqual(60);
   });
 });

@@ -49,9 +49,9 @@ const matched = await atPeerSparsity(vectors, dictionary);
 
 const row = (name: string, ev: number, atoms: number, time: string) =>
   console.log(
-    `${name.padEnd(34)} ${ev.toFixed(4).padStart(18)} ${atoms.toFixed(2).padStart(12)} ${time.padStart(9)}`,
+    `${name.padEnd(26)} ${ev.toFixed(4).padStart(9)} ${atoms.toFixed(2).padStart(12)} ${time.padStart(8)}`,
   );
-console.log(`\n${''.padEnd(34)} explained variance atoms a word  learning`);
+console.log(`\n${''.padEnd(26)} explained\n${''.padEnd(26)}  variance atoms a word learning`);
 row('peer, λ = 0.25', PEER.explainedVariance, PEER.atomsPerWord, `${PEER.seconds} s`);
 row('unsuperpose, λ = 0.25', same.explainedVariance, same.meanAtoms, seconds(elapsed));
 const { lambda, explainedVariance, meanAtoms } = matched;

@@ -1,7 +1,8 @@
 import { join, resolve } from 'node:path';
 import { info, type Matrix, UnsuperposeError } from 'unsuperpose';
-import { HELP, parseArguments } from './arguments.js';
+import { ArgumentError, HELP, parseArguments } from './arguments.js';
 import { keepDictionary, learn, recallDictionary } from './dictionary.js';
+import { hanging } from './lines.js';
 import { printWord } from './print.js';
 import { peakMemory, phase, seconds } from './progress.js';
 import { renderReport } from './report/report.js';
@@ -19,9 +20,7 @@ async function main(): Promise<void> {
   if (args.help) return console.log(HELP);
   const started = performance.now();
   const output = args.output ? resolve(args.output) : OUTPUT_FOLDER;
-  const asked = [
-    ...new Set(args.only && args.words.length > 0 ? args.words : [...args.words, ...DEFAULT_WORDS]),
-  ];
+  const asked = [...new Set(args.only ? args.words : [...args.words, ...DEFAULT_WORDS])];
 
   const read = await phase(
     'Reading word vectors',
@@ -39,6 +38,11 @@ async function main(): Promise<void> {
     shape: [read.count, read.dims],
   };
   const vocabulary = { words: read.words.slice(0, read.count), vectors };
+  const found = vectorsOf(asked, read, vectors, mean);
+  const missing = asked.filter((word) => !found.has(word));
+  // Before anything is learned or written: an earlier report is not overwritten by one of nothing.
+  if (args.only && missing.length > 0)
+    throw new ArgumentError(missing.map((word) => noVector(word, read.words)).join('\n'));
 
   const kept = join(output, 'dictionary.bin');
   const recalled = args.fresh ? undefined : await recallDictionary(kept, DEMO_LEARNING);
@@ -50,7 +54,7 @@ async function main(): Promise<void> {
       ({ dictionary }) => `${dictionary.features.toLocaleString('en')} atoms`,
     ));
   const { dictionary } = learned;
-  if (recalled) console.log(`Dictionary of an earlier run (${kept}); --fresh learns it anew.`);
+  if (recalled) console.log('Dictionary of an earlier run; --fresh learns it anew.');
   else await attempt(`keep the dictionary at ${kept}`, () => keepDictionary(kept, DEMO_LEARNING, learned));
 
   const whole = await phase(
@@ -60,12 +64,11 @@ async function main(): Promise<void> {
       `${meanAtoms.toFixed(2)} atoms a word, explained variance ${explainedVariance.toFixed(3)}`,
   );
 
-  const found = vectorsOf(asked, read, vectors, mean);
   const words = await unfoldWords(found, dictionary, vocabulary, DEMO_LEARNING);
   for (const word of words) printWord(word);
-  for (const word of asked.filter((word) => !found.has(word))) printMissing(word, read.words);
+  for (const word of missing) console.log(`\n${hanging(noVector(word, read.words), 0)}`);
 
-  const path = join(output, 'report.html');
+  const path = join(output, args.only ? 'only.html' : 'report.html');
   const facts = { settings: DEMO_LEARNING, info: info(), elapsed: learned.elapsed, curve: learned.curve };
   const written = await attempt(`write the report to ${path}`, () =>
     writeAtomically(
@@ -98,10 +101,10 @@ function vectorsOf(
   return found;
 }
 
-function printMissing(word: string, words: readonly string[]): void {
+function noVector(word: string, words: readonly string[]): string {
   const near = nearSpellings(word, words);
   const hint = near.length > 0 ? ` Did you mean ${near.join(', ')}?` : '';
-  console.log(`\nThere is no vector for "${word}".${hint}`);
+  return `There is no vector for "${word}".${hint}`;
 }
 
 /** Does without what cannot be written, and says so. */
@@ -121,7 +124,8 @@ async function attempt(what: string, work: () => Promise<void>): Promise<boolean
 
 /** What went wrong, when it is something that the reader can mend; otherwise the whole error. */
 function explain(error: unknown): unknown {
-  if (error instanceof VectorsError || error instanceof UnsuperposeError) return error.message;
+  if ([ArgumentError, VectorsError, UnsuperposeError].some((kind) => error instanceof kind))
+    return (error as Error).message;
   const code = (error as NodeJS.ErrnoException).code;
   return code?.startsWith('ERR_PARSE_ARGS') ? `${(error as Error).message}\n\n${HELP}` : error;
 }

@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress';
+import { columns, hanging } from './lines.js';
 
 /** Shows how far a phase is, then one line with what it gave. Without a terminal only the line appears. */
 export async function phase<Result>(
@@ -10,30 +11,46 @@ export async function phase<Result>(
     format: `${name.padEnd(NAME_WIDTH)} {bar} {percentage}%  {detail}`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
-    barsize: 30,
+    barsize: columns() < ROOMY ? 10 : 30,
     hideCursor: true,
     clearOnComplete: true,
     stream: process.stdout,
   });
   const started = performance.now();
   bar.start(1, 0, { detail: '' });
-  try {
-    const result = await work((done, total, detail = '') => {
+  let result: Result;
+  {
+    using _ = restoring(bar);
+    result = await work((done, total, detail = '') => {
       bar.setTotal(total);
       bar.update(done, { detail });
     });
-    bar.stop();
-    console.log(
-      `${name.padEnd(NAME_WIDTH)} ${seconds(performance.now() - started).padStart(7)}  ${summary(result)}`,
-    );
-    return result;
-  } catch (error) {
-    bar.stop();
-    throw error;
   }
+  const head = `${name.padEnd(NAME_WIDTH)} ${seconds(performance.now() - started).padStart(7)}  `;
+  console.log(head + hanging(summary(result), head.length));
+  return result;
 }
 
+/** Ctrl-C in the middle of a bar: shows the cursor again, wraps lines again, then ends as the signal asks. */
+function restoring(bar: cliProgress.SingleBar): Disposable {
+  const stop = (signal: NodeJS.Signals) => {
+    bar.stop();
+    for (const one of SIGNALS) process.removeListener(one, stop);
+    process.kill(process.pid, signal);
+  };
+  for (const one of SIGNALS) process.on(one, stop);
+  return {
+    [Symbol.dispose]() {
+      bar.stop();
+      for (const one of SIGNALS) process.removeListener(one, stop);
+    },
+  };
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const NAME_WIDTH = 22;
+/** From here on, a long bar has room. */
+const ROOMY = 100;
 
 export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`;
