@@ -2,7 +2,8 @@
 
 export type { CommonOptions } from './call/common.js';
 export { type ErrorCode, isUnsuperposeError, UnsuperposeError } from './call/errors.js';
-export type { Matrix, MatrixLike } from './call/matrix.js';
+export type { Float16Values, HalfType } from './call/half.js';
+export type { Matrix, MatrixData, MatrixLike } from './call/matrix.js';
 export type { AsyncOptions, Progress } from './call/progress.js';
 export type { PerFeature, PerSample } from './call/samples.js';
 export * as claims from './claims/index.js';

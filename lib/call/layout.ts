@@ -2,6 +2,7 @@
 // name, and none is passed over.
 import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
+import { HALF_NAMES } from './half.js';
 import { describe } from './options.js';
 
 /** Row after row, or column after column (Fortran's order). */
@@ -11,6 +12,7 @@ export type Layout = 'rows' | 'columns';
 const TYPE_NAMES = {
   Float32Array: ['float32', 'f4', '<f4', '=f4', 'f32', 'single', 'float'],
   Float64Array: ['float64', 'f8', '<f8', '=f8', 'f64', 'double'],
+  ...HALF_NAMES,
 } as const;
 
 const ORDERS: Readonly<Record<string, Layout>> = {

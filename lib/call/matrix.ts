@@ -1,6 +1,7 @@
 // Matrices as the caller has them, and as native code takes them.
 import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
+import { DATA_TYPES, type Float16Values, type HalfType, widenHalf } from './half.js';
 import { readLayout, toRows } from './layout.js';
 import { describe } from './options.js';
 
@@ -21,9 +22,13 @@ export interface Matrix<T extends Float32Array | Float64Array = Float32Array | F
   readonly shape: readonly [rows: number, cols: number];
 }
 
+/** What entries may come as; see {@link MatrixLike}. */
+export type MatrixData = Float32Array | Float64Array | Float16Values | Uint16Array;
+
 /**
  * A matrix as callers have it: a {@link Matrix} whose shape may be any list, which must turn out to be `[rows, cols]`. Float32Array is
- * taken as it is, Float64Array is converted once. From any realm (a `vm` context, a Jest test), over shared memory too.
+ * taken as it is, Float64Array is converted once. 16-bit floats are too, exactly: a Float16Array where the engine has it, or the bits in a
+ * Uint16Array with `dtype: 'float16'` or `'bfloat16'`. From any realm (a `vm` context, a Jest test), over shared memory too.
  *
  * Arrays of these libraries fit as they are: npyjs (`fortranOrder: true` is read column after column), ndarray and @stdlib/ndarray (whole
  * arrays in row-major or column-major order). Of others give the two fields: onnxruntime and Transformers.js
@@ -36,11 +41,16 @@ export interface Matrix<T extends Float32Array | Float64Array = Float32Array | F
  *
  * const columns = { data: Float32Array.of(1, 4, 2, 5, 3, 6), shape: [2, 3], fortranOrder: true }; // as npyjs gives it
  * console.log(Dictionary.from(columns).toMatrix().data.join(' ')); // → 1 2 3 4 5 6
+ *
+ * const bits = { data: Uint16Array.of(0x3f80, 0xc000), shape: [1, 2], dtype: 'bfloat16' } as const;
+ * console.log(Dictionary.from(bits).toMatrix().data.join(' ')); // → 1 -2
  * ```
  */
-export interface MatrixLike<T extends Float32Array | Float64Array = Float32Array | Float64Array> {
+export interface MatrixLike<T extends MatrixData = MatrixData> {
   readonly data: T;
   readonly shape: readonly number[];
+  /** What the bits of a Uint16Array are. */
+  readonly dtype?: HalfType | (string & {}) | undefined;
 }
 
 /** `data` has rows · cols values. Async native calls copy it before they return. */
@@ -121,11 +131,13 @@ export function readMatrix(value: unknown, name: string, { copy = false }: ReadM
       `${name} must be a matrix { data, shape }, got ${describe(value)}`,
       name,
     );
-  const { data, shape } = value as { data?: unknown; shape?: unknown };
+  const { data: given, shape, dtype } = value as { data?: unknown; shape?: unknown; dtype?: unknown };
+  const half = widenHalf(given, dtype, name);
+  const data = half?.data ?? given;
   if (!types.isFloat32Array(data) && !types.isFloat64Array(data))
     throw new UnsuperposeError(
       'ERR_DTYPE',
-      `${name}.data must be a Float32Array or Float64Array, got ${describe(data)}`,
+      `${name}.data must be ${DATA_TYPES}, got ${describe(data)}`,
       name,
     );
   const [rows, cols] = readShape(shape, name);
@@ -143,7 +155,7 @@ export function readMatrix(value: unknown, name: string, { copy = false }: ReadM
     );
   const layout = readLayout(
     value,
-    types.isFloat32Array(data) ? 'Float32Array' : 'Float64Array',
+    half?.type ?? (types.isFloat32Array(data) ? 'Float32Array' : 'Float64Array'),
     rows,
     cols,
     name,

@@ -209,6 +209,9 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array }>,
   ): JobId;
 
+  /** The floats of 16-bit ones; `out` is as long. */
+  widen(bits: Uint16Array, dtype: string, out: Float32Array): void;
+
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
   estimate(
     a: NativeMatrix,

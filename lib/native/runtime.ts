@@ -1,6 +1,7 @@
 // The native module once it is loaded and fit for use, and its errors as ours.
 import { types } from 'node:util';
 import { ERROR_CODES, type ErrorCode, isUnsuperposeError, UnsuperposeError } from '../call/errors.js';
+import { provideWiden } from '../call/half.js';
 import type { NativeBinding, NativeInfo } from './binding.js';
 import { loadNative } from './loader.js';
 
@@ -37,3 +38,5 @@ export function native<T>(call: (binding: NativeBinding) => T): T {
     throw translate(error);
   }
 }
+
+provideWiden((bits, dtype, out) => native((module) => module.widen(bits, dtype, out)));

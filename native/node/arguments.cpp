@@ -43,6 +43,9 @@ std::span<float> floats(const Napi::Value& value, const char* name) {
 std::span<double> doubles(const Napi::Value& value, const char* name) {
   return elements<double>(value, napi_float64_array, name, "Float64Array");
 }
+std::span<std::uint16_t> shorts(const Napi::Value& value, const char* name) {
+  return elements<std::uint16_t>(value, napi_uint16_array, name, "Uint16Array");
+}
 std::span<std::uint32_t> integers(const Napi::Value& value, const char* name) {
   return elements<std::uint32_t>(value, napi_uint32_array, name, "Uint32Array");
 }

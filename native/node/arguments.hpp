@@ -17,6 +17,7 @@ namespace unsuperpose::node {
 /// The memory of a typed array, as it is now. Valid until JavaScript runs again. ERR_DTYPE for another type.
 std::span<float> floats(const Napi::Value& value, const char* name);
 std::span<double> doubles(const Napi::Value& value, const char* name);
+std::span<std::uint16_t> shorts(const Napi::Value& value, const char* name);
 std::span<std::uint32_t> integers(const Napi::Value& value, const char* name);
 
 /// A number that is a count. ERR_OPTION otherwise.
