@@ -7,6 +7,7 @@ export type { Matrix, MatrixData, MatrixLike } from './call/matrix.js';
 export type { AsyncOptions, Progress } from './call/progress.js';
 export type { PerFeature, PerSample } from './call/samples.js';
 export * as claims from './claims/index.js';
+export { CodesByFeature, type FeatureUse, type FeatureUseOptions } from './data/by-feature.js';
 export {
   type CodesLike,
   type CodesParts,
@@ -14,6 +15,7 @@ export {
   type CodeValues,
   SparseCodes,
 } from './data/codes.js';
+export type { CodesJSON } from './data/codes-json.js';
 export { Dictionary, type DictionaryOptions } from './data/dictionary.js';
 export * as ops from './data/ops.js';
 export * as geometry from './geometry/index.js';

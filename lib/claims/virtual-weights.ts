@@ -1,5 +1,6 @@
 // All pairs of features of two dictionaries, through a weight matrix.
 import { UnsuperposeError } from '../call/errors.js';
+import { count, keepFromCloning, printsAs } from '../call/inspect.js';
 import { checkInteger, checkNumber, Options, refuseOption } from '../call/options.js';
 import { isNumbers, type PerFeature, readPerFeature } from '../call/samples.js';
 import { Dictionary } from '../data/dictionary.js';
@@ -107,6 +108,10 @@ export class VirtualWeights {
   constructor(handle: PairsHandle, shape: readonly [number, number]) {
     this.#handle = handle;
     this.shape = shape;
+    keepFromCloning(
+      this,
+      'VirtualWeights have native memory of their thread: post the dictionaries and the weight as matrices instead',
+    );
   }
 
   #use(): PairsHandle {
@@ -205,6 +210,10 @@ export class VirtualWeights {
     this.dispose();
   }
 }
+
+printsAs(VirtualWeights.prototype, 'VirtualWeights', ({ shape: [from, to] }) => {
+  return `VirtualWeights from ${count(from)} to ${count(to)} features`;
+});
 
 /** The next larger float64, for x ≥ 0. */
 export function nextUp(x: number): number {

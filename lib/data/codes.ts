@@ -1,10 +1,13 @@
 // Sparse codes in compressed sparse rows.
 import { types } from 'node:util';
 import { type ErrorCode, UnsuperposeError } from '../call/errors.js';
+import { count, digits, printsAs } from '../call/inspect.js';
 import { allocate, type Matrix, readShape } from '../call/matrix.js';
 import { describe, refuseOption } from '../call/options.js';
 import { native } from '../native/runtime.js';
 import type { NativeCodes } from '../native/values.js';
+import { type CodesByFeature, transpose } from './by-feature.js';
+import { type CodesJSON, fromCodesJSON, isCodesJSON, toCodesJSON } from './codes-json.js';
 
 /** Values of codes: float32, or float64 where that was asked for. */
 export type CodeValues = Float32Array | Float64Array;
@@ -41,6 +44,9 @@ type Arrays<V extends CodeValues> = Omit<CodesParts<V>, 'shape'>;
  * Codes of `samples` samples over `features` features, as compressed sparse rows (the layout of scipy's csr_matrix): row i is
  * `indices[indptr[i] … indptr[i + 1])` with the `values` at the same places. Indices ascend in each row.
  *
+ * Codes can be stored and sent. `JSON.stringify(codes)` keeps every bit: `SparseCodes.from(JSON.parse(text))` has the same values.
+ * `structuredClone` and `postMessage` carry the arrays, not the methods: `SparseCodes.from(clone)` is whole again.
+ *
  * @example
  * ```ts
  * import { SparseCodes } from 'unsuperpose';
@@ -72,12 +78,31 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
   }
 
   /**
-   * Codes over the given arrays, which are kept, not copied.
+   * Codes over the given arrays, which are kept, not copied; or from what `JSON.parse` made of codes.
+   *
+   * @example
+   * ```ts
+   * import { SparseCodes } from 'unsuperpose';
+   *
+   * const codes = SparseCodes.from({
+   *   indptr: Uint32Array.of(0, 2),
+   *   indices: Uint32Array.of(0, 3),
+   *   values: Float32Array.of(0.1, -2),
+   *   shape: [1, 4],
+   * });
+   * const again = SparseCodes.from(JSON.parse(JSON.stringify(codes)));
+   * console.log(again.values[0] === Math.fround(0.1)); // → true
+   * console.log(SparseCodes.from(structuredClone(codes)).row(0).indices.join(' ')); // → 0 3
+   * ```
+   *
    * @throws UnsuperposeError `ERR_DTYPE` for other types; `ERR_SHAPE` unless indptr runs from 0 to the number of entries without
    *   falling and indices ascend in each row and are below `features`; `ERR_NOT_FINITE` for NaN or ±Infinity
    */
-  static from<V extends CodeValues>(parts: CodesLike<V>): SparseCodes<V> {
-    const { codes, values, samples, features } = readCodes(parts, 'codes', 'ERR_DTYPE');
+  static from<V extends CodeValues>(parts: CodesLike<V>): SparseCodes<V>;
+  static from(json: CodesJSON): SparseCodes<CodeValues>;
+  static from<V extends CodeValues>(parts: CodesLike<V> | CodesJSON): SparseCodes<V> {
+    const given = isCodesJSON(parts) ? fromCodesJSON(parts, 'codes') : parts;
+    const { codes, values, samples, features } = readCodes(given, 'codes', 'ERR_DTYPE');
     native((binding) => binding.checkCodes(codes, samples, features, 'codes'));
     return new SparseCodes({ ...codes, values: values as V }, samples, features);
   }
@@ -119,6 +144,37 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
     return { data, shape: [samples, features] };
   }
 
+  /**
+   * The same codes by feature: for each the samples that use it, how many they are, and how strongly. Takes time linear in the number of
+   * active features: some 0.3 s for 10 million.
+   * @throws UnsuperposeError `ERR_SHAPE` or `ERR_NOT_FINITE` if somebody changed the arrays since they were made
+   *
+   * @example
+   * ```ts
+   * import { SparseCodes } from 'unsuperpose';
+   *
+   * const codes = SparseCodes.from({
+   *   indptr: Uint32Array.of(0, 2, 3),
+   *   indices: Uint32Array.of(0, 3, 3),
+   *   values: Float32Array.of(0.5, -2, 1),
+   *   shape: [2, 4],
+   * });
+   * const features = codes.byFeature();
+   * console.log([...features.density]); // → [ 0.5, 0, 0, 1 ]
+   * console.log([...features.feature(3).samples], [...features.feature(3).values]); // → [ 0, 1 ] [ -2, 1 ]
+   * ```
+   */
+  byFeature(): CodesByFeature<V> {
+    const { codes, values, samples, features } = readCodes(this, 'codes', 'ERR_DTYPE');
+    native((binding) => binding.checkCodes(codes, samples, features, 'codes'));
+    return transpose({ ...codes, values: values as V }, [samples, features]);
+  }
+
+  /** Plain JSON with every bit of the values; `JSON.stringify` calls it. */
+  toJSON(): CodesJSON {
+    return toCodesJSON(this, this.shape);
+  }
+
   *[Symbol.iterator](): IterableIterator<CodesRow<V>> {
     for (let i = 0; i < this.shape[0]; i++) yield this.row(i);
   }
@@ -128,6 +184,27 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
 export function hasCodes(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'indptr' in value;
 }
+
+/** Rows, and entries of a row, that are printed. */
+const SHOWN = 6;
+
+function rowText({ indices, values }: CodesRow<CodeValues>, i: number): string {
+  const entries = Array.from(indices.subarray(0, SHOWN), (j, at) => `${j}: ${digits(values[at] ?? 0)}`);
+  if (indices.length > SHOWN) entries.push(`… ${count(indices.length - SHOWN)} more`);
+  return `\n  ${i} { ${entries.join(', ')} }`;
+}
+
+printsAs(SparseCodes.prototype as SparseCodes<CodeValues>, 'SparseCodes', (codes) => {
+  const [samples, features] = codes.shape;
+  const type = types.isFloat64Array(codes.values) ? 'float64' : 'float32';
+  const each = samples > 0 ? `, ${digits(codes.indices.length / samples)} a sample` : '';
+  const rows = Array.from({ length: Math.min(SHOWN, samples) }, (_, i) => rowText(codes.row(i), i));
+  const more = samples > SHOWN ? `\n  … ${count(samples - SHOWN)} more` : '';
+  return (
+    `SparseCodes ${count(samples)} samples × ${count(features)} features, ` +
+    `${count(codes.indices.length)} active${each}, ${type}${rows.join('')}${more}`
+  );
+});
 
 /** Types and shape of codes, each property read once; native code checks the rest, and gets float64 values rounded to float32. */
 export function readCodes(

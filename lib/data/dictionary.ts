@@ -1,5 +1,6 @@
 // The handle of a native dictionary.
 import { UnsuperposeError } from '../call/errors.js';
+import { count, digits, keepFromCloning, megabytes, printsAs } from '../call/inspect.js';
 import { allocate, type Matrix, type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { describe, Options } from '../call/options.js';
 import { native } from '../native/runtime.js';
@@ -16,6 +17,9 @@ export interface DictionaryOptions {
  *
  * It owns native memory, which is freed by `dispose()`, `using`, or the garbage collector. Calls that run keep what
  * they need: disposing in the middle of one is safe.
+ *
+ * It belongs to its thread: `structuredClone` and `postMessage` of one throw a DataCloneError. Post `toMatrix()` and call
+ * `Dictionary.from` there.
  *
  * @example
  * ```ts
@@ -35,11 +39,19 @@ export class Dictionary {
   /** Length of each atom: the dims of the activations. */
   readonly dims: number;
 
+  /** Smallest and largest norm of atoms that are not zero; 0 where all are. */
+  readonly #norms: readonly [smallest: number, largest: number];
+
   private constructor(handle: DictionaryHandle) {
-    const { features, dims } = native((binding) => binding.dictionaryInfo(handle));
+    const { features, dims, minNorm, maxNorm } = native((binding) => binding.dictionaryInfo(handle));
     this.#handle = handle;
     this.features = features;
     this.dims = dims;
+    this.#norms = [minNorm, maxNorm];
+    keepFromCloning(
+      this,
+      'a Dictionary has native memory of its thread: post dictionary.toMatrix() and call Dictionary.from there',
+    );
   }
 
   /**
@@ -76,6 +88,11 @@ export class Dictionary {
     return value.#handle;
   }
 
+  /** @internal Smallest and largest norm of the atoms that are not zero. */
+  static normsOf(dictionary: Dictionary): readonly [smallest: number, largest: number] {
+    return dictionary.#norms;
+  }
+
   /** Native memory held, in bytes: atoms, their packed copy, and the Gram matrix once a method has needed it. 0 once disposed. */
   get bytes(): number {
     return this.#disposed ? 0 : native((binding) => binding.dictionaryInfo(this.#handle).bytes);
@@ -107,6 +124,14 @@ export class Dictionary {
     this.dispose();
   }
 }
+
+printsAs(Dictionary.prototype, 'Dictionary', (dictionary) => {
+  const { features, dims, disposed } = dictionary;
+  const [smallest, largest] = Dictionary.normsOf(dictionary).map(digits);
+  const norms = smallest === largest ? smallest : `${smallest} to ${largest}`;
+  const held = disposed ? 'disposed' : megabytes(dictionary.bytes);
+  return `Dictionary ${count(features)} features × ${count(dims)} dims, atoms of norm ${norms} (${held})`;
+});
 
 /** Refuses activations of other dims than the dictionary has. */
 export function checkDims(matrix: NativeMatrix, dims: number): void {

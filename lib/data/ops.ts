@@ -53,6 +53,12 @@ export interface SoftThresholdOptions {
   readonly out?: Float32Array | undefined;
 }
 
+/** Options of {@link topK}. */
+export interface TopKOptions extends SelectOptions {
+  /** `'arrays'`: {@link TopK}, strongest first. `'codes'`: SparseCodes, as unfolding gives them. Default `'arrays'`. */
+  readonly format?: 'arrays' | 'codes' | undefined;
+}
+
 /** The k strongest entries of each row, strongest first, ties by lower index. */
 export interface TopK {
   /** rows × k, row-major: which row of `b`. */
@@ -168,10 +174,42 @@ export function gram(a: MatrixLike | Dictionary, options?: OpOptions): Matrix<Fl
   return { data, shape: [left.rows, left.rows] };
 }
 
+/** Ranked entries, k a row, as codes. */
+function rankedCodes(
+  indices: Uint32Array,
+  values: Float32Array,
+  rows: number,
+  features: number,
+  k: number,
+): SparseCodes {
+  // Indices are sorted alone, as numbers, which is fast; each finds its value by itself.
+  const byFeature = allocate(features, 1, 'ops.topK()');
+  const indptr = new Uint32Array(rows + 1);
+  let next = 0;
+  for (let i = 0; i < rows; i++) {
+    const row = indices.subarray(i * k, (i + 1) * k);
+    for (let at = 0; at < k; at++) byFeature[row[at] as number] = values[i * k + at] as number;
+    row.sort();
+    // What is written lies before what is still to be read.
+    for (let at = 0; at < k; at++) {
+      const feature = row[at] as number;
+      const value = byFeature[feature] as number;
+      if (value === 0) continue;
+      indices[next] = feature;
+      values[next++] = value;
+    }
+    indptr[i + 1] = next;
+  }
+  const codes = { indptr, indices: indices.slice(0, next), values: values.slice(0, next) };
+  return SparseCodes.adopt(codes, rows, features);
+}
+
 /**
  * The `k` strongest entries of each row of `a · bᵀ`, which is never written to memory: TopK encoding. Exactly those that
  * float64 products and sums put first, ties by lower index; `values` are these sums, rounded to float32. Scored in bfloat16 or
  * int16 where the processor has them, and again in float64 as far as their error bounds leave the ranking open.
+ *
+ * With `format: 'codes'` the answer is SparseCodes, which `fold` takes: indices ascend in each row, and entries that are zero are left out.
  *
  * @param a rows × dims, finite
  * @param b features × dims, finite
@@ -186,16 +224,36 @@ export function gram(a: MatrixLike | Dictionary, options?: OpOptions): Matrix<Fl
  * const b = { data: Float32Array.of(1, 0, 0, 1, -1, -1), shape: [3, 2] as const };
  * console.log([...ops.topK(a, b, 2).indices]); // → [ 1, 0 ]
  * console.log([...ops.topK(a, b, 2, { absolute: true }).indices]); // → [ 2, 1 ]
+ * console.log([...ops.topK(a, b, 2, { format: 'codes' }).row(0).indices]); // → [ 0, 1 ]
  * ```
  */
-export function topK(a: MatrixLike, b: MatrixLike | Dictionary, k: number, options?: SelectOptions): TopK {
-  const read = new Options(options, ['absolute', 'threads'], 'ops.topK');
+export function topK(
+  a: MatrixLike,
+  b: MatrixLike | Dictionary,
+  k: number,
+  options: TopKOptions & { readonly format: 'codes' },
+): SparseCodes;
+export function topK(
+  a: MatrixLike,
+  b: MatrixLike | Dictionary,
+  k: number,
+  options?: TopKOptions & { readonly format?: 'arrays' | undefined },
+): TopK;
+export function topK(
+  a: MatrixLike,
+  b: MatrixLike | Dictionary,
+  k: number,
+  options?: TopKOptions,
+): TopK | SparseCodes {
+  const read = new Options(options, ['absolute', 'format', 'threads'], 'ops.topK');
   const absolute = read.flag('absolute');
+  const format = read.choice('format', ['arrays', 'codes'], 'arrays');
   const threads = readThreads(read);
   const { a: left, b: right, features } = readProduct(a, b);
   if (features === 0) throw new UnsuperposeError('ERR_SHAPE', 'b must have at least one feature (row)', 'b');
   checkInteger('k', k, { min: 1, max: features, note: 'features' });
   const { indices, values } = native((binding) => binding.topK(left, right, k, absolute, threads));
+  if (format === 'codes') return rankedCodes(indices, values, left.rows, features, k);
   return { indices, values, shape: [left.rows, k] };
 }
 

@@ -107,6 +107,8 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     features: number;
     dims: number;
     bytes: number;
+    /** of an atom that is not zero; 0 if all are */
+    minNorm: number;
     /** of an atom */
     maxNorm: number;
   };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "answers.hpp"
@@ -18,14 +19,18 @@ Napi::Value create_dictionary(const Napi::CallbackInfo& call) {
   return Handle<const Dictionary>::wrap(call.Env(), std::move(dictionary));
 }
 
-/// (handle) → { features, dims, bytes, maxNorm }
+/// (handle) → { features, dims, bytes, minNorm, maxNorm }; minNorm is that of atoms that are not zero, 0 if all are
 Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
   auto& handle = Handle<const Dictionary>::unwrap(call[0]);
   const auto dictionary = handle.get();
+  double smallest = dictionary->max_norm();
+  for (std::size_t j = 0; j < dictionary->features(); ++j)
+    if (dictionary->norm(j) > 0) smallest = std::min(smallest, dictionary->norm(j));
   return object(call.Env(), {
                                 {"features", dictionary->features()},
                                 {"dims", dictionary->dims()},
                                 {"bytes", handle.account(call.Env())},
+                                {"minNorm", smallest},
                                 {"maxNorm", dictionary->max_norm()},
                             });
 }
