@@ -4,6 +4,7 @@ export type { CommonOptions } from './call/common.js';
 export { type ErrorCode, isUnsuperposeError, UnsuperposeError } from './call/errors.js';
 export type { Float16Values, HalfType } from './call/half.js';
 export type { Matrix, MatrixData, MatrixLike } from './call/matrix.js';
+export type { Note, NoteCode } from './call/notes.js';
 export type { AsyncOptions, Progress } from './call/progress.js';
 export type { PerFeature, PerSample } from './call/samples.js';
 export * as claims from './claims/index.js';
@@ -18,6 +19,15 @@ export {
 export type { CodesJSON } from './data/codes-json.js';
 export { Dictionary, type DictionaryOptions } from './data/dictionary.js';
 export * as ops from './data/ops.js';
+export {
+  type CenterOf,
+  type FloatsOf,
+  type Preparation,
+  Prepared,
+  type PrepareOptions,
+  prepare,
+  type ScaleTo,
+} from './data/prepared.js';
 export * as geometry from './geometry/index.js';
 export {
   type LearnBaseOptions,
@@ -50,5 +60,7 @@ export type {
   PursuitOptions,
   ThresholdingOptions,
 } from './unfold/pursuits.js';
+export { UnfoldStatus } from './unfold/status.js';
+export type { UnfoldingSummary } from './unfold/summary.js';
 export { type UnfoldOptions, type UnfoldSyncOptions, unfold, unfoldSync } from './unfold/unfold.js';
-export { type PathUnfolding, type Unfolding, UnfoldStatus } from './unfold/unfolding.js';
+export type { PathUnfolding, Unfolding } from './unfold/unfolding.js';

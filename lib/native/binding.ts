@@ -41,6 +41,10 @@ export interface NativeUnfolding {
   readonly residual: Float32Array;
   readonly status: Uint8Array;
   readonly iterations: Uint32Array;
+  /** ‖x‖ */
+  readonly norm: Float64Array;
+  /** Σ‖x − mean‖² over all samples */
+  readonly variance: number;
   /** with `profile` */
   readonly stages?: NativeStages;
   /** bpdn, amp and knots: one a sample; empty otherwise */
@@ -93,6 +97,23 @@ export interface NativeStatistics {
   readonly replaced: number;
 }
 
+/** A matrix whose data may be float64. */
+export interface NativeMatrix64 {
+  readonly data: Float32Array | Float64Array;
+  readonly rows: number;
+  readonly cols: number;
+}
+
+export interface NativePreparation {
+  /** of the matrix's type */
+  readonly data: Float32Array | Float64Array;
+  readonly center: Float64Array;
+  readonly scale: number;
+  /** of the median, relative to the sum of distances; else 0 */
+  readonly bound: number;
+  readonly iterations: number;
+}
+
 /** The right-hand side of a product. */
 export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
@@ -114,6 +135,27 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
   };
   dictionaryAtoms(handle: DictionaryHandle, out: Float32Array): void;
   disposeDictionary(handle: DictionaryHandle): void;
+
+  /** center and scale are those to take where `given` */
+  prepare(
+    matrix: NativeMatrix64,
+    origin: 'given' | 'mean' | 'median',
+    center: Float64Array,
+    size: 'given' | 'unit' | 'dims',
+    scale: number,
+    threads: number,
+    onProgress: Report,
+    onSettled: Settled<NativePreparation>,
+  ): JobId;
+  /** out = (matrix − center) · scale, or back; `out` may be the matrix's data. */
+  moveMatrix(
+    matrix: NativeMatrix64,
+    center: Float64Array,
+    scale: number,
+    back: boolean,
+    out: Float32Array | Float64Array,
+    threads: number,
+  ): void;
 
   unfoldSync(
     handle: DictionaryHandle,

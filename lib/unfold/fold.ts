@@ -4,14 +4,26 @@ import { allocate, type Matrix, type MatrixLike, readMatrix } from '../call/matr
 import { Options } from '../call/options.js';
 import { type PerFeature, readWeights } from '../call/samples.js';
 import { defaultThreads } from '../call/threads.js';
-import { type CodesLike, readCodes } from '../data/codes.js';
+import { type CodesLike, type CodeValues, readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
+import { type Preparation, preparationOf } from '../data/prepared.js';
 import { native } from '../native/runtime.js';
+import type { Unfolding } from './unfolding.js';
+
+/** Codes as they are, or those of an unfolding with what was done to its activations. */
+function readFolded(value: unknown): { codes: unknown; preparation: Preparation | undefined } {
+  if (typeof value !== 'object' || value === null) return { codes: value, preparation: undefined };
+  const { codes, preparation } = value as { codes?: unknown; preparation?: unknown };
+  return codes === undefined
+    ? { codes: value, preparation: undefined }
+    : { codes, preparation: preparationOf(preparation) };
+}
 
 /**
  * Codes back to activations: `codes · D`, accumulated in float64.
  *
- * @param codes samples × features
+ * @param codes samples × features: codes, or an unfolding. Of activations that were prepared, the unfolding folds back to their own units (see
+ *   {@link prepare}), its `codes` to prepared ones.
  * @param dictionary features × dims
  * @returns samples × dims
  * @throws UnsuperposeError `ERR_SHAPE` if codes and dictionary do not fit or the codes are broken, `ERR_DTYPE`, `ERR_DISPOSED`, `ERR_TOO_LARGE`
@@ -30,8 +42,9 @@ import { native } from '../native/runtime.js';
  * console.log([...fold(codes, dictionary).data]); // → [ 6, 8 ]
  * ```
  */
-export function fold(codes: CodesLike, dictionary: Dictionary): Matrix<Float32Array> {
-  const { codes: parts, samples, features } = readCodes(codes, 'codes', 'ERR_DTYPE');
+export function fold(codes: CodesLike | Unfolding<CodeValues>, dictionary: Dictionary): Matrix<Float32Array> {
+  const from = readFolded(codes);
+  const { codes: parts, samples, features } = readCodes(from.codes, 'codes', 'ERR_DTYPE');
   const handle = Dictionary.handleOf(dictionary);
   if (features !== dictionary.features)
     throw new UnsuperposeError(
@@ -45,9 +58,24 @@ export function fold(codes: CodesLike, dictionary: Dictionary): Matrix<Float32Ar
       `codes.indptr must have ${samples + 1} entries, got ${parts.indptr.length}`,
       'codes',
     );
-  const data = allocate(samples, dictionary.dims, 'fold()');
-  native((binding) => binding.fold(parts, samples, handle, data, defaultThreads()));
-  return { data, shape: [samples, dictionary.dims] };
+  const { preparation } = from;
+  const { dims } = dictionary;
+  if (preparation !== undefined && preparation.center.length !== dims)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      `what was unfolded has ${preparation.center.length} dims, the dictionary has ${dims}`,
+      'codes',
+    );
+  const data = allocate(samples, dims, 'fold()');
+  const threads = defaultThreads();
+  native((binding) => {
+    binding.fold(parts, samples, handle, data, threads);
+    if (preparation !== undefined) {
+      const { center, scale } = preparation;
+      binding.moveMatrix({ data, rows: samples, cols: dims }, center, scale, true, data, threads);
+    }
+  });
+  return { data, shape: [samples, dims] };
 }
 
 /** Options of {@link lambdaMax}. */

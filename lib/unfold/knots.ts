@@ -9,7 +9,7 @@ import { runCounted, runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type { PathHandle } from '../native/values.js';
 import type { ConvexBaseOptions } from './convex.js';
-import { type PathUnfolding, toUnfolding } from './unfolding.js';
+import { type Besides, type PathUnfolding, toPathUnfolding } from './unfolding.js';
 
 /** Options of `unfoldPath` by knots. Progress counts samples of the step that is being computed. */
 export interface KnotOptions extends Omit<ConvexBaseOptions, 'method' | 'maxIterations'>, AsyncOptions {
@@ -58,6 +58,7 @@ export interface PathWalk {
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly besides: Besides;
 }
 
 /** λ_max of each sample. */
@@ -90,7 +91,7 @@ export async function* walkKnots(
       const result = await runCounted<NativeKnots>(signal, onProgress, (...rest) =>
         binding.pathKnot(path, ends, threads, ...rest),
       );
-      yield { ...toUnfolding(result, rows, dictionary.features), lambda: result.lambda };
+      yield toPathUnfolding(result, rows, dictionary.features, { ...walk.besides, lambda: result.lambda });
       if (result.ended) return;
     }
   } finally {

@@ -7,6 +7,7 @@ import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.
 import { isNumbers } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
+import { preparationOf } from '../data/prepared.js';
 import type { NativeUnfolding } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
@@ -20,7 +21,8 @@ import {
   shareOf,
   walkKnots,
 } from './knots.js';
-import { type PathUnfolding, toUnfolding } from './unfolding.js';
+import { notesOf } from './notes.js';
+import { type PathUnfolding, toPathUnfolding } from './unfolding.js';
 
 interface GivenLambdas {
   /** λ of each step, strictly decreasing, the same for all samples. */
@@ -117,7 +119,7 @@ async function* walkGrid(walk: PathWalk, grid: Grid): AsyncGenerator<PathUnfoldi
           guard((done: number) => onProgress({ done: step * rows + done, total: steps * rows }));
         return binding.pathStep(path, lambda, threads, report, onSettled);
       });
-      yield { ...toUnfolding(result, rows, dictionary.features), lambda };
+      yield toPathUnfolding(result, rows, dictionary.features, { ...walk.besides, lambda });
     }
   } finally {
     native((module) => module.disposePath(path));
@@ -166,6 +168,7 @@ export function unfoldPath(
   const method = readMethod(read, CONVEX, 'lasso');
   const knots = readFlag(read, method);
   const threads = readThreads(read);
+  const preparation = preparationOf(activations);
   const matrix = readMatrix(activations, 'activations');
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
@@ -182,6 +185,7 @@ export function unfoldPath(
       warmStart: undefined,
     }),
   );
-  const walk: PathWalk = { dictionary, path, rows, threads, signal, onProgress };
+  const besides = { notes: notesOf(dictionary, method, read), preparation };
+  const walk: PathWalk = { dictionary, path, rows, threads, signal, onProgress, besides };
   return settings !== undefined ? walkKnots(walk, settings) : walkGrid(walk, grid as Grid);
 }

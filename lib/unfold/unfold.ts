@@ -8,6 +8,7 @@ import { readPerSample } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
+import { preparationOf } from '../data/prepared.js';
 import type { NativeUnfolding } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
@@ -22,6 +23,7 @@ import {
   type ReweightedOptions,
   readPathMethod,
 } from './homotopy.js';
+import { notesOf } from './notes.js';
 import {
   excludeFromPursuit,
   isPursuit,
@@ -33,7 +35,7 @@ import {
   readPursuit,
   type ThresholdingOptions,
 } from './pursuits.js';
-import { toUnfolding, type Unfolding } from './unfolding.js';
+import { type Besides, toUnfolding, type Unfolding } from './unfolding.js';
 
 /** Options of {@link unfoldSync}. */
 export type UnfoldSyncOptions =
@@ -81,6 +83,7 @@ interface Call {
   readonly matrix: NativeMatrix;
   readonly settings: NativeUnfoldOptions;
   readonly threads: number;
+  readonly besides: Besides;
 }
 
 /** Everything validated. All code of the caller's that may run (getters, iterators) runs here: before native code looks at borrowed memory. */
@@ -93,6 +96,7 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   if (isPathMethod(method)) excludeFromPath(options, method);
   else options.exclude(PATH_ONLY, 'methods bpdn and reweighted', `method ${method}`);
   const threads = readThreads(options);
+  const preparation = preparationOf(activations);
   const matrix = readMatrix(activations, 'activations');
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
@@ -106,18 +110,15 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
           lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
           warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),
         };
-  return { handle, matrix, settings, threads };
+  const besides = { notes: notesOf(dictionary, method, options), preparation };
+  return { handle, matrix, settings, threads, besides };
 }
 
 /** With λ where the method finds it. */
-function answer(
-  result: NativeUnfolding,
-  { method }: NativeUnfoldOptions,
-  samples: number,
-  features: number,
-): Unfolding {
-  const unfolding = toUnfolding(result, samples, features);
-  return method === 'bpdn' || method === 'amp' ? { ...unfolding, lambda: result.lambda } : unfolding;
+function answer(result: NativeUnfolding, { settings, matrix, besides }: Call, features: number): Unfolding {
+  const { method } = settings;
+  const lambda = method === 'bpdn' || method === 'amp' ? result.lambda : undefined;
+  return toUnfolding(result, matrix.rows, features, { ...besides, lambda });
 }
 
 /**
@@ -170,12 +171,13 @@ export async function unfold(
   const read = new Options(options, NAMES, 'unfold');
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
-  const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);
+  const call = prepare(activations, dictionary, read);
+  const { handle, matrix, settings, threads } = call;
   throwIfAborted(signal);
   const result = await runCounted<NativeUnfolding>(signal, onProgress, (...rest) =>
     binding.unfold(handle, matrix, settings, threads, ...rest),
   );
-  return answer(result, settings, matrix.rows, dictionary.features);
+  return answer(result, call, dictionary.features);
 }
 
 /**
@@ -213,7 +215,8 @@ export function unfoldSync(
 ): Unfolding | Unfolding<Float64Array> {
   const read = new Options(options, NAMES, 'unfoldSync');
   read.exclude(ASYNC_NAMES, 'unfold', 'unfoldSync');
-  const { handle, matrix, settings, threads } = prepare(activations, dictionary, read);
+  const call = prepare(activations, dictionary, read);
+  const { handle, matrix, settings, threads } = call;
   const result = native((module) => module.unfoldSync(handle, matrix, settings, threads));
-  return answer(result, settings, matrix.rows, dictionary.features);
+  return answer(result, call, dictionary.features);
 }

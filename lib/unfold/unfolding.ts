@@ -1,24 +1,28 @@
 // What unfolding answers.
+import { printsAs } from '../call/inspect.js';
+import type { Note } from '../call/notes.js';
 import { type CodeValues, SparseCodes } from '../data/codes.js';
+import type { Preparation } from '../data/prepared.js';
 import type { NativeUnfolding } from '../native/binding.js';
 import { nativeInfo } from '../native/runtime.js';
 import type { Isa } from '../native/values.js';
+import { UnfoldStatus } from './status.js';
+import { summarise, summaryText, type UnfoldingSummary } from './summary.js';
 
-/** How a sample ended; the values of {@link Unfolding.status}. */
-export const UnfoldStatus = {
-  /** The tolerance (convex methods) or the stopping rule (pursuits) was met. */
-  converged: 0,
-  /** The limit of iterations came first. */
-  iterationLimit: 1,
-  /** float32 codes cannot come closer (convex methods), or no independent atom is left (pursuits). */
-  stalled: 2,
-  /** The iteration grew (amp, iht): the answer is the best code met. */
-  diverged: 3,
-  /** No code comes as close as `epsilon` (bpdn). */
-  infeasible: 4,
-} as const;
-
-/** What unfolding answers; arrays have one entry a sample. */
+/**
+ * What unfolding answers; arrays have one entry a sample. `console.log` shows a summary of it.
+ *
+ * @example
+ * ```ts
+ * import { Dictionary, unfoldSync } from 'unsuperpose';
+ *
+ * const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
+ * const unfolding = unfoldSync({ data: Float32Array.of(3, 0, 0, 4), shape: [2, 2] }, dictionary, { lambda: 0.5 });
+ * console.log(unfolding); // → Unfolding 2 samples × 2 features
+ * const { l0, explainedEnergy } = unfolding.summary();
+ * console.log(l0.mean, explainedEnergy.toFixed(2)); // → 1 0.98
+ * ```
+ */
 export interface Unfolding<V extends CodeValues = Float32Array> {
   /** samples × features. */
   readonly codes: SparseCodes<V>;
@@ -33,6 +37,10 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly lambda?: Float64Array;
   /** ‖x − aD‖. */
   readonly residual: Float32Array;
+  /** ‖x‖. */
+  readonly norm: Float64Array;
+  /** Σ‖x − x̄‖² over all samples, x̄ their mean: what there is to explain. */
+  readonly variance: number;
   /** {@link UnfoldStatus} values. */
   readonly status: Uint8Array;
   /** Whether every sample converged. */
@@ -41,6 +49,12 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly iterations: Uint32Array;
   readonly device: 'cpu';
   readonly isa: Isa;
+  /** What the answer is worth reading with: nothing is printed. Empty where all is as usual. */
+  readonly notes: readonly Note[];
+  /** Where it came from, if the activations were prepared: `fold(unfolding, dictionary)` takes it back. */
+  readonly preparation?: Preparation;
+  /** The answer in a few numbers. */
+  summary(): UnfoldingSummary;
 }
 
 /** One step of a path. */
@@ -49,17 +63,84 @@ export interface PathUnfolding extends Unfolding {
   readonly lambda: Float64Array;
 }
 
-export function toUnfolding(result: NativeUnfolding, samples: number, features: number): Unfolding {
-  const { gap, objective, residual, status, iterations } = result;
-  return {
+type Fields = Omit<Unfolding, 'summary'>;
+
+/** A class, so that the methods are not fields: what is cloned or spread is data. */
+class Answer implements Unfolding {
+  readonly codes: SparseCodes;
+  readonly gap: Float64Array;
+  readonly objective: Float64Array;
+  declare readonly lambda?: Float64Array;
+  readonly residual: Float32Array;
+  readonly norm: Float64Array;
+  readonly variance: number;
+  readonly status: Uint8Array;
+  readonly converged: boolean;
+  readonly iterations: Uint32Array;
+  readonly device = 'cpu';
+  readonly isa = nativeInfo.isa;
+  readonly notes: readonly Note[];
+  declare readonly preparation?: Preparation;
+
+  constructor(fields: Omit<Fields, 'device' | 'isa'>) {
+    this.codes = fields.codes;
+    this.gap = fields.gap;
+    this.objective = fields.objective;
+    if (fields.lambda !== undefined) this.lambda = fields.lambda;
+    this.residual = fields.residual;
+    this.norm = fields.norm;
+    this.variance = fields.variance;
+    this.status = fields.status;
+    this.converged = fields.converged;
+    this.iterations = fields.iterations;
+    this.notes = fields.notes;
+    if (fields.preparation !== undefined) this.preparation = fields.preparation;
+  }
+
+  summary(): UnfoldingSummary {
+    return summarise(this);
+  }
+}
+
+printsAs(Answer.prototype, 'Unfolding', summaryText);
+
+/** What lib/ knows of an answer besides what native code says. */
+export interface Besides {
+  readonly notes: readonly Note[];
+  readonly preparation: Preparation | undefined;
+  /** Where λ is part of the answer. */
+  readonly lambda?: Float64Array | undefined;
+}
+
+export function toUnfolding(
+  result: NativeUnfolding,
+  samples: number,
+  features: number,
+  { notes, preparation, lambda }: Besides,
+): Unfolding {
+  const { gap, objective, residual, norm, variance, status, iterations } = result;
+  return new Answer({
     codes: SparseCodes.adopt(result.codes, samples, features),
     gap,
     objective,
+    ...(lambda !== undefined && { lambda }),
     residual,
+    norm,
+    variance,
     status,
     converged: status.every((outcome) => outcome === UnfoldStatus.converged),
     iterations,
-    device: 'cpu',
-    isa: nativeInfo.isa,
-  };
+    notes,
+    ...(preparation !== undefined && { preparation }),
+  });
+}
+
+/** One step of a path, with its λ. */
+export function toPathUnfolding(
+  result: NativeUnfolding,
+  samples: number,
+  features: number,
+  besides: Besides & { readonly lambda: Float64Array },
+): PathUnfolding {
+  return toUnfolding(result, samples, features, besides) as PathUnfolding;
 }

@@ -42,6 +42,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add<info, 0>(exports, "info");
   add<cancel, 1>(exports, "cancel");
   add_dictionary(exports);
+  add_preparation(exports);
   add_unfold(exports);
   add_path(exports);
   add_certify(exports);

@@ -5,6 +5,7 @@
 namespace unsuperpose::node {
 
 void add_dictionary(Napi::Object exports);
+void add_preparation(Napi::Object exports);
 void add_unfold(Napi::Object exports);
 void add_path(Napi::Object exports);
 void add_certify(Napi::Object exports);

@@ -48,6 +48,8 @@ Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
                     {"status", unfolding.status},
                     {"iterations", unfolding.iterations},
                     {"lambda", unfolding.lambda},
+                    {"norm", unfolding.norm},
+                    {"variance", unfolding.variance},
                 });
 }
 

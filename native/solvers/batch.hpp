@@ -50,7 +50,8 @@ class ScaledBatch {
   std::size_t dims_ = 0, stride_ = 0;
 };
 
-/// Appends answers to an unfolding, with their λ if that is one of the answers.
-Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unfolding& out);
+/// Appends a batch's answers to an unfolding, with their λ if that is one of the answers.
+Status append(const ScaledBatch& batch, const std::vector<SampleResult>& results, bool reports_lambda,
+              Unfolding& out);
 
 }  // namespace unsuperpose

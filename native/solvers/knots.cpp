@@ -83,6 +83,7 @@ Status KnotPath::next(const Execution& execution, Unfolding& out) {
   out.codes.indptr.push_back(0);
   const bool starts = paths_.empty();
   std::size_t kept = 0;
+  Variance variance;
   for (std::size_t first = 0; first < samples_.rows; first += kBatch) {
     const std::size_t b = first / kBatch, count = std::min(kBatch, samples_.rows - first);
     const ScaledBatch batch(samples_.slice(first, count), options_.lambda, first);
@@ -104,8 +105,10 @@ Status KnotPath::next(const Execution& execution, Unfolding& out) {
       kept += sample.candidates.bytes();
       if (kept > kKeptBytes) sample.candidates.release();
     }
-    if (Status status = append(answers_[b], true, out); !status.ok()) return status;
+    variance.add(samples_.slice(first, count));
+    if (Status status = append(batch, answers_[b], true, out); !status.ok()) return status;
   }
+  out.variance = variance.value();
   return {};
 }
 

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
+#include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "batch.hpp"
 
@@ -15,8 +17,30 @@ constexpr std::size_t kFoldBlock = 16;
 
 }  // namespace
 
-Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unfolding& out) {
-  for (const SampleResult& result : results) {
+void Variance::add(ConstMatrix32 samples) {
+  sum_.resize(samples.cols, 0);
+  samples_ += samples.rows;
+  for (std::size_t i = 0; i < samples.rows; ++i) {
+    const float* row = samples.row(i);
+    squares_ += reduce::table().squared_norm(row, samples.cols);
+    for (std::size_t k = 0; k < samples.cols; ++k) sum_[k] += row[k];
+  }
+}
+
+double Variance::value() const {
+  if (samples_ == 0) return 0;
+  double mean = 0;
+  for (const double sum : sum_) mean += sum * sum;
+  const double value = squares_ - mean / static_cast<double>(samples_);
+  // What is left of equal samples is rounding.
+  const double rounding = squares_ * 0x1p-52 * std::sqrt(static_cast<double>(samples_));
+  return value > rounding ? value : 0;
+}
+
+Status append(const ScaledBatch& batch, const std::vector<SampleResult>& results, bool reports_lambda,
+              Unfolding& out) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const SampleResult& result = results[i];
     if (out.codes.indices.size() + result.indices.size() > std::numeric_limits<std::uint32_t>::max())
       return Status::fail(Code::too_large,
                           "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
@@ -29,6 +53,7 @@ Status append(const std::vector<SampleResult>& results, bool reports_lambda, Unf
     out.residual.push_back(result.residual);
     out.status.push_back(static_cast<std::uint8_t>(result.outcome));
     out.iterations.push_back(result.iterations);
+    out.norm.push_back(batch.from_scaled(i, std::sqrt(batch.squared_norm(i))));
     if (reports_lambda) out.lambda.push_back(result.lambda);
   }
   return {};
@@ -43,14 +68,17 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const Method&
   out.float64 = method.in_float64();
   const BatchSolver solve = method.start(dictionary, samples.rows, execution);
   if (execution.cancelled()) return Status::cancelled();
+  Variance variance;
   for (std::size_t first = 0; first < samples.rows; first += kBatch) {
     const std::size_t count = std::min(kBatch, samples.rows - first);
     const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first);
+    variance.add(samples.slice(first, count));
     std::vector<SampleResult> results(count);
     Status status = solve(batch, first, results);
-    if (status.ok()) status = append(results, method.reports_lambda(), out);
+    if (status.ok()) status = append(batch, results, method.reports_lambda(), out);
     if (!status.ok()) return status;
   }
+  out.variance = variance.value();
   return {};
 }
 

@@ -1,5 +1,6 @@
 // Unfolding by any method, and its answer. Nothing is divided by the number of samples or dims.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -35,6 +36,20 @@ struct Unfolding {
   /// lasso: working-set solves, one less than scoring passes; fista, ista: steps; omp: atoms tried; homotopy, bpdn: knots;
   /// mp, gradient-pursuit, iht, htp, cosamp, amp: rounds; reweighted: problems solved
   std::vector<std::uint32_t> iterations;
+  std::vector<double> norm;  // ‖x‖
+  double variance = 0;       // Σ‖x − mean‖² over all samples
+};
+
+/// Σ‖x − mean‖² = Σ‖x‖² − ‖Σx‖²/n of samples that come in blocks.
+class Variance {
+ public:
+  void add(ConstMatrix32 samples);
+  double value() const;
+
+ private:
+  std::vector<double> sum_;
+  double squares_ = 0;
+  std::size_t samples_ = 0;
 };
 
 /// Unfolds `samples` (n × dims, finite: the caller has checked). Progress counts samples.

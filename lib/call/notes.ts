@@ -1,0 +1,21 @@
+// What an answer has to say besides its numbers. Nothing is printed: notes come with the answer.
+
+/**
+ * Codes of notes, which are stable; messages are not.
+ *
+ * - `NOTE_ATOM_NORMS`: atoms of norms other than 1, where the method's options count on unit atoms
+ * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
+ */
+export type NoteCode = 'NOTE_ATOM_NORMS' | 'NOTE_MEDIAN_UNSETTLED';
+
+/** Something that the answer is worth reading with. */
+export interface Note {
+  readonly code: NoteCode;
+  readonly level: 'warning';
+  /** A sentence that says what was met and what can be done about it. */
+  readonly message: string;
+}
+
+export function warning(code: NoteCode, message: string): Note {
+  return { code, level: 'warning', message };
+}
