@@ -6,7 +6,7 @@
 
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
-#include "../scoring/scorer.hpp"
+#include "../scoring/exact.hpp"
 #include "active_samples.hpp"
 #include "least_squares.hpp"
 
@@ -16,8 +16,11 @@ namespace {
 
 /// Samples a block of the parallel loops.
 constexpr std::size_t kBlock = 4;
-/// A residual below this share of ‖x‖ is the rounding of float32 codes.
-constexpr double kRelativeFloor = 1e-7;
+/// For a bound's own rounding.
+constexpr double kSlack = 1e-6;
+/// A residual of a code rounded to float32 that is below this share of the sizes of its parts may be that rounding.
+constexpr double kDeep = 0x1.0p-16;
+constexpr double kUnit = 0x1.0p-53;
 
 }  // namespace
 
@@ -107,23 +110,100 @@ SparseCode GreedyBatch::least_squares(const GreedySample& sample,
   return code;
 }
 
+/// ‖x‖ + Σ|a_k|‖d_k‖: what the rounding of a residual is relative to.
+double GreedyBatch::parts(const SparseCode& code, std::size_t slot) const {
+  double sum = std::sqrt(batch_.squared_norm(slot));
+  for (std::size_t k = 0; k < code.atoms.size(); ++k)
+    sum += std::fabs(code.values[k]) * dictionary_.norm(code.atoms[k]);
+  return sum;
+}
+
+/// A residual in float64 is off by less than this.
+double GreedyBatch::rounding(const GreedySample& sample) const {
+  return static_cast<double>(2 * sample.code.atoms.size() + 8) * kUnit * parts(sample.code, sample.slot);
+}
+
+/// x − aD in float64; returns its squared norm.
+double GreedyBatch::exact_residual(const GreedySample& sample, std::vector<double>& out) const {
+  combine(sample.code.atoms, sample.code.values, out);
+  double squared = 0;
+  for (std::size_t d = 0; d < out.size(); ++d) {
+    out[d] = static_cast<double>(batch_.samples().row(sample.slot)[d]) - out[d];
+    squared += out[d] * out[d];
+  }
+  return squared;
+}
+
+double GreedyBatch::dot(std::uint32_t j, const Best& best) const {
+  if (best.low.empty()) return dot(j, best.residual);
+  return scoring::split_product(atom(j), best.high.data(), best.low.data(), dictionary_.dims());
+}
+
+GreedyBatch::Best GreedyBatch::strongest(const GreedySample& sample, const scoring::Scored& scored) const {
+  Best best;
+  best.residual = residual(sample);
+  // There could be nothing, and the score its error.
+  if (scored.count > 0 && scorer_->strength(scored.entries[0]) > 2 * scored.error) {
+    best.atom = scored.entries[0].index;
+    best.product = dot(best.atom, best.residual);
+    return best;
+  }
+  std::vector<double> exact;
+  exact_residual(sample, exact);
+  best.high.assign(exact.begin(), exact.end());
+  best.low.resize(exact.size());
+  for (std::size_t d = 0; d < exact.size(); ++d)
+    best.low[d] = static_cast<float>(exact[d] - static_cast<double>(best.high[d]));
+  best.residual = best.high.data();
+  const auto strength = [&](std::uint32_t j) { return scorer_->strength(dot(j, best), scorer_->weight(j)); };
+  const auto admit = [&](std::uint32_t j) { return dictionary_.norm(j) > 0; };
+  const scoring::Strongest found =
+      scoring::strongest_exactly(*scorer_, scored, dictionary_.features(), 0, strength, admit);
+  if (found.index == kNone ||
+      !(found.value * scorer_->weight(found.index) > rounding(sample) * dictionary_.norm(found.index)))
+    return best;
+  best.atom = found.index;
+  best.product = dot(best.atom, best);
+  return best;
+}
+
 void GreedyBatch::take(GreedySample& sample, SparseCode code) {
   code.drop_zeros();
   std::vector<float> values(code.values.begin(), code.values.end());
   const ConstMatrix32 atoms = dictionary_.atoms();
-  sample.squared = sparse_rows::table().residual(
-      batch_.samples().row(sample.slot), code.atoms.data(), values.data(), values.size(), atoms.data,
-      atoms.stride, dictionary_.dims(), residuals_.data() + sample.slot * stride_);
+  float* left = residuals_.data() + sample.slot * stride_;
+  sample.coded =
+      sparse_rows::table().residual(batch_.samples().row(sample.slot), code.atoms.data(), values.data(),
+                                    values.size(), atoms.data, atoms.stride, dictionary_.dims(), left);
+  sample.squared = sample.coded;
   sample.code = std::move(code);
-  if (sample.squared < sample.best_squared) {
-    sample.best_squared = sample.squared;
-    sample.best = sample.code;
+  const double unclear = kDeep * parts(sample.code, sample.slot);
+  if (sample.coded < unclear * unclear) {
+    std::vector<double> exact;
+    sample.squared = exact_residual(sample, exact);
+    for (std::size_t d = 0; d < exact.size(); ++d) left[d] = static_cast<float>(exact[d]);
   }
+  // The later of equals: an atom may explain less than the rounding of what else is left.
+  if (sample.squared <= sample.best_squared) keep(sample);
 }
 
-bool GreedyBatch::small_enough(const GreedySample& sample) const {
-  const double bound = std::max(enough(sample), kRelativeFloor * std::sqrt(batch_.squared_norm(sample.slot)));
-  return sample.squared <= bound * bound;
+/// The code is the best so far.
+void GreedyBatch::keep(GreedySample& sample) {
+  sample.best_squared = sample.squared;
+  sample.best_coded = sample.coded;
+  sample.best = sample.code;
+}
+
+bool GreedyBatch::explained(GreedySample& sample) {
+  const double bound = enough(sample), rounded = rounding(sample);
+  if (sample.coded <= bound * bound) {
+    keep(sample);
+    end(sample, Outcome::converged);
+  } else if (sample.squared <= rounded * rounded) {
+    // As float32, the code does not come as close as was asked for.
+    end(sample, options_.residual > 0 ? Outcome::stalled : Outcome::converged);
+  }
+  return sample.done;
 }
 
 void GreedyBatch::end(GreedySample& sample, Outcome outcome) {
@@ -140,7 +220,7 @@ void GreedyBatch::finish(GreedySample& sample) {
   result.gap = std::numeric_limits<double>::quiet_NaN();
   result.iterations = sample.rounds;
   result.outcome = sample.outcome;
-  batch_.finish(sample.slot, codes, 0.5 * sample.best_squared, sample.best_squared, result);
+  batch_.finish(sample.slot, codes, 0.5 * sample.best_coded, sample.best_coded, result);
 }
 
 Status GreedyBatch::run() {
@@ -150,23 +230,30 @@ Status GreedyBatch::run() {
     sample.slot = i;
     sample.best_squared = std::numeric_limits<double>::infinity();
     take(sample, {});
-    if (small_enough(sample)) sample.done = true;
+    explained(sample);
   }
   const std::vector<float> no_weights;
   scoring::Scorer scorer(dictionary_.rows(), no_weights, options_.nonnegative, scoring::Ladder::float32,
                          by_norm());
+  scorer_ = &scorer;
   std::vector<scoring::Request> requests;
   const ConstMatrix32 residuals{residuals_.data(), batch_.count(), dictionary_.dims(), stride_};
   for (;;) {
     active.drop([&](std::uint32_t i) { return samples_[i].done; });
     if (active.empty()) break;
     requests.assign(active.size(), {});
-    for (std::size_t p = 0; p < active.size(); ++p) requests[p].row = active[p];
+    for (std::size_t p = 0; p < active.size(); ++p) {
+      const GreedySample& sample = samples_[active[p]];
+      const double norm = (1 + kSlack) * std::sqrt(sample.squared);
+      // The residual that is scored is one rounded to float32.
+      const double rounded = 0x1.0p-24 * norm + rounding(sample);
+      requests[p] = {.row = active[p], .norm = norm, .besides = (1 + kSlack) * rounded * scorer.largest()};
+    }
     scorer.list(scorer.last_rung(), residuals, requests, listed(), execution_);
     if (execution_.cancelled()) return Status::cancelled();
     active.for_each([&](std::uint32_t i, std::size_t position) {
       ++samples_[i].rounds;
-      step(samples_[i], {scorer[position].entries, scorer[position].count});
+      step(samples_[i], scorer[position]);
     });
     if (execution_.cancelled()) return Status::cancelled();
   }

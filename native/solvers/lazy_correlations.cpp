@@ -41,6 +41,11 @@ void LazyCorrelations::start(float* correlations, double error, double size,
   subtract();
 }
 
+void LazyCorrelations::exclude(std::span<const std::uint32_t> atoms) {
+  for (const std::uint32_t j : atoms) correlations_[j] = kNotThere;
+  subtract();
+}
+
 /// Puts the row of an atom whose coefficient changed in line for subtract().
 void LazyCorrelations::apply(Chosen& chosen) {
   const double change = chosen.wanted - chosen.applied;

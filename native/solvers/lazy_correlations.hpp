@@ -21,6 +21,9 @@ class LazyCorrelations {
   void start(float* correlations, double error, double size, std::span<const std::uint32_t> chosen,
              const std::vector<double>& coefficients);
 
+  /// These atoms take no part either.
+  void exclude(std::span<const std::uint32_t> atoms);
+
   /// The atom at the end of `chosen` is new, and all coefficients may have changed. Reads one Gram row.
   void add(std::span<const std::uint32_t> chosen, const std::vector<double>& coefficients);
 

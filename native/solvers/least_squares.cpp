@@ -86,6 +86,20 @@ void LeastSquares::drop(std::size_t position) {
   solve();
 }
 
+void LeastSquares::correct(const double* correlations, bool positive) {
+  const std::size_t n = targets_.size();
+  std::vector<double> change(n);
+  for (std::size_t i = 0; i < n; ++i)
+    change[i] = (correlations[i] - dot(factor_.data() + row(i), change.data(), i)) * inverse_[i];
+  for (std::size_t i = n; i-- > 0;) {
+    change[i] *= inverse_[i];
+    for (std::size_t k = 0; k < i; ++k) change[k] -= factor_[row(i) + k] * change[i];
+  }
+  for (std::size_t i = 0; i < n && positive; ++i)
+    if (!(solution_[i] + change[i] > 0)) return;
+  for (std::size_t i = 0; i < n; ++i) solution_[i] += change[i];
+}
+
 std::vector<std::size_t> LeastSquares::make_nonnegative() {
   std::vector<std::size_t> dropped;
   for (;;) {

@@ -19,6 +19,10 @@ class LeastSquares {
   /// positions that were dropped, each with respect to the support at that moment.
   std::vector<std::size_t> make_nonnegative();
 
+  /// A step of iterative refinement: adds to the solution what solves G δ = correlations, those of the support's atoms with
+  /// the residual. A `positive` solution that it would take to 0 or below stays as it is.
+  void correct(const double* correlations, bool positive);
+
   const std::vector<double>& solution() const { return solution_; }
   /// ‖γD_I‖² = Σ γ_i d_i·x, the energy that the support explains
   double explained() const;

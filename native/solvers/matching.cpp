@@ -14,8 +14,8 @@ namespace unsuperpose {
 
 namespace {
 
-/// Correlations below this share of ‖d_j‖‖x‖ are rounding: nothing correlates with what is left.
-constexpr double kRelativeFloor = 1e-6;
+/// A step that takes less than this share of the energy is lost in its rounding.
+constexpr double kLost = 0x1.0p-48;
 /// Rounds for each atom that is wanted, before a sample is given up.
 constexpr std::uint32_t kRoundsPerAtom = 20;
 
@@ -29,39 +29,46 @@ class Matching final : public GreedyBatch {
   std::size_t listed() const override { return 1; }
   bool by_norm() const override { return true; }
 
-  void step(GreedySample& sample, std::span<const product::Entry> entries) override {
+  void step(GreedySample& sample, const scoring::Scored& scored) override {
     const std::size_t most = sparsity(sample);
     const std::uint32_t rounds = limit(kRoundsPerAtom * static_cast<std::uint32_t>(most));
-    const bool found = !entries.empty() && dictionary_.norm(entries[0].index) > 0;
-    const std::uint32_t j = found ? entries[0].index : 0;
-    const double c = found ? dot(j, residual(sample)) : 0;
-    const double floor = kRelativeFloor * dictionary_.norm(j) * std::sqrt(batch_.squared_norm(sample.slot));
-    if (!((options_.nonnegative ? c : std::fabs(c)) > floor))
-      return end(sample, options_.residual > 0 ? Outcome::stalled : Outcome::converged);
-    if (sample.code.atoms.size() == most && !sample.code.has(j)) return end(sample, Outcome::converged);
+    // Without a sparsity, to run out of atoms before the residual that was asked for is no success.
+    const bool missed = options_.residual > 0 && options_.sparsity.empty();
+    const Best best = strongest(sample, scored);
+    const std::uint32_t j = best.atom;
+    if (j == kNone) return end(sample, options_.residual > 0 ? Outcome::stalled : Outcome::converged);
+    const double norm = dictionary_.norm(j), length = best.product / (norm * norm);
+    if (sample.code.atoms.size() == most) {
+      // One atom more would be needed, or nothing is to be gained with these.
+      if (!sample.code.has(j)) return end(sample, missed ? Outcome::iterations : Outcome::converged);
+      if (best.product * length <= kLost * sample.squared)
+        return end(sample, options_.residual > 0 ? Outcome::stalled : Outcome::converged);
+    }
     SparseCode next = sample.code;
     if (gradient_)
-      move(sample, j, next);
+      move(best, next);
     else
-      next.add(j, c / (dictionary_.norm(j) * dictionary_.norm(j)));
+      next.add(j, length);
     take(sample, std::move(next));
-    if (small_enough(sample)) return end(sample, Outcome::converged);
+    if (explained(sample)) return;
     if (sample.rounds >= rounds) end(sample, Outcome::iterations);
   }
 
-  void move(const GreedySample& sample, std::uint32_t j, SparseCode& code) const {
-    code.add(j, 0);
+  void move(const Best& best, SparseCode& code) const {
+    code.add(best.atom, 0);
     const std::size_t n = code.atoms.size();
     std::vector<double> gradient(n), direction;
     for (std::size_t k = 0; k < n; ++k) {
-      gradient[k] = dot(code.atoms[k], residual(sample));
+      gradient[k] = dot(code.atoms[k], best);
       if (options_.nonnegative && code.values[k] == 0 && gradient[k] < 0) gradient[k] = 0;
     }
     const double squared = combine(code.atoms, gradient, direction);
     if (!(squared > 0)) return;
     double along = 0;
-    for (std::size_t d = 0; d < direction.size(); ++d)
-      along += direction[d] * static_cast<double>(residual(sample)[d]);
+    for (std::size_t d = 0; d < direction.size(); ++d) {
+      const double low = best.low.empty() ? 0 : static_cast<double>(best.low[d]);
+      along += direction[d] * (static_cast<double>(best.residual[d]) + low);
+    }
     double length = along / squared;
     std::size_t first = n;
     for (std::size_t k = 0; k < n && options_.nonnegative; ++k)

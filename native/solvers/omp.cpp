@@ -6,18 +6,19 @@
 // Zibulevsky & Elad 2008): the correlations are brought up to date with Gram rows, as far as it takes to
 // tell all but a few atoms from the strongest (lazy_correlations.hpp), and exact correlations of those few decide. Where
 // that leaves too many open, or without a Gram matrix, the sample waits for the next product, of its residual.
+//
+// A pursuit that no option ends goes on until its residual is zero to float64 rounding, or correlates with no atom beyond that.
+// An atom that depends on the chosen ones to float32 accuracy is passed over for the next strongest.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "../kernels/dots/dots.hpp"
-#include "../kernels/sparse_rows/sparse_rows.hpp"
-#include "../scoring/exact.hpp"
+#include "../scoring/scorer.hpp"
 #include "active_samples.hpp"
 #include "batch.hpp"
 #include "lazy_correlations.hpp"
-#include "least_squares.hpp"
 #include "omp.hpp"
+#include "pursuit_sample.hpp"
 
 namespace unsuperpose {
 
@@ -25,8 +26,8 @@ namespace {
 
 /// Updating a correlation by a Gram row costs about this many of the packed product's multiplications.
 constexpr double kUpdateCost = 8;
-/// A residual correlation below this share of ‖d_j‖‖x‖ is rounding: the sample is represented exactly.
-constexpr double kRelativeFloor = 1e-6;
+/// What the rounding of float32 atoms can do to a correlation, relative to ‖d_j‖‖r‖.
+constexpr double kAtomRounding = 1e-6;
 /// Nonnegative pursuits can drop atoms again; this many choices a wanted atom end one that cycles.
 constexpr std::size_t kChoicesPerAtom = 3;
 /// More atoms left open than this share cost more, one by one, than scoring all of them in the next product; more
@@ -41,39 +42,32 @@ constexpr std::size_t kKeptBytes = 2 * kCorrelationBytes;
 constexpr std::size_t kSamplesAtOnce = 16;
 /// Room made for a support at once.
 constexpr std::size_t kUsualSupport = 64;
-/// What float64 rounding can do to a residual, relative to the sizes of its parts (dims and coefficients below 2²⁰).
-constexpr double kDoubleRounding = 0x1.0p-32;
 /// For a bound's own rounding.
 constexpr double kSlack = 1e-6;
 /// Scores whose error comes to this share of ‖d_j‖‖x‖ tell nothing.
 constexpr double kUsefulError = 0.25;
 
-struct Sample {
-  std::vector<std::uint32_t> support;
-  std::vector<const float*> atoms;
-  LeastSquares fit;
+struct Sample : PursuitSample {
   std::uint32_t choices = 0;
   Outcome outcome = Outcome::converged;
   bool done = false;
-  bool exact = false;  // scores in low precision leave too much open
+  bool exact = false;                    // scores in low precision leave too much open
+  std::vector<std::uint32_t> dependent;  // atoms that depend on the support, ascending
+
+  void end(Outcome how) {
+    done = true;
+    outcome = how;
+  }
 };
 
-/// What a thread works with on one sample after the other.
-struct Scratch {
+struct Scratch : PursuitScratch {
   Scratch(const CompressedGram* gram, const Dictionary& dictionary, bool nonnegative)
-      : correlations(gram, dictionary.features(), nonnegative), residual(dictionary.dims()) {}
+      : PursuitScratch(dictionary.dims()), correlations(gram, dictionary.features(), nonnegative) {}
   LazyCorrelations correlations;
-  AlignedBuffer<float> residual;
-  std::vector<float> factors, values;
-  std::vector<const float*> rows;
-  std::vector<std::uint32_t> open;
-  std::vector<double> products;
 };
 
-struct Choice {
-  std::size_t atom;  // features if nothing is left to choose
-  double strength;
-};
+/// What came of an atom: it stands at the end of an otherwise unchanged support, something else changed, or nothing did.
+enum class Taken : std::uint8_t { appended, changed, dependent };
 
 class PursuitBatch {
  public:
@@ -98,13 +92,13 @@ class PursuitBatch {
  private:
   void score(std::span<const std::uint32_t> samples, bool exact, float* correlations);
   std::size_t sparsity(std::size_t i) const { return options_.most_atoms(first_ + i, dictionary_); }
-  double energy(std::size_t i) const { return batch_.squared_norm(i) - samples_[i].fit.explained(); }
-  bool wants_more(std::size_t i) const;
+  double bound(std::size_t i) const { return batch_.to_scaled(i, options_.residual); }
+  bool wants_more(std::size_t i) const {
+    return !samples_[i].done && samples_[i].support.size() < sparsity(i);
+  }
   void pursue(std::size_t i, float* correlations, Scratch& scratch);
-  Choice strongest(std::size_t i, std::span<const std::uint32_t> atoms, Scratch& scratch) const;
-  Choice strongest_exactly(std::size_t i, Scratch& scratch) const;
-  bool take(std::size_t i, const Choice& choice, Scratch& scratch);
-  double residual(std::size_t i, float* out) const;
+  Taken take(std::size_t i, std::size_t choice, Scratch& scratch);
+  void take_independent(std::size_t i, Scratch& scratch);
   void finish(std::size_t i, Scratch& scratch);
 
   const ScaledBatch& batch_;
@@ -123,125 +117,51 @@ class PursuitBatch {
   std::vector<double> norms_, errors_;  // of the residuals that were scored, and of the scores
 };
 
-/// Is the stopping rule still unmet?
-bool PursuitBatch::wants_more(std::size_t i) const {
-  const Sample& sample = samples_[i];
-  if (sample.done || sample.support.size() >= sparsity(i)) return false;
-  const double bound = batch_.to_scaled(i, options_.residual);
-  return energy(i) > bound * bound;
-}
-
-/// Adds the strongest atom to the support and solves again; ends the sample if that gains nothing. Answers whether the
-/// support is what it was and the new atom at its end.
-bool PursuitBatch::take(std::size_t i, const Choice& choice, Scratch& scratch) {
+/// Adds the atom to the support and solves again, unless it depends on the atoms there.
+Taken PursuitBatch::take(std::size_t i, std::size_t choice, Scratch& scratch) {
   Sample& sample = samples_[i];
-  const double floor = choice.atom < dictionary_.features() ? kRelativeFloor * dictionary_.norm(choice.atom) *
-                                                                  std::sqrt(batch_.squared_norm(i))
-                                                            : 0;
-  if (choice.atom >= dictionary_.features() || !(choice.strength > floor)) {
-    // Nothing correlates with what is left. That is an exact representation, unless a residual was asked for.
-    sample.done = true;
-    if (options_.residual > 0) sample.outcome = Outcome::stalled;
-    return false;
-  }
-  if (gram_) gram_->prefetch(choice.atom);
-  const float* atom = dictionary_.atom(choice.atom);
-  const std::size_t n = sample.support.size();
+  if (gram_) gram_->prefetch(choice);
+  if (!sample.append(static_cast<std::uint32_t>(choice), scratch)) return Taken::dependent;
   ++sample.choices;
-  scratch.products.resize(n + 1);
-  sample.atoms.push_back(atom);
-  dots::table().correlate(sample.atoms.data(), n + 1, atom, dictionary_.dims(), scratch.products.data());
-  const double target = dots::table().dot(atom, batch_.samples().row(i), dictionary_.dims());
-  if (!sample.fit.append(scratch.products.data(), target)) {
-    sample.atoms.pop_back();
-    sample.done = true;
-    sample.outcome = Outcome::stalled;  // the strongest atom depends on the chosen ones
-    return false;
+  const bool dropped = options_.nonnegative && sample.make_nonnegative();
+  if (dropped) {
+    sample.dependent.clear();
+    // Dropped again itself: its correlation was the rounding of the code.
+    if (std::find(sample.support.begin(), sample.support.end(), choice) == sample.support.end())
+      sample.dependent.push_back(static_cast<std::uint32_t>(choice));
   }
-  sample.support.push_back(static_cast<std::uint32_t>(choice.atom));
-  if (!options_.nonnegative) return true;
-  const std::vector<std::size_t> dropped = sample.fit.make_nonnegative();
-  for (std::size_t position : dropped) {
-    sample.support.erase(sample.support.begin() + static_cast<std::ptrdiff_t>(position));
-    sample.atoms.erase(sample.atoms.begin() + static_cast<std::ptrdiff_t>(position));
-  }
-  if (sample.choices >= kChoicesPerAtom * sparsity(i) && wants_more(i)) {
-    sample.done = true;
-    sample.outcome = Outcome::iterations;
-  }
-  return dropped.empty();
+  if (sample.reached(bound(i), scratch))
+    sample.end(Outcome::converged);
+  else if (options_.nonnegative && sample.choices >= kChoicesPerAtom * sparsity(i) && wants_more(i))
+    sample.end(Outcome::iterations);
+  return dropped ? Taken::changed : Taken::appended;
 }
 
-/// x − aD for the float32 code of sample i into `out`; returns its squared norm.
-double PursuitBatch::residual(std::size_t i, float* out) const {
-  const Sample& sample = samples_[i];
-  const std::vector<float> values(sample.fit.solution().begin(), sample.fit.solution().end());
-  const ConstMatrix32 atoms = dictionary_.atoms();
-  return sparse_rows::table().residual(batch_.samples().row(i), sample.support.data(), values.data(),
-                                       values.size(), atoms.data, atoms.stride, dictionary_.dims(), out);
-}
-
-/// The strongest of a few atoms: by float32 correlations with a float32 residual, and where their rounding leaves it
-/// open, by float64.
-Choice PursuitBatch::strongest(std::size_t i, std::span<const std::uint32_t> atoms, Scratch& scratch) const {
-  const Sample& sample = samples_[i];
-  const std::vector<double>& solution = sample.fit.solution();
-  const std::size_t dims = dictionary_.dims(), n = solution.size();
-  if (atoms.empty()) return {dictionary_.features(), 0};
-
-  double parts = std::sqrt(batch_.squared_norm(i));
-  for (std::size_t k = 0; k < n; ++k) parts += std::fabs(solution[k]) * dictionary_.norm(sample.support[k]);
-  scratch.factors.assign(solution.begin(), solution.end());
-  sparse_rows::table().residual32(batch_.samples().row(i), sample.atoms.data(), scratch.factors.data(), n,
-                                  dims, scratch.residual.data());
-  scratch.rows.clear();
-  for (std::uint32_t j : atoms) scratch.rows.push_back(dictionary_.atom(j));
-  scratch.values.resize(atoms.size());
-  dots::table().correlate32(scratch.rows.data(), atoms.size(), scratch.residual.data(), dims,
-                            scratch.values.data());
-
-  // The residual is a chain of n steps with factors that were rounded too; scalar steps round twice.
-  const double changed = (product::error_bound(2 * n) + 0x1.0p-24) * parts;
-  const double norm = std::sqrt(std::max(energy(i), 0.0)) + changed + kDoubleRounding * parts;
-  const double share = product::error_bound(dims) * norm + changed;
-  const double underflow = static_cast<double>(dims) * 0x1.0p-149;
-  const auto strength = [&](std::size_t p) {
-    const double value = static_cast<double>(scratch.values[p]);
-    return options_.nonnegative ? value : std::fabs(value);
-  };
-  const auto error = [&](std::size_t p) { return share * dictionary_.norm(atoms[p]) + underflow; };
-  double certain = -std::numeric_limits<double>::infinity();
-  for (std::size_t p = 0; p < atoms.size(); ++p) certain = std::max(certain, strength(p) - error(p));
+/// Takes the strongest atom that does not depend on the support. Ends the sample if there is none.
+void PursuitBatch::take_independent(std::size_t i, Scratch& scratch) {
+  Sample& sample = samples_[i];
+  std::vector<bool> out(dictionary_.features());
+  for (const std::uint32_t j : sample.support) out[j] = true;
+  for (const std::uint32_t j : sample.dependent) out[j] = true;
   scratch.open.clear();
-  Choice choice{dictionary_.features(), 0};
-  for (std::size_t p = 0; p < atoms.size(); ++p) {
-    if (!(strength(p) + error(p) >= certain)) continue;
-    scratch.open.push_back(atoms[p]);
-    choice = {atoms[p], strength(p)};
+  for (std::uint32_t j = 0; j < dictionary_.features(); ++j)
+    if (!out[j]) scratch.open.push_back(j);
+  sample.weigh(scratch);
+  const double floor = sample.rounding(), norm = sample.exact_residual(scratch);
+  std::vector<std::size_t> order;
+  for (std::size_t p = 0; p < scratch.open.size(); ++p)
+    if (scratch.strengths[p] > floor * dictionary_.norm(scratch.open[p])) order.push_back(p);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return scratch.strengths[a] > scratch.strengths[b]; });
+  bool rounded = true;
+  for (const std::size_t p : order) {
+    if (execution_.cancelled()) return;
+    const std::uint32_t j = scratch.open[p];
+    if (take(i, j, scratch) != Taken::dependent) return;
+    rounded = rounded && scratch.strengths[p] <= kAtomRounding * dictionary_.norm(j) * norm;
+    sample.dependent.insert(std::lower_bound(sample.dependent.begin(), sample.dependent.end(), j), j);
   }
-  return scratch.open.size() > 1 ? strongest_exactly(i, scratch) : choice;
-}
-
-/// The strongest of scratch.open in float64, the lowest index among equals.
-Choice PursuitBatch::strongest_exactly(std::size_t i, Scratch& scratch) const {
-  const Sample& sample = samples_[i];
-  const std::size_t dims = dictionary_.dims();
-  std::vector<double> residual(batch_.samples().row(i), batch_.samples().row(i) + dims);
-  for (std::size_t k = 0; k < sample.atoms.size(); ++k)
-    for (std::size_t d = 0; d < dims; ++d)
-      residual[d] -= sample.fit.solution()[k] * static_cast<double>(sample.atoms[k][d]);
-  // Two floats hold 48 bits of it.
-  std::vector<float> high(residual.begin(), residual.end()), low(dims);
-  for (std::size_t d = 0; d < dims; ++d)
-    low[d] = static_cast<float>(residual[d] - static_cast<double>(high[d]));
-  Choice choice{dictionary_.features(), 0};
-  for (std::uint32_t j : scratch.open) {
-    const float* atom = dictionary_.atom(j);
-    const double value = scoring::split_product(atom, high.data(), low.data(), dims);
-    const double strength = options_.nonnegative ? value : std::fabs(value);
-    if (strength > choice.strength) choice = {j, strength};
-  }
-  return choice;
+  sample.end(rounded && options_.residual == 0 ? Outcome::converged : Outcome::stalled);
 }
 
 /// Goes on with sample i from its scores until it is finished or needs the next product.
@@ -251,12 +171,12 @@ void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) 
   if (sample.support.empty()) {
     const std::size_t size = std::min(sparsity(i), kUsualSupport);
     sample.support.reserve(size);
-    sample.atoms.reserve(size);
     sample.fit.reserve(size);
   }
   const std::size_t most_open = std::max(kFewOpen, dictionary_.features() / kOpenShare);
   lazy.start(correlations, errors_[i], norms_[i] * dictionary_.max_norm(), sample.support,
              sample.fit.solution());
+  if (!sample.dependent.empty()) lazy.exclude(sample.dependent);
   // Exact scores cannot be had any better: the first choice from them is made whatever it takes.
   bool certain = sample.exact || rough_rung_ == scorer_.last_rung();
   bool fresh = true;
@@ -272,14 +192,21 @@ void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) 
       lazy.refresh();
     }
     certain = fresh = false;
-    if (!take(i, strongest(i, open, scratch), scratch) || !gram_ || !wants_more(i)) return;
+    const std::size_t choice = sample.strongest(open, scratch);
+    if (choice == dictionary_.features()) {
+      // Nothing correlates with what is left. That is all there is to explain, unless a residual was asked for.
+      return sample.end(options_.residual > 0 ? Outcome::stalled : Outcome::converged);
+    }
+    const Taken taken = take(i, choice, scratch);
+    if (taken == Taken::dependent) return take_independent(i, scratch);
+    if (taken == Taken::changed || !gram_ || !wants_more(i)) return;
     lazy.add(sample.support, sample.fit.solution());
   }
 }
 
 void PursuitBatch::finish(std::size_t i, Scratch& scratch) {
   const Sample& sample = samples_[i];
-  const double squared = residual(i, scratch.residual.data());
+  const double squared = sample.coded_residual(scratch.residual.data());
   std::vector<std::pair<std::uint32_t, float>> codes;
   for (std::size_t k = 0; k < sample.support.size(); ++k)
     codes.emplace_back(sample.support[k], static_cast<float>(sample.fit.solution()[k]));
@@ -288,10 +215,11 @@ void PursuitBatch::finish(std::size_t i, Scratch& scratch) {
   result.gap = std::numeric_limits<double>::quiet_NaN();
   result.iterations = sample.choices;
   result.outcome = sample.outcome;
-  // With a residual asked for, running out of atoms first is not success.
-  if (result.outcome == Outcome::converged && options_.residual > 0 && options_.sparsity.empty() &&
-      std::sqrt(squared) > batch_.to_scaled(i, options_.residual) * (1 + 1e-6))
-    result.outcome = Outcome::iterations;
+  // With a residual asked for, running out of atoms first is not success, and float32 codes may not come as close.
+  const bool full = sample.support.size() >= sparsity(i);
+  if (result.outcome == Outcome::converged && options_.residual > 0 && (options_.sparsity.empty() || !full) &&
+      std::sqrt(squared) > bound(i) * (1 + 1e-6))
+    result.outcome = full ? Outcome::iterations : Outcome::stalled;
   batch_.finish(i, codes, 0.5 * squared, squared, result);
 }
 
@@ -309,12 +237,8 @@ void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, flo
       return;
     }
     float* to = residuals_.data() + i * batch_.samples().stride;
-    norms_[i] = (1 + kSlack) * std::sqrt(residual(i, to));
-    double parts = 0;
-    for (std::size_t k = 0; k < samples_[i].support.size(); ++k)
-      parts += std::fabs(samples_[i].fit.solution()[k]) * dictionary_.norm(samples_[i].support[k]);
-    // Coefficients and residual are rounded to float32.
-    errors_[i] = 0x1.0p-24 * (parts + norms_[i]) * dictionary_.max_norm();
+    norms_[i] = (1 + kSlack) * std::sqrt(samples_[i].residual(to, errors_[i]));
+    errors_[i] *= dictionary_.max_norm();
   });
   ConstMatrix32 rows = batch_.samples();
   if (started) rows.data = residuals_.data();
@@ -338,6 +262,10 @@ Status PursuitBatch::run() {
   if (large.size() == 0) kept.reserve(size);
   float* const correlations = large.size() > 0 ? large.data() : kept.data();
   ActiveSamples active(batch_.count(), kSamplesAtOnce, execution_);
+  for (std::size_t i = 0; i < batch_.count(); ++i) {
+    samples_[i].start(batch_.samples().row(i), batch_.squared_norm(i), dictionary_, options_.nonnegative);
+    samples_[i].done = !(batch_.squared_norm(i) > bound(i) * bound(i));
+  }
   for (;;) {
     active.drop([&](std::uint32_t i) { return !wants_more(i); });
     if (active.empty()) break;

@@ -117,7 +117,8 @@ class Thresholding final : public GreedyBatch {
     return least_squares(sample, largest(least_squares(sample, atoms), k).atoms);
   }
 
-  void step(GreedySample& sample, std::span<const product::Entry> entries) override {
+  void step(GreedySample& sample, const scoring::Scored& scored) override {
+    const std::span<const product::Entry> entries{scored.entries, scored.count};
     if (entries.empty() || !(strength(entries[0].value) > 0)) return end(sample, Outcome::converged);
     const SparseCode before = sample.code;
     const double squared = sample.best_squared, input = batch_.squared_norm(sample.slot);
@@ -125,7 +126,7 @@ class Thresholding final : public GreedyBatch {
          method_.kind == Kind::cosamp ? merge_and_prune(sample, entries) : hard_threshold(sample, entries));
     if (!std::isfinite(sample.squared) || sample.squared > kDiverged * kDiverged * input)
       return end(sample, Outcome::diverged);
-    if (small_enough(sample)) return end(sample, Outcome::converged);
+    if (explained(sample)) return;
     double change = 0;
     SparseCode difference = sample.code;
     for (std::size_t i = 0; i < before.atoms.size(); ++i) difference.add(before.atoms[i], -before.values[i]);
