@@ -141,7 +141,7 @@ function float64Options(options: SolveOptions): SolveOptions | undefined {
 /** The other methods that look for a support of the true size, and amp, which is a lasso where it converges. */
 function pursuits({ active, nonnegative = false }: WorkloadSpec, lasso: SolveOptions): Method[] {
   const sparse = { sparsity: active, nonnegative };
-  const heuristics = ['mp', 'gradient-pursuit', 'iht', 'htp', 'cosamp'] as const;
+  const heuristics = ['mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp'] as const;
   return [
     ...heuristics.map(
       (method): Method => ({

@@ -55,7 +55,9 @@ export interface NativeMatchingOptions extends NativeGreedyOptions {
 }
 
 export interface NativeThresholdingOptions extends NativeGreedyOptions {
-  readonly method: 'iht' | 'htp' | 'cosamp';
+  readonly method: 'iht' | 'htp' | 'nhtp' | 'cosamp';
+  /** of htp */
+  readonly stepSize: number;
   readonly tolerance: number;
   readonly maxIterations: number;
 }

@@ -45,7 +45,7 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly status: Uint8Array;
   /** Whether every sample converged. */
   readonly converged: boolean;
-  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy and bpdn: knots; mp, gradient-pursuit, iht, htp, cosamp, amp: rounds; reweighted: problems solved. */
+  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy and bpdn: knots; mp, gradient-pursuit, iht, htp, nhtp, cosamp, amp: rounds; reweighted: problems solved. */
   readonly iterations: Uint32Array;
   readonly device: 'cpu';
   readonly isa: Isa;

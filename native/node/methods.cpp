@@ -128,6 +128,7 @@ std::shared_ptr<Method> thresholding(const Napi::Object& from) {
   method->max_iterations = whole(from, "maxIterations");
   method->tolerance = number(from.Get("tolerance"), "tolerance");
   method->kind = kKind;
+  if (kKind == HardThresholding::Kind::htp) method->step_size = number(from.Get("stepSize"), "stepSize");
   return method;
 }
 
@@ -158,6 +159,7 @@ constexpr struct {
     {"gradient-pursuit", matching<true>},
     {"iht", thresholding<Kind::iht>},
     {"htp", thresholding<Kind::htp>},
+    {"nhtp", thresholding<Kind::nhtp>},
     {"cosamp", thresholding<Kind::cosamp>},
     {"amp", amp},
 };

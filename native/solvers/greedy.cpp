@@ -183,8 +183,10 @@ void GreedyBatch::take(GreedySample& sample, SparseCode code) {
     sample.squared = exact_residual(sample, exact);
     for (std::size_t d = 0; d < exact.size(); ++d) left[d] = static_cast<float>(exact[d]);
   }
-  // The later of equals: an atom may explain less than the rounding of what else is left.
-  if (sample.squared <= sample.best_squared) keep(sample);
+  // An atom may explain less than the rounding of what else is left.
+  if (sample.squared < sample.best_squared ||
+      (sample.squared == sample.best_squared && sample.code.atoms.size() > sample.best.atoms.size()))
+    keep(sample);
 }
 
 /// The code is the best so far.

@@ -2,9 +2,11 @@
 // (nonnegative: its k largest positive ones), g = D(x − aD):
 //  - iht: normalised iterative hard thresholding (Blumensath & Davies 2010): a ← H_k(a + μg), μ = ‖g_I‖²/‖g_I D_I‖², made smaller
 //    where the support changes and μ > (1 − c)‖a⁺ − a‖²/‖(a⁺ − a)D‖²;
-//  - htp: hard thresholding pursuit (Foucart 2011), with the same μ: least squares on the support of H_k(a + μg);
+//  - htp: hard thresholding pursuit (Foucart 2011): least squares on the support of H_k(a + μg), with a constant μ, and
+//    nhtp, the same with the μ of the above on the support (Foucart calls it NHTP);
 //  - cosamp (Needell & Tropp 2009): least squares on the support and the 2k largest of g, of which the k largest stay.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "greedy.hpp"
@@ -31,7 +33,8 @@ class Thresholding final : public GreedyBatch {
                std::size_t first, const Execution& execution, std::vector<SampleResult>& out)
       : GreedyBatch(batch, dictionary, method, first, execution, out),
         method_(method),
-        idle_(batch.count()) {}
+        idle_(batch.count()),
+        met_(batch.count()) {}
 
  private:
   // Of the strongest by |g| those outside the support count: 2k (cosamp) of them, or k, and k may lie inside.
@@ -89,9 +92,9 @@ class Thresholding final : public GreedyBatch {
   }
 
   SparseCode hard_threshold(GreedySample& sample, std::span<const product::Entry> entries) const {
-    double length = step_length(sample, entries);
+    double length = method_.kind == Kind::htp ? method_.step_size : step_length(sample, entries);
     SparseCode next = largest(moved(sample, entries, length), sparsity(sample));
-    if (method_.kind == Kind::htp) return least_squares(sample, next.atoms);
+    if (method_.kind == Kind::htp || method_.kind == Kind::nhtp) return least_squares(sample, next.atoms);
     for (int shrinks = 0;
          shrinks < kMostShrinks && !sample.code.atoms.empty() && next.atoms != sample.code.atoms; ++shrinks) {
       SparseCode change = next;
@@ -106,6 +109,15 @@ class Thresholding final : public GreedyBatch {
       next = largest(moved(sample, entries, length), sparsity(sample));
     }
     return next;
+  }
+
+  /// With a constant step the next support follows from the last alone: one met before comes again for ever. The one of
+  /// round 1, 2, 4, 8, … is kept to compare with (Brent 1980).
+  bool cycles(const GreedySample& sample) {
+    std::vector<std::uint32_t>& met = met_[sample.slot];
+    if (!met.empty() && met == sample.code.atoms) return true;
+    if (std::has_single_bit(sample.rounds)) met = sample.code.atoms;
+    return false;
   }
 
   SparseCode merge_and_prune(const GreedySample& sample, std::span<const product::Entry> entries) const {
@@ -135,15 +147,20 @@ class Thresholding final : public GreedyBatch {
     const bool same = before.atoms == sample.code.atoms;
     if (same && change <= method_.tolerance * method_.tolerance * input)
       return end(sample, Outcome::converged);
-    // Least squares on the same supports again: a cycle.
-    std::uint32_t& idle = idle_[sample.slot];
-    idle = sample.squared < squared ? 0 : idle + 1;
-    if (idle == kPatience && method_.kind != Kind::iht) return end(sample, Outcome::stalled);
+    if (method_.kind == Kind::htp) {
+      if (cycles(sample)) return end(sample, Outcome::stalled);
+    } else {
+      // Least squares on the same supports again: a cycle.
+      std::uint32_t& idle = idle_[sample.slot];
+      idle = sample.squared < squared ? 0 : idle + 1;
+      if (idle == kPatience && method_.kind != Kind::iht) return end(sample, Outcome::stalled);
+    }
     if (sample.rounds >= limit(kDefaultRounds)) end(sample, Outcome::iterations);
   }
 
   const HardThresholding& method_;
   std::vector<std::uint32_t> idle_;
+  std::vector<std::vector<std::uint32_t>> met_;
 };
 
 }  // namespace

@@ -5,8 +5,9 @@
 namespace unsuperpose {
 
 struct HardThresholding final : Method, GreedyOptions {
-  enum class Kind : std::uint8_t { iht, htp, cosamp };
+  enum class Kind : std::uint8_t { iht, htp, nhtp, cosamp };
   Kind kind = Kind::iht;
+  double step_size = 1;                  // μ of htp, > 0
   double tolerance = kDefaultTolerance;  // a code on the same support that changes less has converged
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;

@@ -264,7 +264,7 @@ it('the message of an unknown method says which there are; of an unknown option,
   await refuses(
     () => unfoldSync(samples, dictionary, { method: 'spgl1' } as Anything),
     'ERR_OPTION',
-    /lasso.*fista.*ista.*homotopy.*bpdn.*reweighted.*omp.*mp.*gradient-pursuit.*iht.*htp.*cosamp.*amp/,
+    /lasso.*fista.*ista.*homotopy.*bpdn.*reweighted.*omp.*mp.*gradient-pursuit.*iht.*htp.*nhtp.*cosamp.*amp/,
   );
   await refuses(
     () => unfoldSync(samples, dictionary, { lambda: 1, alpha: 2 } as Anything),

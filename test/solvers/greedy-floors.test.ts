@@ -66,7 +66,8 @@ describe.each(PURSUITS)('%s', (method: Pursuit) => {
       });
       toRows(problem.samples).forEach((x, i) => {
         const left = norm(residualOf(x, atoms, denseRow(result.codes, i)));
-        if (result.status[i] === UnfoldStatus.converged) expect(left).toBeLessThanOrEqual(residual * (1 + 1e-5));
+        if (result.status[i] === UnfoldStatus.converged)
+          expect(left).toBeLessThanOrEqual(residual * (1 + 1e-5));
         // Codes of float32 come as close as 24 · 2⁻²⁴ of their sizes or so: these residuals can be had with 24 atoms (the other
         // two may want more) …
         else if (method === 'omp') expect(residual).toBeLessThan(1e-5);
@@ -87,7 +88,7 @@ describe.each(PURSUITS)('%s', (method: Pursuit) => {
   });
 });
 
-describe.each(['iht', 'htp', 'cosamp'] as const)('%s', (method) => {
+describe.each(['iht', 'htp', 'nhtp', 'cosamp'] as const)('%s', (method) => {
   it('keeps entries of any size that its sparsity has room for', () => {
     const result = unfoldSync(rowOf(0, 1, 1e-8, 0), identity(4), { method, sparsity: 2, tolerance: 1e-12 });
     expect(pairsOf(result)).toEqual([
@@ -140,23 +141,26 @@ it('omp passes over an atom that depends on the chosen ones, for the next strong
   expect(pairsOf(result).map(([j]) => j)).toEqual([1, 2]);
 });
 
-it.each(PURSUITS)('%s: least squares on few atoms in many dims is an end, with a large residual left', (method) => {
-  const random = makeRandom(94);
-  const dims = 64;
-  const rows = Array.from({ length: 6 }, () => Array.from({ length: dims }, () => random.normal()));
-  const x = Array.from({ length: dims }, () => random.normal());
-  const atoms = toMatrix(rows, dims);
-  const result = unfoldSync(toMatrix([x], dims), Dictionary.from(atoms), {
-    method,
-    sparsity: 6,
-    ...(method === 'omp' ? {} : { maxIterations: 5000 }),
-  });
-  expect(result.converged).toBe(true);
-  const sample = rowAt(toRows(toMatrix([x], dims)), 0);
-  const r = residualOf(sample, toRows(atoms), denseRow(result.codes, 0));
-  // Codes are rounded to float32; the atoms correlate with what is left by that much.
-  for (const d of toRows(atoms))
-    expect(Math.abs(d.reduce((sum, v, k) => sum + v * at(r, k), 0))).toBeLessThanOrEqual(
-      8 * 2 ** -24 * norm(sample) * norm(d),
-    );
-});
+it.each(PURSUITS)(
+  '%s: least squares on few atoms in many dims is an end, with a large residual left',
+  (method) => {
+    const random = makeRandom(94);
+    const dims = 64;
+    const rows = Array.from({ length: 6 }, () => Array.from({ length: dims }, () => random.normal()));
+    const x = Array.from({ length: dims }, () => random.normal());
+    const atoms = toMatrix(rows, dims);
+    const result = unfoldSync(toMatrix([x], dims), Dictionary.from(atoms), {
+      method,
+      sparsity: 6,
+      ...(method === 'omp' ? {} : { maxIterations: 5000 }),
+    });
+    expect(result.converged).toBe(true);
+    const sample = rowAt(toRows(toMatrix([x], dims)), 0);
+    const r = residualOf(sample, toRows(atoms), denseRow(result.codes, 0));
+    // Codes are rounded to float32; the atoms correlate with what is left by that much.
+    for (const d of toRows(atoms))
+      expect(Math.abs(d.reduce((sum, v, k) => sum + v * at(r, k), 0))).toBeLessThanOrEqual(
+        8 * 2 ** -24 * norm(sample) * norm(d),
+      );
+  },
+);

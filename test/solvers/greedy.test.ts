@@ -69,7 +69,7 @@ function checkFigures(
   });
 }
 
-const METHODS = ['mp', 'gradient-pursuit', 'iht', 'htp', 'cosamp'] as const;
+const METHODS = ['mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp'] as const;
 
 describe.each(METHODS)('%s', (method) => {
   it('on orthonormal atoms keeps the k largest entries', () => {
@@ -205,7 +205,7 @@ it('a step of matching pursuit takes exactly the squared correlation from the en
   }
 });
 
-it.each(['htp', 'cosamp'] as const)('%s answers the least squares code on its support', (method) => {
+it.each(['htp', 'nhtp', 'cosamp'] as const)('%s answers the least squares code on its support', (method) => {
   const atoms = toRows(easy.atoms);
   const result = solve(easy, { method, sparsity: 4 });
   toRows(easy.samples).forEach((x, i) => {
