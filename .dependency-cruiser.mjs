@@ -45,9 +45,10 @@ export default {
     },
     {
       name: 'entry',
-      comment: 'lib/index.ts is for users: inside lib/, import from the file that has it.',
+      comment:
+        'lib/index.ts is for users: inside lib/, import from the file that has it. index.cts is for users too.',
       severity: 'error',
-      from: { path: '^lib/' },
+      from: { path: '^lib/', pathNot: '^lib/index\\.cts$' },
       to: { path: ENTRY },
     },
     {

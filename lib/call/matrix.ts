@@ -64,7 +64,7 @@ export interface NativeMatrix {
 const MOST_ENTRIES = 2 ** 32 - 1;
 
 /** A new Float32Array; sizes that cannot be are ERR_TOO_LARGE. */
-export function allocate(rows: number, cols: number, name: string): Float32Array<ArrayBuffer> {
+export function allocate(rows: number, cols: number, name: string): Float32Array {
   const count = rows * cols;
   const refuse = (): never => {
     throw new UnsuperposeError(

@@ -6,6 +6,7 @@ import { Dictionary } from '../data/dictionary.js';
 import type { NativeCircuit } from '../native/features.js';
 import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
 import { binding } from '../native/runtime.js';
+import type { DictionaryHandle } from '../native/values.js';
 import { readWeight, type Weight } from './weights.js';
 
 /** All features of a dictionary, or some of them by index. */
@@ -47,7 +48,7 @@ export interface CircuitVerdict {
 
 interface NativeStep {
   readonly chain: ReturnType<typeof readWeight>;
-  readonly to: ReturnType<typeof Dictionary.handleOf>;
+  readonly to: DictionaryHandle;
 }
 
 export function readSet(

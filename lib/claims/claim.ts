@@ -45,7 +45,7 @@ export interface ClaimOptions extends AsyncOptions {
 }
 
 /**
- * Checks one kind of claim, in float64 and on a path of its own. Calls `fail` for each thing that does not hold; throws ERR_FORMAT
+ * @internal Checks one kind of claim, in float64 and on a path of its own. Calls `fail` for each thing that does not hold; throws ERR_FORMAT
  * for parameters or results that are not of its kind. The hashes have been checked.
  */
 export type Verifier = (

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // All pairs of features of two dictionaries, through a weight matrix.
 import { UnsuperposeError } from '../call/errors.js';
 import { count, keepFromCloning, printsAs } from '../call/inspect.js';

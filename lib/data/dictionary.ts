@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The handle of a native dictionary.
 import { UnsuperposeError } from '../call/errors.js';
 import { count, digits, keepFromCloning, megabytes, printsAs } from '../call/inspect.js';

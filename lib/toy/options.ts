@@ -170,7 +170,12 @@ export function readParameters(
   return { weights: matrix.data, bias: bias.slice(), features, dims, relu: activation !== 'linear' };
 }
 
-export function readInitial(value: unknown, instances: number, features: number, dims: number) {
+export function readInitial(
+  value: unknown,
+  instances: number,
+  features: number,
+  dims: number,
+): NativeToyParameters | undefined {
   if (value === undefined) return undefined;
   if (!Array.isArray(value)) refuseOption('initial', 'an array of models { weights, bias }', value);
   if (value.length !== instances)
@@ -189,7 +194,14 @@ export function readInitial(value: unknown, instances: number, features: number,
   return { weights, bias };
 }
 
-export function readInstances(read: Options, features: number) {
+interface ReadInstance {
+  /** Of its densities, for messages. */
+  readonly name: string;
+  readonly density: Float64Array;
+  readonly importance: Float32Array;
+}
+
+export function readInstances(read: Options, features: number): ReadInstance[] {
   const given = read.get('instances') ?? [{}];
   if (!Array.isArray(given) || given.length === 0)
     refuseOption('instances', 'an array of at least one { density, importance }', given);

@@ -56,6 +56,13 @@ export interface Packed {
  */
 export function pack(): Packed {
   const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-package-'));
+  return packFiles(folder, (copy) => {
+    runOrThrow(process.execPath, [join(ROOT, 'scripts', 'prebuilds.mjs'), '--out', copy], ROOT);
+  });
+}
+
+/** The same without a prebuild, unless `prepare` makes one in the copy. */
+export function packFiles(folder: string, prepare?: (copy: string) => void): Packed {
   const copy = join(folder, 'checkout');
   mkdirSync(copy);
   for (const name of [
@@ -69,7 +76,7 @@ export function pack(): Packed {
     cpSync(join(ROOT, name), join(copy, name));
   for (const name of ['dist', 'native', 'scripts'])
     cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-  runOrThrow(process.execPath, [join(ROOT, 'scripts', 'prebuilds.mjs'), '--out', copy], ROOT);
+  prepare?.(copy);
   const report = runOrThrow(
     'npm',
     ['pack', '--json', '--ignore-scripts', '--pack-destination', folder],

@@ -1,0 +1,35 @@
+// What `require('unsuperpose')` gives: the module that `import` gives, not a second copy of it. Its types are those of index.ts
+// (scripts/types.mjs).
+import nodeModule = require('node:module');
+import nodePath = require('node:path');
+
+/** The loader of Node.js itself: where a test runner has put its own in place of `require`, this one still knows ES modules. */
+interface Loader {
+  _load(path: string, parent: null, isMain: boolean): unknown;
+}
+
+/** Does the error say that ES modules cannot be required, or not be read, here? */
+function isRefusal(error: unknown): boolean {
+  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
+  return code === 'ERR_REQUIRE_ESM' || name === 'SyntaxError';
+}
+
+function load(): unknown {
+  try {
+    return require('./index.js');
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
+  try {
+    return (nodeModule as unknown as Loader)._load(nodePath.join(__dirname, 'index.js'), null, false);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    throw new Error(
+      `unsuperpose is an ES module, which require() cannot load here (Node.js ${process.version}; it can from 20.19 on). ` +
+        "Load it with await import('unsuperpose'); in Jest, run tests as ES modules: NODE_OPTIONS=--experimental-vm-modules npx jest",
+      { cause: error },
+    );
+  }
+}
+
+export = load();
