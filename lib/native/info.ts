@@ -1,14 +1,12 @@
 // What runs.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { defaultThreads } from '../call/threads.js';
-import { ROOT } from './root.js';
+import { readVersion } from './root.js';
 import { nativeInfo } from './runtime.js';
 import type { Isa, Precision } from './values.js';
 
 /** What {@link info} answers. */
 export interface Info {
-  /** Of this package. */
+  /** Of this package; `'unknown'` for code that was bundled away from it. */
   readonly version: string;
   /** The level in use: the best one, or what UNSUPERPOSE_ISA asks for. */
   readonly isa: Isa;
@@ -25,11 +23,6 @@ export interface Info {
 }
 
 let version: string | undefined;
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  return (manifest as { version: string }).version;
-}
 
 /**
  * The version, the instruction set and the threads that calls use.

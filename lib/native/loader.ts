@@ -5,9 +5,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { messageOf, UnsuperposeError } from '../call/errors.js';
-import { ROOT } from './root.js';
+import { HERE, ROOT } from './root.js';
 
-const PREBUILDS = join(ROOT, 'prebuilds');
+const prebuilds = (root: string): string => join(root, 'prebuilds');
+
+const BUNDLED =
+  "keep unsuperpose out of the bundle, and install it where the bundle runs. esbuild: external: ['unsuperpose']; Rollup and Vite: " +
+  "external: ['unsuperpose']; webpack: externals: { unsuperpose: 'commonjs unsuperpose' }; Next.js: serverExternalPackages: ['unsuperpose']";
 
 /** 'glibc' or 'musl' on Linux, '' elsewhere. Takes some milliseconds, so it is asked only where it matters. */
 function libc(): string {
@@ -29,14 +33,36 @@ function* candidates(): Generator<string> {
     yield resolve(forced);
     return;
   }
+  if (ROOT === undefined) return;
   yield join(ROOT, 'build', 'Release', 'unsuperpose.node');
   const name = ['unsuperpose', libc(), 'node'].filter(Boolean).join('.');
-  yield join(PREBUILDS, `${process.platform}-${process.arch}`, name);
+  yield join(prebuilds(ROOT), `${process.platform}-${process.arch}`, name);
 }
 
-function shipped(): string {
-  const folders = existsSync(PREBUILDS) ? readdirSync(PREBUILDS).sort() : [];
-  return folders.length > 0 ? `has prebuilt modules for ${folders.join(', ')}` : 'has no prebuilt modules';
+/** The prebuilt modules that an installation has, by platform and, on Linux, C library. */
+function shipped(root: string): string {
+  const folder = prebuilds(root);
+  const found = existsSync(folder) ? readdirSync(folder).sort() : [];
+  const names = found.flatMap((system) => {
+    const kinds = readdirSync(join(folder, system)).flatMap((file) => {
+      const match = /^unsuperpose(?:\.(\w+))?\.node$/.exec(file);
+      return match === null ? [] : [[system, match[1]].filter(Boolean).join('-')];
+    });
+    return kinds.length > 0 ? kinds : [system];
+  });
+  return names.length > 0 ? `has prebuilt modules for ${names.join(', ')}` : 'has no prebuilt modules';
+}
+
+/** What to do next, after nothing loaded. */
+function advice(system: string): string {
+  if (process.env.UNSUPERPOSE_BINARY)
+    return 'UNSUPERPOSE_BINARY names this file: correct it, or unset it to use what the package has.';
+  if (ROOT === undefined)
+    return `This code was bundled into ${HERE}, away from its native module: ${BUNDLED}`;
+  const musl = system.endsWith('musl')
+    ? ' Systems with musl (Alpine) have no prebuilt module in this version.'
+    : '';
+  return `This installation ${shipped(ROOT)}.${musl} To compile one here (it takes a C++20 compiler), run: npx unsuperpose build`;
 }
 
 /** Loads the native module, or says what was tried and what to do. @throws {UnsuperposeError} `ERR_NATIVE` */
@@ -61,12 +87,10 @@ export function loadNative(): unknown {
     return module.exports;
   }
   const system = [process.platform, process.arch, libc()].filter(Boolean).join('-');
-  const advice = process.env.UNSUPERPOSE_BINARY
-    ? 'UNSUPERPOSE_BINARY names this file: correct it, or unset it to use what the package has.'
-    : `This installation ${shipped()}. To compile one here (it takes a C++20 compiler), run: npx unsuperpose build`;
+  const tried =
+    failures.length === 0 ? '' : ` Tried:\n${failures.map((failure) => `  ${failure}`).join('\n')}`;
   throw new UnsuperposeError(
     'ERR_NATIVE',
-    `no native module could be loaded for ${system}, Node.js ${process.version}. Tried:\n` +
-      `${failures.map((failure) => `  ${failure}`).join('\n')}\n${advice}`,
+    `no native module could be loaded for ${system}, Node.js ${process.version}.${tried}\n${advice(system)}`,
   );
 }

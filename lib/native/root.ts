@@ -1,15 +1,54 @@
 // Where the package is on disk: the folder of its package.json. Everything that the package has besides code is found from here.
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The nearest folder above this file with a package.json, so that it does not matter how deep code lies in lib/ or dist/. */
-function findRoot(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  for (let folder = here; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return folder;
-    if (folder === dirname(folder)) return here;
+const NAME = 'unsuperpose';
+const MANIFEST = 'package.json';
+
+/** The file that this code runs from: dist/native/root.js, or the bundle that somebody has put it in. */
+function thisFile(): string {
+  // Bundles in CommonJS leave no import.meta.url, but have __filename.
+  const { url } = import.meta as { readonly url?: string };
+  if (url?.startsWith('file:')) return fileURLToPath(url);
+  return typeof __filename === 'string' ? __filename : join(process.cwd(), MANIFEST);
+}
+
+function isOurs(folder: string): boolean {
+  try {
+    return (JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')) as { name?: unknown }).name === NAME;
+  } catch {
+    return false;
   }
 }
 
-export const ROOT = findRoot();
+/** The nearest folder above the file that is this package's, so that it does not matter how deep code lies in lib/ or dist/. */
+function above(file: string): string | undefined {
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    if (isOurs(folder)) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+/** For code that was bundled: the package installed where the bundle runs. */
+function installed(from: string): string | undefined {
+  try {
+    return dirname(createRequire(from).resolve(`${NAME}/${MANIFEST}`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The file that this code runs from. */
+export const HERE = thisFile();
+
+/** Undefined where the code was bundled away from its package. */
+export const ROOT = above(HERE) ?? installed(HERE);
+
+/** The version of the package; `'unknown'` for code that was bundled away from it. */
+export function readVersion(): string {
+  if (ROOT === undefined) return 'unknown';
+  const manifest: unknown = JSON.parse(readFileSync(join(ROOT, MANIFEST), 'utf8'));
+  return (manifest as { version: string }).version;
+}

@@ -27,7 +27,10 @@ function place(path: string, content: 'module' | 'rubbish'): void {
   else writeFileSync(join(copy, path), 'not a shared library');
 }
 
-function load(env: NodeJS.ProcessEnv = {}): {
+function load(
+  env: NodeJS.ProcessEnv = {},
+  flags: string[] = [],
+): {
   error?: { code: string; message: string };
   isa?: string;
   err: string;
@@ -41,7 +44,12 @@ function load(env: NodeJS.ProcessEnv = {}): {
     }
   `;
   const inherited = { ...process.env, UNSUPERPOSE_BINARY: '', ...env };
-  const { out, err } = run(process.execPath, ['--input-type=module', '-e', source], copy, inherited);
+  const { out, err } = run(
+    process.execPath,
+    [...flags, '--input-type=module', '-e', source],
+    copy,
+    inherited,
+  );
   return { ...JSON.parse(out), err };
 }
 
@@ -93,4 +101,16 @@ it('UNSUPERPOSE_BINARY is used, and nothing else', () => {
   expect(error?.code).toBe('ERR_NATIVE');
   expect(error?.message).toContain(`${join(copy, 'nowhere.node')}: not there`);
   expect(error?.message).toContain('UNSUPERPOSE_BINARY names this file');
+});
+
+it.runIf(process.platform === 'linux')('a system with musl is named, and told what the package has', () => {
+  place(PREBUILD, 'module'); // of another C library
+  const musl = `process.report.getReport = () => ({ header: {} });`;
+  const { error } = load({}, ['--import', `data:text/javascript,${encodeURIComponent(musl)}`]);
+  const system = `${process.platform}-${process.arch}`;
+  expect(error?.message).toContain(`no native module could be loaded for ${system}-musl`);
+  expect(error?.message).toContain(`unsuperpose.musl.node: not there`);
+  expect(error?.message).toContain(`has prebuilt modules for ${system}-glibc`);
+  expect(error?.message).toContain('musl (Alpine)');
+  expect(error?.message).toContain('npx unsuperpose build');
 });

@@ -84,6 +84,17 @@ it('can be required, and has a command that explains itself', () => {
   const help = run('npm', ['exec', '--offline', '--', 'unsuperpose', '--help'], app, env);
   expect(help.status, help.err).toBe(0);
   expect(help.out).toContain('unsuperpose build');
+  const command = (...args: string[]) =>
+    run('node', ['node_modules/unsuperpose/dist/cli/main.js', ...args], app, env);
+  for (const name of ['info', 'version', '--version', '-v', '--help', '-h', 'help']) {
+    expect(help.out, name).toMatch(new RegExp(`(unsuperpose|\\|) ${name}\\b`));
+    expect(command(name).status, name).toBe(0);
+  }
+  expect(command('--version').out).toBe('0.1.0\n');
+  expect(command('build', '--help').out).toBe(help.out);
+  expect(command('info').out).toMatch(/^unsuperpose +0\.1\.0 .*\ninstruction set +(scalar|avx2|avx512|neon)/);
+  expect(JSON.parse(command('info', '--json').out).version).toBe('0.1.0');
+  expect(command('info', '--yaml').status).toBe(2);
   const wrong = run('node', ['node_modules/unsuperpose/dist/cli/main.js', 'biuld'], app, env);
   expect(wrong.status).toBe(2);
   expect(wrong.err).toContain('unknown command: biuld');
