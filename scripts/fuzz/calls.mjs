@@ -1,5 +1,5 @@
 // A generator of valid calls for every export of the package. An export without one fails the fuzzer's check: add it here, in
-// solving.mjs or in asking.mjs. A generator has
+// solving.mjs, in around.mjs or in asking.mjs. A generator has
 //   kind     'sync' or 'async'; async calls take a signal and onProgress in their options
 //   make     (r, pkg) => the arguments: the same for the same random numbers, and nothing shared between two of them
 //   call     (pkg, args) => the answer; default: the function of that name
@@ -9,12 +9,14 @@
 //   threads  whether options have `threads` (default true); signal: whether they have a signal (default: async ones)
 //   options  which argument the options are; default: the last, if it is a plain object
 //   shown    answer => what of it can be compared
+import { around } from './around.mjs';
 import { asking } from './asking.mjs';
 import { random } from './random.mjs';
 import { solving } from './solving.mjs';
 
 export const generators = {
   ...solving,
+  ...around,
   ...asking,
   info: { kind: 'sync', threads: false, make: () => [] },
   isUnsuperposeError: { kind: 'sync', threads: false, make: (r) => [r.pick([1, {}, new Error('x')])] },
@@ -30,7 +32,13 @@ export const generators = {
 /** Exports that are values, not calls. */
 const VALUES = ['UnfoldStatus', 'toy.presets'];
 /** For the package's own files: not in its types. */
-const INTERNAL = ['Dictionary.adopt', 'Dictionary.is', 'Dictionary.handleOf', 'SparseCodes.adopt'];
+const INTERNAL = [
+  'Dictionary.adopt',
+  'Dictionary.is',
+  'Dictionary.handleOf',
+  'Dictionary.normsOf',
+  'SparseCodes.adopt',
+];
 const OF_FUNCTIONS = ['length', 'name', 'prototype', 'constructor'];
 
 const isClass = (value) =>

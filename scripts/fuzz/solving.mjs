@@ -270,7 +270,8 @@ export const solving = {
     weight: 2,
     make(r, pkg) {
       const args = product(r, pkg);
-      return [...args, r.int(1, featuresOf(args)), r.some({ absolute: r.chance(0.5) })];
+      const format = r.pick(['arrays', 'codes']);
+      return [...args, r.int(1, featuresOf(args)), r.some({ absolute: r.chance(0.5), format })];
     },
   },
   'ops.above': {
