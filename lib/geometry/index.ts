@@ -22,7 +22,7 @@ export {
   guarantees,
   type Recoverability,
   type RecoverabilityOptions,
-  type RecoveryVerdict,
   recoverability,
   type SignedSupport,
 } from './recoverability.js';
+export type { RecoveryProof, RecoveryVerdict } from './verdict.js';

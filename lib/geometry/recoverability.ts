@@ -7,7 +7,7 @@ import { Dictionary } from '../data/dictionary.js';
 import type { NativeRecoverability } from '../native/features.js';
 import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
 import { binding, native } from '../native/runtime.js';
-import { NONE } from '../native/values.js';
+import { judge, proofOf, type RecoveryProof, type RecoveryVerdict } from './verdict.js';
 
 /** One support, with the signs of its code: ±1 each, or absent for a nonnegative code. */
 export interface SignedSupport {
@@ -23,17 +23,26 @@ export interface RecoverabilityOptions extends QuestionOptions {
   readonly lambda?: number | undefined;
   /** Within this of 1, Fuchs's number is called on the edge. Default 0.05. */
   readonly edge?: number | undefined;
+  /**
+   * Atoms taken in or let go, for one code, in the search for what proves or disproves basis pursuit where Fuchs's number does not. Default
+   * 2,000. 0: no search.
+   */
+  readonly maxIterations?: number | undefined;
 }
-
-/** Whether ℓ1 finds a code. */
-export type RecoveryVerdict = 'recoverable' | 'edge' | 'not recoverable';
 
 /** What {@link recoverability} says. One entry a sample in every array. */
 export interface Recoverability {
   readonly verdict: readonly RecoveryVerdict[];
+  /** Proved: whether LASSO's code has exactly this support and these signs for all small λ > 0. That is whether Fuchs's number is below 1. */
+  readonly lasso: readonly RecoveryProof[];
+  /**
+   * Proved: whether the code is the only one of its ℓ1 norm, or less, with the same activation, so that basis pursuit returns it without
+   * noise. Needs some y with d_i · y = s_i on the support and |d_j · y| < 1 off it; Fuchs's number is that of the shortest such y.
+   */
+  readonly basisPursuit: readonly RecoveryProof[];
   /** Each verdict in a sentence. */
   readonly reason: readonly string[];
-  /** Fuchs's number: below 1, LASSO finds the support and the signs for all small λ; above, for none. NaN for dependent atoms. */
+  /** Fuchs's number: below 1, LASSO finds the support and the signs for all small λ; above, for none. Basis pursuit may all the same. NaN for dependent atoms. */
   readonly fuchs: Float64Array;
   /** The feature off the support that attains it; 2³² − 1 for none. */
   readonly fuchsFeature: Uint32Array;
@@ -53,10 +62,9 @@ export interface Recoverability {
   readonly noiseMargin: Float64Array;
 }
 
-const MOST_REASON_DIGITS = 3;
 const DEFAULT_EDGE = 0.05;
-
-const short = (value: number): string => value.toPrecision(MOST_REASON_DIGITS);
+const DEFAULT_ITERATIONS = 2000;
+const MOST_ITERATIONS = 2 ** 31;
 
 function oneSupport({ support, signs }: SignedSupport, features: number) {
   if (!types.isUint32Array(support) && !Array.isArray(support))
@@ -92,27 +100,6 @@ function oneSupport({ support, signs }: SignedSupport, features: number) {
   };
 }
 
-interface Sample {
-  readonly fuchs: number;
-  readonly feature: number;
-  readonly erc: number;
-  readonly active: number;
-  readonly noise: number;
-}
-
-function judge({ fuchs, feature, erc, active, noise }: Sample, edge: number): [RecoveryVerdict, string] {
-  if (active === 0) return ['recoverable', 'the code is zero'];
-  if (Number.isNaN(fuchs))
-    return ['not recoverable', `the ${active} atoms of the support are linearly dependent, or nearly`];
-  if (feature === NONE) return ['recoverable', 'no feature off the support correlates with it'];
-  const number = `Fuchs's number is ${short(fuchs)} (feature ${feature})`;
-  if (fuchs > 1 + edge)
-    return ['not recoverable', `${number} > 1: ℓ1 would use feature ${feature}, for every λ`];
-  if (fuchs >= 1 - edge) return ['edge', `${number}, within ${edge} of 1: a little noise decides`];
-  const signs = erc < 1 ? `, and the ERC ${short(erc)} < 1: whatever the signs` : '';
-  return ['recoverable', `${number} < 1${signs}; noise of norm up to ${short(noise)} changes nothing`];
-}
-
 /** Largest ‖ε‖ that leaves support and signs as they are; see {@link Recoverability.noiseMargin}. */
 function noiseMargin(
   {
@@ -134,7 +121,7 @@ function noiseMargin(
  * Can ℓ1 find these codes over this dictionary? For each support I with signs s, before anything is solved:
  *
  * - Fuchs's number F = max_{j∉I} |d_j · D_I⁺s| (nonnegative: without | |): below 1 ⇔ LASSO's code has exactly this support and these
- *   signs for all small enough λ, and is unique;
+ *   signs for all small enough λ, and is unique; above 1 it rules out LASSO, for every λ, and decides nothing else;
  * - Tropp's ERC = max_{j∉I} ‖D_I⁺ᵀd_j‖₁: below 1 ⇒ the same for all signs, and for OMP;
  * - how much noise, and how large a λ, changes nothing.
  *
@@ -142,12 +129,15 @@ function noiseMargin(
  * their limit, `geometry.phaseTransition` where this one has.
  *
  * Cost a sample: as many products of an activation with the dictionary as there are active features, in float32; what its error
- * bound leaves open is computed in float64. Samples are done together, on all threads.
+ * bound leaves open is computed in float64. Where F ≥ 1, the search takes up to some dims products more, and to prove that a code is not
+ * found a factorisation of dims³: a second at 512 dims. `maxIterations` bounds it. Samples are done together, on all threads.
  *
  * @param dictionary features × dims
  * @param codes samples × features, of which supports, signs and sizes count; or one support with signs (of size 1)
  * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_DISPOSED`; `signal.reason` once aborted
- * @see Fuchs, "On sparse representations in arbitrary redundant bases", 2004; Tropp, "Greed is good", 2004
+ * @see Fuchs, "On sparse representations in arbitrary redundant bases", 2004; Tropp, "Greed is good", 2004; Zhang, Yin & Cheng, "Necessary
+ *   and sufficient conditions of solution uniqueness in 1-norm minimization", 2015; Goldfarb & Idnani, "A numerically stable dual method
+ *   for solving strictly convex quadratic programs", 1983 (the search)
  *
  * @example
  * ```ts
@@ -167,12 +157,13 @@ export async function recoverability(
 ): Promise<Recoverability> {
   const read = new Options(
     options,
-    ['nonnegative', 'lambda', 'edge', ...QUESTION_NAMES],
+    ['nonnegative', 'lambda', 'edge', 'maxIterations', ...QUESTION_NAMES],
     'geometry.recoverability',
   );
   const nonnegative = read.flag('nonnegative');
   const lambda = read.number('lambda', { above: 0 }, undefined);
   const edge = read.number('edge', { min: 0, below: 1 }, DEFAULT_EDGE);
+  const most = read.integer('maxIterations', { min: 0, max: MOST_ITERATIONS }, DEFAULT_ITERATIONS);
   const handle = Dictionary.handleOf(dictionary);
   const { features } = dictionary;
   const parts =
@@ -187,7 +178,7 @@ export async function recoverability(
     );
   const { maxNorm } = native((module) => module.dictionaryInfo(handle));
   const found = await askNative<NativeRecoverability>(read, (...rest) =>
-    binding.recoverability(handle, parts.codes, parts.samples, nonnegative, ...rest),
+    binding.recoverability(handle, parts.codes, parts.samples, nonnegative, most, ...rest),
   );
   const { fuchs, erc, fuchsFeature, ercFeature, eigenvalue, bias, smallest, limit } = found;
   const at = (values: ArrayLike<number>, i: number): number => values[i] ?? Number.NaN;
@@ -198,11 +189,14 @@ export async function recoverability(
       lambda,
     ),
   );
+  const lasso = Array.from(found.lasso, proofOf);
+  const basisPursuit = Array.from(found.basisPursuit, proofOf);
   const judged = Array.from(fuchs, (_, i) =>
     judge(
       {
         ...{ fuchs: at(fuchs, i), feature: at(fuchsFeature, i), erc: at(erc, i), noise: at(margins, i) },
-        active: at(parts.codes.indptr, i + 1) - at(parts.codes.indptr, i),
+        ...{ lasso: lasso[i] as RecoveryProof, basisPursuit: basisPursuit[i] as RecoveryProof },
+        active: at(found.active, i),
       },
       edge,
     ),
@@ -210,6 +204,7 @@ export async function recoverability(
   return {
     verdict: judged.map(([verdict]) => verdict),
     reason: judged.map(([, reason]) => reason),
+    ...{ lasso, basisPursuit },
     ...{ fuchs, fuchsFeature, erc, ercFeature, eigenvalue, bias },
     lambdaLimit: limit,
     noiseMargin: margins,

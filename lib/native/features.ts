@@ -34,6 +34,11 @@ export interface NativeRecoverability {
   readonly bias: Float64Array;
   readonly smallest: Float64Array;
   readonly limit: Float64Array;
+  /** 0 not recovered, 1 recovered, 2 undecided */
+  readonly lasso: Uint8Array;
+  readonly basisPursuit: Uint8Array;
+  /** entries of each code */
+  readonly active: Uint32Array;
 }
 
 /** One quantity of a predicate and its thresholds; see native/features/predicates.hpp. */
@@ -217,6 +222,8 @@ export interface NativeFeatures {
     codes: NativeCodes,
     samples: number,
     nonnegative: boolean,
+    /** of the search for a proof about basis pursuit, a code */
+    steps: number,
     threads: number,
     onProgress: Report,
     onSettled: Settled<NativeRecoverability>,

@@ -8,7 +8,7 @@
 #include "../core/random.hpp"
 #include "../core/sums.hpp"
 #include "../scoring/scorer.hpp"
-#include "../solvers/support_gram.hpp"
+#include "basis_pursuit.hpp"
 
 namespace unsuperpose {
 
@@ -20,8 +20,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kRows = 96;
 /// Beyond this norm float32 scores might overflow; everything is then computed in float64.
 constexpr double kMostNorm = 1e15;
-/// Larger supports are not factorised: 32 MB of Gram matrix.
-constexpr std::size_t kMostSupport = 2048;
 
 using sums::dot;
 
@@ -32,24 +30,29 @@ struct Case {
   std::vector<double> signs, sizes;  // of the code
   std::vector<double> rows;          // of G⁻¹D_I, |I| × dims
   double norms = 0;                  // Σ of the rows' norms
-  bool independent = false;
+  bool independent = false, has_zero = false;
+  DualPoint point;  // y = D_I⁺s
 };
 
 class Measure {
  public:
-  Measure(const Dictionary& dictionary, bool nonnegative, const Execution& execution, Recoverability& out)
+  Measure(const Dictionary& dictionary, bool nonnegative, std::size_t steps, const Execution& execution,
+          Recoverability& out)
       : dictionary_(dictionary),
         nonnegative_(nonnegative),
         execution_(execution),
         out_(out),
         dims_(dictionary.dims()),
-        scorer_(dictionary.rows(), no_weights_, false, scoring::Ladder::float32) {}
+        scorer_(dictionary.rows(), no_weights_, false, scoring::Ladder::float32),
+        pursuit_(dictionary, nonnegative, steps, execution) {}
 
   void batch(std::vector<Case>& cases);
 
  private:
   void prepare(Case& c);
   void finish(const Case& c, const float* scores);
+  Proof lasso(const Case& c, const float* score) const;
+  void pursue(const std::vector<Case>& cases);
 
   const Dictionary& dictionary_;
   const bool nonnegative_;
@@ -58,33 +61,24 @@ class Measure {
   const std::size_t dims_;
   const std::vector<float> no_weights_;
   scoring::Scorer scorer_;
+  BasisPursuit pursuit_;
   std::vector<scoring::Request> requests_;
   AlignedBuffer<float> rows_, scores_;
 };
 
 void Measure::prepare(Case& c) {
   const std::size_t size = c.support.size();
-  if (size > kMostSupport) return;
-  // With N the diagonal of the norms, G = N Ĝ N and Ĝ of unit atoms: G⁻¹v = N⁻¹Ĝ⁻¹N⁻¹v, λ_min(G) ≥ λ_min(Ĝ) min‖d_i‖².
-  std::vector<double> scales(size);
-  double least = kInfinity;
-  for (std::size_t i = 0; i < size; ++i) {
-    const double norm = dictionary_.norm(c.support[i]);
-    if (norm == 0) return;
-    scales[i] = 1 / norm;
-    least = std::min(least, norm);
-  }
-  const SupportGram gram(dictionary_, c.support, 0, scales);
-  const auto solve = [&](std::vector<double>& v) {
-    for (std::size_t i = 0; i < size; ++i) v[i] *= scales[i];
-    gram.solve(v);
-    for (std::size_t i = 0; i < size; ++i) v[i] *= scales[i];
-  };
-  c.independent = gram.smallest_eigenvalue() > 0;
+  if (size == 0 || size > SignedAtoms::kMost) return;
+  for (const std::uint32_t j : c.support) c.has_zero = c.has_zero || dictionary_.norm(j) == 0;
+  if (c.has_zero) return;
+  // With N the diagonal of the norms, G = N Ĝ N and Ĝ of unit atoms: λ_min(G) ≥ λ_min(Ĝ) min‖d_i‖².
+  const SignedAtoms atoms(dictionary_, c.support);
+  c.independent = atoms.independent();
   if (!c.independent) return;
-  out_.eigenvalue[c.sample] = gram.smallest_eigenvalue() * least * least;
+  out_.eigenvalue[c.sample] = atoms.eigenvalue() * atoms.least_norm() * atoms.least_norm();
+  c.point = atoms.dual_point(c.signs);
   std::vector<double> b = c.signs;
-  solve(b);
+  atoms.solve(b);
   double bias = 0, limit = kInfinity;
   for (std::size_t i = 0; i < size; ++i) {
     bias = std::max(bias, std::fabs(b[i]));
@@ -97,7 +91,7 @@ void Measure::prepare(Case& c) {
   for (std::size_t i = 0; i < size; ++i) {
     std::fill(column.begin(), column.end(), 0.0);
     column[i] = 1;
-    solve(column);
+    atoms.solve(column);
     double* row = c.rows.data() + i * dims_;
     for (std::size_t l = 0; l < size; ++l) {
       const float* atom = dictionary_.atom(c.support[l]);
@@ -126,16 +120,18 @@ void Measure::finish(const Case& c, const float* scores) {
     }
   }
   const double share = scores ? c.norms * scoring::float32_share(dims_) : kInfinity;
+  // What underflow hides of a product counts as open.
+  const double hidden = static_cast<double>(size) * scoring::underflow(product::Precision::float32, dims_, 1);
   const auto strength = [&](const std::vector<double>& sums, std::size_t j) {
     return &sums == &fuchs && !nonnegative_ ? std::fabs(sums[j]) : sums[j];
   };
   const auto largest = [&](const std::vector<double>& sums, double& value, std::uint32_t& feature) {
     double least = -kInfinity;  // that the maximum has
     for (std::size_t j = 0; j < features; ++j)
-      if (!inside[j]) least = std::max(least, strength(sums, j) - share * dictionary_.norm(j));
+      if (!inside[j]) least = std::max(least, strength(sums, j) - share * dictionary_.norm(j) - hidden);
     for (std::size_t j = 0; j < features; ++j) {
       if (inside[j] || dictionary_.norm(j) == 0) continue;
-      if (strength(sums, j) + share * dictionary_.norm(j) < least) continue;
+      if (strength(sums, j) + share * dictionary_.norm(j) + hidden < least) continue;
       double exact = 0;
       for (std::size_t i = 0; i < size; ++i) {
         const double product = dot(c.rows.data() + i * dims_, dictionary_.atom(j), dims_);
@@ -150,6 +146,45 @@ void Measure::finish(const Case& c, const float* scores) {
   };
   largest(fuchs, out_.fuchs[c.sample], out_.fuchs_feature[c.sample]);
   largest(erc, out_.erc[c.sample], out_.erc_feature[c.sample]);
+  out_.lasso[c.sample] = static_cast<std::uint8_t>(lasso(c, scores ? scores + size * features : nullptr));
+}
+
+/// Fuchs's criterion, by bounds. `score`: the float32 products with the point's high part, if there are any.
+Proof Measure::lasso(const Case& c, const float* score) const {
+  Proof found = Proof::yes;
+  std::size_t next = 0;
+  for (std::uint32_t j = 0; j < dictionary_.features() && found != Proof::no; ++j) {
+    if (next < c.support.size() && c.support[next] == j) {
+      ++next;
+      continue;
+    }
+    const float product = score ? score[j] : std::numeric_limits<float>::quiet_NaN();
+    const Proof below = c.point.below_one(dictionary_, j, product, nonnegative_);
+    if (below != Proof::yes) found = below;
+  }
+  return found;
+}
+
+/// What Fuchs's number leaves open of basis pursuit.
+void Measure::pursue(const std::vector<Case>& cases) {
+  std::vector<SupportQuestion> questions;
+  std::vector<std::size_t> samples;
+  for (const Case& c : cases) {
+    if (c.support.empty() || out_.lasso[c.sample] == static_cast<std::uint8_t>(Proof::yes)) {
+      out_.lasso[c.sample] = out_.basis_pursuit[c.sample] = static_cast<std::uint8_t>(Proof::yes);
+    } else if (c.has_zero) {
+      // Its entry can be anything at no change of the activation.
+      out_.lasso[c.sample] = out_.basis_pursuit[c.sample] = static_cast<std::uint8_t>(Proof::no);
+    } else {
+      samples.push_back(c.sample);
+      questions.push_back({c.support, c.signs});
+    }
+  }
+  pursuit_.decide(questions);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    out_.basis_pursuit[samples[i]] = static_cast<std::uint8_t>(questions[i].found);
+    if (questions[i].dependent) out_.lasso[samples[i]] = static_cast<std::uint8_t>(Proof::no);
+  }
 }
 
 void Measure::batch(std::vector<Case>& cases) {
@@ -158,13 +193,15 @@ void Measure::batch(std::vector<Case>& cases) {
   std::size_t rows = 0;
   for (Case& c : cases) {
     c.first = rows;
-    if (c.independent && c.norms < kMostNorm) rows += c.support.size();
+    if (c.independent && c.norms < kMostNorm) rows += c.support.size() + 1;
   }
   rows_.reserve(rows * dims_);
-  for (const Case& c : cases)
-    if (c.independent && c.norms < kMostNorm)
-      for (std::size_t k = 0; k < c.rows.size(); ++k)
-        rows_[c.first * dims_ + k] = static_cast<float>(c.rows[k]);
+  for (const Case& c : cases) {
+    if (!c.independent || !(c.norms < kMostNorm)) continue;
+    float* to = rows_.data() + c.first * dims_;
+    for (std::size_t k = 0; k < c.rows.size(); ++k) to[k] = static_cast<float>(c.rows[k]);
+    std::copy(c.point.high.begin(), c.point.high.end(), to + c.rows.size());
+  }
   const std::size_t features = dictionary_.features();
   scores_.reserve(rows * features);
   requests_.assign(rows, {});
@@ -176,19 +213,24 @@ void Measure::batch(std::vector<Case>& cases) {
     const Case& c = cases[i];
     finish(c, c.norms < kMostNorm ? scores_.data() + c.first * features : nullptr);
   });
+  if (execution_.cancelled()) return;
+  pursue(cases);
   execution_.advance(cases.size());
 }
 
 }  // namespace
 
 Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bool nonnegative,
-                      const Execution& execution, Recoverability& out) {
+                      std::size_t steps, const Execution& execution, Recoverability& out) {
   const std::size_t samples = codes.indptr.size() - 1;
   for (auto* numbers : {&out.fuchs, &out.erc, &out.eigenvalue, &out.bias}) numbers->assign(samples, 0);
   for (auto* numbers : {&out.smallest, &out.limit}) numbers->assign(samples, kInfinity);
   for (auto* features : {&out.fuchs_feature, &out.erc_feature}) features->assign(samples, kNone);
+  out.active.assign(samples, 0);
+  for (auto* proofs : {&out.lasso, &out.basis_pursuit})
+    proofs->assign(samples, static_cast<std::uint8_t>(Proof::undecided));
   execution.set_total(samples);
-  Measure measure(dictionary, nonnegative, execution, out);
+  Measure measure(dictionary, nonnegative, steps, execution, out);
   std::vector<Case> cases;
   std::size_t rows = 0;
   for (std::size_t s = 0; s < samples && !execution.cancelled(); ++s) {
@@ -207,6 +249,7 @@ Status recoverability(const SparseCodes& codes, const Dictionary& dictionary, bo
       out.smallest[s] = std::min(out.smallest[s], c.sizes.back());
     }
     rows += c.support.size();
+    out.active[s] = static_cast<std::uint32_t>(c.support.size());
     cases.push_back(std::move(c));
     if (rows < kRows && s + 1 < samples) continue;
     measure.batch(cases);

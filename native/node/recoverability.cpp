@@ -11,17 +11,18 @@
 namespace unsuperpose::node {
 namespace {
 
-/// (dictionary, codes, samples, nonnegative, threads, onProgress, onSettled) → job
+/// (dictionary, codes, samples, nonnegative, steps, threads, onProgress, onSettled) → job
 Napi::Value recoverability_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const auto codes = std::make_shared<const SparseCodes>(copy_codes(call[1], "codes"));
   const std::size_t samples = count(call[2], "samples");
   const bool nonnegative = call[3].ToBoolean();
+  const std::size_t steps = count(call[4], "maxIterations");
   return start_job<Recoverability>(
-      call, 4,
+      call, 5,
       [=](const Execution& execution, Recoverability& out) {
         require_valid(view_of(*codes), samples, dictionary->features(), "codes");
-        return recoverability(*codes, *dictionary, nonnegative, execution, out);
+        return recoverability(*codes, *dictionary, nonnegative, steps, execution, out);
       },
       [](Napi::Env env, const Recoverability& found) {
         return object(env, {
@@ -33,6 +34,9 @@ Napi::Value recoverability_async(const Napi::CallbackInfo& call) {
                                {"bias", found.bias},
                                {"smallest", found.smallest},
                                {"limit", found.limit},
+                               {"active", found.active},
+                               {"lasso", found.lasso},
+                               {"basisPursuit", found.basis_pursuit},
                            });
       });
 }
@@ -54,7 +58,7 @@ Napi::Value relative_distances_sync(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_recoverability(Napi::Object exports) {
-  add<recoverability_async, 7>(exports, "recoverability");
+  add<recoverability_async, 8>(exports, "recoverability");
   add<planted_codes_sync, 5>(exports, "plantedCodes");
   add<relative_distances_sync, 4>(exports, "relativeDistances");
 }

@@ -148,7 +148,17 @@ describe.each(settings())('%s', (_, matrix, most) => {
       expect(Math.abs((found.bias[i] as number) - expected.bias)).toBeLessThanOrEqual(slack * expected.bias);
       const verdict = found.verdict[i];
       if (expected.fuchs < 0.94) expect(verdict).toBe('recoverable');
-      if (expected.fuchs > 1.06) expect(verdict).toBe('not recoverable');
+      if (expected.fuchs > 1.06)
+        expect([verdict, found.lasso[i]]).toEqual([
+          found.basisPursuit[i] === 'recovered'
+            ? 'basis pursuit only'
+            : found.basisPursuit[i] === 'not recovered'
+              ? 'not recoverable'
+              : 'edge',
+          'not recovered',
+        ]);
+      if (expected.fuchs < 1 - slack * (1 + expected.erc) - 1e-6)
+        expect([found.lasso[i], found.basisPursuit[i]]).toEqual(['recovered', 'recovered']);
       expect((found.reason[i] as string).length).toBeGreaterThan(10);
     });
   });
