@@ -118,24 +118,31 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
 
   /**
    * The active features of sample `i` and their weights.
-   * @throws UnsuperposeError `ERR_OPTION` for a row that is not there
+   * @throws UnsuperposeError `ERR_OPTION` for a row that is not there, `ERR_SHAPE` once the arrays were transferred
    */
   row(i: number): CodesRow<V> {
     if (!Number.isInteger(i) || i < 0 || i >= this.shape[0])
       refuseOption('i', `a row, an integer ≥ 0 and < ${this.shape[0]}`, i);
     const begin = this.indptr[i];
     const end = this.indptr[i + 1];
-    return { indices: this.indices.subarray(begin, end), values: this.values.subarray(begin, end) as V };
+    try {
+      return { indices: this.indices.subarray(begin, end), values: this.values.subarray(begin, end) as V };
+    } catch (cause) {
+      const message = 'the arrays of the codes can no longer be read: was their memory transferred?';
+      throw new UnsuperposeError('ERR_SHAPE', message, 'codes', { cause });
+    }
   }
 
   /**
    * The same codes as a dense matrix, samples × features.
-   * @throws UnsuperposeError `ERR_TOO_LARGE` if that does not fit
+   * @throws UnsuperposeError `ERR_TOO_LARGE` if that does not fit, `ERR_SHAPE` once the arrays were transferred
    */
   toDense(): Matrix<V> {
     const [samples, features] = this.shape;
-    const floats = allocate(samples, features, 'toDense()');
-    const data = (types.isFloat64Array(this.values) ? new Float64Array(floats.length) : floats) as V;
+    const wide = types.isFloat64Array(this.values);
+    // Two float32 to a float64.
+    const floats = allocate(samples, wide ? 2 * features : features, 'toDense()');
+    const data = (wide ? new Float64Array(floats.buffer) : floats) as V;
     let first = 0;
     for (const { indices, values } of this) {
       for (const [at, feature] of indices.entries()) data[first + feature] = values[at] ?? 0;

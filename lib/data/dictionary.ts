@@ -94,6 +94,12 @@ export class Dictionary {
     return dictionary.#norms;
   }
 
+  /** @internal Another handle of the same atoms, for a call of several steps: it stays when this one is disposed. */
+  static share(dictionary: Dictionary): Dictionary {
+    const handle = Dictionary.handleOf(dictionary);
+    return new Dictionary(native((binding) => binding.shareDictionary(handle)));
+  }
+
   /** Native memory held, in bytes: atoms, their packed copy, and the Gram matrix once a method has needed it. 0 once disposed. */
   get bytes(): number {
     return this.#disposed ? 0 : native((binding) => binding.dictionaryInfo(this.#handle).bytes);

@@ -111,8 +111,9 @@ export async function phaseTransition(
   const threads = readThreads(read);
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
-  Dictionary.handleOf(dictionary);
-  const { features, dims } = dictionary;
+  // The caller may dispose of the dictionary before the last step.
+  using own = Dictionary.share(dictionary);
+  const { features, dims } = own;
   const most = Math.min(dims, features);
   const given = readSparsities(read.get('sparsities'), most);
   throwIfAborted(signal);
@@ -126,9 +127,9 @@ export async function phaseTransition(
       module.plantedCodes(trials, features, active, nonnegative, seed * SEED_STRIDE + active),
     );
     const truth = SparseCodes.adopt(parts, trials, features);
-    const activations = fold(truth, dictionary);
-    const largest = lambdaMax(activations, dictionary, { nonnegative });
-    const { codes } = await unfold(activations, dictionary, {
+    const activations = fold(truth, own);
+    const largest = lambdaMax(activations, own, { nonnegative });
+    const { codes } = await unfold(activations, own, {
       ...{ method: 'homotopy', nonnegative, threads, signal, tolerance: TOLERANCE },
       lambda: largest.map((value) => Math.max(SMALL_LAMBDA * value, Number.MIN_VALUE)),
     });

@@ -124,6 +124,8 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
   cancel(job: JobId): void;
 
   createDictionary(matrix: NativeMatrix, normalize: boolean): DictionaryHandle;
+  /** Another handle of the same dictionary. */
+  shareDictionary(handle: DictionaryHandle): DictionaryHandle;
   dictionaryInfo(handle: DictionaryHandle): {
     features: number;
     dims: number;

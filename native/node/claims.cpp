@@ -129,11 +129,13 @@ struct OwnedPredicate {
     const auto array = value.As<Napi::Array>();
     std::size_t depth = 0;
     for (std::uint32_t i = 0; i < array.Length(); ++i) {
-      const auto entry = static_cast<std::int32_t>(number(array.Get(i), "program"));
-      const std::size_t takes = entry >= 0 ? 0 : entry == kNot ? 1 : 2;
-      if (entry < kNot || (entry >= 0 && static_cast<std::size_t>(entry) >= predicate.quantities.size()) ||
-          depth < takes)
+      const double value = number(array.Get(i), "program");
+      // NaN is in no range: cast afterwards.
+      if (!(value >= kNot && value < static_cast<double>(predicate.quantities.size())))
         refuse(Code::option, "the predicate is no expression");
+      const auto entry = static_cast<std::int32_t>(value);
+      const std::size_t takes = entry >= 0 ? 0 : entry == kNot ? 1 : 2;
+      if (depth < takes) refuse(Code::option, "the predicate is no expression");
       depth += 1 - takes;
       predicate.program.push_back(entry);
     }

@@ -19,6 +19,11 @@ Napi::Value create_dictionary(const Napi::CallbackInfo& call) {
   return Handle<const Dictionary>::wrap(call.Env(), std::move(dictionary));
 }
 
+/// (handle) → another of the same dictionary, which disposing of the first does not touch
+Napi::Value share_dictionary(const Napi::CallbackInfo& call) {
+  return Handle<const Dictionary>::wrap(call.Env(), held_dictionary(call[0]));
+}
+
 /// (handle) → { features, dims, bytes, minNorm, maxNorm }; minNorm is that of atoms that are not zero, 0 if all are
 Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
   auto& handle = Handle<const Dictionary>::unwrap(call[0]);
@@ -51,6 +56,7 @@ Napi::Value dictionary_atoms(const Napi::CallbackInfo& call) {
 
 void add_dictionary(Napi::Object exports) {
   add<create_dictionary, 2>(exports, "createDictionary");
+  add<share_dictionary, 1>(exports, "shareDictionary");
   add<dictionary_info, 1>(exports, "dictionaryInfo");
   add<dictionary_atoms, 2>(exports, "dictionaryAtoms");
   add<dispose<const Dictionary>, 1>(exports, "disposeDictionary");

@@ -26,18 +26,46 @@ class Right {
     const Napi::Value handle = value.As<Napi::Object>().Get("handle");
     if (!handle.IsUndefined()) {
       dictionary_ = held_dictionary(handle);
+      max_norm_ = dictionary_->max_norm();
     } else {
       const Matrix32 rows = matrix(value, "b");
       require_finite(rows, "b", execution);
       own_ = product::PackedRows(ConstMatrix32(rows));
+      for (std::size_t j = 0; j < rows.rows; ++j)
+        max_norm_ = std::max(max_norm_, std::sqrt(reduce::table().squared_norm(rows.row(j), rows.cols)));
     }
   }
   const product::PackedRows& packed() const { return dictionary_ ? dictionary_->packed() : own_; }
+  double max_norm() const { return max_norm_; }
 
  private:
   std::shared_ptr<const Dictionary> dictionary_;
   product::PackedRows own_;
+  double max_norm_ = 0;
 };
+
+[[noreturn]] void refuse_overflow(std::size_t row) {
+  refuse(Code::not_finite, "row " + std::to_string(row) + " of a: its products overflow float32");
+}
+
+/// Could a product of a vector of this norm, or a part of its sum, leave float32?
+bool may_overflow(const float* vector, std::size_t dims, double max_norm) {
+  constexpr double kLargest = 0x1.0p127;
+  return std::sqrt(reduce::table().squared_norm(vector, dims)) * max_norm >= kLargest;
+}
+
+/// Refuses a row whose products leave float32: to infinity, or to NaN, which no comparison finds.
+void require_products(Matrix32 left, const Right& right, const Execution& execution) {
+  const std::size_t columns = right.packed().rows();
+  AlignedBuffer<float> products;
+  for (std::size_t i = 0; i < left.rows && columns > 0; ++i) {
+    if (!may_overflow(left.row(i), left.cols, right.max_norm())) continue;
+    products.reserve(columns);
+    product::store(ConstMatrix32{left.row(i), 1, left.cols}, right.packed(), {products.data(), 1, columns},
+                   execution);
+    if (!reduce::table().all_finite(products.data(), columns)) refuse_overflow(i);
+  }
+}
 
 bool overlap(const float* a, std::size_t a_size, const float* b, std::size_t b_size) {
   return a_size > 0 && b_size > 0 && std::less<>()(a, b + b_size) && std::less<>()(b, a + a_size);
@@ -96,8 +124,7 @@ Napi::Value top_k(const Napi::CallbackInfo& call) {
   std::vector<float> values(left.rows * k);
   unsuperpose::top_k(left, *right, k, call[3].ToBoolean(), execution, indices.data(), values.data());
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (!std::isfinite(values[i]))
-      refuse(Code::not_finite, "row " + std::to_string(i / k) + " of a: its products overflow float32");
+    if (!std::isfinite(values[i])) refuse_overflow(i / k);
   return object(call.Env(), {{"indices", indices}, {"values", values}});
 }
 
@@ -135,6 +162,9 @@ Napi::Value estimate(const Napi::CallbackInfo& call) {
   }
   if (!out.empty()) product::store(rows, packed, {out.data(), left.rows, columns}, execution);
   for (std::size_t i = 0; i < left.rows; ++i) {
+    if (may_overflow(left.row(i), dims, right->max_norm()) &&
+        !reduce::table().all_finite(out.data() + i * columns, columns))
+      refuse_overflow(i);
     const double norm =
         rows.rounded ? rounded.norm(i) : std::sqrt(reduce::table().squared_norm(left.row(i), dims));
     errors[i] = product::score_error(precision, dims, norm, rows.rounded ? rounded.error(i) : 0,
@@ -148,6 +178,7 @@ Napi::Value above(const Napi::CallbackInfo& call) {
   const Execution execution{threads(call[5])};
   const Right right(call[1], execution);
   const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
+  require_products(left, right, execution);
   const std::vector<float> floor(left.rows, static_cast<float>(number(call[2], "threshold")));
   const std::size_t limit =
       std::min<std::size_t>(count(call[4], "limit"), std::numeric_limits<std::uint32_t>::max());
@@ -177,6 +208,7 @@ Napi::Value maximum(const Napi::CallbackInfo& call) {
   const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
   const std::span<float> out = floats(call[3], "out");
   if (out.size() != left.rows) refuse(Code::shape, "out must hold one value a row");
+  require_products(left, right, execution);
   product::SelectOptions options;
   options.positive_only = !call[2].ToBoolean();
   if (left.rows > 0) product::max(ConstMatrix32(left), right.packed(), options, out.data(), execution);

@@ -278,7 +278,7 @@ Napi::Value strongest_again_async(const Napi::CallbackInfo& call) {
   require_fit(*chain, *from, *to);
   const auto feature = [&](std::size_t at) {
     const double value = number(call[at], "feature");
-    return value < 0 ? kNone : static_cast<std::uint32_t>(value);
+    return value >= 0 && value < kNone ? static_cast<std::uint32_t>(value) : kNone;
   };
   const std::uint32_t asked_from = feature(3), asked_to = feature(4);
   return start_job<PairAgain>(
