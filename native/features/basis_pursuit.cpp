@@ -98,8 +98,7 @@ void BasisPursuit::advance(Slot& slot, const float* scores) {
     slot.open = slot.steps < steps_;
     return;
   }
-  const bool disproved =
-      search.state() == DualSearch::State::dependent ? search.disproved() : search.tied();
+  const bool disproved = search.state() == DualSearch::State::dependent ? search.disproved() : search.tied();
   if (!disproved && search.state() == DualSearch::State::ended &&
       search.atoms().size() <= SignedAtoms::kMost) {
     const SignedAtoms atoms(dictionary_, search.atoms());

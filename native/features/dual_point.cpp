@@ -100,8 +100,8 @@ DualPoint SignedAtoms::dual_point(const std::vector<double>& signs) const {
       const double most = std::fabs(left) * scales_[i] * kUp + own + 0x1.0p-50 * y.norm;
       rest += most * most;
     }
-    const double rounding =
-        2 * gamma64(size + 4) * std::ldexp(parts, -y.exponent) + (kSplit * y.norm + kSmallest * std::sqrt(dims));
+    const double rounding = 2 * gamma64(size + 4) * std::ldexp(parts, -y.exponent) +
+                            (kSplit * y.norm + kSmallest * std::sqrt(dims));
     y.spread = (std::sqrt(rest / eigenvalue()) + rounding) * kUp;
     if (pass > 0) break;
     solve(step);

@@ -26,8 +26,9 @@ struct Recoverability {
   std::vector<double> smallest;  // min |a_i|, ∞ for an empty support
   std::vector<double> limit;     // LASSO keeps the signs, without noise, for λ below this; ∞ if always
   std::vector<std::uint32_t> active;  // entries that are not zero
-  std::vector<std::uint8_t> lasso;          // Proof: it finds support and signs for all small λ, and nothing else
-  std::vector<std::uint8_t> basis_pursuit;  // Proof: the code is the only one of its ℓ1 norm or less with its activation
+  std::vector<std::uint8_t> lasso;    // Proof: it finds support and signs for all small λ, and nothing else
+  std::vector<std::uint8_t>
+      basis_pursuit;  // Proof: the code is the only one of its ℓ1 norm or less with its activation
 };
 
 /// `codes` give supports, signs and sizes. Nothing is valid if the call was cancelled. Float64 but for the choice of the features that

@@ -1,9 +1,11 @@
 // What is said of LASSO and of basis pursuit, each by its own criterion, against exact and independent answers.
 import { expect, it } from 'vitest';
 import { Dictionary, geometry, SparseCodes, unfoldSync } from '../../lib/index.js';
-import { isOnlyMinimiser } from '../reference/basis-pursuit.js';
-import { toMatrix } from '../reference/linear.js';
+import { native } from '../../lib/native/runtime.js';
+import { basisPursuit, isOnlyMinimiser } from '../reference/basis-pursuit.js';
+import { at, norm, toMatrix, toRows } from '../reference/linear.js';
 import { makeRandom, type Random } from '../reference/random.js';
+import { denseRow } from '../reference/recovery.js';
 
 const judge = (rows: number[][], support: number[], signs: number[], options = {}) =>
   geometry.recoverability(Dictionary.from(toMatrix(rows, rows[0]?.length)), { support, signs }, options);
@@ -83,7 +85,7 @@ it.each([false, true])(
         code[j] = (signs[k] as number) * (1 + random.below(3));
       });
       // The reference wants atoms that span all dims.
-      if (geometryRank(atoms) < dims) continue;
+      if (rankOf(atoms) < dims) continue;
       const expected = isOnlyMinimiser(atoms, code, nonnegative) ? 'recovered' : 'not recovered';
       const found = await judge(atoms, support, signs, { nonnegative });
       const said = found.basisPursuit[0] as string;
@@ -102,7 +104,7 @@ it.each([false, true])(
 );
 
 /** Rank by elimination in float64: integers this small leave no doubt. */
-function geometryRank(rows: readonly (readonly number[])[]): number {
+function rankOf(rows: readonly (readonly number[])[]): number {
   const left = rows.map((row) => [...row]);
   let rank = 0;
   for (let c = 0; c < (rows[0]?.length ?? 0); c++) {
@@ -130,7 +132,6 @@ it.each([1, 1e-30, 1e15])(
       Array.from({ length: dims }, () => size * random.normal()),
     );
     using dictionary = Dictionary.from(toMatrix(rows, dims));
-    using unit = Dictionary.from(toMatrix(rows, dims), { normalize: true });
     const supports = Array.from({ length: 60 }, (_, i) =>
       random.choose(3 + (i % 15), features).sort((a, b) => a - b),
     );
@@ -167,12 +168,10 @@ it.each([1, 1e-30, 1e15])(
       return;
     }
     // Basis pursuit solved, as the end of the path; its bias is far below what a code is off that is not the solution.
-    void unit;
     const truth = codes.toDense();
-    const atoms = rows;
     const x = Array.from({ length: supports.length }, (_, i) =>
       Array.from({ length: dims }, (_, k) =>
-        atoms.reduce(
+        rows.reduce(
           (sum, atom, j) => sum + (truth.data[i * features + j] as number) * Math.fround(atom[k] as number),
           0,
         ),
@@ -193,12 +192,59 @@ it.each([1, 1e-30, 1e15])(
   },
 );
 
+it('a phase transition finds what the simplex method finds, and so do the proofs', async () => {
+  const random = makeRandom(174);
+  const [dims, features, trials] = [16, 32, 12];
+  const rows = Array.from({ length: features }, () => Array.from({ length: dims }, () => random.normal()));
+  using dictionary = Dictionary.from(toMatrix(rows, dims), { normalize: true });
+  const atoms = toRows(dictionary.toMatrix());
+  const sparsities = [2, 4, 5, 6, 7, 8, 10];
+  const { points } = await geometry.phaseTransition(dictionary, { sparsities, trials, seed: 3 });
+  const all: string[] = [];
+  for (const [i, active] of sparsities.entries()) {
+    // The codes that it planted: a seed of their own for each number of active features.
+    const parts = native((module) =>
+      module.plantedCodes(trials, features, active, false, 3 * 2 ** 21 + active),
+    );
+    const truth = SparseCodes.from({ ...parts, shape: [trials, features] });
+    const { basisPursuit: said } = await geometry.recoverability(dictionary, truth);
+    all.push(...said);
+    let found = 0;
+    for (let t = 0; t < trials; t++) {
+      const code = denseRow(truth, t);
+      const x = Float64Array.from({ length: dims }, (_, k) =>
+        atoms.reduce((sum, atom, j) => sum + at(code, j) * at(atom, k), 0),
+      );
+      const solved = basisPursuit(atoms, x);
+      const apart = norm(solved.map((v, j) => v - at(code, j))) / norm(code);
+      const size = (v: Float64Array): number => v.reduce((sum, entry) => sum + Math.abs(entry), 0);
+      if (apart <= 0.05) found++;
+      if (said[t] === 'recovered') expect(apart).toBeLessThan(1e-8);
+      if (said[t] === 'not recovered') expect(size(solved)).toBeLessThan(size(code) * (1 - 1e-9));
+    }
+    expect([active, points[i]?.found]).toEqual([active, found]);
+  }
+  for (const kind of ['recovered', 'not recovered'])
+    expect(all.filter((one) => one === kind).length).toBeGreaterThan(20);
+  expect(all).not.toContain('undecided');
+});
+
 it('the same bits for any number of threads, and it stops', async () => {
   const random = makeRandom(173);
-  const rows = Array.from({ length: 120 }, () => Array.from({ length: 40 }, () => random.normal()));
-  using dictionary = Dictionary.from(toMatrix(rows, 40));
-  const support = random.choose(18, 120).sort((a, b) => a - b);
+  const rows = Array.from({ length: 800 }, () => Array.from({ length: 200 }, () => random.normal()));
+  using dictionary = Dictionary.from(toMatrix(rows, 200));
+  const support = random.choose(70, 800).sort((a, b) => a - b);
   const ask = async (threads: number) =>
     JSON.stringify(await geometry.recoverability(dictionary, { support }, { threads }));
   expect(await ask(3)).toBe(await ask(1));
+  const many = SparseCodes.from({
+    indptr: Uint32Array.from({ length: 1001 }, (_, i) => i * support.length),
+    indices: Uint32Array.from(Array.from({ length: 1000 }, () => support).flat()),
+    values: new Float32Array(1000 * support.length).fill(1),
+    shape: [1000, 800],
+  });
+  const controller = new AbortController();
+  const pending = geometry.recoverability(dictionary, many, { signal: controller.signal });
+  setTimeout(() => controller.abort(new Error('enough')), 20);
+  await expect(pending).rejects.toThrow('enough');
 });

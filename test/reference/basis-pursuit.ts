@@ -43,3 +43,56 @@ export function isOnlyMinimiser(
   }
   return seen;
 }
+
+/**
+ * min ‖a‖₁ over aD = x in float64: the simplex method on a whole tableau, a = p − q with p, q ≥ 0, from a basis of slacks that cost so
+ * much that none stays. The entering column is the cheapest, which random data never lets cycle.
+ */
+export function basisPursuit(atoms: readonly ArrayLike<number>[], x: ArrayLike<number>): Float64Array {
+  const dims = x.length;
+  const features = atoms.length;
+  const columns = 2 * features;
+  const dear = 1e4;
+  const rows = Array.from({ length: dims }, (_, d) => {
+    const sign = (x[d] as number) < 0 ? -1 : 1;
+    const row = new Float64Array(columns + 1);
+    for (let j = 0; j < features; j++) {
+      row[j] = sign * (atoms[j]?.[d] as number);
+      row[features + j] = -(row[j] as number);
+    }
+    row[columns] = sign * (x[d] as number);
+    return row;
+  });
+  const basis = Array.from({ length: dims }, () => -1);
+  // Costs less those of the basis: 1 − Σ dear · row.
+  const costs = Float64Array.from({ length: columns + 1 }, (_, c) =>
+    rows.reduce((sum, row) => sum - dear * (row[c] as number), c < columns ? 1 : 0),
+  );
+  for (;;) {
+    let entering = 0;
+    for (let c = 1; c < columns; c++) if ((costs[c] as number) < (costs[entering] as number)) entering = c;
+    if ((costs[entering] as number) > -1e-9) break;
+    let leaving = -1;
+    let least = Number.POSITIVE_INFINITY;
+    rows.forEach((row, i) => {
+      const ratio = (row[columns] as number) / (row[entering] as number);
+      if ((row[entering] as number) > 1e-11 && ratio < least) [leaving, least] = [i, ratio];
+    });
+    if (leaving < 0) throw new RangeError('unbounded');
+    const pivot = rows[leaving] as Float64Array;
+    const scale = pivot[entering] as number;
+    for (let c = 0; c <= columns; c++) pivot[c] = (pivot[c] as number) / scale;
+    for (const row of [...rows, costs]) {
+      const factor = row[entering] as number;
+      if (row !== pivot && factor !== 0)
+        for (let c = 0; c <= columns; c++) row[c] = (row[c] as number) - factor * (pivot[c] as number);
+    }
+    basis[leaving] = entering;
+  }
+  const code = new Float64Array(features);
+  basis.forEach((c, i) => {
+    const value = (rows[i] as Float64Array)[columns] as number;
+    if (c >= 0) code[c % features] = (code[c % features] as number) + (c < features ? value : -value);
+  });
+  return code;
+}
