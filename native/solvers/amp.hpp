@@ -13,6 +13,8 @@ struct MessagePassing final : Method {
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
   std::span<const double> lambdas() const override { return lambda; }
+  double tolerance_of_gap() const override { return tolerance; }
+  std::optional<Penalty> penalty() const override { return Penalty{{}, 0, nonnegative}; }
   bool reports_lambda() const override { return true; }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;

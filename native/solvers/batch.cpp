@@ -41,11 +41,8 @@ void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_
     const double exact = from_scaled(i, value);
     constexpr double kLargest = std::numeric_limits<float>::max();
     const float unscaled = static_cast<float>(std::clamp(exact, -kLargest, kLargest));
-    if (std::fabs(exact) > kLargest) {
-      // The code does not fit in float32: the certificate of the unclipped one does not hold.
-      result.outcome = Outcome::stalled;
-      result.gap = std::numeric_limits<double>::infinity();
-    }
+    // What it is worth is no longer that of the code that was found.
+    if (std::fabs(exact) > kLargest) result.cut = true;
     if (unscaled == 0) continue;
     result.indices.push_back(index);
     result.values.push_back(unscaled);

@@ -18,6 +18,7 @@ struct SampleResult {
   Outcome outcome = Outcome::converged;
   std::uint32_t iterations = 0;
   double lambda = 0;  // bpdn: found
+  bool cut = false;   // float32 does not hold the code: what is answered is its largest number
 };
 
 /// Samples multiplied by powers of two, so that their norms lie in [½, 1): exact (up to subnormal input),

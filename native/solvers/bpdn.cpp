@@ -52,6 +52,10 @@ class DenoisingBatch final : public PathBatch {
   double first_threshold(const PathSample&) const override { return 0; }
   void solve(PathSample& sample) override;
   void conclude(PathSample& sample, double strongest) override;
+  double gap(const PathSample& sample, double strongest) const;
+  bool settled(const PathSample& sample, double strongest) const override {
+    return reaches(sample, sample.at.squared_residual) && gap(sample, strongest) <= options_.tolerance;
+  }
   void ask_multiple(PathSample& sample, std::vector<double> v, double threshold, double noise);
 
   const BasisPursuitDenoising& method_;
@@ -113,8 +117,16 @@ void DenoisingBatch::solve(PathSample& sample) {
   }
 }
 
+double DenoisingBatch::gap(const PathSample& sample, double strongest) const {
+  const double primal = sample.at.weighted_l1;
+  if (primal == 0) return 0;
+  const double value = sample.at.input_residual - epsilon(sample) * std::sqrt(sample.at.squared_rounded);
+  const double gap = (primal - (strongest > 0 ? value / strongest : 0)) / primal;
+  return std::isfinite(gap) ? std::max(0.0, gap) : std::numeric_limits<double>::infinity();
+}
+
 void DenoisingBatch::conclude(PathSample& sample, double strongest) {
-  const double primal = sample.at.weighted_l1, epsilon = this->epsilon(sample);
+  const double primal = sample.at.weighted_l1;
   const bool reached = reaches(sample, sample.at.squared_residual);
   // Without a candidate, the zero code is the closest.
   const bool unreachable = !reached && (sample.stage == kUnreachable || sample.candidates.size() == 0);
@@ -124,10 +136,8 @@ void DenoisingBatch::conclude(PathSample& sample, double strongest) {
                      : unreachable  ? Outcome::infeasible
                                     : Outcome::stalled;
   } else {
-    const double value = sample.at.input_residual - epsilon * std::sqrt(sample.at.squared_rounded);
-    const double dual = strongest > 0 ? value / strongest : 0;
-    sample.gap = primal > 0 ? std::max(0.0, primal - dual) / primal : 0;
-    if (sample.gap > options_.tolerance)
+    sample.gap = gap(sample, strongest);
+    if (!(sample.gap <= options_.tolerance))
       sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
   }
   out_[sample.slot].iterations = sample.knots;

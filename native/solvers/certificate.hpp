@@ -7,6 +7,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace unsuperpose {
 
@@ -23,18 +24,22 @@ struct Evaluation {
   }
 };
 
-/// The gap relative to ½‖x‖² (0 for a zero sample). `strongest` bounds max_j |d_j·r̂ − βa_j|/w_j from
-/// above (nonnegative: without the absolute value).
+/// The gap relative to ½‖x‖² (0 for the zero code of a zero sample); Infinity where something is not finite. `strongest`
+/// bounds max_j |d_j·r̂ − βa_j|/w_j from above (nonnegative: without the absolute value).
 inline double relative_gap(const Evaluation& e, double lambda, double ridge, double strongest) {
-  if (e.squared_input == 0) return 0;
-  const double curvature = e.squared_rounded + ridge * e.squared_code;
+  const double curvature = e.squared_rounded + ridge * e.squared_code, primal = e.objective(lambda, ridge);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (!std::isfinite(primal) || !std::isfinite(curvature) || !std::isfinite(e.input_residual) ||
+      std::isnan(strongest))
+    return kInfinity;
+  if (e.squared_input == 0) return primal > 0 ? kInfinity : 0;
   double scale = 1;
   if (curvature > 0) scale = e.input_residual / curvature;
   // A negative multiple is never needed: x·r̂ > 0 at every point that is better than zero.
   const double limit = strongest > 0 ? lambda / strongest : scale;
   scale = std::clamp(scale, 0.0, std::max(limit, 0.0));
   const double dual = scale * e.input_residual - 0.5 * scale * scale * curvature;
-  return std::max(0.0, e.objective(lambda, ridge) - dual) / (0.5 * e.squared_input);
+  return std::max(0.0, primal - dual) / (0.5 * e.squared_input);
 }
 
 }  // namespace unsuperpose

@@ -17,10 +17,17 @@ class HomotopyBatch final : public PathBatch {
 
   void solve(PathSample& sample) override { solve_at(sample, batch_.lambda(sample.slot)); }
 
+  double gap(const PathSample& sample, double strongest) const {
+    return relative_gap(sample.at, batch_.lambda(sample.slot), options_.ridge, strongest);
+  }
+  bool settled(const PathSample& sample, double strongest) const override {
+    return gap(sample, strongest) <= options_.tolerance;
+  }
+
   void conclude(PathSample& sample, double strongest) override {
     const double lambda = batch_.lambda(sample.slot);
     sample.lambda = lambda;
-    sample.gap = relative_gap(sample.at, lambda, options_.ridge, strongest);
+    sample.gap = gap(sample, strongest);
     if (sample.gap > options_.tolerance)
       sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
     out_[sample.slot].iterations = sample.knots;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "review.hpp"
+
 namespace unsuperpose {
 
 namespace {
@@ -45,11 +47,21 @@ class KnotBatch final : public PathBatch {
     sample.question.floor = end(sample);
   }
 
+  double lambda_of(const PathSample& sample) const {
+    return sample.candidates.size() > 0 ? next_[sample.slot] : end(sample);
+  }
+  double gap(const PathSample& sample, double strongest) const {
+    return relative_gap(sample.at, lambda_of(sample), options_.ridge, strongest);
+  }
+  bool settled(const PathSample& sample, double strongest) const override {
+    return gap(sample, strongest) <= options_.tolerance;
+  }
+
   void conclude(PathSample& sample, double strongest) override {
-    const double lambda = sample.candidates.size() > 0 ? next_[sample.slot] : end(sample);
+    const double lambda = lambda_of(sample);
     sample.lambda = lambda;
     sample.outcome = Outcome::converged;
-    sample.gap = relative_gap(sample.at, lambda, options_.ridge, strongest);
+    sample.gap = gap(sample, strongest);
     if (sample.gap > options_.tolerance) sample.outcome = Outcome::stalled;
     out_[sample.slot] = {};
     out_[sample.slot].iterations = sample.knots++;
@@ -106,7 +118,10 @@ Status KnotPath::next(const Execution& execution, Unfolding& out) {
       if (kept > kKeptBytes) sample.candidates.release();
     }
     variance.add(samples_.slice(first, count));
-    if (Status status = append(batch, answers_[b], true, out); !status.ok()) return status;
+    Status status =
+        review(samples_.slice(first, count), *dictionary_, options_, first, execution, answers_[b], true);
+    if (status.ok()) status = append(batch, answers_[b], true, out);
+    if (!status.ok()) return status;
   }
   out.variance = variance.value();
   return {};

@@ -42,6 +42,10 @@ struct Sample {
   Evaluation at{};       // of the current code
   double strongest = 0;  // strength in the working set, exact
   double best_gap = std::numeric_limits<double>::infinity();
+  double open_gap = 0;  // the gap if nothing unlisted is stronger than what is listed
+  std::vector<std::pair<std::uint32_t, float>> best;  // the best code so far that was left behind
+  Evaluation best_at{};
+  double best_objective = std::numeric_limits<double>::infinity();
   unsigned rounds_without_progress = 0;
   std::uint32_t solves = 0;
   std::uint8_t rung = 0;  // of the scorer's precisions
@@ -93,6 +97,10 @@ class LassoBatch {
   void choose(Sample& sample, Workspace& scratch);
   void solve(Sample& sample, Workspace& scratch);
   void evaluate(Sample& sample, Workspace& scratch);
+  void remember(Sample& sample) const;
+  double objective(const Sample& sample) const {
+    return sample.at.objective(batch_.lambda(sample.slot), ridge_);
+  }
   void finish(Sample& sample, double gap, Outcome outcome);
 
   float* residual(const Sample& sample) const { return residuals_.data() + sample.slot * residual_stride_; }
@@ -134,6 +142,10 @@ void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t firs
       sample.set.code()[sample.set.size() - 1] = value;
     }
   }
+  evaluate(sample, scratch);
+  if (sample.set.size() == 0 || objective(sample) <= 0.5 * sample.at.squared_input) return;
+  // Worse than zero: what it was of use for are its atoms.
+  std::fill_n(sample.set.code(), sample.set.size(), 0.0f);
   evaluate(sample, scratch);
 }
 
@@ -212,6 +224,7 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
     strongest = std::max(strongest, exact);
     if (exact > lambda) scratch.violators.push_back(entry);
   }
+  sample.open_gap = relative_gap(sample.at, lambda, ridge_, strongest);
   // What was not listed is below the weakest of a full list, or below the floor.
   if (scored.full || scored.unlisted > lambda) strongest = std::max(strongest, scored.unlisted);
   return relative_gap(sample.at, lambda, ridge_, strongest);
@@ -304,17 +317,34 @@ void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
   }
 }
 
-void LassoBatch::finish(Sample& sample, double gap, Outcome outcome) {
+std::vector<std::pair<std::uint32_t, float>> code_of(const WorkingSet& set) {
   std::vector<std::pair<std::uint32_t, float>> codes;
-  for (std::size_t k = 0; k < sample.set.size(); ++k)
-    if (sample.set.code()[k] != 0) codes.emplace_back(sample.set.atoms()[k], sample.set.code()[k]);
+  for (std::size_t k = 0; k < set.size(); ++k)
+    if (set.code()[k] != 0) codes.emplace_back(set.atoms()[k], set.code()[k]);
+  return codes;
+}
+
+/// Keeps the code if it is the best one so far: in float32 the next one may be worse.
+void LassoBatch::remember(Sample& sample) const {
+  if (!(objective(sample) < sample.best_objective)) return;
+  sample.best = code_of(sample.set);
+  sample.best_at = sample.at;
+  sample.best_objective = objective(sample);
+}
+
+void LassoBatch::finish(Sample& sample, double gap, Outcome outcome) {
+  std::vector<std::pair<std::uint32_t, float>> codes = code_of(sample.set);
+  if (outcome != Outcome::converged && sample.best_objective < objective(sample)) {
+    gap -= (objective(sample) - sample.best_objective) / (0.5 * sample.at.squared_input);
+    codes = std::move(sample.best);
+    sample.at = sample.best_at;
+  }
   std::sort(codes.begin(), codes.end());
   SampleResult& result = out_[sample.slot];
   result.gap = gap;
   result.outcome = outcome;
   result.iterations = sample.solves;
-  batch_.finish(sample.slot, codes, sample.at.objective(batch_.lambda(sample.slot), ridge_),
-                sample.at.squared_residual, result);
+  batch_.finish(sample.slot, codes, objective(sample), sample.at.squared_residual, result);
   sample.done = true;
 }
 
@@ -328,6 +358,9 @@ void LassoBatch::advance(std::size_t position) {
     ++sample.rung;  // nothing to add, but too coarse a look to certify: look closer
     return;
   }
+  // Only the bound of what scores may be wrong by stands in the way: more rounds would not change that (review.hpp decides).
+  if (scratch.violators.empty() && undecided(sample, position) && sample.open_gap <= options_.tolerance)
+    return finish(sample, gap, Outcome::stalled);
   if (scratch.violators.empty()) {  // the gap is exact then
     sample.rounds_without_progress = gap > 0.5 * sample.best_gap ? sample.rounds_without_progress + 1 : 0;
     if (sample.rounds_without_progress == kStallRounds) return finish(sample, gap, Outcome::stalled);
@@ -336,6 +369,7 @@ void LassoBatch::advance(std::size_t position) {
     sample.rounds_without_progress = 0;
   }
   if (sample.solves == max_rounds_) return finish(sample, gap, Outcome::iterations);
+  remember(sample);
   choose(sample, scratch);
   solve(sample, scratch);
   evaluate(sample, scratch);

@@ -15,6 +15,10 @@ struct Lasso final : Method, PenaltyOptions {
   bool in_float64() const override { return float64; }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;
+  double tolerance_of_gap() const override { return tolerance; }
+  std::optional<Penalty> penalty() const override { return Penalty{weights, ridge, nonnegative}; }
+  bool refines() const override { return true; }
+  bool limited_by_caller() const override { return max_iterations > 0; }
   const SparseCodes* starts_from() const override { return warm_start.get(); }
   const Profile* profiled() const override { return profile.get(); }
   std::shared_ptr<Method> step(std::vector<double> to,

@@ -3,7 +3,9 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -24,6 +26,13 @@ struct SampleResult;
 using BatchSolver =
     std::function<Status(const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out)>;
 
+/// What a convex method adds to ½‖x − aD‖²: λ Σ w_j|a_j| + (β/2)‖a‖²   (a ≥ 0 when nonnegative).
+struct Penalty {
+  std::span<const float> weights;  // empty: 1
+  double ridge = 0;
+  bool nonnegative = false;
+};
+
 /// A method with its options. Must outlive the solver that start() makes.
 class Method {
  public:
@@ -40,6 +49,18 @@ class Method {
   /// Starts a call over `samples` samples, in batches. Dictionary and execution must outlive the solver.
   virtual BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                             const Execution& execution) const = 0;
+
+  // What its answers are held to (review.hpp).
+  /// The gap at which an answer counts as converged; Infinity where gaps say nothing.
+  virtual double tolerance_of_gap() const { return std::numeric_limits<double>::infinity(); }
+  /// The problem that an answer can be judged by again, at its own λ; none where the answer alone does not tell.
+  virtual std::optional<Penalty> penalty() const { return {}; }
+  /// May an answer that missed the tolerance be solved on in float64?
+  virtual bool refines() const { return false; }
+  /// Did the caller limit the iterations?
+  virtual bool limited_by_caller() const { return false; }
+  /// The objective of the zero code, given ½‖x‖².
+  virtual double objective_at_zero(double half_squared) const { return half_squared; }
 
   /// The codes that it starts from, or null.
   virtual const SparseCodes* starts_from() const { return nullptr; }

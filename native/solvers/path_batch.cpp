@@ -175,32 +175,44 @@ void PathBatch::begin(PathSample& sample) {
   ask(sample, input(sample), first_threshold(sample), 0);
 }
 
+/// max |d_j·v − βa_j|/w_j over the candidates.
+double PathBatch::strongest_candidate(const PathSample& sample) const {
+  const Candidates& candidates = sample.candidates;
+  const std::size_t n = candidates.size();
+  std::vector<double> correlations(n), low(n);
+  dots::table().correlate(candidates.rows(), n, vectors_.high(sample.slot), dictionary_.dims(),
+                          correlations.data());
+  dots::table().correlate(candidates.rows(), n, vectors_.low(sample.slot), dictionary_.dims(), low.data());
+  for (std::size_t i = 0; i < n; ++i) correlations[i] += low[i];
+  for (const auto& [at, value] : sample.codes) correlations[at] -= options_.ridge * value;
+  double strongest = 0;
+  for (std::size_t i = 0; i < n; ++i)
+    strongest = std::max(strongest, screening_.strength(correlations[i], candidates.weight(i)));
+  return strongest;
+}
+
 void PathBatch::advance(PathSample& sample, std::size_t position) {
   Screening::Answer answer;
-  screening_.examine(position, vectors_, sample.question, sample.candidates, answer);
   Candidates& candidates = sample.candidates;
-  if (!answer.violators.empty() && !sample.limited) {
-    const std::size_t dims = dictionary_.dims();
-    const std::size_t most =
-        candidates.size() == 0 ? first_candidates(dims) : later_candidates(dims, candidates.size());
-    answer.violators.insert(answer.violators.end(), answer.runners_up.begin(), answer.runners_up.end());
-    if (answer.violators.size() > most) answer.violators.resize(most);
-    for (std::uint32_t j : answer.violators)
-      candidates.add(dictionary_, batch_.samples().row(sample.slot), j, screening_.weight(j));
-    solve(sample);
-  } else {
-    const std::size_t n = candidates.size();
-    std::vector<double> correlations(n), low(n);
-    dots::table().correlate(candidates.rows(), n, vectors_.high(sample.slot), dictionary_.dims(),
-                            correlations.data());
-    dots::table().correlate(candidates.rows(), n, vectors_.low(sample.slot), dictionary_.dims(), low.data());
-    for (std::size_t i = 0; i < n; ++i) correlations[i] += low[i];
-    for (const auto& [at, value] : sample.codes) correlations[at] -= options_.ridge * value;
-    for (std::size_t i = 0; i < n; ++i)
-      answer.strongest =
-          std::max(answer.strongest, screening_.strength(correlations[i], candidates.weight(i)));
-    conclude(sample, answer.strongest);
+  screening_.examine(position, vectors_, sample.question, candidates, answer);
+  if (answer.violators.empty() || sample.limited) {
+    const double own = strongest_candidate(sample);
+    if (!sample.limited && answer.open && !settled(sample, std::max(own, answer.strongest)))
+      screening_.decide(vectors_, sample.question, candidates, answer);
+    if (answer.violators.empty() || sample.limited) {
+      conclude(sample, std::max(own, answer.strongest));
+      if (candidates.bytes() > kLargestKept) candidates.release();
+      return;
+    }
   }
+  const std::size_t dims = dictionary_.dims();
+  const std::size_t most =
+      candidates.size() == 0 ? first_candidates(dims) : later_candidates(dims, candidates.size());
+  answer.violators.insert(answer.violators.end(), answer.runners_up.begin(), answer.runners_up.end());
+  if (answer.violators.size() > most) answer.violators.resize(most);
+  for (std::uint32_t j : answer.violators)
+    candidates.add(dictionary_, batch_.samples().row(sample.slot), j, screening_.weight(j));
+  solve(sample);
   if (candidates.bytes() > kLargestKept) candidates.release();
 }
 

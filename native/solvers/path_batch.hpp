@@ -54,6 +54,8 @@ class PathBatch {
   /// No atom outside the candidates is a violator. Finishes the sample, or leaves the next problem's vector and question;
   /// `strongest` bounds max_j |d_j·v − βa_j|/w_j over all atoms from above.
   virtual void conclude(PathSample& sample, double strongest) = 0;
+  /// Would conclude() find all that was asked for with this bound? Where not, the bound is made exact first.
+  virtual bool settled(const PathSample& sample, double strongest) const = 0;
 
   /// solve() for one λ: the codes there, or where the limit of knots ended the walk, and their residual.
   void solve_at(PathSample& sample, double lambda);
@@ -83,6 +85,7 @@ class PathBatch {
 
  private:
   void advance(PathSample& sample, std::size_t position);
+  double strongest_candidate(const PathSample& sample) const;
 
   const SparseCodes* warm_start_ = nullptr;
   bool goes_on_ = true;  // samples keep their candidates

@@ -37,6 +37,8 @@ struct Step {
   double momentum = 1;  // t_k
   double best_gap = std::numeric_limits<double>::infinity();
   std::uint32_t steps = 0, last_progress = 0;
+  std::vector<std::pair<std::uint32_t, float>> best;  // the code of the smallest gap
+  Evaluation best_at{};
 };
 
 class ProximalBatch {
@@ -52,14 +54,16 @@ class ProximalBatch {
         out_(out),
         features_(round_up(dictionary.features(), kCacheLine / sizeof(float))),
         dims_(batch.samples().stride),
-        steps_(count, Step{lipschitz}),
+        steps_(count),
         code_(AlignedBuffer<float>::zeros(count * features_)),
         point_(AlignedBuffer<float>::zeros(count * features_)),
         correlation_(AlignedBuffer<float>::zeros(count * features_)),
         residual_(AlignedBuffer<float>::zeros(count * dims_)),
         point_residual_(AlignedBuffer<float>::zeros(count * dims_)),
         active_(count, 1, execution),
-        scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::float32) {}
+        scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::float32) {
+    for (Step& step : steps_) step.lipschitz = lipschitz;
+  }
 
   Status run(const SparseCodes* warm, std::size_t first);
 
@@ -68,6 +72,7 @@ class ProximalBatch {
   void correlate(const AlignedBuffer<float>& residuals);
   void advance(std::size_t i, std::size_t position);
   bool certify(std::size_t i, std::size_t position);
+  bool better_than_zero(std::size_t i) const;
   double strongest(std::size_t i, const float* correlation, const float* residual, double norm) const;
 
   const ScaledBatch& batch_;
@@ -132,6 +137,20 @@ double ProximalBatch::strongest(std::size_t i, const float* correlation, const f
   return largest;
 }
 
+/// Is the code of the sample finite, and P there at most P(0)?
+bool ProximalBatch::better_than_zero(std::size_t i) const {
+  const float* code = code_.data() + i * features_;
+  std::vector<float> residual(dims_);
+  Evaluation at{};
+  at.squared_residual = residual_of(i, code, residual.data());
+  for (std::uint32_t j = 0; j < dictionary_.features(); ++j) {
+    if (code[j] == 0) continue;
+    at.weighted_l1 += scorer_.weight(j) * std::fabs(static_cast<double>(code[j]));
+    at.squared_code += static_cast<double>(code[j]) * code[j];
+  }
+  return at.objective(batch_.lambda(begin_ + i), options_.ridge) <= 0.5 * batch_.squared_norm(begin_ + i);
+}
+
 /// Expects the correlations of the code's residual in row `position`. True if the sample is finished.
 bool ProximalBatch::certify(std::size_t i, std::size_t position) {
   Step& step = steps_[i];
@@ -158,6 +177,8 @@ bool ProximalBatch::certify(std::size_t i, std::size_t position) {
   if (gap < step.best_gap) {
     step.best_gap = gap;
     step.last_progress = step.steps;
+    step.best = std::move(codes);
+    step.best_at = at;
   }
   const std::uint32_t limit = options_.max_iterations ? options_.max_iterations : kDefaultSteps;
   Outcome outcome = Outcome::converged;
@@ -170,10 +191,11 @@ bool ProximalBatch::certify(std::size_t i, std::size_t position) {
       return false;
   }
   SampleResult& result = out_[begin_ + i];
-  result.gap = gap;
+  result.gap = step.best_gap;
   result.outcome = outcome;
   result.iterations = step.steps;
-  batch_.finish(begin_ + i, codes, at.objective(lambda, options_.ridge), at.squared_residual, result);
+  batch_.finish(begin_ + i, step.best, step.best_at.objective(lambda, options_.ridge),
+                step.best_at.squared_residual, result);
   return true;
 }
 
@@ -240,6 +262,7 @@ Status ProximalBatch::run(const SparseCodes* warm, std::size_t first) {
         const float value = static_cast<float>(batch_.to_scaled(begin_ + i, warm->values[k]));
         if (!options_.nonnegative || value > 0) a[warm->indices[k]] = value;
       }
+    if (warm && !better_than_zero(i)) std::fill_n(a, features_, 0.0f);
     std::memcpy(point_.data() + i * features_, a, features_ * sizeof(float));
     residual_of(i, a, residual_.data() + i * dims_);
     std::memcpy(point_residual_.data() + i * dims_, residual_.data() + i * dims_, dims_ * sizeof(float));

@@ -12,6 +12,10 @@ struct ProximalGradient final : Method, PenaltyOptions {
   std::span<const double> lambdas() const override { return lambda; }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;
+  double tolerance_of_gap() const override { return tolerance; }
+  std::optional<Penalty> penalty() const override { return Penalty{weights, ridge, nonnegative}; }
+  bool refines() const override { return true; }
+  bool limited_by_caller() const override { return max_iterations > 0; }
   const SparseCodes* starts_from() const override { return warm_start.get(); }
   std::shared_ptr<Method> step(std::vector<double> to,
                                std::shared_ptr<const SparseCodes> from) const override {

@@ -31,8 +31,15 @@ class ReweightedBatch final : public PathBatch {
 
   void solve(PathSample& sample) override { solve_at(sample, batch_.lambda(sample.slot)); }
 
+  double gap_of(const PathSample& sample, double strongest) const {
+    return relative_gap(sample.at, batch_.lambda(sample.slot), 0, strongest);
+  }
+  bool settled(const PathSample& sample, double strongest) const override {
+    return gap_of(sample, strongest) <= options_.tolerance;
+  }
+
   void conclude(PathSample& sample, double strongest) override {
-    const double lambda = batch_.lambda(sample.slot), gap = relative_gap(sample.at, lambda, 0, strongest);
+    const double lambda = batch_.lambda(sample.slot), gap = gap_of(sample, strongest);
     if (gap > options_.tolerance) sample.outcome = sample.limited ? Outcome::iterations : Outcome::stalled;
     sample.gap = gap;
     if (sample.stage < method_.reweightings && !sample.codes.empty()) {

@@ -10,6 +10,7 @@ struct ReweightedL1 final : Method, PathOptions {
   std::uint32_t reweightings = 0;  // problems after the first
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  double tolerance_of_gap() const override { return tolerance; }
   std::span<const double> lambdas() const override { return lambda; }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;

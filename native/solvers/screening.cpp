@@ -81,16 +81,42 @@ void Screening::examine(std::size_t position, const scoring::SplitVectors& vecto
 
   // Too close to call in float32.
   for (const product::Entry& entry : doubtful) {
-    const double w = weight(entry.index);
-    const double exact =
-        strength(scoring::split_product(dictionary_.atom(entry.index), vectors.high(question.slot),
-                                        vectors.low(question.slot), dictionary_.dims()),
-                 w);
-    const double hidden = (kHidden * question.norm + question.noise) * dictionary_.norm(entry.index) / w;
-    if (exact > question.threshold * (1 + kExcess) + hidden) answer.violators.push_back(entry.index);
+    const double exact = exact_strength(entry.index, vectors, question);
+    if (violates(entry.index, exact, question)) answer.violators.push_back(entry.index);
     answer.strongest = std::max(answer.strongest, exact);
   }
-  answer.strongest = std::max(answer.strongest, scored.unlisted);
+  answer.open = scored.unlisted > answer.strongest;
+  if (answer.open) answer.strongest = scored.unlisted;
+}
+
+double Screening::exact_strength(std::uint32_t j, const scoring::SplitVectors& vectors,
+                                 const Question& question) const {
+  return strength(scoring::split_product(dictionary_.atom(j), vectors.high(question.slot),
+                                         vectors.low(question.slot), dictionary_.dims()),
+                  weight(j));
+}
+
+bool Screening::violates(std::uint32_t j, double exact, const Question& question) const {
+  const double hidden = (kHidden * question.norm + question.noise) * dictionary_.norm(j) / weight(j);
+  return exact > question.threshold * (1 + kExcess) + hidden;
+}
+
+void Screening::decide(const scoring::SplitVectors& vectors, const Question& question,
+                       const Candidates& candidates, Answer& answer) const {
+  const std::size_t features = dictionary_.features();
+  std::vector<std::pair<double, std::uint32_t>> violators;
+  std::vector<std::uint8_t> inside(features, 0);
+  for (std::uint32_t j : candidates.atoms()) inside[j] = 1;
+  answer = {};
+  answer.strongest = question.threshold;
+  for (std::uint32_t j = 0; j < features; ++j) {
+    if (inside[j]) continue;
+    const double exact = exact_strength(j, vectors, question);
+    if (violates(j, exact, question)) violators.emplace_back(-exact, j);
+    answer.strongest = std::max(answer.strongest, exact);
+  }
+  std::sort(violators.begin(), violators.end());
+  for (const auto& [negative, j] : violators) answer.violators.push_back(j);
 }
 
 /// Those of lasso's working sets: a number that grows with the dims covers most supports that ℓ1 can recover.

@@ -25,6 +25,7 @@ class Screening {
     std::vector<std::uint32_t> runners_up;  // the listed ones after them, where there is a violator
     /// At least max_j |d_j·v|/w_j over all atoms outside, and at least the threshold.
     double strongest = 0;
+    bool open = false;  // is that only a bound, of what was not listed?
   };
 
   Screening(const Dictionary& dictionary, const std::vector<float>& weights, bool nonnegative);
@@ -35,11 +36,18 @@ class Screening {
   /// The answer to questions[position] of the last score().
   void examine(std::size_t position, const scoring::SplitVectors& vectors, const Question& question,
                const Candidates& candidates, Answer& answer) const;
+  /// The same by exact products of every atom, for where the bound of what was not listed decides.
+  void decide(const scoring::SplitVectors& vectors, const Question& question, const Candidates& candidates,
+              Answer& answer) const;
 
   double weight(std::uint32_t j) const { return scorer_.weight(j); }
   double strength(double correlation, double weight) const { return scorer_.strength(correlation, weight); }
 
  private:
+  double exact_strength(std::uint32_t j, const scoring::SplitVectors& vectors,
+                        const Question& question) const;
+  bool violates(std::uint32_t j, double exact, const Question& question) const;
+
   const Dictionary& dictionary_;
   scoring::Scorer scorer_;
   std::vector<scoring::Request> requests_;

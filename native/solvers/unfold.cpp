@@ -5,6 +5,7 @@
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "batch.hpp"
+#include "review.hpp"
 
 namespace unsuperpose {
 
@@ -75,6 +76,9 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const Method&
     variance.add(samples.slice(first, count));
     std::vector<SampleResult> results(count);
     Status status = solve(batch, first, results);
+    if (status.ok())
+      status = review(samples.slice(first, count), dictionary, method, first, execution, results,
+                      method.reports_lambda());
     if (status.ok()) status = append(batch, results, method.reports_lambda(), out);
     if (!status.ok()) return status;
   }
