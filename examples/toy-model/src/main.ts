@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   await access(folder, constants.W_OK);
 
   const models = await phase(
-    'Training in and out of superposition',
+    'Training the networks',
     (report) => train(args, report),
     (trained) => `${trained.size} models of ${args.features} features in ${args.dims} dims`,
   );

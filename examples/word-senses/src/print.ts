@@ -4,8 +4,7 @@ import type { UnfoldedWord } from './senses.js';
 
 /** Senses lighter than this are counted, not listed. */
 export const FAINT = 0.02;
-/** Of a bar: a third of the line at full weight, but no more than this. */
-const MOST_CELLS = 30;
+const CELLS_AT_FULL_WEIGHT = 30;
 
 /** How right a word's code is, in words. */
 export function certificate({ gap, status }: UnfoldedWord): string {
@@ -37,5 +36,6 @@ export function printWord(unfolded: UnfoldedWord): void {
 }
 
 function cells(weight: number): number {
-  return Math.max(1, Math.round(weight * Math.min(MOST_CELLS, columns() / 3)));
+  const most = Math.floor(columns() / 3); // leaves room for words
+  return Math.max(1, Math.min(most, Math.round(weight * CELLS_AT_FULL_WEIGHT)));
 }
