@@ -60,7 +60,7 @@ export type {
   PursuitOptions,
   ThresholdingOptions,
 } from './unfold/pursuits.js';
-export { UnfoldStatus } from './unfold/status.js';
+export { UnfoldStatus, type UnfoldStatusName, type UnfoldStatusValue } from './unfold/status.js';
 export type { UnfoldingSummary } from './unfold/summary.js';
 export { type UnfoldOptions, type UnfoldSyncOptions, unfold, unfoldSync } from './unfold/unfold.js';
 export type { PathUnfolding, Unfolding } from './unfold/unfolding.js';

@@ -125,21 +125,21 @@ export interface ReadMatrix {
  * @throws UnsuperposeError `ERR_DTYPE`, `ERR_SHAPE` or `ERR_TOO_LARGE`
  */
 export function readMatrix(value: unknown, name: string, { copy = false }: ReadMatrix = {}): NativeMatrix {
-  if (typeof value !== 'object' || value === null)
-    throw new UnsuperposeError(
-      'ERR_DTYPE',
-      `${name} must be a matrix { data, shape }, got ${describe(value)}`,
-      name,
-    );
+  const refuse = (what: string, got: string): never => {
+    throw new UnsuperposeError('ERR_DTYPE', `${what}, got ${got}`, name);
+  };
+  const notMatrix = (): never => refuse(`${name} must be a matrix { data, shape }`, describe(value));
+  if (typeof value !== 'object' || value === null) return notMatrix();
   const { data: given, shape, dtype } = value as { data?: unknown; shape?: unknown; dtype?: unknown };
+  if (given === undefined) return notMatrix();
   const half = widenHalf(given, dtype, name);
   const data = half?.data ?? given;
-  if (!types.isFloat32Array(data) && !types.isFloat64Array(data))
-    throw new UnsuperposeError(
-      'ERR_DTYPE',
-      `${name}.data must be ${DATA_TYPES}, got ${describe(data)}`,
-      name,
-    );
+  if (!types.isFloat32Array(data) && !types.isFloat64Array(data)) {
+    const view = types.isUint8Array(data)
+      ? ' (bytes of float32 are new Float32Array(b.buffer, b.byteOffset, b.byteLength / 4))'
+      : '';
+    return refuse(`${name}.data must be ${DATA_TYPES}`, `${describe(data)}${view}`);
+  }
   const [rows, cols] = readShape(shape, name);
   if (rows * cols > MOST_ENTRIES)
     throw new UnsuperposeError(

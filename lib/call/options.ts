@@ -77,6 +77,8 @@ function within(value: number, { min, max, above, below }: Range): boolean {
 }
 
 function rangeText({ min, max, above, below, note }: Range): string {
+  if (min !== undefined && max !== undefined && max < min)
+    return ` between ${min} and ${note ?? 'the largest allowed'}, which is ${max} here: there is none`;
   const suffix = note === undefined ? '' : ` (${note})`;
   if (min !== undefined && max !== undefined) return ` between ${min} and ${max}${suffix}`;
   const parts = [];
@@ -128,8 +130,13 @@ export class Options {
   readonly #values = new Map<string, unknown>();
   readonly call: string;
 
-  /** Refuses what is no object, and names that are not in `known`. */
-  constructor(options: unknown, known: readonly string[], call: string) {
+  /** Refuses what is no object, and names that are not in `known`; `others` says why of some. */
+  constructor(
+    options: unknown,
+    known: readonly string[],
+    call: string,
+    others: Readonly<Record<string, string>> = {},
+  ) {
     this.call = call;
     if (options === undefined) return;
     if (typeof options !== 'object' || options === null || Array.isArray(options))
@@ -137,9 +144,10 @@ export class Options {
     for (const name of Object.keys(options)) {
       if (!known.includes(name)) {
         const shown = name.length > 40 ? `${name.slice(0, 40)}…` : name;
+        const why = Object.hasOwn(others, name) ? `: ${others[name]}` : suggestion(shown, known);
         throw new UnsuperposeError(
           'ERR_OPTION',
-          `${shown} is not an option of ${call}${suggestion(shown, known)}; there are: ${known.join(', ')}`,
+          `${shown} is not an option of ${call}${why}; there are: ${known.join(', ')}`,
           shown,
         );
       }

@@ -15,3 +15,9 @@ export interface AsyncOptions<P = Progress> {
 }
 
 export const ASYNC_NAMES = ['signal', 'onProgress'] as const;
+
+/** What calls that block the event loop say of them. */
+export const ASYNC_ONLY: Readonly<Record<string, string>> = {
+  signal: 'nothing can abort a call that blocks the event loop',
+  onProgress: 'the event loop, which would call it, is blocked meanwhile',
+};

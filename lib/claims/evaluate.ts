@@ -41,7 +41,12 @@ const weighs = (predicate: Predicate, name: string): boolean =>
 function dictionaryNamed(sources: Sources, name: string): Dictionary {
   const found = sources.dictionaries.get(name);
   if (found !== undefined) return found;
-  throw new UnsuperposeError('ERR_DTYPE', `data.${name} must be a Dictionary`, `data.${name}`);
+  const got = sources.copies.get(name)?.type ?? 'nothing of that name';
+  throw new UnsuperposeError(
+    'ERR_DTYPE',
+    `data.${name} must be a Dictionary (see Dictionary.from), got ${got === 'matrix' ? 'a matrix' : got}`,
+    `data.${name}`,
+  );
 }
 
 function toRows(rows: readonly (readonly number[])[], dims: number, what: string): NativeQuantity['rows'] {
@@ -71,7 +76,7 @@ function toNative(quantity: QuantityPredicate, sources: Sources): NativeQuantity
   if (weight !== undefined && weight.type === 'codes')
     throw new UnsuperposeError(
       'ERR_DTYPE',
-      `data.${quantity.weight} must be a matrix`,
+      `data.${quantity.weight} must be a matrix, got codes`,
       `data.${quantity.weight}`,
     );
   const [rows, cols] = weight === undefined ? [dims, dims] : [weight.matrix.rows, weight.matrix.cols];
@@ -126,7 +131,11 @@ export function evaluate(
   const codes = sources.copies.get(CODES);
   const needsCodes = quantitiesOf(predicate).some(({ is }) => is === 'density' || is === 'maximumActivation');
   if (needsCodes && codes?.type !== 'codes')
-    throw new UnsuperposeError('ERR_DTYPE', 'data.codes must be SparseCodes', 'data.codes');
+    throw new UnsuperposeError(
+      'ERR_DTYPE',
+      `data.codes must be SparseCodes, got ${codes === undefined ? 'none' : `a ${codes.type}`}`,
+      'data.codes',
+    );
   if (needsCodes && codes?.type === 'codes') {
     if (codes.features !== dictionary.features)
       throw new UnsuperposeError(

@@ -219,15 +219,18 @@ export function readCodes(
   name: string,
   code: ErrorCode,
 ): { codes: NativeCodes; values: CodeValues; samples: number; features: number } {
-  const fail = (what: string, got: unknown): never => {
-    throw new UnsuperposeError(code, `${name} must be SparseCodes: ${what}, got ${describe(got)}`, name);
+  const refuse = (what: string, got: unknown): never => {
+    throw new UnsuperposeError(code, `${name} must be SparseCodes${what}, got ${describe(got)}`, name);
   };
-  if (typeof value !== 'object' || value === null) return fail('an object', value);
+  const fail = (what: string, got: unknown): never => refuse(`: ${name}.${what}`, got);
+  if (typeof value !== 'object' || value === null)
+    return refuse(' { indptr, indices, values, shape }', value);
   const { indptr, indices, values, shape } = value as Partial<Record<keyof CodesParts, unknown>>;
-  if (!types.isUint32Array(indptr)) return fail('indptr is a Uint32Array', indptr);
-  if (!types.isUint32Array(indices)) return fail('indices is a Uint32Array', indices);
+  if (indptr === undefined) return refuse(' { indptr, indices, values, shape }', value);
+  if (!types.isUint32Array(indptr)) return fail('indptr must be a Uint32Array', indptr);
+  if (!types.isUint32Array(indices)) return fail('indices must be a Uint32Array', indices);
   if (!types.isFloat32Array(values) && !types.isFloat64Array(values))
-    return fail('values is a Float32Array or a Float64Array', values);
+    return fail('values must be a Float32Array or a Float64Array', values);
   const [samples, features] = readShape(shape, name);
   const floats = types.isFloat32Array(values) ? values : Float32Array.from(values);
   return { codes: { indptr, indices, values: floats }, values, samples, features };

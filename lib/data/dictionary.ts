@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The handle of a native dictionary.
+import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { count, digits, keepFromCloning, megabytes, printsAs } from '../call/inspect.js';
 import { allocate, type Matrix, type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
@@ -81,11 +82,15 @@ export class Dictionary {
     if (!Dictionary.is(value))
       throw new UnsuperposeError(
         'ERR_DTYPE',
-        `${name} must be a Dictionary (see Dictionary.from), got ${describe(value)}`,
+        `${name} must be a Dictionary (see Dictionary.from), got ${describeOther(value)}`,
         name,
       );
     if (value.#disposed)
-      throw new UnsuperposeError('ERR_DISPOSED', `the dictionary ${name} was disposed`, name);
+      throw new UnsuperposeError(
+        'ERR_DISPOSED',
+        `${name} was disposed: a Dictionary cannot be used after that`,
+        name,
+      );
     return value.#handle;
   }
 
@@ -139,6 +144,16 @@ printsAs(Dictionary.prototype, 'Dictionary', (dictionary) => {
   const held = disposed ? 'disposed' : megabytes(dictionary.bytes);
   return `Dictionary ${count(features)} features × ${count(dims)} dims, atoms of norm ${norms} (${held})`;
 });
+
+/** What was given for a dictionary, and what to make of it. */
+function describeOther(value: unknown): string {
+  const got = describe(value);
+  if (got === 'a Dictionary') return 'one of another copy of the package';
+  const learned = typeof value === 'object' && value !== null && !types.isProxy(value);
+  return learned && Dictionary.is(Object.getOwnPropertyDescriptor(value, 'dictionary')?.value)
+    ? `${got} that has one: give its .dictionary`
+    : got;
+}
 
 /** Refuses activations of other dims than the dictionary has. */
 export function checkDims(matrix: NativeMatrix, dims: number): void {

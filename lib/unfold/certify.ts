@@ -2,7 +2,7 @@
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
-import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
+import { ASYNC_NAMES, ASYNC_ONLY, type AsyncOptions, type Progress } from '../call/progress.js';
 import { type PerFeature, type PerSample, readPerSample, readWeights } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { type CodesLike, readCodes } from '../data/codes.js';
@@ -184,8 +184,7 @@ export function certifySync(
   dictionary: Dictionary,
   options: CertifySyncOptions,
 ): Certification {
-  const read = new Options(options, NAMES, 'certifySync');
-  read.exclude(ASYNC_NAMES, 'certify', 'certifySync');
+  const read = new Options(options, SYNC_NAMES, 'certifySync', ASYNC_ONLY);
   const call = prepare(activations, codes, dictionary, read);
   return toCertification(
     native((module) => module.certifySync(call.handle, call.matrix, call.codes, call.settings, call.threads)),

@@ -2,7 +2,7 @@
 import { count, digits } from '../call/inspect.js';
 import type { Note } from '../call/notes.js';
 import type { CodeValues, SparseCodes } from '../data/codes.js';
-import { UnfoldStatus } from './status.js';
+import { UnfoldStatus, type UnfoldStatusName } from './status.js';
 
 /** What `Unfolding.summary` answers. */
 export interface UnfoldingSummary {
@@ -22,7 +22,7 @@ export interface UnfoldingSummary {
   /** Samples that converged. */
   readonly converged: number;
   /** Samples that did not, by status; what did not happen is left out. */
-  readonly unfinished: { readonly [status in Exclude<keyof typeof UnfoldStatus, 'converged'>]?: number };
+  readonly unfinished: { readonly [status in Exclude<UnfoldStatusName, 'converged'>]?: number };
   readonly notes: readonly Note[];
 }
 
@@ -78,8 +78,8 @@ export function summarise({
 }: Summarised): UnfoldingSummary {
   const [samples, features] = codes.shape;
   const left = squares(residual);
-  const unfinished: Partial<Record<keyof typeof UnfoldStatus, number>> = {};
-  for (const [name, value] of Object.entries(UnfoldStatus) as [keyof typeof UnfoldStatus, number][]) {
+  const unfinished: Partial<Record<UnfoldStatusName, number>> = {};
+  for (const [name, value] of Object.entries(UnfoldStatus) as [UnfoldStatusName, number][]) {
     let met = 0;
     for (const each of status) if (each === value) met++;
     if (met > 0) unfinished[name] = met;

@@ -3,7 +3,7 @@ import { COMMON_NAMES, checkDevice, readMethod } from '../call/common.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
-import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
+import { ASYNC_NAMES, ASYNC_ONLY, type AsyncOptions, type Progress } from '../call/progress.js';
 import { readPerSample } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { readCodes } from '../data/codes.js';
@@ -213,8 +213,7 @@ export function unfoldSync(
   dictionary: Dictionary,
   options: UnfoldSyncOptions | Float64Options,
 ): Unfolding | Unfolding<Float64Array> {
-  const read = new Options(options, NAMES, 'unfoldSync');
-  read.exclude(ASYNC_NAMES, 'unfold', 'unfoldSync');
+  const read = new Options(options, SYNC_NAMES, 'unfoldSync', ASYNC_ONLY);
   const call = prepare(activations, dictionary, read);
   const { handle, matrix, settings, threads } = call;
   const result = native((module) => module.unfoldSync(handle, matrix, settings, threads));
