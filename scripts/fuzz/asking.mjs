@@ -158,7 +158,7 @@ export const asking = {
     make(r, pkg) {
       const { dictionary, features, samples } = problem(r, pkg);
       const nonnegative = r.chance(0.3);
-      const options = { ...r.some({ lambda: 0.1, edge: 0.05 }), nonnegative };
+      const options = { ...r.some({ lambda: 0.1, edge: 0.05, maxIterations: r.int(1, 99) }), nonnegative };
       if (r.chance(0.5)) return [dictionary, codes(r, samples, features, { nonnegative }), options];
       return [dictionary, { support: [0], ...(nonnegative ? {} : r.some({ signs: [-1] })) }, options];
     },

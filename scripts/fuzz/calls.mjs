@@ -33,6 +33,7 @@ export const generators = {
 const VALUES = ['UnfoldStatus', 'toy.presets'];
 /** For the package's own files: not in its types. */
 const INTERNAL = [
+  'Dictionary.share',
   'Dictionary.adopt',
   'Dictionary.is',
   'Dictionary.handleOf',

@@ -2,7 +2,7 @@
 import { atoms, codes, floats, matrix, sizes } from './random.mjs';
 
 const METHODS = ['lasso', 'lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'reweighted'];
-const GREEDY = ['omp', 'mp', 'gradient-pursuit', 'iht', 'htp', 'cosamp', 'amp'];
+const GREEDY = ['omp', 'mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp', 'amp'];
 
 export const perSample = (r, n, low, high) => {
   const one = () => low + r.uniform() * (high - low);
@@ -71,7 +71,8 @@ function greedy(r, method, { samples, dims, features }) {
     ? r.int(1, most)
     : r.pick([Uint32Array, Array]).from({ length: samples }, () => r.int(1, most));
   const own = method === 'omp' ? { gramBudget: r.pick([0, 1000, 2 ** 20]) } : { maxIterations: r.int(1, 60) };
-  if (['iht', 'htp', 'cosamp'].includes(method)) own.tolerance = 10 ** -r.int(2, 8);
+  if (['iht', 'htp', 'nhtp', 'cosamp'].includes(method)) own.tolerance = 10 ** -r.int(2, 8);
+  if (method === 'htp') own.stepSize = 0.2 + r.uniform();
   return { method, sparsity, ...common, ...r.some(own), ...r.some({ residual: r.uniform() }, 0.2) };
 }
 
