@@ -3,6 +3,7 @@
 //   --minutes N         how long (default 1)         --calls N   or how many calls
 //   --seed N            where to start (default 1)   --case N    one call alone, as a failure's line names it
 //   --sanitize LIST     on a module built with these sanitizers (address,undefined)
+//   --patience N        seconds after which a call counts as hanging (default 60; 120 with sanitizers)
 //   --check             only: has every export a generator, which gives every option?
 //   --package FOLDER    the built package to ask, this one by default
 import { spawn } from 'node:child_process';
@@ -18,7 +19,7 @@ import { root } from './tools.mjs';
 const text = { type: 'string' };
 const { values } = parseArgs({
   options: {
-    ...{ minutes: text, calls: text, seed: text, case: text, sanitize: text, package: text },
+    ...{ minutes: text, calls: text, seed: text, case: text, sanitize: text, package: text, patience: text },
     check: { type: 'boolean' },
   },
 });
@@ -42,7 +43,7 @@ if (values.sanitize) {
 /** Cases of one seed: enough that two seeds share none. */
 const SPAN = 1_000_000;
 /** Seconds that a call may take; sanitizers and a busy machine are slow. */
-const PATIENCE = values.sanitize ? 120 : 60;
+const PATIENCE = Number(values.patience ?? (values.sanitize ? 120 : 60));
 /** As many failures end the run. */
 const MOST_FAILURES = 40;
 
