@@ -20,6 +20,7 @@ import {
   readInstances,
   readParameters,
   readPenalties,
+  readStarts,
   readTraining,
   STRATEGY_NAMES,
   type ToyModel,
@@ -35,7 +36,7 @@ import {
  *   Σ_i I_i (x_i − x̂_i)²  +  α Σ_k |h_k|  +  β Σ_{i<j} max(0, |W_i·W_j| − τ)²
  *
  * I is `importance`; α, β and τ are 0 unless a `strategy` sets them. One call trains many instances, each with its own density and
- * importance. Does not block the JavaScript thread.
+ * importance, and with `starts` the best of several models of each. Does not block the JavaScript thread.
  *
  * @returns one model an instance
  * @throws UnsuperposeError (as a rejection) `ERR_OPTION` (also when training diverges), `ERR_SHAPE`, `ERR_DTYPE`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`;
@@ -71,17 +72,21 @@ export async function trainToyModel(options: TrainToyModelOptions): Promise<ToyM
     features,
     instances.map(({ name, density }) => ({ name, values: density })),
   );
-  if (instances.length * features * dims > MOST_VALUES)
+  const starts = readStarts(read);
+  const models = instances.length * starts;
+  if (models * features * dims > MOST_VALUES)
     throw new UnsuperposeError(
       'ERR_TOO_LARGE',
-      `instances would hold ${instances.length} × ${features} × ${dims} weights, more than 2³¹ − 1`,
+      `instances${starts > 1 ? ' × starts' : ''} would hold ${models} × ${features} × ${dims} weights, more than 2³¹ − 1`,
       'instances',
     );
   const initial = readInitial(read.get('initial'), instances.length, features, dims);
   const threads = readThreads(read);
-  const densities = new Float64Array(instances.length * features);
-  const importances = new Float32Array(instances.length * features);
-  for (const [e, { density, importance }] of instances.entries()) {
+  // All instances once, then all again: the first start of each is what it would be alone.
+  const densities = new Float64Array(models * features);
+  const importances = new Float32Array(models * features);
+  for (let e = 0; e < models; e++) {
+    const { density, importance } = at(instances, e % instances.length);
     densities.set(density, e * features);
     importances.set(importance, e * features);
   }
@@ -90,7 +95,11 @@ export async function trainToyModel(options: TrainToyModelOptions): Promise<ToyM
     binding.toyTrain(training, structure, densities, importances, initial, threads, ...rest),
   );
   const { records, relu } = training;
-  return instances.map(({ density, importance }, e) => {
+  const lossOf = (e: number): number => losses[(e + 1) * records - 1] ?? Number.NaN;
+  return instances.map(({ density, importance }, first) => {
+    let e = first;
+    for (let other = first; other < models; other += instances.length)
+      if (lossOf(other) < lossOf(e)) e = other;
     const curve = losses.slice(e * records, (e + 1) * records);
     return {
       weights: {
@@ -102,9 +111,13 @@ export async function trainToyModel(options: TrainToyModelOptions): Promise<ToyM
       density: density.slice(),
       importance: importance.slice(),
       losses: curve,
-      loss: curve[records - 1] ?? Number.NaN,
+      loss: lossOf(e),
     };
   });
+}
+
+function at<T>(items: readonly T[], index: number): T {
+  return items[index] as T;
 }
 
 /** What {@link applyToyModel} answers. */

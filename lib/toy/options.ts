@@ -84,6 +84,12 @@ export type TrainToyModelOptions = ToyStrategy &
     readonly epsilon?: number | undefined;
     /** Where to start, one an instance. Default: Glorot's normal weights, biases 0. */
     readonly initial?: readonly ToyParameters[] | undefined;
+    /**
+     * Models trained an instance, each from its own draw of weights and on its own samples; the one of the least `loss` is answered.
+     * Small models get caught where others do not (two features in one dim: one in two or so). Time and memory grow with it.
+     * 1 … 10,000; default 1. Excludes `initial`.
+     */
+    readonly starts?: number | undefined;
     /** Integer, 0 … 2⁵³ − 1. Default 0. */
     readonly seed?: number | undefined;
     /** Instances are shared among them. Results do not depend on it, bit for bit. */
@@ -106,6 +112,7 @@ export const NAMES = [
   'betas',
   'epsilon',
   'initial',
+  'starts',
   'seed',
   'threads',
   ...STRUCTURE_NAMES,
@@ -117,6 +124,7 @@ const MOST_STEPS = 10_000_000;
 const MOST_BATCH = 2 ** 24;
 export const MOST_VALUES = 2 ** 31 - 1;
 const RECORDS = 100;
+const MOST_STARTS = 10_000;
 
 export function readPenalties(read: Options) {
   const strategy = read.choice(
@@ -168,6 +176,13 @@ export function readParameters(
   if (activation !== undefined && !ACTIVATIONS.includes(activation as 'relu'))
     refuseOption(`${name}.activation`, `one of ${ACTIVATIONS.join(', ')}`, activation);
   return { weights: matrix.data, bias: bias.slice(), features, dims, relu: activation !== 'linear' };
+}
+
+/** How many models are trained for each instance. */
+export function readStarts(read: Options): number {
+  const starts = read.integer('starts', { min: 1, max: MOST_STARTS }, 1);
+  if (starts > 1) read.exclude(['initial'], 'calls with one start', `a call with ${starts} starts`);
+  return starts;
 }
 
 export function readInitial(

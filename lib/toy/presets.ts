@@ -22,7 +22,8 @@ function phaseGrid(
 
 /**
  * - `geometry`: 200 features of equal importance in 20 dims, 20 densities from 1 to 1/20: dimensionality against sparsity.
- * - `phase`: 2 features in 1 dim over 10 densities from 1 to 1/100 and 10 relative importances of the second, 1/10 to 10.
+ * - `phase`: 2 features in 1 dim over 10 densities from 1 to 1/100 and 10 relative importances of the second, 1/10 to 10, each the best
+ *   of 10 starts: single ones get caught in another phase.
  * - `pentagon`: 5 features in 2 dims, importance 0.9ⁱ, at densities 1, 0.2 and 0.05.
  * - `small`: 24 features in 8 dims at density 0.06: seconds to train, and few enough to look at.
  *
@@ -48,6 +49,7 @@ export const presets = {
     dims: 1,
     instances: phaseGrid(2, ratios(1, 0.01, 10), ratios(0.1, 10, 10)),
     steps: 3000,
+    starts: 10,
     batchSize: 1024,
     learningRate: 1e-2,
     schedule: 'cosine',

@@ -52,14 +52,8 @@ const SHARED = 0.25;
 const PHASE_STEPS = 1500;
 
 export async function phases(onProgress: Report): Promise<PhaseCell[]> {
-  const { instances, ...setup } = { ...toy.presets.phase, steps: PHASE_STEPS };
-  const models = await toy.trainToyModel({
-    ...setup,
-    instances: instances.flatMap((instance) => Array.from({ length: STARTS }, () => instance)),
-    onProgress,
-  });
-  return instances.map((_, cell) => {
-    const { weights, density, importance } = best(models.slice(cell * STARTS, (cell + 1) * STARTS));
+  const models = await toy.trainToyModel({ ...toy.presets.phase, steps: PHASE_STEPS, onProgress });
+  return models.map(({ weights, density, importance }) => {
     const { norm, interference } = toy.measureSuperposition(weights);
     const fate =
       norm[1] < REPRESENTED ? 'ignored' : interference[1] < SHARED ? 'a dim of its own' : 'in superposition';
