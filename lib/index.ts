@@ -35,7 +35,9 @@ export {
   type LearningFigures,
   type LearningProgress,
   type LearnOptions,
+  type LearnStreamOptions,
   learnDictionary,
+  type MatrixStream,
 } from './learn/learn.js';
 export { type Info, info } from './native/info.js';
 export type { QuestionOptions } from './native/question.js';

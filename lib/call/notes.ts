@@ -4,9 +4,10 @@
  * Codes of notes, which are stable; messages are not.
  *
  * - `NOTE_ATOM_NORMS`: atoms of norms other than 1, where the method's options count on unit atoms
+ * - `NOTE_DEAD_ATOMS`: learned atoms that no sample has used
  * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
  */
-export type NoteCode = 'NOTE_ATOM_NORMS' | 'NOTE_MEDIAN_UNSETTLED';
+export type NoteCode = 'NOTE_ATOM_NORMS' | 'NOTE_DEAD_ATOMS' | 'NOTE_MEDIAN_UNSETTLED';
 
 /** Something that the answer is worth reading with. */
 export interface Note {

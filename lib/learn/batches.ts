@@ -1,12 +1,25 @@
 // Where learning gets its batches from: one reader for all that can give matrices one after the other.
 import { UnsuperposeError } from '../call/errors.js';
 import { type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { describe } from '../call/options.js';
 import { throwIfAborted } from '../native/job.js';
 
 type Steps = AsyncIterator<unknown> | Iterator<unknown>;
 
-/** How `source` is read, or undefined if it is none: matrices from an iterable of either kind, or a single one. */
-function open(source: unknown): (() => Steps) | undefined {
+/** How `source` is read, or undefined if it is none: matrices from an iterable of either kind, a single one, or a function giving these. */
+function open(source: unknown, name: string): (() => Steps) | undefined {
+  if (typeof source === 'function')
+    return () => {
+      const given: unknown = source();
+      const start = typeof given === 'function' ? undefined : open(given, name);
+      if (start === undefined)
+        throw new UnsuperposeError(
+          'ERR_DTYPE',
+          `${name}() must give matrices, an iterable of them, or an async one, got ${describe(given)}`,
+          name,
+        );
+      return start();
+    };
   if (typeof source !== 'object' || source === null) return undefined;
   const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = source as Partial<
     AsyncIterable<unknown>
@@ -31,28 +44,39 @@ function nextStep(iterator: Steps, signal: AbortSignal | undefined): Promise<Ite
 }
 
 /**
- * Batches of samples, all of the same dims: a matrix, an array of matrices, a generator, or anything else that is iterable at once or
- * asynchronously. Read once, in its own order; batches without samples are passed over.
+ * Batches of samples, all of the same dims: a matrix, an array of matrices, a generator, anything else that is iterable at once or
+ * asynchronously, or a function that gives one of these anew. Read in its own order; batches without samples are passed over.
  */
 export class BatchSource {
   readonly #open: () => Steps;
+  readonly #source: unknown;
   readonly #name: string;
+  #dims: number | undefined;
 
-  private constructor(start: () => Steps, name: string) {
+  private constructor(start: () => Steps, source: unknown, name: string) {
     this.#open = start;
+    this.#source = source;
     this.#name = name;
   }
 
   /** Undefined for what gives no matrices. `name` is the argument's, for messages. */
   static from(source: unknown, name: string): BatchSource | undefined {
-    const start = open(source);
-    return start && new BatchSource(start, name);
+    const start = open(source, name);
+    return start && new BatchSource(start, source, name);
   }
 
-  /** Opens the source when first asked. Whoever stops early must leave the loop: that closes the source, and waits for it. */
-  async *read(signal: AbortSignal | undefined): AsyncGenerator<NativeMatrix, void, undefined> {
+  /**
+   * Opens the source when first asked; `again` says that it has to be opened again afterwards, which an iterator that is its own
+   * iterable (a generator) cannot. Whoever stops early must leave the loop: that closes the source, and waits for it.
+   */
+  async *read(signal: AbortSignal | undefined, again = false): AsyncGenerator<NativeMatrix, void, undefined> {
     const iterator = this.#open();
-    let dims: number | undefined;
+    if (again && iterator === this.#source)
+      throw new UnsuperposeError(
+        'ERR_OPTION',
+        `${this.#name} is a generator, which can be read once: for several epochs give a function that makes it anew, or an array`,
+        this.#name,
+      );
     let waiting = false;
     let ended = false;
     try {
@@ -64,14 +88,14 @@ export class BatchSource {
         ended = done === true;
         if (ended) return;
         const batch = readMatrix(value, this.#name);
-        if (dims !== undefined && batch.cols !== dims)
+        if (this.#dims !== undefined && batch.cols !== this.#dims)
           throw new UnsuperposeError(
             'ERR_SHAPE',
-            `${this.#name} changed from ${dims} to ${batch.cols} dims in the middle of the stream`,
+            `${this.#name} changed from ${this.#dims} to ${batch.cols} dims in the middle of the stream`,
             this.#name,
           );
         if (batch.rows === 0) continue;
-        dims = batch.cols;
+        this.#dims = batch.cols;
         yield batch;
       }
     } finally {

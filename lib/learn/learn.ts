@@ -1,6 +1,7 @@
 // Learning a dictionary from activations, in memory or as they stream by.
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { type Note, warning } from '../call/notes.js';
 import { Options } from '../call/options.js';
 import type { AsyncOptions } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
@@ -9,6 +10,7 @@ import type { NativeStatistics } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type { DictionaryHandle, LearnerHandle } from '../native/values.js';
+import { unfold } from '../unfold/unfold.js';
 import { BatchSource } from './batches.js';
 
 /** Figures of the steps since the last report (of the stream's last batch): means over their samples. */
@@ -49,10 +51,25 @@ export interface LearnBaseOptions extends AsyncOptions<LearningProgress> {
   readonly threads?: number | undefined;
 }
 
+/** Options of {@link learnDictionary} for a stream of matrices. */
+export interface LearnStreamOptions extends LearnBaseOptions {
+  /**
+   * Passes over the stream. Default 1. More of them need what can be read again: an array of matrices, or a function that gives a
+   * generator or an iterable anew each time.
+   */
+  readonly epochs?: number | undefined;
+}
+
 /** Options of {@link learnDictionary} for a matrix. */
 export interface LearnOptions extends LearnBaseOptions {
   /** Passes over the samples. Default 10. Excludes `steps`. */
   readonly epochs?: number | undefined;
+  /**
+   * Dictionaries learned, one after the other, with seeds `seed`, `seed` + 1, …: the one is answered whose codes of all samples have the
+   * least objective (unfolded anew, within a gap of 1e-4; the first among equals). Takes that many times as long, and one copy of the
+   * samples and one dictionary more memory. 1 … 10,000; default 1.
+   */
+  readonly restarts?: number | undefined;
   /** Mini-batches in all. Excludes `epochs`. */
   readonly steps?: number | undefined;
 }
@@ -67,7 +84,18 @@ export interface LearnedDictionary extends LearningFigures {
   readonly samples: number;
   /** Unused atoms that were replaced by badly explained samples. */
   readonly replaced: number;
+  /** How many atoms no sample has used since they were started or replaced: they are no features of the data. */
+  readonly dead: number;
+  /** Which: their indices, ascending. */
+  readonly deadAtoms: Uint32Array;
+  /** The seed it was learned with: of the best of several restarts. */
+  readonly seed: number;
+  /** What is worth knowing besides: `NOTE_DEAD_ATOMS`. */
+  readonly notes: readonly Note[];
 }
+
+/** Matrices one after the other. */
+export type MatrixStream = Iterable<MatrixLike> | AsyncIterable<MatrixLike>;
 
 const NAMES = [
   'features',
@@ -76,6 +104,7 @@ const NAMES = [
   'batchSize',
   'epochs',
   'steps',
+  'restarts',
   'tolerance',
   'forgetting',
   'seed',
@@ -89,11 +118,14 @@ const DEFAULT_BATCH = 512;
 const DEFAULT_EPOCHS = 10;
 const DEFAULT_TOLERANCE = 1e-3;
 const DEFAULT_FORGETTING = 0.98;
+const MOST_RESTARTS = 10_000;
+/** Restarts are compared by objectives within this gap, of so many samples at a time. */
+const COMPARED = { tolerance: 1e-4, rows: 8192 };
 /** Reports a call over a matrix makes, at most. The cut is fixed, so that figures do not depend on who listens. */
 const REPORTS = 50;
 
 interface Learning {
-  readonly options: Parameters<typeof binding.createLearner>[1];
+  readonly options: Omit<Parameters<typeof binding.createLearner>[1], 'planned'>;
   readonly initial: NativeMatrix | undefined;
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
@@ -125,31 +157,53 @@ function readLearning(read: Options): Learning {
   return { options, initial, threads, signal, onProgress };
 }
 
-function createLearner(dims: number, { options, initial }: Learning): LearnerHandle {
+function createLearner(dims: number, { options, initial }: Learning, planned: number): LearnerHandle {
   if (initial !== undefined && initial.cols !== dims)
     throw new UnsuperposeError(
       'ERR_SHAPE',
       `initial has ${initial.cols} dims, activations have ${dims}`,
       'initial',
     );
-  return native((module) => module.createLearner(dims, options, initial));
+  return native((module) => module.createLearner(dims, { ...options, planned }, initial));
 }
 
 function figures({ objective, explainedVariance, l0 }: NativeStatistics): LearningFigures {
   return { objective, explainedVariance, l0 };
 }
 
+/** What there is to say of atoms without samples. */
+function notesOf(dead: number, { features, lambda }: Learning['options']): Note[] {
+  if (dead === 0) return [];
+  const message =
+    dead === features
+      ? `no sample used any of the ${features} atoms: lambda ${lambda} leaves every code zero, or every sample is zero; a smaller lambda finds features (lambdaMax says from where on)`
+      : `${dead} of ${features} atoms were used by no sample: fewer features, a smaller lambda, or more steps leave fewer of them (deadAtoms has their indices)`;
+  return [warning('NOTE_DEAD_ATOMS', message)];
+}
+
 async function finish(
   learner: LearnerHandle,
   last: NativeStatistics,
-  signal: AbortSignal | undefined,
+  { options, signal }: Learning,
 ): Promise<LearnedDictionary> {
-  const { dictionary, usage } = await runJob<{ dictionary: DictionaryHandle; usage: Float64Array }>(
-    signal,
-    (onSettled) => binding.learnerFinish(learner, 1, undefined, onSettled),
-  );
+  const { dictionary, usage, dead } = await runJob<{
+    dictionary: DictionaryHandle;
+    usage: Float64Array;
+    dead: Uint32Array;
+  }>(signal, (onSettled) => binding.learnerFinish(learner, 1, undefined, onSettled));
   const { steps, samples, replaced } = last;
-  return { dictionary: Dictionary.adopt(dictionary), usage, steps, samples, replaced, ...figures(last) };
+  return {
+    dictionary: Dictionary.adopt(dictionary),
+    usage,
+    steps,
+    samples,
+    replaced,
+    dead: dead.length,
+    deadAtoms: dead,
+    seed: options.seed,
+    notes: notesOf(dead.length, options),
+    ...figures(last),
+  };
 }
 
 /** The number of mini-batches that `epochs` passes make. */
@@ -162,65 +216,140 @@ function readSteps(read: Options, rows: number, batchSize: number): number {
   return Math.max(1, Math.ceil((epochs * rows) / Math.min(batchSize, rows)));
 }
 
-async function learnFromMatrix(
-  activations: unknown,
-  read: Options,
-  learning: Learning,
-): Promise<LearnedDictionary> {
-  const { options, threads, signal, onProgress } = learning;
-  const matrix = readMatrix(activations, 'activations');
+function readSamples(activations: unknown, copy: boolean): NativeMatrix {
+  const matrix = readMatrix(activations, 'activations', { copy });
   if (matrix.rows === 0 || matrix.cols === 0)
     throw new UnsuperposeError(
       'ERR_SHAPE',
       `activations must have at least one sample (row) and one dim, got [${matrix.rows}, ${matrix.cols}]`,
       'activations',
     );
-  const steps = readSteps(read, matrix.rows, options.batchSize);
+  return matrix;
+}
+
+async function learnOnce(
+  matrix: NativeMatrix,
+  steps: number,
+  learning: Learning,
+): Promise<LearnedDictionary> {
+  const { threads, signal, onProgress } = learning;
   throwIfAborted(signal);
-  const learner = createLearner(matrix.cols, learning);
+  const learner = createLearner(matrix.cols, learning, steps);
   const last = await runJob<NativeStatistics>(signal, (onSettled, guard) => {
     const report =
       onProgress &&
       guard((now: NativeStatistics) => onProgress({ done: now.steps, total: steps, ...figures(now) }));
     return binding.learnerFit(learner, matrix, steps, Math.ceil(steps / REPORTS), threads, report, onSettled);
   });
-  return finish(learner, last, signal);
+  return finish(learner, last, learning);
 }
 
-async function learnFromStream(batches: BatchSource, learning: Learning): Promise<LearnedDictionary> {
+/** ½‖x − aD‖² + λ‖a‖₁ summed over all samples. */
+async function totalObjective(
+  { data, rows, cols }: NativeMatrix,
+  dictionary: Dictionary,
+  { options, threads, signal }: Learning,
+): Promise<number> {
+  const { lambda, nonnegative } = options;
+  let total = 0;
+  for (let first = 0; first < rows; first += COMPARED.rows) {
+    const count = Math.min(COMPARED.rows, rows - first);
+    const samples = {
+      data: data.subarray(first * cols, (first + count) * cols),
+      shape: [count, cols] as const,
+    };
+    const { tolerance } = COMPARED;
+    const { objective } = await unfold(samples, dictionary, {
+      ...{ lambda, nonnegative, tolerance, threads },
+      signal,
+    });
+    for (const value of objective) total += value;
+  }
+  return total;
+}
+
+async function learnFromMatrix(
+  activations: unknown,
+  read: Options,
+  learning: Learning,
+): Promise<LearnedDictionary> {
+  const { options, onProgress } = learning;
+  const restarts = read.integer('restarts', { min: 1, max: MOST_RESTARTS }, 1);
+  const matrix = readSamples(activations, restarts > 1);
+  const steps = readSteps(read, matrix.rows, options.batchSize);
+  if (restarts === 1) return learnOnce(matrix, steps, learning);
+  let best: { learned: LearnedDictionary; objective: number } | undefined;
+  for (let restart = 0; restart < restarts; restart++) {
+    const report = (now: LearningProgress): void =>
+      onProgress?.({ ...now, done: restart * steps + now.done, total: restarts * steps });
+    const learned = await learnOnce(matrix, steps, {
+      ...learning,
+      options: { ...options, seed: (options.seed + restart) % Number.MAX_SAFE_INTEGER },
+      onProgress: onProgress && report,
+    });
+    const objective = await totalObjective(matrix, learned.dictionary, learning);
+    if (best !== undefined && !(objective < best.objective)) {
+      learned.dictionary.dispose();
+      continue;
+    }
+    best?.learned.dictionary.dispose();
+    best = { learned, objective };
+  }
+  return (best as { learned: LearnedDictionary }).learned;
+}
+
+async function learnFromStream(
+  batches: BatchSource,
+  epochs: number,
+  learning: Learning,
+): Promise<LearnedDictionary> {
   const { threads, signal, onProgress } = learning;
   let learner: LearnerHandle | undefined;
   let last: NativeStatistics | undefined;
-  for await (const batch of batches.read(signal)) {
-    learner ??= createLearner(batch.cols, learning);
-    const current = learner;
-    last = await runJob<NativeStatistics>(signal, (onSettled) =>
-      binding.learnerObserve(current, batch, threads, undefined, onSettled),
-    );
-    onProgress?.({ done: last.steps, ...figures(last) });
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const before = last;
+    for await (const batch of batches.read(signal, epochs > 1)) {
+      learner ??= createLearner(batch.cols, learning, 0);
+      const current = learner;
+      last = await runJob<NativeStatistics>(signal, (onSettled) =>
+        binding.learnerObserve(current, batch, threads, undefined, onSettled),
+      );
+      onProgress?.({ done: last.steps, ...figures(last) });
+    }
+    if (epoch > 1 && last === before)
+      throw new UnsuperposeError(
+        'ERR_OPTION',
+        `activations gave no samples in epoch ${epoch} of ${epochs}: for several epochs give what can be read again, an array or a function that makes a generator anew`,
+        'activations',
+      );
+    if (learner === undefined || last === undefined)
+      throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
   }
-  if (learner === undefined || last === undefined)
-    throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
-  return finish(learner, last, signal);
+  return finish(learner as LearnerHandle, last as NativeStatistics, learning);
 }
 
 function isStream(activations: unknown): boolean {
-  return (
-    typeof activations === 'object' &&
-    activations !== null &&
-    typeof (activations as Partial<AsyncIterable<MatrixLike>>)[Symbol.asyncIterator] === 'function'
-  );
+  if (typeof activations === 'function') return true;
+  if (typeof activations !== 'object' || activations === null) return false;
+  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = activations as Partial<
+    AsyncIterable<unknown>
+  > &
+    Partial<Iterable<unknown>>;
+  if (typeof later === 'function') return true;
+  return typeof now === 'function' && !('shape' in activations) && !ArrayBuffer.isView(activations);
 }
 
 /**
  * Learns a dictionary by online dictionary learning (Mairal, Bach, Ponce, Sapiro 2009, algorithms 1 and 2): atoms of norm ≤ 1 that minimise
  * the mean over samples of min_a ½‖x − aD‖² + λ‖a‖₁ (with `nonnegative`: over a ≥ 0), one mini-batch at a time. Atoms that go unused are
- * replaced by the samples that are explained worst.
+ * replaced by the samples that are explained worst; those that no sample has used in the end are counted in `dead`, and noted. The
+ * scale of samples and λ does not matter: both multiplied by a power of two, they give the same dictionary.
  *
- * A matrix is copied once, before this returns, and visited in seeded random order. A stream is read once, in its own order; it is closed
- * when learning stops early. Neither blocks the JavaScript thread.
+ * A matrix is copied once, before this returns, and visited in seeded random order. A stream (an array of matrices, a generator,
+ * anything that is iterable at once or asynchronously, or a function that gives one of these) is read in its own order, once or
+ * `epochs` times; it is closed when learning stops early. Neither blocks the JavaScript thread.
  *
- * @param activations samples × dims, finite; or an async iterable of such matrices, all of the same dims
+ * @param activations samples × dims, finite; or a stream of such matrices, all of the same dims
  * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`; `signal.reason` once aborted;
  *   whatever the stream or onProgress throws
  *
@@ -239,18 +368,19 @@ export async function learnDictionary(
   options: LearnOptions,
 ): Promise<LearnedDictionary>;
 export async function learnDictionary(
-  activations: AsyncIterable<MatrixLike>,
-  options: LearnBaseOptions,
+  activations: MatrixStream | (() => MatrixStream),
+  options: LearnStreamOptions,
 ): Promise<LearnedDictionary>;
 export async function learnDictionary(
-  activations: MatrixLike | AsyncIterable<MatrixLike>,
+  activations: MatrixLike | MatrixStream | (() => MatrixStream),
   options: LearnOptions,
 ): Promise<LearnedDictionary> {
   const read = new Options(options, NAMES, 'learnDictionary');
   const learning = readLearning(read);
   const batches = isStream(activations) ? BatchSource.from(activations, 'activations') : undefined;
   if (batches === undefined) return learnFromMatrix(activations, read, learning);
-  read.exclude(['epochs', 'steps'], 'calls with a matrix', 'a stream, which is read once');
+  read.exclude(['steps', 'restarts'], 'calls with a matrix', 'a stream');
+  const epochs = read.integer('epochs', { min: 1, max: MOST_FEATURES }, 1);
   throwIfAborted(learning.signal);
-  return learnFromStream(batches, learning);
+  return learnFromStream(batches, epochs, learning);
 }

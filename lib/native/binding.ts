@@ -86,6 +86,8 @@ export interface NativeLearnerOptions {
   readonly tolerance: number;
   readonly forgetting: number;
   readonly seed: number;
+  /** steps that there will be; 0: unknown */
+  readonly planned: number;
 }
 
 export interface NativeStatistics {
@@ -252,7 +254,7 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     learner: LearnerHandle,
     threads: number,
     onProgress: undefined,
-    onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array }>,
+    onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array; dead: Uint32Array }>,
   ): JobId;
 
   /** The floats of 16-bit ones; `out` is as long. */

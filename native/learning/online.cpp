@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
-#include "../core/aligned.hpp"
 #include "../kernels/product/product.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
-#include "../scoring/mutable_dictionary.hpp"
 #include "../solvers/lasso.hpp"
-#include "../solvers/unfolding.hpp"
+#include "online_state.hpp"
 
 namespace unsuperpose {
 
@@ -19,22 +18,21 @@ namespace {
 /// An atom is replaced when the (forgetting) count of samples it was active in falls below this share
 /// of the average one …
 constexpr double kUnusedShare = 0.01;
-/// … looked at once in so many steps, so that a new atom has time to find its samples.
+/// … looked at once in so many steps, so that a new atom has time to find its samples …
 constexpr std::uint64_t kReplaceEvery = 25;
+/// … and in the beginning after these, as a run may have no more; one known to be shorter looks this many times.
+constexpr std::uint64_t kEarly[] = {3, 6, 12};
+constexpr std::uint64_t kShortLooks = 4;
 /// Features a block of the parallel loops.
 constexpr std::size_t kAtomBlock = 16;
 
-/// A sample that could become an atom, by the share of its energy that is not explained.
-struct Candidate {
-  double unexplained;
-  std::uint32_t sample;
-};
-
-struct Sums {
-  double objective = 0, squared_residual = 0, squared_input = 0, active = 0;
-  std::uint64_t samples = 0;
-  std::vector<double> mean;
-};
+/// Is it time to look for unused atoms, after so many steps of those planned?
+bool looks(std::uint64_t steps, std::uint64_t planned) {
+  if (planned > 0 && planned < kReplaceEvery)
+    return steps < planned && steps % std::max<std::uint64_t>(1, planned / kShortLooks) == 0;
+  if (planned == 0 && std::find(std::begin(kEarly), std::end(kEarly), steps) != std::end(kEarly)) return true;
+  return steps % kReplaceEvery == 0;
+}
 
 Status check(const Batch& batch, std::size_t dims) {
   if (batch.input.cols != dims) return Status::fail(Code::shape, "activations have the wrong number of dims");
@@ -43,47 +41,6 @@ Status check(const Batch& batch, std::size_t dims) {
 }
 
 }  // namespace
-
-struct OnlineLearner::State {
-  OnlineOptions options;
-  std::size_t dims, stride, a_stride;
-  MutableDictionary atoms;             // D: those that have a start
-  AlignedBuffer<float> a;              // A: features × a_stride
-  AlignedBuffer<float> b;              // B: features × stride
-  double weight = 1;                   // of the current batch in A and B
-  std::vector<double> recent;          // forgetting count of samples that used a feature
-  std::vector<double> usage;           // the same without forgetting
-  std::vector<std::uint32_t> touched;  // features that the last batch used, ascending
-  std::vector<std::vector<std::uint32_t>> users_by_feature;  // places in the batch's codes
-  std::vector<Candidate> candidates;
-  AlignedBuffer<float> kept;  // what the mask of a batch lets through
-  std::uint64_t steps = 0, samples = 0, replaced = 0;
-  Sums since;
-
-  State(std::size_t dims_, const OnlineOptions& options_)
-      : options(options_),
-        dims(dims_),
-        stride(round_up(dims_, kCacheLine / sizeof(float))),
-        a_stride(round_up(options_.features, kCacheLine / sizeof(float))),
-        atoms(dims_),
-        a(AlignedBuffer<float>::zeros(options_.features * a_stride)),
-        b(AlignedBuffer<float>::zeros(options_.features * stride)),
-        recent(options_.features, 0),
-        usage(options_.features, 0),
-        users_by_feature(options_.features) {
-    atoms.reserve(options_.features);
-  }
-
-  void set_atom(std::size_t j, const float* from);
-  void add_atom(const float* from);
-  void initialise(ConstMatrix32 batch);
-  void forget();
-  void observe_fit(ConstMatrix32 batch, const Unfolding& unfolding);
-  void accumulate(ConstMatrix32 batch, const SparseCodes& codes, const Execution& execution);
-  void update_atoms(const Execution& execution);
-  void replace_unused(ConstMatrix32 batch);
-  Status step(ConstMatrix32 batch, const Execution& execution);
-};
 
 /// Copies a row as atom j, scaled to unit norm (the row is not zero).
 void OnlineLearner::State::set_atom(std::size_t j, const float* from) {
@@ -136,6 +93,7 @@ void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& co
           row[codes.indices[k]] += factor * codes.values[k];
       }
       usage[j] += static_cast<double>(users[j].size());
+      used[j] += static_cast<double>(users[j].size());
       recent[j] += weight * static_cast<double>(users[j].size());
     }
   });
@@ -190,11 +148,11 @@ void OnlineLearner::State::observe_fit(ConstMatrix32 batch, const Unfolding& unf
   for (std::size_t i = 0; i < batch.rows; ++i) {
     const double energy = reduce::table().squared_norm(batch.row(i), dims);
     const double left = static_cast<double>(unfolding.residual[i]) * unfolding.residual[i];
-    since.objective += unfolding.objective[i];
-    since.squared_residual += left;
-    since.squared_input += energy;
+    since.objective += std::ldexp(unfolding.objective[i], 2 * scale.exponent());
+    since.squared_residual += std::ldexp(left, 2 * scale.exponent());
+    since.squared_input += std::ldexp(energy, 2 * scale.exponent());
     since.active += unfolding.codes.indptr[i + 1] - unfolding.codes.indptr[i];
-    for (std::size_t k = 0; k < dims; ++k) since.mean[k] += batch.row(i)[k];
+    for (std::size_t k = 0; k < dims; ++k) since.mean[k] += std::ldexp(batch.row(i)[k], scale.exponent());
     if (energy > 0) candidates.push_back({left / energy, static_cast<std::uint32_t>(i)});
   }
   since.samples += batch.rows;
@@ -212,20 +170,32 @@ void OnlineLearner::State::replace_unused(ConstMatrix32 batch) {
     std::fill(a.data() + j * a_stride, a.data() + (j + 1) * a_stride, 0.0f);
     for (std::size_t k = 0; k < options.features; ++k) a[k * a_stride + j] = 0;
     std::fill(b.data() + j * stride, b.data() + (j + 1) * stride, 0.0f);
+    used[j] = 0;
     recent[j] = average;  // time to find its samples
     ++replaced;
   }
 }
 
-/// Forgetting without touching the past: the new batch weighs 1/ρ more than the last. All that the updates
-/// use are ratios, so the sums are only scaled back now and then.
-void OnlineLearner::State::forget() {
-  constexpr double kLargestWeight = 1e6;
-  // Early statistics come from codes on a poor dictionary, and hold it there: the memory starts at 5 steps and
-  // grows to a tenth of the steps so far, up to what was asked for. (Mairal et al. 2010, §3.4.1, has (1 − 1/t)^ρ.)
+/// The share of the past that the next batch leaves. Early statistics come from codes on a poor dictionary, and hold it
+/// there: the memory starts at 5 steps and grows to a tenth of the steps so far, up to what was asked for. (Mairal et
+/// al. 2010, §3.4.1, has (1 − 1/t)^ρ.)
+double OnlineLearner::State::keeps() const {
   constexpr double kShortest = 0.8, kShareOfSteps = 0.1;
   const double growing = steps > 0 ? 1 - 1 / (kShareOfSteps * static_cast<double>(steps)) : 0;
-  weight /= std::min(options.forgetting, std::max(kShortest, growing));
+  return std::min(options.forgetting, std::max(kShortest, growing));
+}
+
+/// The common scale's exponent rose: A and B are of its square.
+void OnlineLearner::State::rescale(int rise) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = std::ldexp(a[i], -2 * rise);
+  for (std::size_t i = 0; i < b.size(); ++i) b[i] = std::ldexp(b[i], -2 * rise);
+}
+
+/// Forgetting without touching the past: the new batch weighs 1/ρ more than the last. All that the updates
+/// use are ratios, so the sums are only scaled back now and then.
+void OnlineLearner::State::forget(double share) {
+  constexpr double kLargestWeight = 1e6;
+  weight /= share;
   if (weight < kLargestWeight) return;
   const auto scale = static_cast<float>(1 / weight);
   for (std::size_t i = 0; i < a.size(); ++i) a[i] *= scale;
@@ -234,25 +204,32 @@ void OnlineLearner::State::forget() {
   weight = 1;
 }
 
-Status OnlineLearner::State::step(ConstMatrix32 batch, const Execution& execution) {
-  initialise(batch);
-  if (atoms.features() == 0) return {};
+Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& execution) {
+  initialise(given);
+  const double share = keeps();
+  if (const int rise = scale.meet(given, share); rise != 0) rescale(rise);
+  const ConstMatrix32 batch = scale.apply(given);
   const Execution inner{execution.threads, execution.monitor, false};
-  const Dictionary* dictionary = nullptr;
-  if (Status status = atoms.current(inner, dictionary); !status.ok()) return status;
-  Lasso lasso;
-  lasso.lambda = {options.lambda};
-  lasso.nonnegative = options.nonnegative;
-  lasso.tolerance = options.tolerance;
   Unfolding unfolding;
-  if (Status status = unfold(batch, *dictionary, lasso, inner, unfolding); !status.ok()) return status;
-  forget();
-  observe_fit(batch, unfolding);
-  accumulate(batch, unfolding.codes, inner);
-  update_atoms(inner);
+  if (atoms.features() > 0) {
+    const Dictionary* dictionary = nullptr;
+    if (Status status = atoms.current(inner, dictionary); !status.ok()) return status;
+    Lasso lasso;
+    lasso.lambda = {std::ldexp(options.lambda, -scale.exponent())};
+    lasso.nonnegative = options.nonnegative;
+    lasso.tolerance = options.tolerance;
+    if (Status status = unfold(batch, *dictionary, lasso, inner, unfolding); !status.ok()) return status;
+    forget(share);
+    observe_fit(batch, unfolding);
+    accumulate(batch, unfolding.codes, inner);
+    update_atoms(inner);
+  } else {
+    since.samples += batch.rows;  // all of them zero
+    since.mean.resize(dims, 0);
+  }
   ++steps;
   samples += batch.rows;
-  if (steps % kReplaceEvery == 0) replace_unused(batch);
+  if (looks(steps, options.planned)) replace_unused(batch);
   return execution.cancelled() ? Status::cancelled() : Status{};
 }
 
@@ -311,13 +288,20 @@ Status OnlineLearner::freeze(const Execution& execution, std::shared_ptr<const D
 
 const std::vector<double>& OnlineLearner::usage() const { return state_->usage; }
 
+std::vector<std::uint32_t> OnlineLearner::dead() const {
+  std::vector<std::uint32_t> found;
+  for (std::uint32_t j = 0; j < state_->used.size(); ++j)
+    if (state_->used[j] == 0) found.push_back(j);
+  return found;
+}
+
 LearningStatistics OnlineLearner::statistics() {
   State& state = *state_;
   LearningStatistics result;
   result.steps = state.steps;
   result.samples = state.samples;
   result.replaced = state.replaced;
-  const Sums& since = state.since;
+  const State::Sums& since = state.since;
   if (since.samples > 0) {
     const double n = static_cast<double>(since.samples);
     double mean = 0;
@@ -339,53 +323,6 @@ std::vector<Figure> OnlineLearner::figures() {
           {"explainedVariance", now.explained_variance},
           {"l0", now.l0},
           {"replaced", static_cast<double>(now.replaced)}};
-}
-
-void OnlineLearner::save(Checkpoint& to) const {
-  const State& state = *state_;
-  const std::size_t features = state.options.features;
-  to.put("atoms", state.atoms.atoms());
-  to.put("codes.codes", ConstMatrix32{state.a.data(), features, features, state.a_stride});
-  to.put("codes.samples", ConstMatrix32{state.b.data(), features, state.dims, state.stride});
-  to.put("weight", std::vector<double>{state.weight});
-  to.put("recent", state.recent);
-  to.put("usage", state.usage);
-  to.put("counts",
-         std::vector<std::uint64_t>{state.steps, state.samples, state.replaced, state.since.samples});
-  to.put("sums", std::vector<double>{state.since.objective, state.since.squared_residual,
-                                     state.since.squared_input, state.since.active});
-  to.put("mean", state.since.mean);
-}
-
-Status OnlineLearner::resume(const Checkpoint& from) {
-  State& state = *state_;
-  const std::size_t features = state.options.features, dims = state.dims;
-  const auto* atoms = from.find<float>("atoms");
-  const auto* a = from.find<float>("codes.codes", features * features);
-  const auto* b = from.find<float>("codes.samples", features * dims);
-  const auto* weight = from.find<double>("weight", 1);
-  const auto* recent = from.find<double>("recent", features);
-  const auto* usage = from.find<double>("usage", features);
-  const auto* counts = from.find<std::uint64_t>("counts", 4);
-  const auto* sums = from.find<double>("sums", 4);
-  const auto* mean = from.find<double>("mean");
-  if (!atoms || !a || !b || !weight || !recent || !usage || !counts || !sums || !mean ||
-      atoms->size() % dims != 0 || atoms->size() > features * dims ||
-      (!mean->empty() && mean->size() != dims))
-    return Checkpoint::refuse("online dictionary learning with so many features and dims");
-  state.atoms.replace({atoms->data(), atoms->size() / dims, dims});
-  for (std::size_t j = 0; j < features; ++j) {
-    std::copy_n(a->data() + j * features, features, state.a.data() + j * state.a_stride);
-    std::copy_n(b->data() + j * dims, dims, state.b.data() + j * state.stride);
-  }
-  state.weight = weight->front();
-  state.recent = *recent;
-  state.usage = *usage;
-  state.steps = (*counts)[0];
-  state.samples = (*counts)[1];
-  state.replaced = (*counts)[2];
-  state.since = {(*sums)[0], (*sums)[1], (*sums)[2], (*sums)[3], (*counts)[3], *mean};
-  return {};
 }
 
 }  // namespace unsuperpose

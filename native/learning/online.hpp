@@ -3,7 +3,8 @@
 // ‖d_j‖ ≤ 1, one mini-batch at a time:
 //   1. a = lasso(x, D) for the batch;  2. A ← ρA + aᵀa, B ← ρB + aᵀx;
 //   3. block-coordinate descent over the atoms: u = (b_j − A_j D)/A_jj + d_j, d_j = u/max(1, ‖u‖).
-// Atoms that no sample used for a while are replaced by samples that the dictionary explains worst.
+// Atoms that no sample used for a while are replaced by samples that the dictionary explains worst. Samples and λ are scaled
+// to a common size by powers of two first: the same problem at any scale is learned alike.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -24,6 +25,7 @@ struct OnlineOptions {
   double tolerance = 1e-3;  // of the codes while learning (relative duality gap)
   double forgetting =
       0.98;  // ρ in (0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end
+  std::uint64_t planned = 0;  // steps that there will be; 0: unknown
 };
 
 /// What the last steps saw; all over the batches since the previous call of statistics().
@@ -56,6 +58,8 @@ class OnlineLearner final : public LearnerOf<std::shared_ptr<const Dictionary>> 
   LearningStatistics statistics();
   /// How often each atom was active, over all samples so far: one count a feature.
   const std::vector<double>& usage() const;
+  /// The atoms that no sample has used since they were made, ascending.
+  std::vector<std::uint32_t> dead() const;
 
  private:
   OnlineLearner();

@@ -62,6 +62,7 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
   learner->batch_size = count(options.Get("batchSize"), "batchSize");
   learner->options.tolerance = number(options.Get("tolerance"), "tolerance");
   learner->options.forgetting = number(options.Get("forgetting"), "forgetting");
+  learner->options.planned = count(options.Get("planned"), "planned");
   learner->seed = count(options.Get("seed"), "seed");
   if (!call[2].IsUndefined()) {
     learner->initial = std::make_unique<MatrixCopy>(matrix(call[2], "initial"));
@@ -133,11 +134,12 @@ Napi::Value learner_observe(const Napi::CallbackInfo& call) {
   });
 }
 
-/// (learner, threads, onProgress, onSettled) → job. Answers { dictionary, usage }.
+/// (learner, threads, onProgress, onSettled) → job. Answers { dictionary, usage, dead }.
 Napi::Value learner_finish(const Napi::CallbackInfo& call) {
   struct Finished {
     std::shared_ptr<const Dictionary> dictionary;
     std::vector<double> usage;
+    std::vector<std::uint32_t> dead;
   };
   const auto learner = held<Learner>(call[0]);
   return start_job<Finished>(
@@ -145,12 +147,14 @@ Napi::Value learner_finish(const Napi::CallbackInfo& call) {
       [=, turn = learner->turns.take("the learner")](const Execution&, Finished& out) {
         if (Status status = learner->prepare(); !status.ok()) return status;
         out.usage = learner->online->usage();
+        out.dead = learner->online->dead();
         return learner->online->freeze({}, out.dictionary);
       },
       [](Napi::Env env, Finished& out) {
         return object(env, {
                                {"dictionary", Handle<const Dictionary>::wrap(env, std::move(out.dictionary))},
                                {"usage", out.usage},
+                               {"dead", out.dead},
                            });
       });
 }

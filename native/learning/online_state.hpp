@@ -1,0 +1,72 @@
+// What online dictionary learning keeps between steps.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../core/aligned.hpp"
+#include "../scoring/mutable_dictionary.hpp"
+#include "../solvers/unfolding.hpp"
+#include "common_scale.hpp"
+#include "online.hpp"
+
+namespace unsuperpose {
+
+struct OnlineLearner::State {
+  /// A sample that could become an atom, by the share of its energy that is not explained.
+  struct Candidate {
+    double unexplained;
+    std::uint32_t sample;
+  };
+
+  struct Sums {
+    double objective = 0, squared_residual = 0, squared_input = 0, active = 0;
+    std::uint64_t samples = 0;
+    std::vector<double> mean;
+  };
+
+  OnlineOptions options;
+  std::size_t dims, stride, a_stride;
+  MutableDictionary atoms;             // D: those that have a start
+  AlignedBuffer<float> a;              // A: features × a_stride
+  AlignedBuffer<float> b;              // B: features × stride
+  double weight = 1;                   // of the current batch in A and B
+  std::vector<double> recent;          // forgetting count of samples that used a feature
+  std::vector<double> usage;           // the same without forgetting
+  std::vector<double> used;            // the same since the atom was made
+  std::vector<std::uint32_t> touched;  // features that the last batch used, ascending
+  std::vector<std::vector<std::uint32_t>> users_by_feature;  // places in the batch's codes
+  std::vector<Candidate> candidates;
+  CommonScale scale;
+  AlignedBuffer<float> kept;  // what the mask of a batch lets through
+  std::uint64_t steps = 0, samples = 0, replaced = 0;
+  Sums since;
+
+  State(std::size_t dims_, const OnlineOptions& options_)
+      : options(options_),
+        dims(dims_),
+        stride(round_up(dims_, kCacheLine / sizeof(float))),
+        a_stride(round_up(options_.features, kCacheLine / sizeof(float))),
+        atoms(dims_),
+        a(AlignedBuffer<float>::zeros(options_.features * a_stride)),
+        b(AlignedBuffer<float>::zeros(options_.features * stride)),
+        recent(options_.features, 0),
+        usage(options_.features, 0),
+        used(options_.features, 0),
+        users_by_feature(options_.features) {
+    atoms.reserve(options_.features);
+  }
+
+  void set_atom(std::size_t j, const float* from);
+  void add_atom(const float* from);
+  void initialise(ConstMatrix32 batch);
+  double keeps() const;
+  void forget(double share);
+  void rescale(int rise);
+  void observe_fit(ConstMatrix32 batch, const Unfolding& unfolding);
+  void accumulate(ConstMatrix32 batch, const SparseCodes& codes, const Execution& execution);
+  void update_atoms(const Execution& execution);
+  void replace_unused(ConstMatrix32 batch);
+  Status step(ConstMatrix32 batch, const Execution& execution);
+};
+
+}  // namespace unsuperpose
