@@ -356,6 +356,7 @@ export const asking = {
             weightDecay: 0.1,
             seed: r.int(0, 9),
             initial,
+            starts: r.int(1, 3),
             betas: [0.8, 0.99],
             epsilon: 1e-7,
           }),

@@ -205,6 +205,7 @@ export const solving = {
           batchSize: r.int(1, 16),
           tolerance: 1e-3,
           forgetting: 0.5 + r.uniform() / 2,
+          restarts: r.int(1, 3),
           seed: r.int(0, 99),
           initial: matrix(r, features, dims, Float32Array),
         }),
