@@ -19,10 +19,10 @@ export async function phase<Result>(
     stream: process.stdout,
   });
   const started = performance.now();
-  bar.start(1, 0);
   let result: Result;
   {
     using _ = restoring(bar);
+    bar.start(1, 0);
     result = await work(({ done, total = 1 }) => {
       bar.setTotal(total);
       bar.update(done);

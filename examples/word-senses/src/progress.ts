@@ -17,10 +17,10 @@ export async function phase<Result>(
     stream: process.stdout,
   });
   const started = performance.now();
-  bar.start(1, 0, { detail: '' });
   let result: Result;
   {
     using _ = restoring(bar);
+    bar.start(1, 0, { detail: '' });
     result = await work((done, total, detail = '') => {
       bar.setTotal(total);
       bar.update(done, { detail });
