@@ -53,8 +53,10 @@ export {
 } from './unfold/certify.js';
 export type { ConvexBaseOptions, ConvexOptions, Float64Options } from './unfold/convex.js';
 export { fold, type LambdaMaxOptions, lambdaMax } from './unfold/fold.js';
+export { type HeldOutLambda, type HeldOutOptions, lambdaByHeldOutDims } from './unfold/held-out.js';
 export type { DenoisingOptions, ReweightedOptions } from './unfold/homotopy.js';
 export type { KnotOptions } from './unfold/knots.js';
+export { type LambdaForL0, type LambdaForL0Options, lambdaForL0 } from './unfold/lambda-for-l0.js';
 export { type UnfoldPathOptions, unfoldPath } from './unfold/path.js';
 export type {
   MatchingOptions,

@@ -54,7 +54,8 @@ const MOST_STEPS = 2 ** 20;
 
 type Grid = { readonly lambdas: readonly number[] } | { readonly count: number; readonly ratio: number };
 
-function readLambdas(value: unknown): readonly number[] {
+/** A given grid of λ. */
+export function readLambdas(value: unknown): readonly number[] {
   const expected = 'a strictly decreasing list of finite numbers > 0';
   if (!isNumbers(value)) refuseOption('lambdas', expected, value);
   const list: unknown[] = Array.from(value);
