@@ -1,5 +1,6 @@
-// Calls of what comes before and after unfolding: preparing activations, codes in other forms. See calls.mjs.
+// Calls of what comes before and after unfolding: preparing activations, choosing λ, codes in other forms. See calls.mjs.
 import { codes, matrix, sizes } from './random.mjs';
+import { problem, weights } from './solving.mjs';
 
 const VALUES = [Float32Array, Float64Array];
 const kept = (r, pkg) => pkg.SparseCodes.from(codes(r, r.int(0, 5), r.int(1, 9), { Type: r.pick(VALUES) }));
@@ -36,7 +37,36 @@ const ofPrepared = (call) => ({
   call: async (pkg, [activations, options, other]) => call(await pkg.prepare(activations, options), other),
 });
 
+/** [activations, dictionary, options] of a search for λ. */
+function searching(r, pkg, own) {
+  const given = problem(r, pkg);
+  const options = r.some({
+    samples: r.int(1, 6),
+    nonnegative: r.chance(0.5),
+    ridge: r.uniform(),
+    tolerance: 10 ** -r.int(2, 6),
+    weights: weights(r, given.features),
+  });
+  return [given, { ...options, ...own }];
+}
+
 export const around = {
+  lambdaForL0: {
+    kind: 'async',
+    make(r, pkg) {
+      const [given, options] = searching(r, pkg, r.some({ accuracy: 0.05 + r.uniform() / 2 }));
+      const most = Math.min(given.dims, given.features);
+      return [given.activations, given.dictionary, most * (0.1 + 0.9 * r.uniform()), options];
+    },
+  },
+  lambdaByHeldOutDims: {
+    kind: 'async',
+    make(r, pkg) {
+      const grid = r.chance(0.5) ? { lambdas: [0.5, 0.1] } : { count: r.int(2, 4), ratio: 0.1 };
+      const [given, options] = searching(r, pkg, { ...grid, ...r.some({ folds: 2, seed: r.int(0, 99) }) });
+      return [given.activations, given.dictionary, options];
+    },
+  },
   prepare: { kind: 'async', weight: 2, make: preparing },
   'Prepared.prototype.apply': ofPrepared((p, other) => p.apply(other)),
   'Prepared.prototype.restore': ofPrepared((p, other) => p.restore(other)),
