@@ -38,6 +38,7 @@ const INTERNAL = [
   'Dictionary.is',
   'Dictionary.handleOf',
   'Dictionary.normsOf',
+  'Dictionary.share',
   'SparseCodes.adopt',
 ];
 const OF_FUNCTIONS = ['length', 'name', 'prototype', 'constructor'];
