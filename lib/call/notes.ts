@@ -8,11 +8,7 @@
  * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
  * - `NOTE_LAMBDA_AT_END`: the best λ is the smallest of those that were compared
  */
-export type NoteCode =
-  | 'NOTE_ATOM_NORMS'
-  | 'NOTE_DEAD_ATOMS'
-  | 'NOTE_MEDIAN_UNSETTLED'
-  | 'NOTE_LAMBDA_AT_END';
+export type NoteCode = 'NOTE_ATOM_NORMS' | 'NOTE_DEAD_ATOMS' | 'NOTE_MEDIAN_UNSETTLED' | 'NOTE_LAMBDA_AT_END';
 
 /** Something that the answer is worth reading with. */
 export interface Note {
