@@ -1,6 +1,6 @@
 // Where the package is on disk: the folder of its package.json. Everything that the package has besides code is found from here.
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import nodeModule from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,7 +34,8 @@ function above(file: string): string | undefined {
 /** For code that was bundled: the package installed where the bundle runs. */
 function installed(from: string): string | undefined {
   try {
-    return dirname(createRequire(from).resolve(`${NAME}/${MANIFEST}`));
+    // By way of the module's object: bundlers follow a plain createRequire, and webpack then takes the whole folder in.
+    return dirname(nodeModule.createRequire(from).resolve(`${NAME}/${MANIFEST}`));
   } catch {
     return undefined;
   }
