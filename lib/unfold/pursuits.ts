@@ -88,7 +88,7 @@ export interface ThresholdingOptions extends CommonOptions {
   readonly residual?: number | undefined;
   /** μ > 0 of `'htp'`. Default 1, as published; the other methods choose their own, or have none. */
   readonly stepSize?: number | undefined;
-  /** A sample has converged once a round keeps its support and moves aD by at most this times ‖x‖. Default 1e-4. */
+  /** A sample has converged once a round keeps its support, or rounds go in a circle, and aD moves by at most this times ‖x‖. Default 1e-4. */
   readonly tolerance?: number | undefined;
   /** Rounds a sample. Default 500. */
   readonly maxIterations?: number | undefined;

@@ -34,7 +34,8 @@ class Thresholding final : public GreedyBatch {
       : GreedyBatch(batch, dictionary, method, first, execution, out),
         method_(method),
         idle_(batch.count()),
-        met_(batch.count()) {}
+        met_(batch.count()),
+        moved_(batch.count()) {}
 
  private:
   // Of the strongest by |g| those outside the support count: 2k (cosamp) of them, or k, and k may lie inside.
@@ -116,7 +117,10 @@ class Thresholding final : public GreedyBatch {
   bool cycles(const GreedySample& sample) {
     std::vector<std::uint32_t>& met = met_[sample.slot];
     if (!met.empty() && met == sample.code.atoms) return true;
-    if (std::has_single_bit(sample.rounds)) met = sample.code.atoms;
+    if (std::has_single_bit(sample.rounds)) {
+      met = sample.code.atoms;
+      moved_[sample.slot] = 0;
+    }
     return false;
   }
 
@@ -147,13 +151,19 @@ class Thresholding final : public GreedyBatch {
     const bool same = before.atoms == sample.code.atoms;
     if (same && change <= method_.tolerance * method_.tolerance * input)
       return end(sample, Outcome::converged);
+    // A circle of codes that explain the same, but for the tolerance, is a place to rest.
+    double& moved = moved_[sample.slot];
+    moved = std::max(moved, change);
+    const bool rests = moved <= method_.tolerance * method_.tolerance * input;
+    const Outcome circle = rests ? Outcome::converged : Outcome::stalled;
     if (method_.kind == Kind::htp) {
-      if (cycles(sample)) return end(sample, Outcome::stalled);
+      if (cycles(sample)) return end(sample, circle);
     } else {
       // Least squares on the same supports again: a cycle.
       std::uint32_t& idle = idle_[sample.slot];
       idle = sample.squared < squared ? 0 : idle + 1;
-      if (idle == kPatience && method_.kind != Kind::iht) return end(sample, Outcome::stalled);
+      if (idle == 0) moved = 0;
+      if (idle == kPatience && method_.kind != Kind::iht) return end(sample, circle);
     }
     if (sample.rounds >= limit(kDefaultRounds)) end(sample, Outcome::iterations);
   }
@@ -161,6 +171,7 @@ class Thresholding final : public GreedyBatch {
   const HardThresholding& method_;
   std::vector<std::uint32_t> idle_;
   std::vector<std::vector<std::uint32_t>> met_;
+  std::vector<double> moved_;  // the farthest, squared, that aD went while it may have been going round
 };
 
 }  // namespace

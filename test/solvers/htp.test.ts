@@ -102,6 +102,22 @@ it.each([1, 0.6])('ends with the supports of the plain method in float64, μ = %
   expect(settled).toBeGreaterThan(30);
 });
 
+it.each(['htp', 'nhtp', 'cosamp'] as const)(
+  '%s: a sparsity above what was planted is no reason not to converge',
+  (method) => {
+    // What is left after the five planted atoms is the rounding of the samples; the other three atoms fit that, and may alternate.
+    const random = makeRandom(104);
+    const { atoms, samples } = trials(random, { features: 300, dims: 60, samples: 100, active: 5 }, () =>
+      random.normal(),
+    );
+    const result = unfoldSync(samples, Dictionary.from(atoms), { method, sparsity: 8 });
+    expect(result.converged).toBe(true);
+    toRows(samples).forEach((x, i) => {
+      expect(at(result.residual, i)).toBeLessThanOrEqual(8 * 2 ** -24 * norm(x));
+    });
+  },
+);
+
 it('μ is relative to the atoms: those of norm 3 need 1/9 for the same supports', () => {
   const random = makeRandom(102);
   const { atoms, samples } = trials(random, { features: 120, dims: 40, samples: 20, active: 6 }, () =>
