@@ -15,12 +15,16 @@ constexpr double kUp = 1 + 0x1.0p-50;
 struct Scaled {
   double unit = 1;
   std::vector<double> upper;  // bounds from above
+  bool faint = false;         // the unit is below float64: nothing is known from below
 
   /// Divides by the largest; answers false if all are zero.
   bool normalise() {
     const double most = *std::max_element(upper.begin(), upper.end());
     if (most == 0) return false;
     unit *= most * kUp;
+    // Where float64 ends, an upper bound stays above zero.
+    faint = faint || unit < std::numeric_limits<double>::min();
+    unit = std::max(unit, std::numeric_limits<double>::min());
     for (double& value : upper) value = value / most * kUp;
     return true;
   }
@@ -81,7 +85,7 @@ Status find_path(const std::shared_ptr<const Dictionary>& from, const std::vecto
   const std::size_t end = largest(strength.upper);
   out.bound = strength.upper[end] * strength.unit * kUp;
   std::uint32_t at = static_cast<std::uint32_t>(end);
-  out.strength = lower[at] * strength.unit / kUp;
+  out.strength = strength.faint ? 0 : lower[at] * strength.unit / kUp;
   for (std::size_t l = steps.size(); l > 0; --l) {
     if (partners[l - 1][at] == kNone) {  // a bound that is rounding alone: there is no such path
       out.path.clear();

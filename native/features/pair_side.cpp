@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 #include "../kernels/dots/dots.hpp"
@@ -26,6 +27,23 @@ double frobenius(ConstMatrix32 m) {
   double sum = 0;
   for (std::size_t i = 0; i < m.rows; ++i) sum += reduce::table().squared_norm(m.row(i), m.cols);
   return std::sqrt(sum) * kUp;
+}
+
+/// Rows whose largest entry is below 2^−40 are brought to about 1 before they are rounded to float32: products and squares would
+/// underflow.
+constexpr int kSmall = -40;
+
+/// values · 2^exponent ← the same with another exponent, 0 unless they are small.
+void lift(std::vector<double>& values, int& exponent, double& error) {
+  double largest = 0;
+  for (const double value : values) largest = std::max(largest, std::fabs(value));
+  int size = 0;
+  std::frexp(largest, &size);
+  const int by = size + exponent > kSmall ? exponent : -size;
+  if (largest == 0 || by == 0) return;
+  for (double& value : values) value = std::ldexp(value, by);
+  error = std::ldexp(error, by) * kUp;
+  exponent -= by;
 }
 
 /// values = high + low, but for kSplit of each. Answers the norm of the values.
@@ -67,6 +85,7 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
       for (std::size_t i = 0; i < maps[m].rows; ++i) rows[m].push_back(maps[m].row(i));
     }
     const auto& dots = dots::table();
+    std::vector<int> exponents(features, 0);
     execution.for_each((features + kBlock - 1) / kBlock, [&](std::size_t block) {
       AlignedBuffer<float> high(round_up(widest, kCacheLine)), low(round_up(widest, kCacheLine));
       std::vector<double> values, rest;
@@ -87,6 +106,7 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
             for (std::size_t i = 0; i < to; ++i) values[i] += rest[i];
           }
           error = sizes[m] * error + computed;
+          lift(values, exponents[j], error);
           norm = split(values, high.data(), low.data());
           // What is exactly zero, as behind a zero matrix, stays so.
           if (norm > 0 || error > 0) error += kSplit * norm + std::sqrt(static_cast<double>(to)) * kSmallest;
@@ -96,10 +116,13 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
         }
         if (scale) {
           values.resize(side.dims_);
+          int by = 0;
+          const double factor = std::ilogb(scale[j]) < kSmall ? std::frexp(scale[j], &by) : scale[j];
           for (std::size_t d = 0; d < side.dims_; ++d)
-            values[d] =
-                scale[j] * (static_cast<double>(x[d]) + (x_low ? static_cast<double>(x_low[d]) : 0.0));
-          error *= scale[j];
+            values[d] = factor * (static_cast<double>(x[d]) + (x_low ? static_cast<double>(x_low[d]) : 0.0));
+          error *= factor;
+          exponents[j] += by;
+          lift(values, exponents[j], error);
           norm = split(values, high.data(), low.data());
           if (scale[j] == 0)
             error = 0;
@@ -118,6 +141,8 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
       }
     });
     if (execution.cancelled()) return Status::cancelled();
+    side.align(exponents, execution);
+    if (execution.cancelled()) return Status::cancelled();
     for (std::size_t j = 0; j < features; ++j)
       if (!(side.norms_[j] <= Dictionary::kMaxNorm))
         return Status::fail(Code::option,
@@ -132,6 +157,30 @@ Status PairSide::make(std::shared_ptr<const Dictionary> dictionary, std::span<co
   side.fill_buckets();
   out = std::move(side);
   return {};
+}
+
+void PairSide::align(std::vector<int>& exponents, const Execution& execution) {
+  int most = std::numeric_limits<int>::min();
+  for (std::size_t j = 0; j < features(); ++j)
+    if (norms_[j] > 0) most = std::max(most, exponents[j]);
+  if (most == std::numeric_limits<int>::min()) return;
+  exponent_ = most;
+  execution.for_each((features() + kBlock - 1) / kBlock, [&](std::size_t block) {
+    for (std::size_t j = block * kBlock; j < std::min(features(), (block + 1) * kBlock); ++j) {
+      const int by = exponents[j] - most;
+      if (by == 0 || norms_[j] == 0) continue;
+      for (std::size_t part = 0; part < 2; ++part) {
+        float* row = (part == 0 ? high_ : low_).data() + j * stride_;
+        for (std::size_t d = 0; d < dims_; ++d) row[d] = std::ldexp(row[d], by);
+      }
+      // What float32 loses of either part; and a row is not zero for having been lost.
+      const double lost = 2 * std::sqrt(static_cast<double>(dims_)) * kSmallest;
+      const auto down = [&](double size) { return std::ldexp(size, by) * kUp; };
+      errors_[j] = down(errors_[j]) + lost;
+      norms_[j] = std::max(down(norms_[j]) + lost, std::numeric_limits<double>::min());
+      lows_[j] = down(lows_[j]) + 2 * lost;
+    }
+  });
 }
 
 void PairSide::fill_buckets() {

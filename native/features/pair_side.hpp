@@ -33,6 +33,8 @@ class PairSide {
 
   std::size_t features() const { return dictionary_->features(); }
   std::size_t dims() const { return dims_; }
+  /// All rows and sizes below are those times 2^−exponent(): 0 unless every row is so small that float32 would lose it.
+  int exponent() const { return exponent_; }
   /// row j = high(j) + low(j) + what error(j) bounds the norm of; low is null where high is exact
   const float* high(std::size_t j) const {
     return exact_ ? dictionary_->atom(j) : high_.data() + j * stride_;
@@ -61,7 +63,10 @@ class PairSide {
   AlignedBuffer<float> high_, low_;
   std::vector<double> norms_, errors_, lows_;
   double max_norm_ = 0, max_error_ = 0, max_low_ = 0;
+  int exponent_ = 0;
 
+  /// Brings rows that were made at 2^−exponents[j] their size to one exponent.
+  void align(std::vector<int>& exponents, const Execution& execution);
   void fill_buckets();
   const product::PackedRows& packed(std::size_t bucket, product::Precision precision) const;
 

@@ -61,9 +61,10 @@ void for_scores(const PairSide& from, const PairSide& to, const Execution& execu
 Status FeaturePairs::histogram(double top, std::size_t bins, const Execution& execution,
                                std::vector<double>& counts) const {
   counts.assign(bins, 0);
+  top = std::ldexp(top, -exponent_);
   const double width = top / static_cast<double>(bins), inverse = 1 / width;
   const auto bin = [&](double size) {
-    const double place = size / width;
+    const double place = width > 0 ? size / width : size / top * static_cast<double>(bins);
     return place < static_cast<double>(bins) ? static_cast<std::size_t>(place) : bins - 1;
   };
   // A row's counts, then added up: so the order of threads does not matter.
@@ -137,7 +138,10 @@ Status FeaturePairs::absolute_sums(const Execution& execution, std::vector<doubl
   if (execution.cancelled()) return Status::cancelled();
   // The sums of float64 numbers, one a `from` feature, and of the bounds.
   const double rounding = 1 + static_cast<double>(from().features() + 4) * 0x1.0p-52;
-  for (std::size_t j = 0; j < sums.size(); ++j) upper[j] = (sums[j] + upper[j] * kUp) * rounding;
+  for (std::size_t j = 0; j < sums.size(); ++j) {
+    upper[j] = full_bound((sums[j] + upper[j] * kUp) * rounding);
+    sums[j] = full_value(sums[j]);
+  }
   return {};
 }
 

@@ -3,6 +3,7 @@
 // error bound still tells it from the threshold (kernels/product/precision.hpp), and what the bound leaves open is computed in
 // float64. Answers are therefore those of float64 over all pairs, which error() bounds the error of.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -67,18 +68,25 @@ class PairScan {
 class FeaturePairs {
  public:
   using Side = std::shared_ptr<const PairSide>;
-  FeaturePairs(Side from, Side to) : from_side_(std::move(from)), to_side_(std::move(to)) {}
+  FeaturePairs(Side from, Side to)
+      : from_side_(std::move(from)),
+        to_side_(std::move(to)),
+        exponent_(from_side_->exponent() + to_side_->exponent()) {}
   /// The pairs of different features of one side.
-  explicit FeaturePairs(Side both) : from_side_(both), to_side_(std::move(both)), distinct_(true) {}
+  explicit FeaturePairs(Side both)
+      : from_side_(both), to_side_(std::move(both)), distinct_(true), exponent_(2 * to_side_->exponent()) {}
 
   const PairSide& from() const { return *from_side_; }
   const PairSide& to() const { return *to_side_; }
 
   /// Of any value.
-  double error() const { return error_between(to(), from()); }
+  double error() const { return full_bound(error_between(to(), from())); }
+  /// A bound of the sides' own sizes (PairSide::exponent()) as one of values, and a value likewise.
+  double full_bound(double bound) const;
+  double full_value(double value) const { return exponent_ == 0 ? value : std::ldexp(value, exponent_); }
 
   /// All pairs with |v| > threshold ≥ 0, ascending by from, then to. `uncertain` counts the pairs whose float64 value is within
-  /// rounding of the threshold. ERR_TOO_LARGE once there are more than `limit`.
+  /// rounding of the threshold, and those of rows so faint that float32 cannot hold them beside the others. ERR_TOO_LARGE once there are more than `limit`.
   Status above(double threshold, std::size_t limit, const Execution& execution, std::vector<Pair>& out,
                std::size_t& uncertain) const;
 
@@ -89,6 +97,11 @@ class FeaturePairs {
   /// where there are no more that are not zero; and the values. Both features × k.
   Status strongest_of_each(bool of_to, std::size_t k, const Execution& execution,
                            std::vector<std::uint32_t>& partners, std::vector<double>& values) const;
+
+  /// The same, given out a feature at a time, in ascending order, without those whose row is zero: a few million pairs are held at most.
+  using Strongest = std::function<void(std::uint32_t row, std::span<const PairFound> pairs)>;
+  Status for_each_strongest(bool of_to, std::size_t k, const Execution& execution,
+                            const Strongest& each) const;
 
   /// counts[b] of |v| in [b·top/bins, (b+1)·top/bins), the last bin with everything above it. Counts are those of float64.
   Status histogram(double top, std::size_t bins, const Execution& execution,
@@ -104,14 +117,20 @@ class FeaturePairs {
                         const std::function<bool(std::span<const Pair>)>& each) const;
 
  private:
+  /// for_each_above() in the sides' own sizes.
+  Status scan_above(double threshold, const Execution& execution,
+                    const std::function<bool(std::span<const Pair>)>& each) const;
+  /// Pairs of a faint row that may exceed the threshold, in the sides' own sizes.
+  std::size_t faint_pairs(double threshold) const;
   static double error_between(const PairSide& left, const PairSide& right);
   double error_of(std::uint32_t from, std::uint32_t to) const;
 
   Side from_side_, to_side_;
   bool distinct_ = false;
+  int exponent_ = 0;
 };
 
-/// The value of one pair in float64.
+/// The value of one pair in float64, in the sides' own sizes.
 double pair_value(const PairSide& left, std::uint32_t j, const PairSide& right, std::uint32_t i);
 
 /// Bound of a value's error for rows of these norms, errors and low parts.

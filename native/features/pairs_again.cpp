@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
@@ -157,7 +158,8 @@ Status circuit_again(const Dictionary& from, const std::vector<CircuitStep>& ste
     out.strength = std::max(out.strength, chosen[j] * strength[j]);
     out.sum = std::max(out.sum, chosen[j] * total[j]);
   }
-  out.error = std::max(strength_error, total_error);
+  // Products of many small values underflow.
+  out.error = std::max(strength_error, total_error) + 4 * std::numeric_limits<double>::min();
   return {};
 }
 

@@ -167,7 +167,7 @@ class Evaluator {
     for (std::size_t f = 0; f < features_; ++f) {
       const double error = pair_error(to.dims(), to.max_norm(), to.max_error(), to.max_low(), from.norm(f),
                                       from.error(f), from.low_norm(f));
-      set(first + f, {std::fabs(values[f]), error * kSlack});
+      set(first + f, {std::fabs(values[f]), pairs->full_bound(error * kSlack)});
     }
     return {};
   }
