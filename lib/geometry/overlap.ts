@@ -91,12 +91,25 @@ export async function coherence(dictionary: Dictionary, options?: QuestionOption
   return first === NONE ? { value, error } : { value, error, pair: [first, second] };
 }
 
+/** @internal Refuses one feature alone where pairs are asked about. */
+export function checkPairs(dictionary: Dictionary, call: string): void {
+  if (dictionary.features > 1) return;
+  throw new UnsuperposeError(
+    'ERR_SHAPE',
+    `${call} is about pairs of features: dictionary must have at least 2, got 1`,
+    'dictionary',
+  );
+}
+
 /**
  * The Babel function (cumulative coherence) μ₁(m) = max_j Σ of the m largest |cos(d_j, d_i)|, i ≠ j, for m = 1 … k. OMP and ℓ1 find every
  * code with k active features if μ₁(k − 1) + μ₁(k) < 1.
  *
+ * Memory, besides packed copies of the dictionary: some 32 bytes for each of k cosines of up to 256 features at a time, 160 MB at most;
+ * the features × k cosines are never held together.
+ *
  * @param k 1 … features − 1
- * @throws UnsuperposeError (as a rejection) `ERR_DTYPE`, `ERR_OPTION`, `ERR_DISPOSED`; `signal.reason` once aborted
+ * @throws UnsuperposeError (as a rejection) `ERR_DTYPE`, `ERR_SHAPE` for a single feature, `ERR_OPTION`, `ERR_DISPOSED`; `signal.reason` once aborted
  * @see Tropp, "Greed is good", 2004
  *
  * @example
@@ -111,6 +124,7 @@ export async function coherence(dictionary: Dictionary, options?: QuestionOption
 export async function babel(dictionary: Dictionary, k: number, options?: QuestionOptions): Promise<Babel> {
   const read = new Options(options, QUESTION_NAMES, 'geometry.babel');
   const handle = Dictionary.handleOf(dictionary);
+  checkPairs(dictionary, 'babel');
   checkInteger('k', k, { min: 1, max: dictionary.features - 1, note: 'features − 1' });
   return askNative<Babel>(read, (...rest) => binding.babel(handle, k, ...rest));
 }

@@ -7,6 +7,7 @@ import { Dictionary } from '../data/dictionary.js';
 import type { NativeRecoverability } from '../native/features.js';
 import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
 import { binding, native } from '../native/runtime.js';
+import { checkPairs } from './overlap.js';
 import { judge, proofOf, type RecoveryProof, type RecoveryVerdict } from './verdict.js';
 
 /** One support, with the signs of its code: ±1 each, or absent for a nonnegative code. */
@@ -129,8 +130,8 @@ function noiseMargin(
  * their limit, `geometry.phaseTransition` where this one has.
  *
  * Cost a sample: as many products of an activation with the dictionary as there are active features, in float32; what its error
- * bound leaves open is computed in float64. Where F ≥ 1, the search takes up to some dims products more, and to prove that a code is not
- * found a factorisation of dims³: a second at 512 dims. `maxIterations` bounds it. Samples are done together, on all threads.
+ * bound leaves open is computed in float64. Where F ≥ 1, the search takes up to some dims products more, and some dims³ operations: a second a code
+ * at 512 dims near and beyond the transition, a few milliseconds far below it. `maxIterations` bounds it. Samples are done together, on all threads.
  *
  * @param dictionary features × dims
  * @param codes samples × features, of which supports, signs and sizes count; or one support with signs (of size 1)
@@ -248,6 +249,7 @@ export async function guarantees(
   const nonnegative = read.flag('nonnegative');
   const handle = Dictionary.handleOf(dictionary);
   const { features, dims } = dictionary;
+  checkPairs(dictionary, 'guarantees');
   checkInteger('active', active, { min: 1, max: features - 1, note: 'features − 1' });
   const { value, error } = await askNative<{ value: Float64Array; error: number }>(read, (...rest) =>
     binding.babel(handle, active, ...rest),

@@ -38,25 +38,22 @@ Status coherence(const std::shared_ptr<const Dictionary>& dictionary, const Exec
 Status babel(const std::shared_ptr<const Dictionary>& dictionary, std::size_t most,
              const Execution& execution, Babel& out) {
   std::unique_ptr<FeaturePairs> cosines;
-  std::vector<std::uint32_t> partners;
-  std::vector<double> values;
   Status status = make_cosines(dictionary, execution, cosines);
-  if (status.ok()) status = cosines->strongest_of_each(false, most, execution, partners, values);
   if (!status.ok()) return status;
   out.error = cosines->error();
   out.sums.assign(most, 0);
   out.features.assign(most, 0);
-  for (std::size_t j = 0; j < dictionary->features(); ++j) {
+  const auto add = [&](std::uint32_t j, std::span<const PairFound> strongest) {
     double sum = 0;
     for (std::size_t m = 0; m < most; ++m) {
-      sum += std::fabs(values[j * most + m]);
+      if (m < strongest.size()) sum += std::fabs(strongest[m].value);
       if (sum > out.sums[m]) {
         out.sums[m] = sum;
-        out.features[m] = static_cast<std::uint32_t>(j);
+        out.features[m] = j;
       }
     }
-  }
-  return {};
+  };
+  return cosines->for_each_strongest(false, most, execution, add);
 }
 
 Status clusters(const std::shared_ptr<const Dictionary>& dictionary, double threshold,
