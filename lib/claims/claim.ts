@@ -5,7 +5,19 @@ import type { AsyncOptions } from '../call/progress.js';
 import { info } from '../native/info.js';
 import { throwIfAborted } from '../native/job.js';
 import { type ClaimData, type Fingerprint, fingerprint, type Snapshot, snapshot } from './data.js';
-import { NAME, type Run, readIndex, readList, readRecord, readRun, readText, refuseFormat } from './read.js';
+import {
+  MOST_DATA,
+  MOST_TEXT,
+  NAME,
+  type Run,
+  readIndex,
+  readList,
+  readRecord,
+  readRun,
+  readText,
+  refuseFormat,
+  refuseLarge,
+} from './read.js';
 
 /** The version of the layout below. */
 const FORMAT = 'unsuperpose claim 1';
@@ -92,7 +104,7 @@ function readFingerprint(value: unknown, where: string): Fingerprint {
  * Reads a claim from JSON text, or from what `JSON.parse` made of it. Trusts nothing: unknown and missing keys are refused. Parameters
  * and result are checked by {@link verify}.
  *
- * @throws UnsuperposeError `ERR_FORMAT`
+ * @throws UnsuperposeError `ERR_FORMAT`, `ERR_TOO_LARGE` for more than 2²⁶ characters or 2¹⁶ names of data
  *
  * @example
  * ```ts
@@ -107,6 +119,7 @@ function readFingerprint(value: unknown, where: string): Fingerprint {
 export function parseClaim(json: unknown): Claim {
   let value = json;
   if (typeof json === 'string') {
+    if (json.length > MOST_TEXT) refuseLarge('claim', 'characters', MOST_TEXT, json.length);
     try {
       value = JSON.parse(json);
     } catch (cause) {
@@ -131,7 +144,9 @@ export function parseClaim(json: unknown): Claim {
   const data: Record<string, Fingerprint> = {};
   if (typeof read.data !== 'object' || read.data === null || Array.isArray(read.data))
     return refuseFormat('claim.data', 'an object', read.data);
-  for (const [name, entry] of Object.entries(read.data)) {
+  const named = Object.entries(read.data);
+  if (named.length > MOST_DATA) refuseLarge('claim.data', 'names', MOST_DATA, named.length);
+  for (const [name, entry] of named) {
     if (!NAME.test(name)) return refuseFormat('claim.data', 'an object with plain names', name);
     data[name] = readFingerprint(entry, `claim.data.${name}`);
   }
@@ -145,6 +160,13 @@ export function parseClaim(json: unknown): Claim {
     version: readText(read.version, 'claim.version'),
   };
 }
+
+const shown = (names: readonly string[]): string => {
+  const most = 16;
+  return names.length > most
+    ? `${names.slice(0, most).join(', ')}, … ${names.length} in all`
+    : names.join(', ');
+};
 
 /** @internal Copies of the data, by name; `wanted` must all be there. */
 export function snapshots(data: unknown, wanted: readonly string[]): Map<string, Snapshot> {
@@ -160,7 +182,7 @@ export function snapshots(data: unknown, wanted: readonly string[]): Map<string,
     if (value === undefined)
       throw new UnsuperposeError(
         'ERR_OPTION',
-        `data.${name} is missing; the claim is about: ${wanted.join(', ')}`,
+        `data.${name} is missing; the claim is about: ${shown(wanted)}`,
         `data.${name}`,
       );
     found.set(name, snapshot(value, `data.${name}`));
@@ -176,9 +198,12 @@ const same = (a: Fingerprint, b: Fingerprint): boolean =>
  * evaluated anew on a path that shares no arithmetic with the one that made it, in more than float64's precision. Says what was not
  * found again. A claim proves nothing by itself: only that `verify` finds it valid on data that you have.
  *
+ * Claims may come from anyone. The text is parsed at once, 2²⁶ characters at most; all else takes time linear in its size and in the data,
+ * natively or in slices of some 10 ms, so that nothing else has to wait.
+ *
  * @param claim a claim, or its JSON text
  * @param data the data under the names that they had when the claim was made
- * @throws UnsuperposeError (as a rejection) `ERR_FORMAT` for what is no claim, `ERR_OPTION` for missing data, `ERR_DTYPE`, `ERR_SHAPE`,
+ * @throws UnsuperposeError (as a rejection) `ERR_FORMAT` for what is no claim, `ERR_TOO_LARGE` as {@link parseClaim}, `ERR_OPTION` for missing data, `ERR_DTYPE`, `ERR_SHAPE`,
  *   `ERR_NOT_FINITE`, `ERR_DISPOSED`; `signal.reason` once aborted
  *
  * @example

@@ -91,7 +91,8 @@ function toNative(quantity: QuantityPredicate, sources: Sources): NativeQuantity
   return {
     ...base,
     to: Dictionary.handleOf(to, quantity.to),
-    features: quantity.features === undefined ? undefined : Uint32Array.from(quantity.features),
+    // Each once: a list may be longer than the dictionary, and is copied atom by atom.
+    features: quantity.features === undefined ? undefined : Uint32Array.from(new Set(quantity.features)),
     weight: weight?.matrix,
   };
 }

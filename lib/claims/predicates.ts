@@ -238,7 +238,9 @@ function readFloats(value: unknown, where: string): number[] {
     return refuseOption(where, 'an array of numbers', value);
   if (value.length === 0) throw new UnsuperposeError('ERR_SHAPE', `${where} must not be empty`, where);
   return Array.from(value as ArrayLike<unknown>, (entry, k) => {
-    const rounded = Math.fround(checkNumber(`${where}[${k}]`, entry, {}));
+    const rounded = Math.fround(
+      typeof entry === 'number' && Number.isFinite(entry) ? entry : checkNumber(`${where}[${k}]`, entry, {}),
+    );
     if (Number.isFinite(rounded)) return rounded;
     throw new UnsuperposeError('ERR_NOT_FINITE', `${where}[${k}] must be finite in float32`, where);
   });
@@ -325,8 +327,11 @@ function readConnection(read: Options, where: string): Omit<ConnectionPredicate,
     return refuseOption(`${where}.features`, 'an array of indices', given);
   if (given.length === 0)
     throw new UnsuperposeError('ERR_SHAPE', `${where}.features must name at least one feature`, where);
+  const most = 2 ** 32 - 2;
   const features = Array.from(given as ArrayLike<unknown>, (entry, i) =>
-    checkInteger(`${where}.features[${i}]`, entry, { min: 0, max: 2 ** 32 - 2 }),
+    typeof entry === 'number' && Number.isInteger(entry) && entry >= 0 && entry <= most
+      ? entry
+      : checkInteger(`${where}.features[${i}]`, entry, { min: 0, max: most }),
   );
   return { to, features, ...weight };
 }

@@ -3,6 +3,7 @@ import { UnsuperposeError } from '../call/errors.js';
 import { describe, Options, refuseOption } from '../call/options.js';
 import { ASYNC_NAMES, type Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
+import { throwIfAborted } from '../native/job.js';
 
 /** How a verification runs. */
 export interface Run {
@@ -86,4 +87,40 @@ export function checkName(name: unknown, where: string): string {
     'a name of 1 to 64 letters, digits, ".", "_" or "-" that begins with a letter',
     name,
   );
+}
+
+/** @internal JSON text of a claim, and what it names: more is refused before it is looked at. */
+export const MOST_TEXT = 2 ** 26;
+/** @internal */
+export const MOST_DATA = 2 ** 16;
+
+/** @internal Refuses more than a claim may have. */
+export function refuseLarge(where: string, what: string, most: number, got: number): never {
+  throw new UnsuperposeError('ERR_TOO_LARGE', `${where} has ${got} ${what}, at most ${most} are read`, where);
+}
+
+/** Milliseconds of work between two turns of the event loop, and steps between two looks at the clock. */
+const SLICE = 8;
+const STEPS = 256;
+
+/** @internal Long loops over what a claim says: other things get their turn, and the signal is seen. */
+export class Pace {
+  readonly #signal: AbortSignal | undefined;
+  #since = performance.now();
+  #steps = 0;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  /** A step of a loop: nothing, or a promise to wait for. */
+  step(): Promise<void> | undefined {
+    return ++this.#steps % STEPS === 0 && performance.now() - this.#since > SLICE ? this.#turn() : undefined;
+  }
+
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    throwIfAborted(this.#signal);
+    this.#since = performance.now();
+  }
 }

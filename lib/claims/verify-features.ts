@@ -7,6 +7,7 @@ import { evaluate, namesOf, type Sources, SUBJECT } from './evaluate.js';
 import type { FeatureResult, Holds } from './evidence.js';
 import { type Predicate, quantitiesOf, readPredicate } from './predicates.js';
 import {
+  Pace,
   type Run,
   readFinite,
   readFlag,
@@ -34,21 +35,48 @@ interface Stated extends FeatureResult, Partial<Holds> {
   readonly values: readonly (readonly number[])[];
 }
 
-function readFeatures(value: unknown, where: string, count: number): number[] {
-  const features = readList(value, where, (entry, at) => readIndex(entry, at, count));
-  for (const [i, feature] of features.entries())
-    if (i > 0 && feature <= (features[i - 1] as number))
+async function readFeatures(value: unknown, where: string, count: number, pace: Pace): Promise<number[]> {
+  if (!Array.isArray(value)) return refuseFormat(where, 'an array', value);
+  // Ascending indices are no more than there are features.
+  if (value.length > count) return refuseFormat(where, `at most ${count} features`, value);
+  let last = -1;
+  for (let i = 0; i < value.length; i++) {
+    const entry: unknown = value[i];
+    if (!(typeof entry === 'number' && Number.isInteger(entry) && entry > last && entry < count)) {
+      readIndex(entry, `${where}[${i}]`, count);
       return refuseFormat(where, 'ascending indices', value);
-  return features;
+    }
+    last = entry;
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  return value;
 }
 
-function readStated(value: unknown, listName: Listed): Stated {
+async function readRows(value: unknown, where: string, pace: Pace): Promise<number[][]> {
+  if (!Array.isArray(value)) return refuseFormat(where, 'an array', value);
+  for (let i = 0; i < value.length; i++) {
+    const row: unknown = value[i];
+    if (!Array.isArray(row)) return refuseFormat(`${where}[${i}]`, 'an array', row);
+    for (let k = 0; k < row.length; k++) {
+      if (!Number.isFinite(row[k])) readFinite(row[k], `${where}[${i}][${k}]`);
+      const turn = pace.step();
+      if (turn) await turn;
+    }
+    const turn = pace.step();
+    if (turn) await turn;
+  }
+  return value;
+}
+
+async function readStated(value: unknown, listName: Listed, pace: Pace): Promise<Stated> {
   const verdicts = listName === 'features' ? ['complete'] : ['holds', 'truth'];
   const common = ['count', 'undecided', 'undecidedValues', 'quantities', 'values', listName];
   const read = readRecord(value, 'claim.result', [...verdicts, ...common]) as Record<string, unknown>;
   const count = readIndex(read.count, 'claim.result.count', 2 ** 32);
-  const rows = (name: string): number[][] =>
-    readList(read[name], `claim.result.${name}`, (row, at) => readList(row, at, readFinite));
+  const rows = (name: string): Promise<number[][]> => readRows(read[name], `claim.result.${name}`, pace);
+  const features = (name: string): Promise<number[]> =>
+    readFeatures(read[name], `claim.result.${name}`, count, pace);
   const choices = ['true', 'false', 'undecided'] as const;
   const truth = choices.find((choice) => choice === read.truth);
   if (listName !== 'features' && truth === undefined)
@@ -66,10 +94,10 @@ function readStated(value: unknown, listName: Listed): Stated {
       ? {}
       : { holds: readFlag(read.holds, 'claim.result.holds'), truth }),
     complete: listName === 'features' ? readFlag(read.complete, 'claim.result.complete') : undefined,
-    listed: readFeatures(read[listName], `claim.result.${listName}`, count),
-    values: rows('values'),
-    undecided: readFeatures(read.undecided, 'claim.result.undecided', count),
-    undecidedValues: rows('undecidedValues'),
+    listed: await features(listName),
+    values: await rows('values'),
+    undecided: await features('undecided'),
+    undecidedValues: await rows('undecidedValues'),
     quantities: readList(read.quantities, 'claim.result.quantities', (entry, at) => {
       const { quantity, smallest, largest, error } = readRecord(entry, at, [
         'quantity',
@@ -168,28 +196,49 @@ class Recheck {
 
 const NAMED = 5;
 
-/** `features 1, 2, 3` or the first few of them. */
-function some(features: readonly number[]): string {
-  const more = features.length > NAMED ? ` and ${features.length - NAMED} more` : '';
-  return `${features.length === 1 ? 'feature' : 'features'} ${features.slice(0, NAMED).join(', ')}${more}`;
+/** Features as they are found: `features 1, 2, 3` or the first few of them. */
+class Found {
+  readonly #first: number[] = [];
+  count = 0;
+
+  add(feature: number): void {
+    if (this.count++ < NAMED) this.#first.push(feature);
+  }
+
+  toString(): string {
+    const more = this.count > NAMED ? ` and ${this.count - NAMED} more` : '';
+    return `${this.count === 1 ? 'feature' : 'features'} ${this.#first.join(', ')}${more}`;
+  }
 }
 
-function checkTruth(stated: Stated, listName: Listed, recheck: Recheck, fail: (what: string) => void): void {
+async function checkTruth(
+  stated: Stated,
+  listName: Listed,
+  recheck: Recheck,
+  fail: (what: string) => void,
+  pace: Pace,
+): Promise<void> {
   const [inList, off]: [Truth, Truth] = listName === 'counterexamples' ? [0, 1] : [1, 0];
   const said = new Array<Truth>(stated.count).fill(off);
   for (const f of stated.listed) said[f] = inList;
-  const twice = stated.undecided.filter((f) => said[f] === inList);
-  if (twice.length > 0) fail(`${some(twice)} cannot be both in ${listName} and undecided`);
+  const twice = new Found();
+  for (const f of stated.undecided) if (said[f] === inList) twice.add(f);
+  if (twice.count > 0) fail(`${twice} cannot be both in ${listName} and undecided`);
   for (const f of stated.undecided) said[f] = 0.5;
-  const wrong: Record<string, number[]> = {};
+  const wrong = new Map<string, Found>();
   const words = { 0: 'false', 0.5: 'undecided', 1: 'true' } as const;
-  said.forEach((claimed, f) => {
+  for (let f = 0; f < stated.count; f++) {
+    const turn = pace.step();
+    if (turn) await turn;
+    const claimed = said[f] as Truth;
     const found = recheck.truth(f, claimed === 0.5);
-    if (found === claimed) return;
+    if (found === claimed) continue;
     const what = `the predicate is ${words[found]}, not ${words[claimed]} as claimed`;
-    wrong[what] = [...(wrong[what] ?? []), f];
-  });
-  for (const [what, features] of Object.entries(wrong)) fail(`${what}, for ${some(features)}`);
+    const features = wrong.get(what) ?? new Found();
+    wrong.set(what, features);
+    features.add(f);
+  }
+  for (const [what, features] of wrong) fail(`${what}, for ${features}`);
   if (stated.truth === undefined) {
     if (stated.complete !== (stated.undecided.length === 0)) fail('complete does not follow from undecided');
     return;
@@ -207,29 +256,39 @@ function checkTruth(stated: Stated, listName: Listed, recheck: Recheck, fail: (w
   if (stated.holds !== (stated.truth === 'true')) fail(`holds does not follow from truth`);
 }
 
-function checkEvidence(stated: Stated, recheck: Recheck, fail: (what: string) => void): void {
+async function checkEvidence(
+  stated: Stated,
+  recheck: Recheck,
+  fail: (what: string) => void,
+  pace: Pace,
+): Promise<void> {
   const quantities = quantitiesOf(recheck.predicate);
   const near = (q: number, f: number, value: number): boolean =>
     Math.abs(value - recheck.value(q, f)) <= recheck.slack(q, f, stated.quantities[q]?.error);
-  const checkRows = (
+  const checkRows = async (
     features: readonly number[],
     rows: readonly (readonly number[])[],
     name: string,
-  ): void => {
+  ): Promise<void> => {
     if (rows.length !== features.length || rows.some((row) => row.length !== quantities.length)) {
       fail(`${name} must have a row a feature and a number a quantity`);
       return;
     }
-    const wrong = features.filter((f, i) => rows[i]?.some((value, q) => !near(q, f, value)));
-    if (wrong.length > 0) fail(`${name} are not the quantities of ${some(wrong)}`);
+    const wrong = new Found();
+    for (const [i, f] of features.entries()) {
+      const turn = pace.step();
+      if (turn) await turn;
+      if (rows[i]?.some((value, q) => !near(q, f, value))) wrong.add(f);
+    }
+    if (wrong.count > 0) fail(`${name} are not the quantities of ${wrong}`);
   };
-  checkRows(stated.listed, stated.values, 'values');
-  checkRows(stated.undecided, stated.undecidedValues, 'undecidedValues');
+  await checkRows(stated.listed, stated.values, 'values');
+  await checkRows(stated.undecided, stated.undecidedValues, 'undecidedValues');
   if (stated.quantities.length !== quantities.length) {
     fail(`there are ${quantities.length} quantities, not ${stated.quantities.length}`);
     return;
   }
-  stated.quantities.forEach(({ quantity, smallest, largest, error }, q) => {
+  for (const [q, { quantity, smallest, largest, error }] of stated.quantities.entries()) {
     const words = describeQuantity(quantities[q] as (typeof quantities)[number]);
     if (quantity !== words) fail(`quantity ${q} is "${words}"`);
     // Bounds of other instruction sets may differ a little; never by as much.
@@ -241,13 +300,16 @@ function checkEvidence(stated: Stated, recheck: Recheck, fail: (what: string) =>
       ['largest', largest, 1],
     ] as const) {
       if (!near(q, feature, value)) fail(`the ${words} of feature ${feature} is not ${value}`);
-      for (let f = 0; f < stated.count; f++)
+      for (let f = 0; f < stated.count; f++) {
+        const turn = pace.step();
+        if (turn) await turn;
         if (sign * (recheck.value(q, f) - value) > recheck.slack(q, f) + recheck.slack(q, feature)) {
           fail(`feature ${feature} does not have the ${name} ${words}: feature ${f} has`);
           break;
         }
+      }
     }
-  });
+  }
 }
 
 /** Parameters that do not fit the data are a failure of the claim, not of the call. */
@@ -274,7 +336,8 @@ function checkNames(predicate: Predicate, copies: Sources['copies'], fail: (what
 export function verifyFeatures(listName: Listed, inWords: InWords): Verifier {
   return async (claim, copies, fail, run) => {
     const predicate = readParameters(claim.parameters);
-    const stated = readStated(claim.result, listName);
+    const pace = new Pace(run.signal);
+    const stated = await readStated(claim.result, listName, pace);
     const dictionaries = new Map<string, Dictionary>();
     try {
       if (!checkNames(predicate, copies, fail)) return;
@@ -290,8 +353,8 @@ export function verifyFeatures(listName: Listed, inWords: InWords): Verifier {
         return;
       }
       const found = await recheck(predicate, { dictionaries, copies }, count, run);
-      checkTruth(stated, listName, found, fail);
-      checkEvidence(stated, found, fail);
+      await checkTruth(stated, listName, found, fail, pace);
+      await checkEvidence(stated, found, fail, pace);
       const statement = inWords(claim.kind, predicate, stated, stated.listed.length);
       if (claim.statement !== statement) fail(`the statement is not: ${statement}`);
     } catch (error) {
