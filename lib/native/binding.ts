@@ -292,5 +292,10 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     nonnegative: boolean,
     out: Float32Array,
   ): void;
-  spectralNorm(matrix: NativeRight, threads: number): number;
+  /** Without `fromAbove` the upper end is the Frobenius norm. */
+  spectralBracket(
+    matrix: NativeRight,
+    fromAbove: boolean,
+    threads: number,
+  ): { readonly lower: number; readonly upper: number };
 }

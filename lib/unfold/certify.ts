@@ -40,7 +40,8 @@ export interface Certification {
   /** At least (P(a) − min P) / ½‖x‖², rounding included. Infinity for a code that breaks `nonnegative`, or has entries for a zero sample. */
   readonly gap: Float64Array;
   /**
-   * Fuchs's number F = max_{j∉I} |d_j · D_I⁺s| / w_j from above (s the signs times the weights; without | | if `nonnegative`): below 1,
+   * Fuchs's number F = max_{j∉I} |d_j · D_I⁺s| / w_j from above (s the signs times the weights; without | | if `nonnegative`; with a ridge β,
+   * (D_I D_Iᵀ + βI)⁻¹ takes the place of (D_I D_Iᵀ)⁻¹ in D_I⁺ᵀ = (D_I D_Iᵀ)⁻¹D_I): below 1,
    * the support is recovered for every small enough λ and noise. NaN where independent atoms were not proved.
    */
   readonly fuchs: Float64Array;

@@ -235,11 +235,12 @@ Napi::Value soft_threshold(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-/// ({ handle } | matrix, threads) → number
-Napi::Value norm(const Napi::CallbackInfo& call) {
-  const Execution execution{threads(call[1])};
-  return Napi::Number::New(call.Env(),
-                           spectral_norm(*dictionary_of(call[0], "matrix", execution), execution));
+/// ({ handle } | matrix, fromAbove, threads) → { lower, upper }
+Napi::Value bracket(const Napi::CallbackInfo& call) {
+  const Execution execution{threads(call[2])};
+  const auto dictionary = dictionary_of(call[0], "matrix", execution);
+  const SpectralBracket found = spectral_bracket(*dictionary, call[1].ToBoolean(), execution);
+  return object(call.Env(), {{"lower", found.lower}, {"upper", found.upper}});
 }
 
 }  // namespace
@@ -251,7 +252,7 @@ void add_ops(Napi::Object exports) {
   add<above, 6>(exports, "above");
   add<maximum, 5>(exports, "maximum");
   add<soft_threshold, 5>(exports, "softThreshold");
-  add<norm, 2>(exports, "spectralNorm");
+  add<bracket, 3>(exports, "spectralBracket");
 }
 
 }  // namespace unsuperpose::node
