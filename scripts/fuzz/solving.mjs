@@ -306,4 +306,5 @@ export const solving = {
     threads: false,
   },
   'ops.spectralNorm': { kind: 'sync', make: (r, pkg) => [product(r, pkg)[1], {}] },
+  'ops.spectralBracket': { kind: 'sync', make: (r, pkg) => [product(r, pkg)[1], {}] },
 };
