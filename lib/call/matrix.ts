@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
 import { DATA_TYPES, type Float16Values, type HalfType, widenHalf } from './half.js';
 import { readLayout, toRows } from './layout.js';
+import { copyFloat32, isShared, lengthOf } from './memory.js';
 import { describe } from './options.js';
 
 /**
@@ -69,7 +70,7 @@ export function allocate(rows: number, cols: number, name: string): Float32Array
   const refuse = (): never => {
     throw new UnsuperposeError(
       'ERR_TOO_LARGE',
-      `${name} would hold ${rows} × ${cols} values, which do not fit`,
+      `${name} would hold ${rows} × ${cols} values: ${count * Float32Array.BYTES_PER_ELEMENT} bytes, which do not fit`,
       name,
     );
   };
@@ -101,10 +102,8 @@ export function readShape(value: unknown, name: string): [rows: number, cols: nu
 }
 
 /** What converts or copies: float64, shared memory (another thread may write it), or where the caller asks. */
-function toFloat32(data: Float32Array | Float64Array, copy: boolean): Float32Array {
-  const borrow = !copy && types.isFloat32Array(data) && !types.isSharedArrayBuffer(data.buffer);
-  // The constructor refuses detached arrays with its own error; their length is 0.
-  return borrow ? data : data.length === 0 ? new Float32Array(0) : new Float32Array(data);
+function toFloat32(data: Float32Array | Float64Array, copy: boolean, name: string): Float32Array {
+  return !copy && types.isFloat32Array(data) && !isShared(data) ? data : copyFloat32(data, name);
 }
 
 /** Row after row in memory of our own, where `data` has it column after column. */
@@ -141,16 +140,18 @@ export function readMatrix(value: unknown, name: string, { copy = false }: ReadM
     return refuse(`${name}.data must be ${DATA_TYPES}`, `${describe(data)}${view}`);
   }
   const [rows, cols] = readShape(shape, name);
-  if (rows * cols > MOST_ENTRIES)
+  // Rows and columns alone too: a matrix of no columns is walked row by row as well.
+  if (Math.max(rows, cols, rows * cols) > MOST_ENTRIES)
     throw new UnsuperposeError(
       'ERR_TOO_LARGE',
-      `${name} has ${rows} × ${cols} values, more than 2³² − 1`,
+      `${name} has ${rows} × ${cols} values, more than 2³² − 1 of them or on a side`,
       name,
     );
-  if (data.length !== rows * cols)
+  const length = lengthOf(data);
+  if (length !== rows * cols)
     throw new UnsuperposeError(
       'ERR_SHAPE',
-      `${name}.data holds ${data.length} values, the shape [${rows}, ${cols}] needs ${rows * cols}`,
+      `${name}.data holds ${length} values, the shape [${rows}, ${cols}] needs ${rows * cols}`,
       name,
     );
   const layout = readLayout(
@@ -160,5 +161,9 @@ export function readMatrix(value: unknown, name: string, { copy = false }: ReadM
     cols,
     name,
   );
-  return { data: layout === 'columns' ? turned(data, rows, cols, name) : toFloat32(data, copy), rows, cols };
+  return {
+    data: layout === 'columns' ? turned(data, rows, cols, name) : toFloat32(data, copy, name),
+    rows,
+    cols,
+  };
 }

@@ -1,6 +1,7 @@
 // Options with one number a sample or one a feature.
 import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
+import { lengthOf, readEntries } from './memory.js';
 import { checkInteger, checkNumber, type Range, refuseOption } from './options.js';
 
 /** One number, or one a sample. */
@@ -21,8 +22,10 @@ function requireLength(name: string, length: number, count: number, unit: string
 export function readPerSample(name: string, value: unknown, samples: number, range: Range): Float64Array {
   const orElse = ', or one a sample';
   if (!isNumbers(value)) return Float64Array.of(checkNumber(name, value, range, orElse));
-  requireLength(name, value.length, samples, 'a sample');
-  return Float64Array.from(value, (entry, i) => checkNumber(`${name}[${i}]`, entry, range));
+  requireLength(name, lengthOf(value), samples, 'a sample');
+  return readEntries(Float64Array, value, samples, name, (entry, i) =>
+    checkNumber(`${name}[${i}]`, entry, range),
+  );
 }
 
 /** As many numbers as there are features, in float64. */
@@ -32,8 +35,8 @@ export function readPerFeature(
   features: number,
   range: Range,
 ): Float64Array {
-  requireLength(name, value.length, features, 'a feature');
-  return Float64Array.from(value as ArrayLike<number>, (entry, i) =>
+  requireLength(name, lengthOf(value), features, 'a feature');
+  return readEntries(Float64Array, value, features, name, (entry, i) =>
     checkNumber(`${name}[${i}]`, entry, range),
   );
 }
@@ -43,8 +46,8 @@ export function readCounts(name: string, value: unknown, samples: number, range:
   if (!Array.isArray(value) && !types.isTypedArray(value))
     return Uint32Array.of(checkInteger(name, value, range, ', or one a sample'));
   const entries = value as ArrayLike<unknown>;
-  requireLength(name, entries.length, samples, 'a sample');
-  return Uint32Array.from(entries as ArrayLike<number>, (entry, i) =>
+  requireLength(name, lengthOf(entries), samples, 'a sample');
+  return readEntries(Uint32Array, entries, samples, name, (entry, i) =>
     checkInteger(`${name}[${i}]`, entry, range),
   );
 }
@@ -54,8 +57,8 @@ export function readWeights(value: unknown, features: number): Float32Array | un
   if (value === undefined) return undefined;
   const name = 'weights';
   if (!isNumbers(value)) refuseOption(name, 'an array of numbers, one a feature', value);
-  requireLength(name, value.length, features, 'a feature');
-  return Float32Array.from(value, (entry, i) => {
+  requireLength(name, lengthOf(value), features, 'a feature');
+  return readEntries(Float32Array, value, features, name, (entry, i) => {
     const weight = typeof entry === 'number' ? Math.fround(entry) : entry;
     return checkNumber(`${name}[${i}]`, weight, { above: 0 });
   });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { copyOf } from '../call/memory.js';
 import { describe } from '../call/options.js';
 import { type CodesLike, hasCodes, readCodes } from '../data/codes.js';
 import { Dictionary } from '../data/dictionary.js';
@@ -44,9 +45,9 @@ export function snapshot(value: unknown, name: string): Snapshot {
   if (hasCodes(value)) {
     const { codes, samples, features } = readCodes(value, name, 'ERR_DTYPE');
     const copy: NativeCodes = {
-      indptr: codes.indptr.slice(),
-      indices: codes.indices.slice(),
-      values: codes.values.slice(),
+      indptr: copyOf(codes.indptr, name),
+      indices: copyOf(codes.indices, name),
+      values: copyOf(codes.values, name),
     };
     native((binding) => binding.checkCodes(copy, samples, features, name));
     return { type: 'codes', codes: copy, samples, features };

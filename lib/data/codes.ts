@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { type ErrorCode, UnsuperposeError } from '../call/errors.js';
 import { count, digits, printsAs } from '../call/inspect.js';
 import { allocate, type Matrix, readShape } from '../call/matrix.js';
+import { copyFloat32, lengthOf, unshared } from '../call/memory.js';
 import { describe, refuseOption } from '../call/options.js';
 import { native } from '../native/runtime.js';
 import type { NativeCodes } from '../native/values.js';
@@ -78,7 +79,7 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
   }
 
   /**
-   * Codes over the given arrays, which are kept, not copied; or from what `JSON.parse` made of codes.
+   * Codes over the given arrays, which are kept, not copied (shared memory, which other threads may write, is copied); or from what `JSON.parse` made of codes.
    *
    * @example
    * ```ts
@@ -125,12 +126,14 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
       refuseOption('i', `a row, an integer ≥ 0 and < ${this.shape[0]}`, i);
     const begin = this.indptr[i];
     const end = this.indptr[i + 1];
-    try {
-      return { indices: this.indices.subarray(begin, end), values: this.values.subarray(begin, end) as V };
-    } catch (cause) {
-      const message = 'the arrays of the codes can no longer be read: was their memory transferred?';
-      throw new UnsuperposeError('ERR_SHAPE', message, 'codes', { cause });
-    }
+    const entries = lengthOf(this.values);
+    if (begin === undefined || end === undefined || end > entries || end > lengthOf(this.indices))
+      throw new UnsuperposeError(
+        'ERR_SHAPE',
+        `codes: row ${i} ends at entry ${end}, there are ${entries}: their buffers were detached, or written`,
+        'codes',
+      );
+    return { indices: this.indices.subarray(begin, end), values: this.values.subarray(begin, end) as V };
   }
 
   /**
@@ -232,6 +235,12 @@ export function readCodes(
   if (!types.isFloat32Array(values) && !types.isFloat64Array(values))
     return fail('values must be a Float32Array or a Float64Array', values);
   const [samples, features] = readShape(shape, name);
-  const floats = types.isFloat32Array(values) ? values : Float32Array.from(values);
-  return { codes: { indptr, indices, values: floats }, values, samples, features };
+  // Copied before anything is checked; from here on nobody else writes them.
+  const own = {
+    indptr: unshared(indptr, name),
+    indices: unshared(indices, name),
+    values: unshared(values, name),
+  };
+  const floats = types.isFloat32Array(own.values) ? own.values : copyFloat32(own.values, name);
+  return { codes: { ...own, values: floats }, values: own.values, samples, features };
 }

@@ -29,7 +29,11 @@ function unwatch(signal: AbortSignal, stop: () => void): void {
   entry.stops.delete(stop);
   if (entry.stops.size > 0) return;
   watched.delete(signal);
-  signal.removeEventListener('abort', entry.listener);
+  try {
+    signal.removeEventListener('abort', entry.listener);
+  } catch {
+    // What only behaves like a signal may fail at that. The listener has nothing to stop any more, and the answer is there.
+  }
 }
 
 /** Throws the signal's reason if it has been aborted. */
@@ -43,7 +47,10 @@ export type Start<T> = (
   guard: <A extends unknown[]>(report: (...args: A) => void) => (...args: A) => void,
 ) => JobId;
 
-/** Rejects with signal.reason once aborted, within one block of native work. Leaves no listener behind. */
+/**
+ * Rejects with signal.reason as soon as it is aborted; the native work, which has its own copies, stops shortly after. Leaves no listener
+ * behind. What behaves like a signal may throw wherever it is asked: that stops the call, which rejects with it.
+ */
 export function runJob<T>(signal: AbortSignal | undefined, start: Start<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     throwIfAborted(signal);
@@ -53,7 +60,14 @@ export function runJob<T>(signal: AbortSignal | undefined, start: Start<T>): Pro
       stopped ??= { error };
       if (job !== undefined) binding.cancel(job);
     };
-    const onAbort = (): void => stop(signal?.reason);
+    const attempt = (ask: () => void): void => {
+      try {
+        ask();
+      } catch (error) {
+        stop(error);
+      }
+    };
+    const onAbort = (): void => attempt(() => stop(signal?.reason));
     const onSettled: Settled<T> = (error, result) => {
       if (signal !== undefined) unwatch(signal, onAbort);
       if (stopped !== undefined) reject(stopped.error);
@@ -61,15 +75,18 @@ export function runJob<T>(signal: AbortSignal | undefined, start: Start<T>): Pro
       else resolve(result);
     };
     const run = (): JobId =>
-      start(onSettled, (report) => (...args) => {
-        try {
-          report(...args);
-        } catch (error) {
-          stop(error);
-        }
-      });
+      start(
+        onSettled,
+        (report) =>
+          (...args) =>
+            attempt(() => report(...args)),
+      );
     job = native(run);
-    if (signal !== undefined) watch(signal, onAbort);
+    if (signal === undefined) return;
+    attempt(() => {
+      watch(signal, onAbort);
+      if (signal.aborted) onAbort();
+    });
   });
 }
 

@@ -1,16 +1,20 @@
 // Memory aligned to a cache line (64 bytes, also one AVX-512 register). Contents are not initialised.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
+#include <vector>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
 #if defined(_WIN32)
 #include <malloc.h>
 #endif
+
+#include "cancellation.hpp"
 
 namespace unsuperpose {
 
@@ -21,7 +25,38 @@ constexpr std::size_t round_up(std::size_t count, std::size_t step) {
   return (count + step - 1) / step * step;
 }
 
-/// Owns `size()` elements of a trivial type. Throws std::bad_alloc.
+/// Memory that could not be had, with its size.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  explicit OutOfMemory(std::size_t bytes) : bytes_(bytes) {}
+  const char* what() const noexcept override { return "out of memory"; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_;
+};
+
+/// bytes of `count` elements; the largest number there is where that is less
+constexpr std::size_t bytes_of(std::size_t count, std::size_t size) {
+  constexpr std::size_t kMost = static_cast<std::size_t>(-1);
+  return count > kMost / size ? kMost : count * size;
+}
+
+/// a vector of `count` elements. Throws OutOfMemory, where its constructor would not tell the size.
+template <class T>
+std::vector<T> sized_vector(std::size_t count) {
+  std::vector<T> made;
+  if (bytes_of(count, sizeof(T)) > static_cast<std::size_t>(-1) / 2)
+    throw OutOfMemory(bytes_of(count, sizeof(T)));
+  try {
+    made.resize(count);
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemory(count * sizeof(T));
+  }
+  return made;
+}
+
+/// Owns `size()` elements of a trivial type. Throws OutOfMemory.
 template <class T>
 class AlignedBuffer {
  public:
@@ -39,10 +74,15 @@ class AlignedBuffer {
   }
   ~AlignedBuffer() { release(); }
 
-  /// `size` elements that are zero.
+  /// `size` elements that are zero. Of a large buffer a point (cancellation.hpp).
   static AlignedBuffer zeros(std::size_t size) {
+    constexpr std::size_t kAtOnce =
+        (std::size_t{1} << 22) / sizeof(T);  // a millisecond or two of fresh pages
     AlignedBuffer buffer(size);
-    if (size > 0) std::memset(buffer.data_, 0, size * sizeof(T));
+    for (std::size_t first = 0; first < size; first += kAtOnce) {
+      if (first > 0) cancellation::point();
+      std::memset(buffer.data_ + first, 0, std::min(kAtOnce, size - first) * sizeof(T));
+    }
     return buffer;
   }
 
@@ -62,7 +102,7 @@ class AlignedBuffer {
  private:
   void allocate(std::size_t size) {
     if (size == 0) return;
-    if (size > static_cast<std::size_t>(-1) / sizeof(T) / 2) throw std::bad_alloc();
+    if (size > static_cast<std::size_t>(-1) / sizeof(T) / 2) throw OutOfMemory(bytes_of(size, sizeof(T)));
     // Large buffers sit on huge pages where the kernel grants them: a packed dictionary is read
     // front to back in every pass, and 4 KiB pages cost a TLB miss every 64 lines.
     constexpr std::size_t kHugePage = std::size_t{1} << 21;
@@ -73,7 +113,7 @@ class AlignedBuffer {
 #else
     data_ = static_cast<T*>(std::aligned_alloc(alignment, round_up(bytes, alignment)));
 #endif
-    if (!data_) throw std::bad_alloc();
+    if (!data_) throw OutOfMemory(bytes);
 #if defined(__linux__)
     if (alignment == kHugePage) madvise(data_, round_up(bytes, alignment), MADV_HUGEPAGE);
 #endif

@@ -6,7 +6,6 @@
 #include <functional>
 
 #include "monitor.hpp"
-#include "thread_pool.hpp"
 
 namespace unsuperpose {
 
@@ -24,24 +23,16 @@ struct Execution {
     if (monitor && reports && count > 0) monitor->advance(count);
   }
 
-  /// parallel_for that skips the blocks left once the call is cancelled. The caller checks
-  /// cancelled() afterwards and discards what it has.
-  void for_each(std::size_t blocks, const std::function<void(std::size_t)>& body) const {
-    if (threads <= 1 || blocks <= 1) {
-      for (std::size_t block = 0; block < blocks && !cancelled(); ++block) body(block);
-      return;
-    }
-    ThreadPool::instance().parallel_for(blocks, threads, [&](std::size_t block) {
-      if (!cancelled()) body(block);
-    });
-  }
+  /// Runs body(block) for every block in [0, blocks) on up to `threads` threads (ThreadPool::parallel_for); blocks left once the
+  /// call is cancelled are skipped. The caller checks cancelled() afterwards and discards what it has.
+  void for_each(std::size_t blocks, const std::function<void(std::size_t)>& body) const;
 
-  /// The same over items, `together` a block: enough to amortise a block, few enough to balance.
+  /// The same over items, `together` a block: enough to amortise a block, few enough to balance. A cancelled call skips items too.
   template <class Each>
   void for_items(std::size_t items, std::size_t together, const Each& each) const {
     for_each((items + together - 1) / together, [&](std::size_t block) {
       const std::size_t end = std::min(items, (block + 1) * together);
-      for (std::size_t i = block * together; i < end; ++i) each(i);
+      for (std::size_t i = block * together; i < end && !cancelled(); ++i) each(i);
     });
   }
 
@@ -51,7 +42,7 @@ struct Execution {
     for_each((items + together - 1) / together, [&](std::size_t block) {
       auto scratch = make();
       const std::size_t end = std::min(items, (block + 1) * together);
-      for (std::size_t i = block * together; i < end; ++i) each(i, scratch);
+      for (std::size_t i = block * together; i < end && !cancelled(); ++i) each(i, scratch);
     });
   }
 };

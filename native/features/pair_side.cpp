@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "../core/cancellation.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
 
@@ -212,7 +213,7 @@ void PairSide::fill_buckets() {
 
 const product::PackedRows& PairSide::packed(std::size_t bucket, product::Precision precision) const {
   const std::size_t at = bucket * product::kPrecisions + static_cast<std::size_t>(precision);
-  std::lock_guard lock(cache_->mutex);
+  const auto lock = cancellation::lock(cache_->mutex);
   if (!cache_->ready[at]) {
     const std::vector<std::uint32_t>& chosen = buckets_[bucket].features;
     AlignedBuffer<float> gathered(chosen.size() * dims_);

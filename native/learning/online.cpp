@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "../core/aligned.hpp"
+#include "../core/cancellation.hpp"
 #include "../kernels/product/product.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
@@ -85,6 +87,7 @@ void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& co
     for (std::size_t t = block * kAtomBlock; t < last; ++t) {
       const std::uint32_t j = touched[t];
       for (std::uint32_t at : users[j]) {
+        cancellation::point();
         const std::uint32_t i = sample_of[at];
         const float factor = w * codes.values[at];
         sparse.axpy(factor, batch.row(i), b.data() + j * stride, dims);
@@ -118,6 +121,7 @@ void OnlineLearner::State::update_atoms(const Execution& execution) {
   const auto& sparse = sparse_rows::table();
   std::vector<float> change(dims);
   for (std::size_t i = 0; i < count; ++i) {
+    cancellation::point();
     const std::uint32_t j = touched[i];
     const float* coupling = a.data() + j * a_stride;
     const float own = coupling[j];
@@ -166,6 +170,7 @@ void OnlineLearner::State::replace_unused(ConstMatrix32 batch) {
   std::size_t next = 0;
   for (std::size_t j = 0; j < atoms.features() && next < candidates.size(); ++j) {
     if (recent[j] >= kUnusedShare * average) continue;
+    cancellation::point();
     set_atom(j, batch.row(candidates[next++].sample));
     std::fill(a.data() + j * a_stride, a.data() + (j + 1) * a_stride, 0.0f);
     for (std::size_t k = 0; k < options.features; ++k) a[k * a_stride + j] = 0;
@@ -198,7 +203,10 @@ void OnlineLearner::State::forget(double share) {
   weight /= share;
   if (weight < kLargestWeight) return;
   const auto scale = static_cast<float>(1 / weight);
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] *= scale;
+  for (std::size_t j = 0; j < options.features; ++j) {
+    cancellation::point();
+    for (std::size_t k = 0; k < a_stride; ++k) a[j * a_stride + k] *= scale;
+  }
   for (std::size_t i = 0; i < b.size(); ++i) b[i] *= scale;
   for (double& count : recent) count /= weight;
   weight = 1;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../core/cancellation.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/shrink/shrink.hpp"
 
@@ -106,6 +107,7 @@ void ToyGradient::add_interference() {
   float* columns = hidden_.data();
   double squares = 0;
   for (std::size_t first = 0; first < features_; first += kPanel) {
+    cancellation::point();
     const std::size_t width = std::min(kPanel, features_ - first);
     std::memset(columns, 0, dims_ * kPanel * sizeof(float));
     for (std::size_t k = 0; k < dims_; ++k)

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "../core/cancellation.hpp"
 #include "../core/random.hpp"
 #include "../kernels/adam/adam.hpp"
 #include "../kernels/reduce/reduce.hpp"
@@ -64,6 +65,7 @@ class Trainer {
   double step(const ToySampler& sampler, std::uint64_t step) {
     gradient_.begin(model_.weights.data(), model_.bias.data(), options_.batch);
     for (std::size_t first = 0; first < options_.batch; first += kPanel) {
+      cancellation::point();
       const std::size_t valid = std::min(kPanel, options_.batch - first);
       sampler.panel(step, static_cast<std::uint32_t>(first), valid, gradient_.x(), gradient_.active());
       gradient_.add(valid);

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
+#include "../core/cancellation.hpp"
 #include "../core/thread_pool.hpp"
 #include "../kernels/reduce/reduce.hpp"
 
@@ -83,6 +85,7 @@ Matrix32 matrix(const Napi::Value& value, const char* name) {
 
 void require_finite(ConstMatrix32 matrix, const char* name, const Execution& execution) {
   const auto& reduce = reduce::table();
+  if (matrix.cols == 0) return;  // of any number of rows
   const std::size_t rows = matrix.rows;
   const std::size_t height = std::max<std::size_t>(1, kCheckedValues / std::max<std::size_t>(1, matrix.cols));
   std::atomic<std::size_t> first{rows};  // of the rows found so far that are not finite
@@ -107,6 +110,7 @@ void require_finite(ConstMatrix32 matrix, const char* name, const Execution& exe
 }
 
 MatrixCopy::MatrixCopy(ConstMatrix32 from) : data(from.rows * from.cols), rows(from.rows), cols(from.cols) {
+  CallMemory::now().copied += data.bytes();
   if (rows * cols > 0) std::memcpy(data.data(), from.data, rows * cols * sizeof(float));
 }
 
@@ -131,7 +135,9 @@ void require_valid(const CodesView& codes, std::size_t rows, std::size_t feature
     fail("indptr must run from 0 to the number of indices (" + std::to_string(indices.size()) + ")");
   for (std::size_t i = 0; i < rows; ++i)
     if (indptr[i] > indptr[i + 1]) fail("indptr must not fall, at row " + std::to_string(i));
+  cancellation::Points<4096> points;
   for (std::size_t i = 0; i < rows; ++i) {
+    points.pass();
     for (std::size_t at = indptr[i]; at < indptr[i + 1]; ++at) {
       if (indices[at] >= features)
         fail("row " + std::to_string(i) + " holds index " + std::to_string(indices[at]) + ", there are " +
@@ -148,9 +154,16 @@ void require_valid(const CodesView& codes, std::size_t rows, std::size_t feature
 
 SparseCodes copy_codes(const Napi::Value& value, const char* name) {
   const CodesView from = codes(value, name);
-  return {{from.indptr.begin(), from.indptr.end()},
-          {from.indices.begin(), from.indices.end()},
-          {from.values.begin(), from.values.end()}};
+  SparseCodes copy;
+  const auto assign = [](auto& to, const auto& values) {
+    to = sized_vector<std::remove_cvref_t<decltype(values[0])>>(values.size());
+    std::copy(values.begin(), values.end(), to.begin());
+    CallMemory::now().copied += values.size_bytes();
+  };
+  assign(copy.indptr, from.indptr);
+  assign(copy.indices, from.indices);
+  assign(copy.values, from.values);
+  return copy;
 }
 
 SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name) {

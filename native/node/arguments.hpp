@@ -1,5 +1,7 @@
 // Reading what lib/ hands over. lib/ has validated names and ranges; here types, pointers and
 // lengths are checked again, right before use: a typed array may have been detached, shrunk or resized meanwhile.
+// Every export reads in one order: first the options, then it copies what can change under it (what a job uses; lib/ has copied shared
+// memory), and last it looks at what it borrows and checks what it has copied.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,6 +1,7 @@
 #include "../solvers/certify.hpp"
 
 #include <memory>
+#include <utility>
 
 #include "answers.hpp"
 #include "arguments.hpp"
@@ -41,12 +42,14 @@ Napi::Value certification_object(Napi::Env env, const Certification& certificati
 /// (handle, matrix, codes, options, threads) → certification
 Napi::Value certify_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
+  const CertifyOptions options = options_of(call[3].As<Napi::Object>());
   const Execution execution{threads(call[4])};
+  const SparseCodes codes = copy_codes(call[2], "codes");
   const Matrix32 samples = matrix(call[1], "activations");
-  const SparseCodes codes = own_codes(call[2], samples.rows, dictionary->features(), "codes");
+  require_valid(view_of(codes), samples.rows, dictionary->features(), "codes");
   require_finite(samples, "activations", execution);
   Certification result;
-  require(certify(samples, codes, *dictionary, options_of(call[3].As<Napi::Object>()), execution, result));
+  require(certify(samples, codes, *dictionary, options, execution, result));
   return certification_object(call.Env(), result);
 }
 
@@ -58,9 +61,11 @@ Napi::Value certify_async(const Napi::CallbackInfo& call) {
     SparseCodes codes;
     CertifyOptions options;
   };
-  const auto input = std::make_shared<const Input>(
-      Input{held_dictionary(call[0]), MatrixCopy(matrix(call[1], "activations")),
-            copy_codes(call[2], "codes"), options_of(call[3].As<Napi::Object>())});
+  CertifyOptions options = options_of(call[3].As<Napi::Object>());
+  SparseCodes codes = copy_codes(call[2], "codes");
+  const auto input = std::make_shared<const Input>(Input{held_dictionary(call[0]),
+                                                         MatrixCopy(matrix(call[1], "activations")),
+                                                         std::move(codes), std::move(options)});
   return start_job<Certification>(
       call, 4,
       [input](const Execution& execution, Certification& out) {

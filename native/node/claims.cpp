@@ -40,7 +40,8 @@ MatrixCopy own_matrix(const Napi::Value& value, std::size_t cols, const char* na
 std::shared_ptr<const Dictionary> chosen(const std::shared_ptr<const Dictionary>& all,
                                          const Napi::Value& value) {
   if (value.IsUndefined()) return all;
-  const auto features = integers(value, "features");
+  const auto given = integers(value, "features");
+  const std::vector<std::uint32_t> features(given.begin(), given.end());
   const std::size_t dims = all->dims();
   AlignedBuffer<float> atoms(features.size() * dims);
   for (std::size_t i = 0; i < features.size(); ++i) {

@@ -5,9 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "../core/monitor.hpp"
 #include "../core/status.hpp"
+#include "memory.hpp"
 #include "napi.hpp"
 
 namespace unsuperpose::node {
@@ -19,10 +22,9 @@ struct Job {
 
   Monitor monitor;
   std::function<Status(Monitor&)> work;  // dropped, with all inputs it holds, as soon as it has run
-  Status status;
+  Status status;                         // to be read once finished
   std::atomic<Stage> stage{Stage::queued};
   std::atomic<bool> news{false};  // progress that JavaScript has not seen
-  std::atomic<int> gone{0};       // 1 once no thread will touch the environment for this job
 };
 
 /// What JavaScript is called with. Lives on the JavaScript thread only.
@@ -44,12 +46,15 @@ class Environment {
   explicit Environment(Napi::Env env);
   ~Environment();
 
-  /// Queues `work` on the pool. on_settled is called exactly once, unless the environment ends first.
+  /// Queues `work` on the pool; where the system grants no thread at all, it runs on this one, from the event loop. on_settled is
+  /// called exactly once, unless the environment ends first. What the running export has copied for the job (memory.hpp) counts as
+  /// its memory, and the handles that it used are counted again once the job has settled.
   std::uint32_t start(unsigned threads, std::function<Status(Monitor&)> work, Callbacks callbacks);
-  /// Asks a job to stop; one that still waits for a thread settles at once. Unknown ids are ignored.
+  /// Settles a job at once, and asks its threads to stop. Unknown ids are ignored.
   void cancel(std::uint32_t id);
 
-  /// A new typed array made by its JavaScript constructor, which throws where the C function would abort.
+  /// A new typed array made by its JavaScript constructor, which throws where the C function would abort. ERR_TOO_LARGE with the
+  /// bytes where there is no memory for it.
   Napi::TypedArray make_array(Array type, std::size_t length) const;
 
  private:
@@ -58,13 +63,19 @@ class Environment {
 
   void listen();
   void drain();
+  void report(Entry& entry);
   void settle(Entry& entry);
+  void forget(std::uint32_t id);
+  void drop_stopped();
   void shut_down();
 
   Napi::Env env_;
   Napi::FunctionReference constructors_[4];
   std::shared_ptr<Doorbell> doorbell_;
   std::map<std::uint32_t, std::shared_ptr<Entry>> entries_;
+  std::vector<std::function<void()>> stranded_;  // jobs that no thread of the pool can run
+  /// Cancelled jobs that have settled while threads still work for them, with the memory that they hold.
+  std::vector<std::pair<std::shared_ptr<Job>, ReportedBytes>> stopping_;
   std::uint32_t next_id_ = 1;
 };
 

@@ -3,10 +3,14 @@
 #pragma once
 #include <cstddef>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "../core/aligned.hpp"
+#include "../core/cancellation.hpp"
 #include "../core/status.hpp"
+#include "memory.hpp"
 #include "napi.hpp"
 
 namespace unsuperpose::node {
@@ -23,10 +27,41 @@ inline void require(const Status& status) {
   if (!status.ok()) refuse(status.code, status.message);
 }
 
-inline constexpr const char* kOutOfMemory = "not enough memory for this call";
+/// Says what was wanted, where that is known; of an answer that this is the status of, JavaScript is told no more.
+inline Status out_of_memory(std::size_t bytes = 0) {
+  try {
+    return Status::fail(
+        Code::too_large,
+        bytes == 0 ? "" : "not enough memory for this call: " + std::to_string(bytes) + " bytes wanted");
+  } catch (const std::bad_alloc&) {
+    return {Code::too_large, {}};
+  }
+}
+
+/// What `call` answers, and what it throws as a status; JavaScript's own errors pass.
+template <class Call>
+Status status_of(const Call& call) {
+  try {
+    return call();
+  } catch (const Napi::Error&) {
+    throw;  // node-addon-api makes it a JavaScript exception
+  } catch (const Refusal& refusal) {
+    return Status::fail(refusal.code, refusal.message);
+  } catch (const Cancelled&) {
+    return Status::cancelled();
+  } catch (const OutOfMemory& failure) {
+    return out_of_memory(failure.bytes());
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  } catch (const std::length_error&) {
+    return out_of_memory();
+  } catch (...) {
+    return Status::fail(Code::native, "an unexpected native failure");
+  }
+}
 
 inline Napi::Error make_error(Napi::Env env, Code code, const std::string& message) {
-  Napi::Error error = Napi::Error::New(env, message);
+  Napi::Error error = Napi::Error::New(env, message.empty() ? "not enough memory for this call" : message);
   error.Set("code", Napi::String::New(env, code_name(code)));
   return error;
 }
@@ -36,21 +71,18 @@ using Function = Napi::Value (*)(const Napi::CallbackInfo&);
 /// `call.Data()` is the name of the export.
 template <Function function, std::size_t parameters>
 Napi::Value guarded(const Napi::CallbackInfo& call) {
-  try {
+  const CallMemory::Scope memory;
+  Napi::Value result;
+  const Status status = status_of([&] {
     if (call.Length() != parameters)
       refuse(Code::native, std::string(static_cast<const char*>(call.Data())) + " takes " +
                                std::to_string(parameters) + " arguments, got " +
                                std::to_string(call.Length()));
-    return function(call);
-  } catch (const Napi::Error&) {
-    throw;  // node-addon-api makes it a JavaScript exception
-  } catch (const Refusal& refusal) {
-    throw make_error(call.Env(), refusal.code, refusal.message);
-  } catch (const std::bad_alloc&) {
-    throw make_error(call.Env(), Code::too_large, kOutOfMemory);
-  } catch (...) {
-    throw make_error(call.Env(), Code::native, "an unexpected native failure");
-  }
+    result = function(call);
+    return Status{};
+  });
+  if (!status.ok()) throw make_error(call.Env(), status.code, status.message);
+  return result;
 }
 
 /// Exports `function` with its number of parameters, which is its `length` and what every call must give: lib/ declares as many,

@@ -1,7 +1,6 @@
 // Native objects that JavaScript holds: plain objects, tagged with their type and wrapped around a C++ object. A foreign
 // object handed in where one is expected is refused by its missing tag.
 #pragma once
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -22,7 +21,7 @@ struct HandleType {
   const char* disposed;
 };
 
-/// Every native type that JavaScript may hold.
+/// Every native type that JavaScript may hold. Each has bytes(), the memory it holds by now, which any thread may ask for.
 template <class T>
 inline constexpr HandleType kHandleType{};
 template <>
@@ -47,15 +46,15 @@ class Handle {
  public:
   static Napi::Object wrap(Napi::Env env, std::shared_ptr<T> native) {
     Napi::Object object = Napi::Object::New(env);
-    auto handle = std::make_unique<Handle>(std::move(native));
-    const auto finalize = [](napi_env finalizing, void* data, void*) {
+    auto handle = std::make_unique<Handle>(env, std::move(native));
+    const auto finalize = [](napi_env, void* data, void*) {
       const std::unique_ptr<Handle> self(static_cast<Handle*>(data));
-      self->dispose(finalizing);
+      self->dispose();
     };
     if (napi_type_tag_object(env, object, &kHandleType<T>.tag) != napi_ok ||
         napi_wrap(env, object, handle.get(), finalize, nullptr, nullptr) != napi_ok)
       refuse(Code::native, "could not make a handle");
-    handle.release()->account(env);
+    handle.release()->held_->count_again();
     return object;
   }
 
@@ -70,35 +69,33 @@ class Handle {
     return *static_cast<Handle*>(data);
   }
 
-  /// ERR_DISPOSED after dispose().
+  /// To be used by the export that runs: what the handle holds is counted again after it and its job. ERR_DISPOSED after dispose().
   const std::shared_ptr<T>& get() const {
-    if (!native_) refuse(Code::disposed, kHandleType<T>.disposed);
-    return native_;
+    if (!held_->native) refuse(Code::disposed, kHandleType<T>.disposed);
+    CallMemory::now().used.push_back(held_);
+    return held_->native;
   }
 
-  /// Tells V8 what the object holds by now, where it knows its bytes(): a dictionary's Gram matrix comes with the first call
-  /// that needs it.
-  std::size_t account(Napi::Env env) {
-    std::size_t bytes = 0;
-    if constexpr (requires(const T& native) { native.bytes(); })
-      if (native_) bytes = native_->bytes();
-    std::int64_t adjusted = 0;
-    napi_adjust_external_memory(env, static_cast<std::int64_t>(bytes) - static_cast<std::int64_t>(accounted_),
-                                &adjusted);
-    accounted_ = bytes;
-    return bytes;
+  void dispose() {
+    held_->native.reset();
+    held_->reported.set(0);
   }
 
-  void dispose(Napi::Env env) {
-    native_.reset();
-    account(env);
-  }
-
-  explicit Handle(std::shared_ptr<T> native) : native_(std::move(native)) {}
+  Handle(Napi::Env env, std::shared_ptr<T> native)
+      : held_(std::make_shared<Held>(ReportedBytes(env), std::move(native))) {}
 
  private:
-  std::shared_ptr<T> native_;
-  std::size_t accounted_ = 0;
+  struct Held final : Counted {
+    ReportedBytes reported;
+    std::shared_ptr<T> native;  // empty once disposed
+
+    Held(ReportedBytes reported_, std::shared_ptr<T> native_)
+        : reported(std::move(reported_)), native(std::move(native_)) {}
+    void count_again() override {
+      if (native) reported.set(native->bytes());
+    }
+  };
+  std::shared_ptr<Held> held_;
 };
 
 /// What the handle `value` holds. ERR_DTYPE for a foreign object, ERR_DISPOSED after dispose().
@@ -115,7 +112,7 @@ inline std::shared_ptr<const Dictionary> held_dictionary(const Napi::Value& valu
 /// (handle): lets go of what it holds; calls that run keep their part. May be called again.
 template <class T>
 Napi::Value dispose(const Napi::CallbackInfo& call) {
-  Handle<T>::unwrap(call[0]).dispose(call.Env());
+  Handle<T>::unwrap(call[0]).dispose();
   return call.Env().Undefined();
 }
 

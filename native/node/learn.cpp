@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -22,9 +23,12 @@ class Learner {
   std::unique_ptr<MatrixCopy> initial;
   std::unique_ptr<OnlineLearner> online;  // made by the first job: its matrices may be large
   Turns turns;
+  std::atomic<std::size_t> made{0};  // bytes, about
 
   std::mutex mutex;  // guards latest, which a job writes and the JavaScript thread reads
   LearningStatistics latest;
+
+  std::size_t bytes() const { return made.load(std::memory_order_relaxed); }
 
   Status prepare() {
     if (online) return {};
@@ -32,6 +36,8 @@ class Learner {
     const ConstMatrix32 start = initial ? initial->view() : ConstMatrix32{};
     Status status = OnlineLearner::make(dims, options, start, online);
     initial.reset();
+    // A, B, the atoms and their packed copy; the rest is small beside them.
+    if (status.ok()) made = options.features * (options.features + 3 * dims) * sizeof(float);
     return status;
   }
   Status feed(BatchSource& source, std::uint64_t steps, const Execution& execution) {

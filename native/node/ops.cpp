@@ -120,8 +120,8 @@ Napi::Value top_k(const Napi::CallbackInfo& call) {
   if (k < 1 || k > right->features())
     refuse(Code::option,
            "k must be between 1 and " + std::to_string(right->features()) + ", got " + std::to_string(k));
-  std::vector<std::uint32_t> indices(left.rows * k);
-  std::vector<float> values(left.rows * k);
+  auto indices = sized_vector<std::uint32_t>(left.rows * k);
+  auto values = sized_vector<float>(left.rows * k);
   unsuperpose::top_k(left, *right, k, call[3].ToBoolean(), execution, indices.data(), values.data());
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i])) refuse_overflow(i / k);

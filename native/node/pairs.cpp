@@ -1,10 +1,12 @@
 #include "../features/pairs.hpp"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
 
+#include "../core/cancellation.hpp"
 #include "../features/circuits.hpp"
 #include "../features/pairs_again.hpp"
 #include "answers.hpp"
@@ -63,11 +65,19 @@ class SharedPairs {
   std::size_t bytes() const {
     std::size_t sum = (from_scale.size() + to_scale.size()) * sizeof(double);
     for (const MatrixCopy& one : chain) sum += one.data.bytes();
-    return sum;
+    return sum + made_.load(std::memory_order_relaxed);
+  }
+  /// Counts the pairs again, which pack on first use. Off the JavaScript thread: it may wait for that.
+  void count() {
+    const auto lock = cancellation::lock(mutex_);
+    if (!pairs_) return;
+    std::size_t sum = pairs_->from().bytes();
+    if (&pairs_->to() != &pairs_->from()) sum += pairs_->to().bytes();
+    made_.store(sum, std::memory_order_relaxed);
   }
 
   Status get(const Execution& execution, const FeaturePairs*& out) {
-    std::lock_guard lock(mutex_);
+    const auto lock = cancellation::lock(mutex_);
     if (!pairs_) {
       const Execution quiet{execution.threads, execution.monitor, false};
       const auto scale = [](const std::vector<double>& values) {
@@ -84,6 +94,7 @@ class SharedPairs {
  private:
   std::mutex mutex_;
   std::unique_ptr<FeaturePairs> pairs_;
+  std::atomic<std::size_t> made_{0};  // bytes of the pairs
 };
 
 namespace {
@@ -143,7 +154,9 @@ Napi::Value ask(const Napi::CallbackInfo& call, std::size_t at, Question questio
         const FeaturePairs* pairs = nullptr;
         if (Status status = shared->get(execution, pairs); !status.ok()) return status;
         out.error = pairs->error();
-        return question(*pairs, execution, out);
+        const Status status = question(*pairs, execution, out);
+        shared->count();
+        return status;
       },
       reply);
 }
@@ -197,9 +210,10 @@ Napi::Value pairs_histogram(const Napi::CallbackInfo& call) {
 std::vector<std::uint32_t> copy_features(const Napi::Value& value, const char* name, std::size_t features) {
   if (value.IsUndefined()) return {};
   const auto from = integers(value, name);
-  for (const std::uint32_t j : from)
+  std::vector<std::uint32_t> copy(from.begin(), from.end());
+  for (const std::uint32_t j : copy)
     if (j >= features) refuse(Code::option, std::string(name) + " names a feature that is not there");
-  return {from.begin(), from.end()};
+  return copy;
 }
 
 /// What a question about paths holds while it runs.

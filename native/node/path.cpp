@@ -1,3 +1,4 @@
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -33,7 +34,7 @@ class Path {
     if (!method_->step({}, nullptr)) refuse(Code::option, "this method has no path");
   }
 
-  std::size_t bytes() const { return samples_.data.bytes(); }
+  std::size_t bytes() const { return samples_.data.bytes() + kept_.load(std::memory_order_relaxed); }
 
   Status largest(const Execution& execution, std::vector<double>& out) {
     check_samples(execution);
@@ -48,7 +49,10 @@ class Path {
         method_->step(lambda, last_ ? std::shared_ptr<const SparseCodes>(last_, &last_->codes) : nullptr);
     auto found = std::make_shared<Unfolding>();
     Status status = unfold(samples_.view(), *dictionary_, *method, execution, *found);
-    if (status.ok()) out = last_ = std::move(found);
+    if (status.ok()) {
+      out = last_ = std::move(found);
+      keep(last_->codes);
+    }
     return status;
   }
 
@@ -61,11 +65,18 @@ class Path {
       knots_.emplace(samples_.view(), dictionary_, *method);
     }
     Status status = knots_->next(execution, out.unfolding);
+    keep(out.unfolding.codes);  // the walk holds about as much: its active atoms and their signs
     out.ended = knots_->ended();
     return status;
   }
 
  private:
+  void keep(const SparseCodes& codes) {
+    kept_.store(codes.indptr.size() * sizeof(codes.indptr[0]) +
+                    codes.indices.size() * (sizeof(codes.indices[0]) + sizeof(codes.values[0])),
+                std::memory_order_relaxed);
+  }
+
   void check_samples(const Execution& execution) {
     if (!checked_) require_finite(samples_.view(), "activations", execution);
     checked_ = true;
@@ -78,6 +89,7 @@ class Path {
   bool nonnegative_;
   bool checked_ = false;
   std::shared_ptr<const Unfolding> last_;
+  std::atomic<std::size_t> kept_{0};  // bytes of what the steps leave behind
   std::optional<KnotPath> knots_;
 };
 

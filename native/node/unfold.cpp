@@ -57,13 +57,11 @@ namespace {
 
 /// (handle, matrix, options, threads) → unfolding
 Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
-  auto& handle = Handle<const Dictionary>::unwrap(call[0]);
-  const auto dictionary = handle.get();
+  const auto dictionary = held_dictionary(call[0]);
   const auto method = read_method(call[2].As<Napi::Object>());
   const Execution execution{threads(call[3])};
   Unfolding unfolding;
   require(check_and_unfold(matrix(call[1], "activations"), *dictionary, *method, execution, unfolding));
-  handle.account(call.Env());
   Napi::Object result = unfolding_object(call.Env(), unfolding);
   if (const Profile* profile = method->profiled()) result.Set("stages", stages_object(call.Env(), *profile));
   return result;
@@ -72,8 +70,8 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
 /// (handle, matrix, options, threads, onProgress, onSettled) → job
 Napi::Value unfold_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const auto samples = std::make_shared<const MatrixCopy>(matrix(call[1], "activations"));
   const auto method = read_method(call[2].As<Napi::Object>());
+  const auto samples = std::make_shared<const MatrixCopy>(matrix(call[1], "activations"));
   return start_job<Unfolding>(
       call, 3,
       [=](const Execution& execution, Unfolding& out) {
@@ -104,11 +102,13 @@ Napi::Value fold_codes(const Napi::CallbackInfo& call) {
 /// (handle, matrix, weights | undefined, nonnegative, threads) → Float64Array
 Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const Matrix32 samples = matrix(call[1], "activations");
+  const std::vector<float> weights = weights_of(call[2]);
+  const bool nonnegative = call[3].ToBoolean();
   const Execution execution{threads(call[4])};
+  const Matrix32 samples = matrix(call[1], "activations");
   require_finite(samples, "activations", execution);
   std::vector<double> result;
-  require(lambda_max(samples, *dictionary, weights_of(call[2]), call[3].ToBoolean(), execution, result));
+  require(lambda_max(samples, *dictionary, weights, nonnegative, execution, result));
   return to_value(call.Env(), result);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "../core/cancellation.hpp"
 #include "../kernels/reduce/reduce.hpp"
 
 namespace unsuperpose {
@@ -59,7 +60,7 @@ std::size_t Dictionary::bytes() const {
 const product::PackedRows& Dictionary::packed(product::Precision precision) const {
   Packed& packed = packed_[static_cast<std::size_t>(precision)];
   if (!packed.ready.load(std::memory_order_acquire)) {
-    std::lock_guard lock(packed_mutex_);
+    const auto lock = cancellation::lock(packed_mutex_);
     if (!packed.ready.load(std::memory_order_relaxed)) {
       packed.rows = product::PackedRows(atoms(), active_isa(), precision);
       packed.ready.store(true, std::memory_order_release);
@@ -77,7 +78,7 @@ scoring::Rows Dictionary::rows() const {
 
 const CompressedGram* Dictionary::compressed_gram(std::size_t budget, const Execution& execution) const {
   if (!compressed_gram_fits(budget)) return nullptr;
-  std::lock_guard lock(gram_mutex_);
+  const auto lock = cancellation::lock(gram_mutex_);
   if (!has_compressed_gram()) {
     CompressedGram gram;
     if (!gram.make(atoms(), packed(), norms_, execution)) return nullptr;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../core/cancellation.hpp"
+
 namespace unsuperpose {
 
 namespace {
@@ -37,6 +39,7 @@ void ActiveFactor::restart(std::size_t dims) {
 }
 
 bool ActiveFactor::append(const double* products, double diagonal, bool certain) {
+  cancellation::point();
   const std::size_t n = size_;
   factor_.resize(row(n + 1));
   double* next = factor_.data() + row(n);
@@ -60,6 +63,7 @@ bool ActiveFactor::append(const double* products, double diagonal, bool certain)
 }
 
 bool ActiveFactor::append(const float* atom, double floor) {
+  cancellation::point();
   const std::size_t n = size_;
   factor_.resize(row(n + 1));
   basis_.resize((n + 1) * dims_);

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../core/cancellation.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
@@ -263,6 +264,7 @@ void LassoBatch::solve(Sample& sample, Workspace& scratch) {
   scratch.newton.reserve(descent::newton_scratch(problem.count));
   const float largest = reduce::table().max_absolute(problem.correlation, problem.count);
   for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
+    cancellation::point();
     // A KKT violation of η costs about η·Σ|a|/w_min in the gap, and ½(η/(λw_min))²‖r‖² by shrinking the dual point,
     // which is what counts where most of x stays unexplained; below 2⁻²² of the largest correlation float32
     // cannot tell it from rounding.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "../core/cancellation.hpp"
 #include "../core/sums.hpp"
 
 namespace unsuperpose {
@@ -18,6 +19,7 @@ using sums::dot;
 /// Extends the factor by the Gram matrix's next row (L Lᵀ = G), and the forward solution (L y = targets) by the
 /// target's. False if the pivot is at most `floor` of the diagonal entry.
 bool LeastSquares::factor_last(double target, double floor) {
+  cancellation::point();
   const std::size_t n = forward_.size();
   const double* g = gram_.data() + row(n);
   factor_.resize(row(n + 1));

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "../core/cancellation.hpp"
+
 namespace unsuperpose {
 namespace {
 
@@ -15,6 +17,7 @@ SupportGram::SupportGram(const Dictionary& dictionary, const std::vector<std::ui
     : size_(support.size()), gram_(size_ * size_), factor_(size_ * size_) {
   double trace = 0;
   for (std::size_t i = 0; i < size_; ++i) {
+    cancellation::point();
     const float* a = dictionary.atom(support[i]);
     for (std::size_t j = 0; j <= i; ++j) {
       const float* b = dictionary.atom(support[j]);
@@ -53,6 +56,7 @@ SupportGram::SupportGram(const Dictionary& dictionary, const std::vector<std::ui
 
 bool SupportGram::factorise(double shift) {
   for (std::size_t i = 0; i < size_; ++i) {
+    cancellation::point();
     double* row = factor_.data() + i * size_;
     for (std::size_t j = 0; j <= i; ++j) {
       const double* other = factor_.data() + j * size_;
@@ -70,6 +74,7 @@ bool SupportGram::factorise(double shift) {
 }
 
 void SupportGram::solve(std::vector<double>& b) const {
+  cancellation::point();
   for (std::size_t i = 0; i < size_; ++i) {
     for (std::size_t k = 0; k < i; ++k) b[i] -= factor_[i * size_ + k] * b[k];
     b[i] /= factor_[i * size_ + i];

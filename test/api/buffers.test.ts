@@ -1,5 +1,6 @@
 // Memory that changes under the library: detached, shrunk, grown, shared, changed during a call.
 import { describe, expect, it } from 'vitest';
+import { readMatrix } from '../../lib/call/matrix.js';
 import {
   Dictionary,
   fold,
@@ -198,4 +199,87 @@ it('sizes whose result cannot be are refused without an attempt', async () => {
   const error = await failure(() => ops.correlate(tall as Anything, tall as Anything));
   expect(error).toBeInstanceOf(UnsuperposeError);
   expect((error as UnsuperposeError).code).toBe('ERR_TOO_LARGE');
+});
+
+/** Shared memory that holds what `array` holds. */
+function inSharedMemory<T extends Float32Array | Uint32Array>(array: T): T {
+  const copy = new (array.constructor as Anything)(new SharedArrayBuffer(array.byteLength)) as T;
+  copy.set(array as Anything);
+  return copy;
+}
+
+it('codes over shared memory are copied before they are checked', () => {
+  const parts = {
+    indptr: inSharedMemory(codes.indptr),
+    indices: inSharedMemory(codes.indices),
+    values: inSharedMemory(codes.values),
+    shape: codes.shape,
+  };
+  const made = SparseCodes.from(parts);
+  for (const array of [parts.indptr, parts.indices, parts.values]) array.fill(4_000_000_000);
+  expect(made.indptr).toEqual(codes.indptr);
+  expect(made.indices).toEqual(codes.indices);
+  expect(made.values).toEqual(codes.values);
+  const kept = SparseCodes.from({ ...codes, shape: codes.shape, values: codes.values });
+  expect(kept.values).toBe(codes.values); // nobody else writes these
+});
+
+it('properties that were put on an array count for nothing', () => {
+  const mine = inSharedMemory(samples.data);
+  Object.defineProperty(mine, 'buffer', { value: new ArrayBuffer(4) });
+  Object.defineProperty(mine, 'length', { value: 7 });
+  const read = readMatrix({ data: mine, shape: samples.shape }, 'x');
+  expect(read.data).not.toBe(mine); // shared, whatever it says
+  expect(read.data).toEqual(samples.data);
+  // an iterator of the caller's own is none of ours
+  const lambda = Object.assign([0.1, 0.1, 0.1, 0.1], {
+    *[Symbol.iterator]() {
+      yield 0.2;
+    },
+  });
+  expectSame(expected, unfoldSync(samples, dictionary, { lambda: lambda as number[] }));
+});
+
+it('what Object.prototype has under an option name is not read once memory has been looked at', () => {
+  let asked = 0;
+  Object.defineProperty(Object.prototype, 'profile', { get: () => ++asked, configurable: true });
+  try {
+    expectSame(expected, unfoldSync(samples, dictionary, options));
+  } finally {
+    delete (Object.prototype as Anything).profile;
+  }
+  expect(asked).toBe(0);
+});
+
+it('2⁵³ − 1 rows of no columns are refused, not walked', async () => {
+  const endless: Anything = { data: new Float32Array(0), shape: [Number.MAX_SAFE_INTEGER, 0] };
+  for (const call of [
+    () => ops.spectralNorm(endless),
+    () => ops.gram(endless),
+    () => ops.maximum(endless, endless),
+    () => ops.topK(endless, endless, 1),
+    () => Dictionary.from(endless),
+    () => unfold(endless, dictionary, options),
+    () => learnDictionary(endless, { features: 3, lambda: 0.1 }),
+  ])
+    expect(await failure(call)).toMatchObject({ name: 'UnsuperposeError', code: 'ERR_TOO_LARGE' });
+});
+
+it('codes whose buffers are gone say so in all they do', async () => {
+  const made = SparseCodes.from({
+    indptr: codes.indptr.slice(),
+    indices: codes.indices.slice(),
+    values: codes.values.slice(),
+    shape: codes.shape,
+  });
+  structuredClone(made.indices.buffer, { transfer: [made.indices.buffer as ArrayBuffer] });
+  for (const call of [() => made.row(0), () => made.toDense(), () => [...made]])
+    expect(await failure(call)).toMatchObject({ name: 'UnsuperposeError', code: 'ERR_SHAPE' });
+});
+
+it('what does not fit is refused with its bytes', async () => {
+  const tall: Anything = { data: new Float32Array(70_000), shape: [70_000, 1] };
+  const error = (await failure(() => ops.correlate(tall, tall))) as UnsuperposeError;
+  expect(error.code).toBe('ERR_TOO_LARGE');
+  expect(error.message).toContain(`${70_000 ** 2 * 4} bytes`);
 });

@@ -1,7 +1,7 @@
 // AbortSignal and progress. No test here asserts a time: a job that is aborted must settle, that is all.
 import { describe, expect, it } from 'vitest';
-import { Dictionary, unfold, unfoldSync } from '../../lib/index.js';
-import { coherent } from '../reference/problems.js';
+import { certify, Dictionary, fold, SparseCodes, toy, unfold, unfoldSync } from '../../lib/index.js';
+import { coherent, gaussian } from '../reference/problems.js';
 import { expectSame } from '../reference/verify.js';
 import { failure } from './calls.js';
 
@@ -82,6 +82,113 @@ describe('abort', () => {
     const settled = Promise.allSettled(jobs);
     setTimeout(() => controller.abort('all'), 5);
     for (const job of await settled) expect(job).toEqual({ status: 'rejected', reason: 'all' });
+  });
+});
+
+describe('a call that is aborted settles at once, and its threads are soon free again', () => {
+  const normal = (rows: number, cols: number, seed: number) =>
+    gaussian(seed, { features: rows, dims: cols, samples: 1 }).atoms;
+  // Alone on a machine a few milliseconds pass; without points to stop at, each of these goes on for seconds (a minute on a slow machine).
+  const soon = 3000;
+
+  async function expectStops(start: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    const controller = new AbortController();
+    const promise = failure(() => start(controller.signal));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const before = performance.now();
+    controller.abort('enough');
+    expect(await promise).toBe('enough');
+    // both threads at the same time
+    await Promise.all([1, 2].map(() => unfold(problem.samples, dictionary, { lambda: 1, threads: 2 })));
+    expect(performance.now() - before).toBeLessThan(soon);
+  }
+
+  it('one step of a toy model over 2²⁰ samples', () =>
+    expectStops((signal) =>
+      toy.trainToyModel({ features: 200, dims: 20, density: 0.1, batchSize: 2 ** 20, steps: 4, signal }),
+    ));
+
+  it('the certificate of 2,000 active atoms', async () => {
+    const active = 2000;
+    const wide = Dictionary.from(normal(2048, 2304, 341));
+    const many = SparseCodes.from({
+      indptr: Uint32Array.of(0, active),
+      indices: Uint32Array.from({ length: active }, (_, j) => j),
+      values: new Float32Array(active).fill(1),
+      shape: [1, 2048],
+    });
+    const folded = fold(many, wide);
+    await expectStops((signal) => certify(folded, many, wide, { lambda: 0.1, signal }));
+  });
+
+  it('least squares on many atoms', async () => {
+    const wide = Dictionary.from(normal(4096, 1024, 342), { normalize: true });
+    const x = normal(16, 1024, 343);
+    await expectStops((signal) => unfold(x, wide, { method: 'cosamp', sparsity: 300, signal }));
+  });
+});
+
+/** Like a signal, but for removeEventListener. */
+function brokenSignal(): AbortSignal & { abort(reason: unknown): void } {
+  const listeners = new Set<() => void>();
+  const signal = {
+    aborted: false,
+    reason: undefined as unknown,
+    addEventListener: (_: string, listener: () => void) => listeners.add(listener),
+    removeEventListener: () => {
+      throw new Error('not here');
+    },
+    abort(reason: unknown) {
+      signal.aborted = true;
+      signal.reason = reason;
+      for (const listener of listeners) listener();
+    },
+  };
+  return signal as unknown as AbortSignal & { abort(reason: unknown): void };
+}
+
+describe('what only behaves like a signal', () => {
+  it('may fail at letting go: its call settles, and so do all others', async () => {
+    const broken = brokenSignal();
+    const signal = brokenSignal();
+    const finished = unfold(problem.samples, dictionary, { ...options, signal: broken });
+    const stopped = unfold(problem.samples, dictionary, { ...endless, signal });
+    const others = [1, 2, 3, 4].map(() => unfold(problem.samples, dictionary, options));
+    setTimeout(() => signal.abort('enough'), 10);
+    expect(await failure(() => stopped)).toBe('enough');
+    const expected = unfoldSync(problem.samples, dictionary, options);
+    expectSame(await finished, expected);
+    for (const other of others) expectSame(await other, expected);
+  });
+
+  it('may fail at taking a listener: the call stops and rejects with that', async () => {
+    const mine = new Error('no listeners');
+    const signal = Object.assign(brokenSignal(), {
+      addEventListener() {
+        throw mine;
+      },
+    });
+    expect(await failure(() => unfold(problem.samples, dictionary, { ...endless, signal }))).toBe(mine);
+  });
+
+  it('may be aborted while it takes the listener, and may have no reason to give', async () => {
+    const signal = brokenSignal();
+    signal.addEventListener = () => {
+      (signal as { aborted: boolean }).aborted = true;
+    };
+    expect(await failure(() => unfold(problem.samples, dictionary, { ...endless, signal }))).toBeUndefined();
+    const mine = new Error('no reason');
+    const silent = brokenSignal();
+    Object.defineProperty(silent, 'reason', {
+      get() {
+        throw mine;
+      },
+      set() {},
+    });
+    setTimeout(() => silent.abort('not to be read'), 10);
+    expect(await failure(() => unfold(problem.samples, dictionary, { ...endless, signal: silent }))).toBe(
+      mine,
+    );
   });
 });
 

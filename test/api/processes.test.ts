@@ -1,5 +1,6 @@
 // Whole processes: they end while jobs run, refuse a bad environment, and do not grow. Each runs the built package.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 const entry = new URL('../../dist/index.js', import.meta.url).href;
@@ -115,4 +116,148 @@ it('the memory of a process does not grow over many calls of every kind', () => 
   );
   expect(status, err).toBe(0);
   expect(Number(out)).toBeLessThan(allowed);
+});
+
+it('handles that nobody disposes of are collected before their memory is gone', () => {
+  // Each of the 200 leaves some 2.5 MB behind natively, made by its first question: 490 MB if V8 does not know of them, 85 MB if it does.
+  const { status, out, err } = run(`
+    const to = pkg.Dictionary.from(matrix(16384, 64, 1)), from = pkg.Dictionary.from(matrix(8, 64, 2));
+    const weight = matrix(64, 64, 3), before = process.memoryUsage().rss;
+    let most = 0;
+    for (let turn = 0; turn < 200; turn++) {
+      await pkg.claims.virtualWeights(from, weight, to).maximum();
+      most = Math.max(most, process.memoryUsage().rss - before);
+    }
+    console.log(most / 2 ** 20);
+  `);
+  expect(status, err).toBe(0);
+  expect(Number(out)).toBeLessThan(250);
+});
+
+it('two threads write codes while this one takes them: they are refused, or right', () => {
+  const { status, out, err } = run(`
+    const { Worker } = await import('node:worker_threads');
+    const rows = 2000, features = 100;
+    const shared = (Type, n) => new Type(new SharedArrayBuffer(4 * n));
+    const indptr = shared(Uint32Array, rows + 1).fill(1), indices = shared(Uint32Array, 1), values = shared(Float32Array, 1);
+    indptr[0] = 0;
+    const writer = \`import { workerData } from 'node:worker_threads';
+      for (;;) for (const at of [1, 2 ** 31, 5]) workerData.fill(at, 1, workerData.length - 1);\`;
+    const workers = [1, 2].map(() => new Worker(writer, { eval: true, workerData: indptr }));
+    const dictionary = pkg.Dictionary.from(matrix(features, 8, 1));
+    let taken = 0, refused = 0;
+    for (const end = Date.now() + 3000; Date.now() < end; ) {
+      try {
+        pkg.fold(pkg.SparseCodes.from({ indptr, indices, values, shape: [rows, features] }), dictionary);
+        taken++;
+      } catch (error) {
+        if (error.code !== 'ERR_SHAPE') throw error;
+        refused++;
+      }
+      await new Promise(setImmediate);
+    }
+    console.log(taken + refused > 0);
+    process.exit(0);
+  `);
+  expect(status, err).toBe(0);
+  expect(out.trim()).toBe('true');
+});
+
+it('process.exit in the middle of a long step', () => {
+  const before = performance.now();
+  const { status, err } = run(`
+    pkg.toy.trainToyModel({ features: 200, dims: 20, density: 0.1, batchSize: 2 ** 20, steps: 4 });
+    setTimeout(() => process.exit(7), 300);
+  `);
+  expect(status, err).toBe(7);
+  expect(performance.now() - before).toBeLessThan(5000);
+});
+
+/** Whether util-linux's prlimit is there. */
+function limits(): boolean {
+  try {
+    execFileSync('prlimit', ['--version'], { stdio: 'ignore' });
+    return process.platform === 'linux';
+  } catch {
+    return false;
+  }
+}
+
+it.runIf(limits())('where the system grants no more threads, calls take longer, and that is all', () => {
+  const { status, out, err } = run(`
+    const { execFileSync } = await import('node:child_process');
+    const d = pkg.Dictionary.from(matrix(300, 40, 1)), x = matrix(200, 40, 2);
+    const expected = pkg.unfoldSync(x, d, { lambda: 0.1, threads: 1 }).codes.values.join();
+    // the limit does not hold for root
+    if (process.getuid() === 0) {
+      process.setgid(65534);
+      process.setuid(65534);
+    }
+    execFileSync('prlimit', ['--pid', String(process.pid), '--nproc=1:1']);
+    const answers = [pkg.unfoldSync(x, d, { lambda: 0.1, threads: 4 })];
+    const progress = [];
+    answers.push(await pkg.unfold(x, d, { lambda: 0.1, threads: 4, onProgress: ({ done }) => progress.push(done) }));
+    answers.push(...(await Promise.all([1, 2, 3].map((threads) => pkg.unfold(x, d, { lambda: 0.1, threads })))));
+    const stopped = new AbortController();
+    const rejected = pkg.unfold(x, d, { lambda: 0.1, signal: stopped.signal }).catch((reason) => reason);
+    stopped.abort('stopped');
+    console.log(answers.every(({ codes }) => codes.values.join() === expected), progress.at(-1), await rejected);
+  `);
+  expect(status, err).toBe(0);
+  expect(out.trim()).toBe('true 200 stopped');
+});
+
+// As many values as the shape says, without a second copy of them.
+const SINES = `
+  const sines = (rows, cols) => {
+    const data = new Float32Array(rows * cols);
+    for (let i = 0; i < data.length; i++) data[i] = Math.sin(i + 1);
+    return { data, shape: [rows, cols] };
+  };
+`;
+
+it.runIf(process.platform === 'linux').each([
+  ['a product', 'const t = sines(30000, 1); return pkg.ops.correlate(t, t);'],
+  ['a list of the strongest', 'const t = sines(20000, 1); return pkg.ops.topK(t, t, 20000);'],
+  [
+    'all entries above',
+    'const t = sines(20000, 1); return pkg.ops.above(t, t, 1e-9, { limit: 4e8, absolute: true });',
+  ],
+  [
+    'dense codes',
+    `return pkg.SparseCodes.from({ indptr: new Uint32Array(30001), indices: new Uint32Array(0), values: new Float32Array(0),
+      shape: [30000, 40000] }).toDense();`,
+  ],
+  [
+    'dictionaries',
+    `const m = { data: new Float32Array(150e6), shape: [150000, 1000] };
+     return [pkg.Dictionary.from(m), pkg.Dictionary.from(m), pkg.Dictionary.from(m)];`,
+  ],
+  [
+    'a packed copy, made by a job',
+    `const d = pkg.Dictionary.from({ data: new Float32Array(200e6), shape: [200000, 1000] });
+     return pkg.unfold(sines(10, 1000), d, { lambda: 1 });`,
+  ],
+  ['what a learner keeps', 'return pkg.learnDictionary(sines(100, 4), { features: 30000, lambda: 0.1 });'],
+  ['samples', 'return pkg.toy.sampleFeatures({ features: 30000, samples: 30000, density: 0.5 });'],
+])('%s that does not fit in the memory of the process is refused with its bytes', (_, body) => {
+  // 2.5 GB of address space: node itself takes 1 GB of it.
+  const source = `
+    const pkg = await import(${JSON.stringify(entry)});
+    ${SINES}
+    const attempt = async () => { ${body} };
+    const error = await attempt().then(() => ({ message: 'it fits' }), (error) => error);
+    const small = pkg.Dictionary.from(sines(4, 3));
+    const after = await pkg.unfold(sines(2, 3), small, { lambda: 0.1 });
+    console.log(JSON.stringify([error.name, error.code, error.message, after.converged]));
+  `;
+  const child = spawnSync(
+    'bash',
+    ['-c', 'ulimit -v 2500000; exec "$0" "$@"', process.execPath, '--input-type=module', '-e', source],
+    { encoding: 'utf8', cwd: fileURLToPath(new URL('../..', import.meta.url)) },
+  );
+  expect(child.status, child.stderr).toBe(0);
+  const [name, code, message, converged] = JSON.parse(child.stdout);
+  expect([name, code, converged]).toEqual(['UnsuperposeError', 'ERR_TOO_LARGE', true]);
+  expect(message).toMatch(/\d{6,} bytes/);
 });

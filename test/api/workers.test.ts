@@ -117,3 +117,27 @@ it('a matrix over shared memory is read from several workers', async () => {
   const expected = bits(unfoldSync(problem.samples, Dictionary.from(problem.atoms), options).codes.values);
   for (const values of await Promise.all(workers.map(message))) expect(bits(values)).toBe(expected);
 });
+
+// One step of this takes seconds, tens of them on a busy machine.
+const LONG = `
+  pkg.toy.trainToyModel({ features: 200, dims: 20, density: 0.1, batchSize: 2 ** 20, steps: 4 });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+`;
+
+it('terminated in the middle of a long step: ends at once, and leaves the threads to others', async () => {
+  const worker = start(`${LONG}parentPort.postMessage('busy'); await new Promise(() => {});`);
+  await message(worker);
+  const before = performance.now();
+  await worker.terminate();
+  const dictionary = Dictionary.from(problem.atoms);
+  expect((await unfold(problem.samples, dictionary, { ...options, threads: 2 })).converged).toBe(true);
+  expect(performance.now() - before).toBeLessThan(3000);
+});
+
+it('process.exit in the middle of a long step', async () => {
+  const worker = start(`${LONG}parentPort.postMessage('leaving'); process.exit(3);`);
+  await message(worker);
+  const before = performance.now();
+  expect(await new Promise((resolve) => worker.once('exit', resolve))).toBe(3);
+  expect(performance.now() - before).toBeLessThan(3000);
+});

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "../../native/core/random.hpp"
-#include "../../native/core/thread_pool.hpp"
 #include "../../native/learning/online.hpp"
 #include "../../native/learning/toy_model.hpp"
 
@@ -327,7 +326,6 @@ void epochs(ConstMatrix32 samples) {
 }  // namespace
 
 int main() {
-  ThreadPool::instance().ensure(2);
   const std::vector<float> data = planted();
   const ConstMatrix32 samples{data.data(), kSamples, kDims};
   epochs(samples);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "../../native/core/random.hpp"
-#include "../../native/core/thread_pool.hpp"
 #include "../../native/kernels/product/product.hpp"
 #include "../../native/scoring/mutable_dictionary.hpp"
 
@@ -204,7 +203,6 @@ void rows_one_at_a_time() {
 }  // namespace
 
 int main() {
-  ThreadPool::instance().ensure(3);
   for (const std::size_t dims : {1, 5, 16, 37, 130})
     for (const unsigned threads : {1u, 3u}) changes(dims, threads);
   refusals();

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "../../core/cancellation.hpp"
 #include "kernels.hpp"
 
 namespace unsuperpose::product {
@@ -15,12 +16,17 @@ PackedRows::PackedRows(ConstMatrix32 rows, Isa isa, Precision precision)
     words_ = (dims_ + rounded->word_dims - 1) / rounded->word_dims;
   resize(rows.rows);
   AlignedBuffer<std::uint32_t> scratch(words_);
-  for (std::size_t j = 0; j < rows_; ++j) pack(j, rows.row(j), scratch.data());
+  cancellation::Points<16> points;  // of some microseconds
+  for (std::size_t j = 0; j < rows_; ++j) {
+    points.pass();
+    pack(j, rows.row(j), scratch.data());
+  }
 }
 
 void PackedRows::resize(std::size_t rows) {
   const std::size_t before = padded(rows_), after = padded(rows);
-  if (words_ != 0 && after > static_cast<std::size_t>(-1) / sizeof(float) / words_) throw std::bad_alloc();
+  if (words_ != 0 && after > static_cast<std::size_t>(-1) / sizeof(float) / words_)
+    throw OutOfMemory(bytes_of(bytes_of(after, words_), sizeof(float)));
   const bool rounded = precision_ != Precision::float32;
   if (after * words_ > data_.size()) {
     // Room for half as many again, so that rows that come one at a time are not copied each time.
