@@ -6,7 +6,7 @@ import { allocate, type Matrix, readShape } from '../call/matrix.js';
 import { copyFloat32, lengthOf, unshared } from '../call/memory.js';
 import { describe, refuseOption } from '../call/options.js';
 import { native } from '../native/runtime.js';
-import type { NativeCodes } from '../native/values.js';
+import type { GivenCodes, NativeCodes } from '../native/values.js';
 import { type CodesByFeature, transpose } from './by-feature.js';
 import { type CodesJSON, fromCodesJSON, isCodesJSON, toCodesJSON } from './codes-json.js';
 
@@ -104,7 +104,7 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
   static from<V extends CodeValues>(parts: CodesLike<V> | CodesJSON): SparseCodes<V> {
     const given = isCodesJSON(parts) ? fromCodesJSON(parts, 'codes') : parts;
     const { codes, values, samples, features } = readCodes(given, 'codes', 'ERR_DTYPE');
-    native((binding) => binding.checkCodes(codes, samples, features, 'codes'));
+    native((binding) => binding.checkCodes({ ...codes, values }, samples, features, 'codes'));
     return new SparseCodes({ ...codes, values: values as V }, samples, features);
   }
 
@@ -176,7 +176,7 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
    */
   byFeature(): CodesByFeature<V> {
     const { codes, values, samples, features } = readCodes(this, 'codes', 'ERR_DTYPE');
-    native((binding) => binding.checkCodes(codes, samples, features, 'codes'));
+    native((binding) => binding.checkCodes({ ...codes, values }, samples, features, 'codes'));
     return transpose({ ...codes, values: values as V }, [samples, features]);
   }
 
@@ -216,12 +216,12 @@ printsAs(SparseCodes.prototype as SparseCodes<CodeValues>, 'SparseCodes', (codes
   );
 });
 
-/** Types and shape of codes, each property read once; native code checks the rest, and gets float64 values rounded to float32. */
+/** Types and shape of codes, each property read once; native code checks the rest. `codes` have float64 values rounded to float32, `given` as they are. */
 export function readCodes(
   value: unknown,
   name: string,
   code: ErrorCode,
-): { codes: NativeCodes; values: CodeValues; samples: number; features: number } {
+): { codes: NativeCodes; given: GivenCodes; values: CodeValues; samples: number; features: number } {
   const refuse = (what: string, got: unknown): never => {
     throw new UnsuperposeError(code, `${name} must be SparseCodes${what}, got ${describe(got)}`, name);
   };
@@ -242,5 +242,5 @@ export function readCodes(
     values: unshared(values, name),
   };
   const floats = types.isFloat32Array(own.values) ? own.values : copyFloat32(own.values, name);
-  return { codes: { ...own, values: floats }, values: own.values, samples, features };
+  return { codes: { ...own, values: floats }, given: own, values: own.values, samples, features };
 }

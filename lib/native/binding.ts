@@ -5,6 +5,7 @@ import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
 import type { NativeToy } from './toy.js';
 import type {
   DictionaryHandle,
+  GivenCodes,
   Isa,
   JobId,
   LearnerHandle,
@@ -178,21 +179,21 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
   certifySync(
     handle: DictionaryHandle,
     activations: NativeMatrix,
-    codes: NativeCodes,
+    codes: GivenCodes,
     options: NativeCertifyOptions,
     threads: number,
   ): NativeCertification;
   certify(
     handle: DictionaryHandle,
     activations: NativeMatrix,
-    codes: NativeCodes,
+    codes: GivenCodes,
     options: NativeCertifyOptions,
     threads: number,
     onProgress: Report,
     onSettled: Settled<NativeCertification>,
   ): JobId;
-  checkCodes(codes: NativeCodes, rows: number, features: number, name: string): void;
-  fold(codes: NativeCodes, rows: number, handle: DictionaryHandle, out: Float32Array, threads: number): void;
+  checkCodes(codes: GivenCodes, rows: number, features: number, name: string): void;
+  fold(codes: GivenCodes, rows: number, handle: DictionaryHandle, out: Float32Array, threads: number): void;
   lambdaMaxSync(
     handle: DictionaryHandle,
     activations: NativeMatrix,

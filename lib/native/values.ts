@@ -35,6 +35,11 @@ export interface NativeCodes {
   readonly values: Float32Array;
 }
 
+/** Codes that come from outside, with the values that they have. */
+export interface GivenCodes extends Omit<NativeCodes, 'values'> {
+  readonly values: Float32Array | Float64Array;
+}
+
 /** Tells how far the work is. */
 export type Report = ((done: number, total: number) => void) | undefined;
 

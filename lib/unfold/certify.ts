@@ -10,7 +10,7 @@ import { checkDims, Dictionary } from '../data/dictionary.js';
 import type { NativeCertification, NativeCertifyOptions } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
-import type { DictionaryHandle, NativeCodes } from '../native/values.js';
+import type { DictionaryHandle, GivenCodes } from '../native/values.js';
 import { GAP_TOLERANCE } from './convex.js';
 
 /** Options of {@link certifySync}: the objective that the codes are to be judged by. */
@@ -68,7 +68,7 @@ const VERDICTS: readonly Verdict[] = ['none', 'bounded', 'exact'];
 interface Call {
   readonly handle: DictionaryHandle;
   readonly matrix: NativeMatrix;
-  readonly codes: NativeCodes;
+  readonly codes: GivenCodes;
   readonly settings: NativeCertifyOptions;
   readonly threads: number;
 }
@@ -94,7 +94,7 @@ function prepare(activations: unknown, codes: unknown, dictionary: Dictionary, o
   return {
     handle,
     matrix,
-    codes: parts.codes,
+    codes: parts.given,
     settings: { lambda, ridge, weights, nonnegative, tolerance },
     threads,
   };

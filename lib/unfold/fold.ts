@@ -44,7 +44,7 @@ function readFolded(value: unknown): { codes: unknown; preparation: Preparation 
  */
 export function fold(codes: CodesLike | Unfolding<CodeValues>, dictionary: Dictionary): Matrix<Float32Array> {
   const from = readFolded(codes);
-  const { codes: parts, samples, features } = readCodes(from.codes, 'codes', 'ERR_DTYPE');
+  const { given: parts, samples, features } = readCodes(from.codes, 'codes', 'ERR_DTYPE');
   const handle = Dictionary.handleOf(dictionary);
   if (features !== dictionary.features)
     throw new UnsuperposeError(

@@ -11,6 +11,9 @@ struct SparseCodes {
   std::vector<std::uint32_t> indptr;  // samples + 1
   std::vector<std::uint32_t> indices;
   std::vector<float> values;
+  std::vector<double> wide;  // in place of values, where float64 codes were given
+
+  double value(std::size_t k) const { return wide.empty() ? static_cast<double>(values[k]) : wide[k]; }
 };
 
 }  // namespace unsuperpose

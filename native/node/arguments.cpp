@@ -35,7 +35,9 @@ std::span<T> elements(const Napi::Value& value, napi_typedarray_type wanted, con
   return {static_cast<T*>(data), length};
 }
 
-std::string describe(float value) { return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity"; }
+std::string describe(double value) {
+  return std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+}
 
 }  // namespace
 
@@ -114,22 +116,28 @@ MatrixCopy::MatrixCopy(ConstMatrix32 from) : data(from.rows * from.cols), rows(f
   if (rows * cols > 0) std::memcpy(data.data(), from.data, rows * cols * sizeof(float));
 }
 
-CodesView codes(const Napi::Value& value, const char* name) {
+CodesView codes(const Napi::Value& value, const char* name, bool wide) {
   if (!value.IsObject()) refuse(Code::dtype, std::string(name) + " must be sparse codes");
   const auto object = value.As<Napi::Object>();
   const Napi::Value indptr = object.Get("indptr"), indices = object.Get("indices"),
                     values = object.Get("values");
-  return {integers(indptr, name), integers(indices, name), floats(values, name)};
+  if (wide && values.IsTypedArray() && values.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array)
+    return {integers(indptr, name), integers(indices, name), {}, doubles(values, name)};
+  return {integers(indptr, name), integers(indices, name), floats(values, name), {}};
 }
 
 void require_valid(const CodesView& codes, std::size_t rows, std::size_t features, const char* name) {
   const auto fail = [&](const std::string& what) { refuse(Code::shape, std::string(name) + ": " + what); };
-  const auto& [indptr, indices, values] = codes;
+  const auto& [indptr, indices, floats, wide] = codes;
+  const std::size_t count = std::max(floats.size(), wide.size());
+  const auto value = [&codes](std::size_t k) {
+    return codes.wide.empty() ? static_cast<double>(codes.values[k]) : codes.wide[k];
+  };
   if (indptr.size() != rows + 1)
     fail("indptr must have rows + 1 (" + std::to_string(rows + 1) + ") entries, got " +
          std::to_string(indptr.size()));
-  if (indices.size() != values.size())
-    fail("indices (" + std::to_string(indices.size()) + ") and values (" + std::to_string(values.size()) +
+  if (indices.size() != count)
+    fail("indices (" + std::to_string(indices.size()) + ") and values (" + std::to_string(count) +
          ") must be equally long");
   if (indptr[0] != 0 || indptr[rows] != indices.size())
     fail("indptr must run from 0 to the number of indices (" + std::to_string(indices.size()) + ")");
@@ -144,16 +152,16 @@ void require_valid(const CodesView& codes, std::size_t rows, std::size_t feature
              std::to_string(features) + " features");
       if (at > indptr[i] && indices[at] <= indices[at - 1])
         fail("indices must ascend, in row " + std::to_string(i));
-      if (!std::isfinite(values[at]))
+      if (!std::isfinite(value(at)))
         refuse(Code::not_finite, std::string(name) + " must be finite: row " + std::to_string(i) +
                                      ", column " + std::to_string(indices[at]) + " is " +
-                                     describe(values[at]));
+                                     describe(value(at)));
     }
   }
 }
 
-SparseCodes copy_codes(const Napi::Value& value, const char* name) {
-  const CodesView from = codes(value, name);
+SparseCodes copy_codes(const Napi::Value& value, const char* name, bool wide) {
+  const CodesView from = codes(value, name, wide);
   SparseCodes copy;
   const auto assign = [](auto& to, const auto& values) {
     to = sized_vector<std::remove_cvref_t<decltype(values[0])>>(values.size());
@@ -163,11 +171,13 @@ SparseCodes copy_codes(const Napi::Value& value, const char* name) {
   assign(copy.indptr, from.indptr);
   assign(copy.indices, from.indices);
   assign(copy.values, from.values);
+  assign(copy.wide, from.wide);
   return copy;
 }
 
-SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name) {
-  SparseCodes owned = copy_codes(value, name);
+SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name,
+                      bool wide) {
+  SparseCodes owned = copy_codes(value, name, wide);
   require_valid(view_of(owned), rows, features, name);
   return owned;
 }

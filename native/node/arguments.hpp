@@ -44,14 +44,19 @@ struct MatrixCopy {
 struct CodesView {
   std::span<const std::uint32_t> indptr, indices;
   std::span<const float> values;
+  std::span<const double> wide;  // in place of values, where they are float64
 };
-inline CodesView view_of(const SparseCodes& codes) { return {codes.indptr, codes.indices, codes.values}; }
-CodesView codes(const Napi::Value& value, const char* name);
+inline CodesView view_of(const SparseCodes& codes) {
+  return {codes.indptr, codes.indices, codes.values, codes.wide};
+}
+/// Values that are a Float64Array are taken where `wide`, and refused otherwise.
+CodesView codes(const Napi::Value& value, const char* name, bool wide = false);
 /// ERR_SHAPE or ERR_NOT_FINITE unless these are `rows` rows over `features` features, indices ascending.
 void require_valid(const CodesView& codes, std::size_t rows, std::size_t features, const char* name);
 /// Codes of our own, not yet checked.
-SparseCodes copy_codes(const Napi::Value& value, const char* name);
+SparseCodes copy_codes(const Napi::Value& value, const char* name, bool wide = false);
 /// Valid codes of our own. Copied first, checked afterwards: shared memory may change in between.
-SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name);
+SparseCodes own_codes(const Napi::Value& value, std::size_t rows, std::size_t features, const char* name,
+                      bool wide = false);
 
 }  // namespace unsuperpose::node

@@ -44,7 +44,7 @@ Napi::Value certify_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const CertifyOptions options = options_of(call[3].As<Napi::Object>());
   const Execution execution{threads(call[4])};
-  const SparseCodes codes = copy_codes(call[2], "codes");
+  const SparseCodes codes = copy_codes(call[2], "codes", true);
   const Matrix32 samples = matrix(call[1], "activations");
   require_valid(view_of(codes), samples.rows, dictionary->features(), "codes");
   require_finite(samples, "activations", execution);
@@ -62,7 +62,7 @@ Napi::Value certify_async(const Napi::CallbackInfo& call) {
     CertifyOptions options;
   };
   CertifyOptions options = options_of(call[3].As<Napi::Object>());
-  SparseCodes codes = copy_codes(call[2], "codes");
+  SparseCodes codes = copy_codes(call[2], "codes", true);
   const auto input = std::make_shared<const Input>(Input{held_dictionary(call[0]),
                                                          MatrixCopy(matrix(call[1], "activations")),
                                                          std::move(codes), std::move(options)});

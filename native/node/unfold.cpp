@@ -83,7 +83,7 @@ Napi::Value unfold_async(const Napi::CallbackInfo& call) {
 /// (codes, rows, features, name): throws unless they are valid
 Napi::Value check_codes(const Napi::CallbackInfo& call) {
   const std::size_t rows = count(call[1], "shape"), features = count(call[2], "shape");
-  require_valid(codes(call[0], "codes"), rows, features, call[3].ToString().Utf8Value().c_str());
+  require_valid(codes(call[0], "codes", true), rows, features, call[3].ToString().Utf8Value().c_str());
   return call.Env().Undefined();
 }
 
@@ -91,7 +91,7 @@ Napi::Value check_codes(const Napi::CallbackInfo& call) {
 Napi::Value fold_codes(const Napi::CallbackInfo& call) {
   const std::size_t rows = count(call[1], "shape");
   const auto dictionary = held_dictionary(call[2]);
-  const SparseCodes owned = own_codes(call[0], rows, dictionary->features(), "codes");
+  const SparseCodes owned = own_codes(call[0], rows, dictionary->features(), "codes", true);
   const std::span<float> out = floats(call[3], "out");
   if (out.size() / dictionary->dims() != rows || out.size() % dictionary->dims() != 0)
     refuse(Code::shape, "out must hold samples × dims values");

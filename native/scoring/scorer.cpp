@@ -182,6 +182,7 @@ void Scorer::score(ConstMatrix32 vectors, std::span<Request> requests, std::size
       scored.count = selection.count[m];
       scored.full = scored.count == select.capacity && scored.count < rows_.count;
       if (scored.full) scored.unlisted = strength(scored.entries[scored.count - 1]) + scored.error;
+      if (!reliable_ && scored.count < rows_.count) scored.unlisted = std::numeric_limits<double>::infinity();
     }
     return true;
   });

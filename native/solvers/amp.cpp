@@ -219,7 +219,7 @@ void AmpBatch::finish(Sample& sample) {
   result.gap = sample.gap;
   result.iterations = sample.rounds;
   result.outcome = sample.outcome;
-  result.lambda = batch_.from_scaled(sample.slot, sample.best_lambda);
+  result.lambda = batch_.lambda_from_scaled(sample.slot, sample.best_lambda);
   batch_.finish(sample.slot, codes, at.objective(sample.best_lambda, 0), at.squared_residual, result);
 }
 

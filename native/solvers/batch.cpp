@@ -8,12 +8,24 @@
 
 namespace unsuperpose {
 
-ScaledBatch::ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, std::size_t first)
+namespace {
+
+constexpr double kLargest = std::numeric_limits<float>::max();
+/// λ is at most this: it is above every λ_max, and no sum that it goes into overflows.
+constexpr double kMostLambda = 0x1.0p400;
+
+float in_range(double v) { return static_cast<float>(std::clamp(v, -kLargest, kLargest)); }
+
+}  // namespace
+
+ScaledBatch::ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, std::size_t first,
+                         const Range* range)
     : samples_(samples.rows * round_up(samples.cols, kCacheLine / sizeof(float))),
       exponents_(samples.rows),
       squared_norms_(samples.rows),
       dims_(samples.cols),
-      stride_(round_up(samples.cols, kCacheLine / sizeof(float))) {
+      stride_(round_up(samples.cols, kCacheLine / sizeof(float))),
+      range_(range) {
   const auto& reduce = reduce::table();
   if (!lambda.empty()) lambdas_.resize(samples.rows);
   for (std::size_t i = 0; i < samples.rows; ++i) {
@@ -28,21 +40,41 @@ ScaledBatch::ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, 
     std::fill(to + dims_, to + stride_, 0.0f);
     exponents_[i] = exponent;
     squared_norms_[i] = reduce.squared_norm(to, dims_);
-    if (!lambdas_.empty()) lambdas_[i] = per_sample(lambda, first + i) * factor;
+    if (!lambdas_.empty()) {
+      const double scaled = per_sample(lambda, first + i) * factor;
+      lambdas_[i] = std::min(range ? std::ldexp(scaled, range->penalty) : scaled, kMostLambda);
+    }
   }
 }
 
 double ScaledBatch::to_scaled(std::size_t i, double v) const { return std::ldexp(v, -exponents_[i]); }
 double ScaledBatch::from_scaled(std::size_t i, double v) const { return std::ldexp(v, exponents_[i]); }
 
+double ScaledBatch::code_from_scaled(std::size_t i, std::size_t j, double v) const {
+  return std::ldexp(v, exponents_[i] + (range_ ? range_->exponent(j) : 0));
+}
+double ScaledBatch::code_to_scaled(std::size_t i, std::size_t j, double v) const {
+  return std::ldexp(v, -exponents_[i] - (range_ ? range_->exponent(j) : 0));
+}
+double ScaledBatch::lambda_from_scaled(std::size_t i, double v) const {
+  return std::ldexp(v, exponents_[i] - (range_ ? range_->penalty : 0));
+}
+double ScaledBatch::penalty_from_scaled(std::size_t i, double v) const {
+  return std::ldexp(v, exponents_[i] + (range_ ? range_->penalty : 0));
+}
+float ScaledBatch::start(std::size_t i, std::size_t j, double v) const {
+  return in_range(code_to_scaled(i, j, v));
+}
+
 void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes,
                          double objective, double squared_residual, SampleResult& result) const {
   for (const auto& [index, value] : codes) {
-    const double exact = from_scaled(i, value);
-    constexpr double kLargest = std::numeric_limits<float>::max();
-    const float unscaled = static_cast<float>(std::clamp(exact, -kLargest, kLargest));
-    // What it is worth is no longer that of the code that was found.
-    if (std::fabs(exact) > kLargest) result.cut = true;
+    if (value == 0) continue;
+    const double exact = code_from_scaled(i, index, value);
+    const float unscaled = in_range(exact);
+    // Beyond the largest number, or with fewer digits below the least: worth no longer what the code was that was found.
+    if (std::fabs(exact) > kLargest || std::fabs(exact) < std::numeric_limits<float>::min())
+      result.cut = true;
     if (unscaled == 0) continue;
     result.indices.push_back(index);
     result.values.push_back(unscaled);
@@ -54,7 +86,7 @@ void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_
 void ScaledBatch::finish64(std::size_t i, const std::vector<std::pair<std::uint32_t, double>>& codes,
                            double objective, double squared_residual, SampleResult& result) const {
   for (const auto& [index, value] : codes) {
-    const double unscaled = from_scaled(i, value);
+    const double unscaled = code_from_scaled(i, index, value);
     if (unscaled == 0) continue;
     result.indices.push_back(index);
     result.values64.push_back(unscaled);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "range.hpp"
 #include "unfolding.hpp"
 
 namespace unsuperpose {
@@ -18,15 +19,17 @@ struct SampleResult {
   Outcome outcome = Outcome::converged;
   std::uint32_t iterations = 0;
   double lambda = 0;  // bpdn: found
-  bool cut = false;   // float32 does not hold the code: what is answered is its largest number
+  bool cut = false;   // float32 does not hold the code: too large, or too small for all its digits
 };
 
 /// Samples multiplied by powers of two, so that their norms lie in [½, 1): exact (up to subnormal input),
 /// and the solvers meet neither overflow nor underflow. Solutions scale along: a(cx, cλ) = c·a(x, λ).
 class ScaledBatch {
  public:
-  /// `lambda`: none, one for all or one a sample of the call, in which the batch starts at sample `first`.
-  ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, std::size_t first);
+  /// `lambda`: none, one for all or one a sample of the call, in which the batch starts at sample `first`. With a range, codes and λ
+  /// scale by its powers of two as well; it must outlive the batch.
+  ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, std::size_t first,
+              const Range* range = nullptr);
 
   std::size_t count() const { return exponents_.size(); }
   ConstMatrix32 samples() const { return {samples_.data(), count(), dims_, stride_}; }
@@ -36,6 +39,14 @@ class ScaledBatch {
   double to_scaled(std::size_t i, double v) const;
   /// v·2^exponent: back
   double from_scaled(std::size_t i, double v) const;
+  /// Of a code of atom j: from_scaled() in the caller's atoms.
+  double code_from_scaled(std::size_t i, std::size_t j, double v) const;
+  double code_to_scaled(std::size_t i, std::size_t j, double v) const;
+  /// Of λ, and of Σ w_j|a_j|.
+  double lambda_from_scaled(std::size_t i, double v) const;
+  double penalty_from_scaled(std::size_t i, double v) const;
+  /// A code to start from in float32: at most its largest number.
+  float start(std::size_t i, std::size_t j, double v) const;
   /// fills values, objective and residual of `result` from scaled codes (ascending indices; zeros dropped)
   void finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes, double objective,
               double squared_residual, SampleResult& result) const;
@@ -49,6 +60,7 @@ class ScaledBatch {
   std::vector<double> squared_norms_;
   std::vector<double> lambdas_;
   std::size_t dims_ = 0, stride_ = 0;
+  const Range* range_ = nullptr;
 };
 
 /// Appends a batch's answers to an unfolding, with their λ if that is one of the answers.

@@ -142,7 +142,7 @@ void DenoisingBatch::conclude(PathSample& sample, double strongest) {
   }
   out_[sample.slot].iterations = sample.knots;
   finish(sample, 0);
-  out_[sample.slot].objective = batch_.from_scaled(sample.slot, primal);
+  out_[sample.slot].objective = batch_.penalty_from_scaled(sample.slot, primal);
 }
 
 }  // namespace
@@ -155,6 +155,14 @@ Status BasisPursuitDenoising::check(ConstMatrix32 samples, const Dictionary& dic
     if (status.ok() && (!(one >= 0) || !std::isfinite(one)))
       status = Status::fail(Code::option, "epsilon must be finite and not negative");
   return status;
+}
+
+double BasisPursuitDenoising::objective_of(const std::vector<std::pair<std::uint32_t, double>>& code,
+                                           double) const {
+  double sum = 0;
+  for (const auto& [j, value] : code)
+    sum += (weights.empty() ? 1.0 : static_cast<double>(weights[j])) * std::fabs(value);
+  return sum;
 }
 
 BatchSolver BasisPursuitDenoising::start(const Dictionary& dictionary, std::size_t,

@@ -8,8 +8,11 @@ struct BasisPursuitDenoising final : Method, PathOptions {
   std::vector<double> epsilon;  // the residual, ≥ 0; 1 entry or one a sample
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  Scaling scaling() const override { return ridge > 0 ? Scaling::common : Scaling::each; }
+  std::span<const float> feature_weights() const override { return weights; }
+  std::shared_ptr<Method> rescaled(const Range& range) const override { return rescaled_of(*this, range); }
   double tolerance_of_gap() const override { return tolerance; }
-  double objective_at_zero(double) const override { return 0; }
+  double objective_of(const std::vector<std::pair<std::uint32_t, double>>& code, double) const override;
   bool reports_lambda() const override { return true; }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;

@@ -113,10 +113,10 @@ class Certifier {
   void prepare(std::size_t sample, std::size_t i) {
     Case& c = cases_[i];
     for (std::size_t k = codes_.indptr[sample]; k < codes_.indptr[sample + 1]; ++k)
-      if (codes_.values[k] != 0) {
+      if (const double value = codes_.value(k); value != 0) {
         c.support.push_back(codes_.indices[k]);
-        c.code.push_back(codes_.values[k]);
-        c.signs.push_back((codes_.values[k] > 0 ? 1 : -1) * weight(codes_.indices[k]));
+        c.code.push_back(value);
+        c.signs.push_back((value > 0 ? 1 : -1) * weight(codes_.indices[k]));
       }
     const float* x = samples_.row(sample);
     double* r = residuals_.data() + i * dims_;

@@ -94,11 +94,18 @@ Status KnotPath::next(const Execution& execution, Unfolding& out) {
   out = {};
   out.codes.indptr.push_back(0);
   const bool starts = paths_.empty();
+  if (starts) {
+    Status status = Range::make(*dictionary_, options_.weights, options_.scaling(), range_);
+    if (!status.ok()) return status;
+    solved_ = range_.ordinary() ? options_ : *rescaled_of(options_, range_);
+  }
+  const Dictionary& atoms = range_.dictionary ? *range_.dictionary : *dictionary_;
   std::size_t kept = 0;
   Variance variance;
   for (std::size_t first = 0; first < samples_.rows; first += kBatch) {
     const std::size_t b = first / kBatch, count = std::min(kBatch, samples_.rows - first);
-    const ScaledBatch batch(samples_.slice(first, count), options_.lambda, first);
+    const ScaledBatch batch(samples_.slice(first, count), options_.lambda, first,
+                            range_.ordinary() ? nullptr : &range_);
     if (starts) {
       paths_.emplace_back(count);
       answers_.emplace_back(count);
@@ -110,7 +117,7 @@ Status KnotPath::next(const Execution& execution, Unfolding& out) {
       over += sample.done;
     }
     execution.advance(over);
-    KnotBatch step(batch, *dictionary_, options_, first, execution, answers_[b]);
+    KnotBatch step(batch, atoms, solved_, first, execution, answers_[b]);
     if (Status status = step.proceed(paths_[b]); !status.ok()) return status;
     for (PathSample& sample : paths_[b]) {
       if (sample.lambda <= batch.lambda(sample.slot)) sample.candidates = Candidates();
@@ -118,8 +125,8 @@ Status KnotPath::next(const Execution& execution, Unfolding& out) {
       if (kept > kKeptBytes) sample.candidates.release();
     }
     variance.add(samples_.slice(first, count));
-    Status status =
-        review(samples_.slice(first, count), *dictionary_, options_, first, execution, answers_[b], true);
+    Status status = review(samples_.slice(first, count), *dictionary_, options_, first, execution,
+                           answers_[b], true, range_.clamped);
     if (status.ok()) status = append(batch, answers_[b], true, out);
     if (!status.ok()) return status;
   }

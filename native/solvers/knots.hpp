@@ -25,6 +25,8 @@ class KnotPath {
   ConstMatrix32 samples_;
   std::shared_ptr<const Dictionary> dictionary_;
   Homotopy options_;
+  Range range_;                                 // what the problem is brought into range by
+  Homotopy solved_;                             // the options there
   std::vector<std::vector<PathSample>> paths_;  // by batch
   std::vector<std::vector<SampleResult>> answers_;
 };

@@ -136,7 +136,7 @@ void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t firs
   if (warm) {
     const double lambda = batch_.lambda(sample.slot);
     for (std::size_t k = warm->indptr[first + sample.slot]; k < warm->indptr[first + sample.slot + 1]; ++k) {
-      const float value = static_cast<float>(batch_.to_scaled(sample.slot, warm->values[k]));
+      const float value = batch_.start(sample.slot, warm->indices[k], warm->values[k]);
       if (value == 0 || (options_.nonnegative && value < 0) || dictionary_.norm(warm->indices[k]) == 0)
         continue;
       sample.set.add(dictionary_, warm->indices[k], static_cast<float>(lambda * weight(warm->indices[k])));

@@ -15,6 +15,9 @@ struct Lasso final : Method, PenaltyOptions {
   bool in_float64() const override { return float64; }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;
+  Scaling scaling() const override { return ridge > 0 ? Scaling::common : Scaling::each; }
+  std::span<const float> feature_weights() const override { return weights; }
+  std::shared_ptr<Method> rescaled(const Range& range) const override { return rescaled_of(*this, range); }
   double tolerance_of_gap() const override { return tolerance; }
   std::optional<Penalty> penalty() const override { return Penalty{weights, ridge, nonnegative}; }
   bool refines() const override { return true; }

@@ -1,6 +1,7 @@
 // What a way to unfold is: its options, and how it solves a batch with them. Each method is a file of its own that holds
 // both; unfold() knows none of them.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -15,6 +16,7 @@
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "../scoring/dictionary.hpp"
+#include "range.hpp"
 
 namespace unsuperpose {
 
@@ -59,8 +61,17 @@ class Method {
   virtual bool refines() const { return false; }
   /// Did the caller limit the iterations?
   virtual bool limited_by_caller() const { return false; }
-  /// The objective of the zero code, given ½‖x‖².
-  virtual double objective_at_zero(double half_squared) const { return half_squared; }
+  /// The objective of a code, given ½‖x − aD‖², where penalty() does not tell.
+  virtual double objective_of(const std::vector<std::pair<std::uint32_t, double>>& /*code*/,
+                              double half_squared) const {
+    return half_squared;
+  }
+
+  // How it bears problems that are out of float32's range (range.hpp).
+  virtual Scaling scaling() const { return Scaling::common; }
+  virtual std::span<const float> feature_weights() const { return {}; }
+  /// The same method with the weights and the ridge of a range; null where it has none.
+  virtual std::shared_ptr<Method> rescaled(const Range& /*range*/) const { return nullptr; }
 
   /// The codes that it starts from, or null.
   virtual const SparseCodes* starts_from() const { return nullptr; }
@@ -81,6 +92,15 @@ std::shared_ptr<Method> step_of(const Stepping& method, std::vector<double> to,
   next->lambda = std::move(to);
   next->warm_start = std::move(from);
   return next;
+}
+
+/// Method::rescaled() of a method that has `weights` and `ridge`.
+template <class Convex>
+std::shared_ptr<Convex> rescaled_of(const Convex& method, const Range& range) {
+  auto made = std::make_shared<Convex>(method);
+  made->weights = range.weights;
+  made->ridge = std::ldexp(method.ridge, range.ridge);
+  return made;
 }
 
 /// Stop once the duality gap is at most this.

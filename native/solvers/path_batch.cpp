@@ -149,7 +149,7 @@ void PathBatch::finish(PathSample& sample, double objective) {
   SampleResult& result = out_[sample.slot];
   result.gap = sample.gap;
   result.outcome = sample.outcome;
-  result.lambda = batch_.from_scaled(sample.slot, sample.lambda);
+  result.lambda = batch_.lambda_from_scaled(sample.slot, sample.lambda);
   if (options_.float64) {
     batch_.finish64(sample.slot, codes, objective, sample.at.squared_residual, result);
   } else {

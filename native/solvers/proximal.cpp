@@ -259,7 +259,7 @@ Status ProximalBatch::run(const SparseCodes* warm, std::size_t first) {
     float* a = code_.data() + i * features_;
     if (warm)
       for (std::size_t k = warm->indptr[first + begin_ + i]; k < warm->indptr[first + begin_ + i + 1]; ++k) {
-        const float value = static_cast<float>(batch_.to_scaled(begin_ + i, warm->values[k]));
+        const float value = batch_.start(begin_ + i, warm->indices[k], warm->values[k]);
         if (!options_.nonnegative || value > 0) a[warm->indices[k]] = value;
       }
     if (warm && !better_than_zero(i)) std::fill_n(a, features_, 0.0f);

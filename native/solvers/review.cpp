@@ -46,7 +46,18 @@ void give_up(const float* x, std::size_t dims, const Method& method, SampleResul
   const double squared = sums::dot(x, x, dims);
   set_code(result, {}, method.in_float64());
   result.residual = static_cast<float>(std::sqrt(squared));
-  result.objective = method.objective_at_zero(0.5 * squared);
+  result.objective = method.objective_of({}, 0.5 * squared);
+  if (std::isfinite(method.tolerance_of_gap())) result.gap = kInfinity;
+  if (result.outcome == Outcome::converged) result.outcome = Outcome::stalled;
+}
+
+/// The figures of a code that is not the one that was found, or not of the problem that was solved.
+void count_again(const float* x, const Dictionary& dictionary, const Method& method, SampleResult& result) {
+  const Code64 code = code_of(result, method.in_float64());
+  std::vector<double> residual;
+  const double half = ExactProblem(x, dictionary, {}, 0).objective(code, residual);
+  result.objective = method.objective_of(code, half);
+  result.residual = static_cast<float>(std::sqrt(2 * half));
   if (std::isfinite(method.tolerance_of_gap())) result.gap = kInfinity;
   if (result.outcome == Outcome::converged) result.outcome = Outcome::stalled;
 }
@@ -86,7 +97,7 @@ void judge(const ExactProblem& problem, const Method& method, const Execution& e
 }  // namespace
 
 Status review(ConstMatrix32 samples, const Dictionary& dictionary, const Method& method, std::size_t first,
-              const Execution& execution, std::vector<SampleResult>& results, bool own_lambda) {
+              const Execution& execution, std::vector<SampleResult>& results, bool own_lambda, bool clamped) {
   const std::optional<Penalty> penalty = method.penalty();
   const double tolerance = method.tolerance_of_gap();
   const bool certifies = std::isfinite(tolerance);
@@ -96,10 +107,12 @@ Status review(ConstMatrix32 samples, const Dictionary& dictionary, const Method&
     if (!finite(result)) give_up(samples.row(i), samples.cols, method, result);
     if (certifies && result.outcome == Outcome::converged && !(result.gap <= tolerance))
       result.outcome = Outcome::stalled;
-    if (penalty && (result.outcome != Outcome::converged || result.cut)) open.push_back(i);
+    const bool again = result.cut || (clamped && !method.feature_weights().empty());
+    if (again || (penalty && result.outcome != Outcome::converged)) open.push_back(i);
   }
   execution.for_each(open.size(), [&](std::size_t k) {
     const std::size_t i = open[k];
+    if (!penalty) return count_again(samples.row(i), dictionary, method, results[i]);
     const double lambda = own_lambda ? results[i].lambda : per_sample(method.lambdas(), first + i);
     judge(ExactProblem(samples.row(i), dictionary, *penalty, lambda), method, execution, results[i]);
   });

@@ -53,21 +53,27 @@ class ReweightedBatch final : public PathBatch {
 
   void reweight(PathSample& sample) {
     if (sample.stage++ == 0) epsilon(sample);
-    const double epsilon = epsilons_[sample.slot];
-    for (std::size_t i = 0; i < sample.candidates.size(); ++i) sample.candidates.set_weight(i, 1);
-    for (const auto& [position, value] : sample.codes)
+    const std::vector<std::uint32_t>& atoms = sample.candidates.atoms();
+    for (std::size_t i = 0; i < atoms.size(); ++i)
+      sample.candidates.set_weight(i, screening_.weight(atoms[i]));
+    for (const auto& [position, value] : sample.codes) {
+      const std::uint32_t j = atoms[position];
+      const double epsilon = batch_.code_to_scaled(sample.slot, j, epsilons_[sample.slot]);
       sample.candidates.set_weight(
-          position, std::max(kSmallestWeight, epsilon / (std::fabs(static_cast<double>(value)) + epsilon)));
+          position, screening_.weight(j) * std::max(kSmallestWeight, epsilon / (std::fabs(value) + epsilon)));
+    }
   }
 
+  /// ε in the caller's units.
   void epsilon(PathSample& sample) {
     double largest = 0;
-    for (const auto& [position, value] : sample.codes)
-      largest = std::max(largest, std::fabs(static_cast<double>(value)));
-    epsilons_[sample.slot] =
-        method_.epsilon.empty()
-            ? kDefaultEpsilon * largest
-            : batch_.to_scaled(sample.slot, per_sample<double>(method_.epsilon, first_ + sample.slot));
+    for (const auto& [position, value] : sample.codes) {
+      const std::uint32_t j = sample.candidates.atoms()[position];
+      largest = std::max(largest, std::fabs(batch_.code_from_scaled(sample.slot, j, value)));
+    }
+    epsilons_[sample.slot] = method_.epsilon.empty()
+                                 ? kDefaultEpsilon * largest
+                                 : per_sample<double>(method_.epsilon, first_ + sample.slot);
   }
 
   const ReweightedL1& method_;

@@ -10,6 +10,9 @@ struct ReweightedL1 final : Method, PathOptions {
   std::uint32_t reweightings = 0;  // problems after the first
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  Scaling scaling() const override { return ridge > 0 ? Scaling::common : Scaling::each; }
+  std::span<const float> feature_weights() const override { return weights; }
+  std::shared_ptr<Method> rescaled(const Range& range) const override { return rescaled_of(*this, range); }
   double tolerance_of_gap() const override { return tolerance; }
   std::span<const double> lambdas() const override { return lambda; }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,

@@ -67,18 +67,24 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const Method&
   out = {};
   out.codes.indptr.push_back(0);
   out.float64 = method.in_float64();
-  const BatchSolver solve = method.start(dictionary, samples.rows, execution);
+  Range range;
+  Status ranged = Range::make(dictionary, method.feature_weights(), method.scaling(), range);
+  if (!ranged.ok()) return ranged;
+  const std::shared_ptr<Method> rescaled = range.ordinary() ? nullptr : method.rescaled(range);
+  const Dictionary& atoms = range.dictionary ? *range.dictionary : dictionary;
+  const BatchSolver solve = (rescaled ? *rescaled : method).start(atoms, samples.rows, execution);
   if (execution.cancelled()) return Status::cancelled();
   Variance variance;
   for (std::size_t first = 0; first < samples.rows; first += kBatch) {
     const std::size_t count = std::min(kBatch, samples.rows - first);
-    const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first);
+    const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first,
+                            range.ordinary() ? nullptr : &range);
     variance.add(samples.slice(first, count));
     std::vector<SampleResult> results(count);
     Status status = solve(batch, first, results);
     if (status.ok())
       status = review(samples.slice(first, count), dictionary, method, first, execution, results,
-                      method.reports_lambda());
+                      method.reports_lambda(), range.clamped);
     if (status.ok()) status = append(batch, results, method.reports_lambda(), out);
     if (!status.ok()) return status;
   }
@@ -94,7 +100,15 @@ Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out
   const ConstMatrix32 atoms = dictionary.atoms();
   execution.for_each((n + kFoldBlock - 1) / kFoldBlock, [&](std::size_t block) {
     for (std::size_t i = block * kFoldBlock; i < std::min(n, (block + 1) * kFoldBlock); ++i) {
-      const std::size_t begin = codes.indptr[i];
+      const std::size_t begin = codes.indptr[i], end = codes.indptr[i + 1];
+      if (!codes.wide.empty()) {
+        std::vector<double> sum(out.cols, 0.0);
+        for (std::size_t k = begin; k < end; ++k)
+          for (std::size_t d = 0; d < out.cols; ++d)
+            sum[d] += codes.wide[k] * static_cast<double>(atoms.row(codes.indices[k])[d]);
+        for (std::size_t d = 0; d < out.cols; ++d) out.row(i)[d] = static_cast<float>(sum[d]);
+        continue;
+      }
       sparse_rows::table().residual(nullptr, codes.indices.data() + begin, codes.values.data() + begin,
                                     codes.indptr[i + 1] - begin, atoms.data, atoms.stride, dictionary.dims(),
                                     out.row(i));
