@@ -113,9 +113,9 @@ function between(few: Trial, many: Trial, target: number, step: number): number 
  * import { Dictionary, lambdaForL0 } from 'unsuperpose';
  *
  * const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
- * const x = { data: Float32Array.of(4, 1, 3, 2, 2, 0.5), shape: [3, 2] as const };
+ * const x = { data: Float32Array.of(4, 1, 3, 1.5, 2, 0.5), shape: [3, 2] as const };
  * const { lambda, l0, reached } = await lambdaForL0(x, dictionary, 1);
- * console.log(reached, l0.mean, lambda >= 1 && lambda < 3); // → true 1 true
+ * console.log(reached, l0.mean, lambda >= 1.5 && lambda < 2); // → true 1 true
  * ```
  */
 export async function lambdaForL0(
