@@ -98,7 +98,11 @@ export function summarise({
   };
 }
 
-const percent = (share: number): string => (Number.isFinite(share) ? `${digits(100 * share)} %` : 'nothing');
+/** "93.1 % of the variance", or that there is none. */
+const percent = (share: number, whole: string): string =>
+  Number.isNaN(share)
+    ? `(no ${whole})`
+    : `${digits(100 * share)} % of ${whole === 'variance' ? 'the ' : ''}${whole}`;
 
 /** What console.log shows of an unfolding. */
 export function summaryText(unfolding: Summarised): string {
@@ -109,7 +113,7 @@ export function summaryText(unfolding: Summarised): string {
   if (samples > 0)
     lines.push(
       `active       mean ${digits(l0.mean)}, median ${digits(l0.median)}, maximum ${count(l0.maximum)}`,
-      `explained    ${percent(explainedVariance)} of the variance, ${percent(explainedEnergy)} of Σ‖x‖²`,
+      `explained    ${percent(explainedVariance, 'variance')}, ${percent(explainedEnergy, 'Σ‖x‖²')}`,
       Number.isNaN(worstGap.gap)
         ? 'worst gap    none: this method certifies nothing'
         : `worst gap    ${digits(worstGap.gap)} (sample ${worstGap.sample})`,

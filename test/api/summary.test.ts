@@ -74,6 +74,8 @@ describe('summary', () => {
     expect(inspect(none)).toBe('Unfolding 0 samples × 2 features');
     const zeros = unfoldSync({ data: new Float32Array(6), shape: [3, 2] }, d, { lambda: 1 }).summary();
     expect([zeros.explainedVariance, zeros.explainedEnergy]).toEqual([Number.NaN, Number.NaN]);
+    const one = unfoldSync({ data: Float32Array.of(3, 4), shape: [1, 2] }, d, { lambda: 1 });
+    expect(inspect(one)).toMatch(/explained +\(no variance\), [\d.]+ % of Σ‖x‖²/);
     const data = new Float32Array(2000).map((_, at) => (at % 2 ? 0.3 : 0.7));
     const same = unfoldSync({ data, shape: [1000, 2] }, d, { lambda: 0.1 }).summary();
     expect(same.explainedVariance).toBeNaN();
