@@ -10,7 +10,6 @@ inline constexpr std::size_t kGramBudget = std::size_t{512} << 20;
 struct OrthogonalMatchingPursuit final : Method, GreedyOptions {
   std::size_t gram_budget = kGramBudget;  // most bytes for a Gram matrix kept with the dictionary
 
-  Scaling scaling() const override { return Scaling::each; }
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;
