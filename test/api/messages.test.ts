@@ -111,7 +111,7 @@ const rows: [string, () => unknown, string | RegExp][] = [
   [
     'neighbours of the only feature',
     () => geometry.guarantees(one, 1),
-    'active must be an integer between 1 and features − 1, which is 0 here: there is none, got 1',
+    'guarantees is about pairs of features: dictionary must have at least 2, got 1',
   ],
   [
     'the signal of a sync call',
