@@ -121,8 +121,10 @@ void DualSearch::drop(std::size_t k) {
   multipliers_.erase(multipliers_.begin() + at);
   r_.erase(r_.begin() + at);
   for (std::size_t i = k; i < r_.size(); ++i) {
-    const double a = r_[i][i], b = r_[i][i + 1], size = std::hypot(a, b);
-    const double c = a / size, s = b / size;
+    // Not std::hypot: it would raise the glibc floor. The larger of the two is not 0, or the columns were dependent.
+    const double a = r_[i][i], b = r_[i][i + 1], most = std::max(std::fabs(a), std::fabs(b));
+    const double size = std::sqrt((a / most) * (a / most) + (b / most) * (b / most));
+    const double c = a / most / size, s = b / most / size;
     for (std::size_t j = i; j < r_.size(); ++j) {
       const double x = r_[j][i], z = r_[j][i + 1];
       r_[j][i] = c * x + s * z;
