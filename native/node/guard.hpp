@@ -30,9 +30,9 @@ inline void require(const Status& status) {
 /// Says what was wanted, where that is known; of an answer that this is the status of, JavaScript is told no more.
 inline Status out_of_memory(std::size_t bytes = 0) {
   try {
-    return Status::fail(
-        Code::too_large,
-        bytes == 0 ? "" : "not enough memory for this call: " + std::to_string(bytes) + " bytes wanted");
+    return Status::fail(Code::too_large, bytes == 0 ? ""
+                                                    : "not enough memory for this call: " +
+                                                          std::to_string(bytes) + " bytes more are wanted");
   } catch (const std::bad_alloc&) {
     return {Code::too_large, {}};
   }
