@@ -51,7 +51,7 @@ function refuse(name: string, field: string, expected: string, got: string): nev
 
 function checkType(dtype: unknown, type: keyof typeof TYPE_NAMES, name: string): void {
   const names: readonly string[] = TYPE_NAMES[type];
-  if (dtype !== undefined && !names.includes(String(dtype).toLowerCase()))
+  if (dtype !== undefined && !(typeof dtype === 'string' && names.includes(dtype.toLowerCase())))
     throw new UnsuperposeError(
       'ERR_DTYPE',
       `${name}.dtype must be '${names[0]}', as ${name}.data is a ${type}, got ${describe(dtype)}`,
@@ -116,7 +116,8 @@ export function readLayout(
     narrow(field, layouts);
   }
   const order = fields.get('order');
-  const named = typeof order === 'string' ? ORDERS[order.toLowerCase()] : undefined;
+  const spelled = typeof order === 'string' ? order.toLowerCase() : '';
+  const named = Object.hasOwn(ORDERS, spelled) ? ORDERS[spelled] : undefined;
   if (named !== undefined) narrow('order', [named]);
   // A list of axes (as ndarray has it) says nothing more than the steps beside it.
   else if (order !== undefined && !(Array.isArray(order) && steps.length > 0))

@@ -82,10 +82,13 @@ const refused: [Record<string, unknown>, string, RegExp][] = [
   ],
   [{ dtype: '>f4' }, 'ERR_DTYPE', /dtype/],
   [{ dtype: 'complex64' }, 'ERR_DTYPE', /dtype/],
+  // Turning it into text would run code of its own.
+  [{ dtype: { toString: () => 'float32' } }, 'ERR_DTYPE', /dtype/],
   [{ fortranOrder: 1 }, 'ERR_SHAPE', /fortranOrder must be true or false, got 1/],
   [{ order: 'K' }, 'ERR_SHAPE', /order/],
   [{ order: [1, 0] }, 'ERR_SHAPE', /order/],
   [{ order: 7 }, 'ERR_SHAPE', /order/],
+  [{ order: 'constructor' }, 'ERR_SHAPE', /order/],
   [{ offset: 3 }, 'ERR_SHAPE', /offset must be 0, got 3/],
   [{ stride: [2 * DIMS, 1] }, 'ERR_SHAPE', /stride must be \[5, 1\].*or \[1, 4\].*got \[10, 1\]/],
   [{ strides: [4 * DIMS, 4] }, 'ERR_SHAPE', /strides/], // in bytes
