@@ -43,6 +43,7 @@ export { type Info, info } from './native/info.js';
 export type { QuestionOptions } from './native/question.js';
 export type { Isa } from './native/values.js';
 export * as toy from './toy/index.js';
+export type { BallOptions } from './unfold/ball.js';
 export {
   type Certification,
   type CertifyOptions,
@@ -57,7 +58,8 @@ export { type HeldOutLambda, type HeldOutOptions, lambdaByHeldOutDims } from './
 export type { DenoisingOptions, ReweightedOptions } from './unfold/homotopy.js';
 export type { KnotOptions } from './unfold/knots.js';
 export { type LambdaForL0, type LambdaForL0Options, lambdaForL0 } from './unfold/lambda-for-l0.js';
-export { type UnfoldPathOptions, unfoldPath } from './unfold/path.js';
+export type { ObservedEntries, ObservedOption } from './unfold/observed.js';
+export { type Float64PathOptions, type UnfoldPathOptions, unfoldPath } from './unfold/path.js';
 export type {
   MatchingOptions,
   MessagePassingOptions,

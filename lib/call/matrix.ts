@@ -59,6 +59,8 @@ export interface NativeMatrix {
   readonly data: Float32Array;
   readonly rows: number;
   readonly cols: number;
+  /** The same in float64, where the data came so and that was asked for. */
+  readonly exact?: Float64Array;
 }
 
 /** The most entries of an array that this package makes: what 32-bit row pointers can count. */
@@ -113,9 +115,24 @@ function turned(data: Float32Array | Float64Array, rows: number, cols: number, n
   return toRows(data, out, rows, cols);
 }
 
+/** The same in float64. */
+function wide(data: Float64Array, rows: number, cols: number, name: string): Float64Array {
+  try {
+    return toRows(data, new Float64Array(rows * cols), rows, cols);
+  } catch {
+    throw new UnsuperposeError(
+      'ERR_TOO_LARGE',
+      `${name} has ${rows} × ${cols} values, which do not fit`,
+      name,
+    );
+  }
+}
+
 export interface ReadMatrix {
   /** Keep the result across awaits: never the caller's own memory. */
   readonly copy?: boolean;
+  /** Give float64 data as they are too. */
+  readonly exact?: boolean;
 }
 
 /**
@@ -123,7 +140,11 @@ export interface ReadMatrix {
  * any other JavaScript runs, unless `copy` is asked for.
  * @throws UnsuperposeError `ERR_DTYPE`, `ERR_SHAPE` or `ERR_TOO_LARGE`
  */
-export function readMatrix(value: unknown, name: string, { copy = false }: ReadMatrix = {}): NativeMatrix {
+export function readMatrix(
+  value: unknown,
+  name: string,
+  { copy = false, exact = false }: ReadMatrix = {},
+): NativeMatrix {
   const refuse = (what: string, got: string): never => {
     throw new UnsuperposeError('ERR_DTYPE', `${what}, got ${got}`, name);
   };
@@ -161,9 +182,11 @@ export function readMatrix(value: unknown, name: string, { copy = false }: ReadM
     cols,
     name,
   );
-  return {
+  const matrix = {
     data: layout === 'columns' ? turned(data, rows, cols, name) : toFloat32(data, copy, name),
     rows,
     cols,
   };
+  if (!exact || !types.isFloat64Array(data)) return matrix;
+  return { ...matrix, exact: layout === 'columns' ? wide(data, rows, cols, name) : new Float64Array(data) };
 }

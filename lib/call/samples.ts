@@ -52,6 +52,27 @@ export function readCounts(name: string, value: unknown, samples: number, range:
   );
 }
 
+/**
+ * Weights of a penalty: 0 leaves a feature unpenalised, Infinity excludes it. What float32 would make 0 or Infinity is refused.
+ */
+export function readPenaltyWeights(value: unknown, features: number): Float32Array | undefined {
+  if (value === undefined) return undefined;
+  const name = 'weights';
+  if (!isNumbers(value)) refuseOption(name, 'an array of numbers, one a feature', value);
+  requireLength(name, value.length, features, 'a feature');
+  return Float32Array.from(value, (entry, i) => {
+    const weight = typeof entry === 'number' ? Math.fround(entry) : Number.NaN;
+    const kept = weight === entry || (weight > 0 && Number.isFinite(weight));
+    if (!(weight >= 0 && kept))
+      refuseOption(
+        `${name}[${i}]`,
+        'a positive number that float32 holds, 0 (unpenalised) or Infinity (excluded)',
+        entry,
+      );
+    return weight;
+  });
+}
+
 /** Weights, which must be positive as float32 too. */
 export function readWeights(value: unknown, features: number): Float32Array | undefined {
   if (value === undefined) return undefined;

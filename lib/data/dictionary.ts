@@ -57,13 +57,14 @@ export class Dictionary {
   }
 
   /**
-   * Copies a features × dims matrix.
+   * Copies a features × dims matrix. Float64 data are kept to 2⁻⁴⁸ of each entry, in two float32 parts, for `precision: 'float64'`; everything
+   * else knows the atoms as float32 has them.
    * @throws UnsuperposeError `ERR_SHAPE` without at least one feature and one dim, `ERR_DTYPE`, `ERR_NOT_FINITE` with the row, `ERR_OPTION`
    *   (also for atoms of a norm above 1e18, whose products overflow), `ERR_TOO_LARGE`
    */
   static from(matrix: MatrixLike, options?: DictionaryOptions): Dictionary {
     const normalize = new Options(options, ['normalize'], 'Dictionary.from').flag('normalize');
-    const atoms = readMatrix(matrix, 'matrix');
+    const atoms = readMatrix(matrix, 'matrix', { exact: true });
     return new Dictionary(native((binding) => binding.createDictionary(atoms, normalize)));
   }
 

@@ -63,6 +63,9 @@ export interface NativeCertifyOptions {
   readonly weights: Float32Array | undefined;
   readonly nonnegative: boolean;
   readonly tolerance: number;
+  /** Judge `exact` activations and atoms as float64 has them. */
+  readonly float64: boolean;
+  readonly observed: Uint8Array | undefined;
 }
 
 export interface NativeCertification {
@@ -199,6 +202,7 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     activations: NativeMatrix,
     weights: Float32Array | undefined,
     nonnegative: boolean,
+    float64: boolean,
     threads: number,
   ): Float64Array;
 

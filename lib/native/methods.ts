@@ -27,6 +27,12 @@ export interface NativeDenoisingOptions extends NativeConvexOptions {
   readonly epsilon: Float64Array;
 }
 
+export interface NativeBallOptions extends NativeConvexOptions {
+  readonly method: 'l1-ball';
+  readonly radius: Float64Array;
+  readonly float64: boolean;
+}
+
 export interface NativeReweightedOptions extends NativeConvexOptions {
   readonly method: 'reweighted';
   readonly lambda: Float64Array;
@@ -72,9 +78,13 @@ export interface NativeMessagePassingOptions {
   readonly maxIterations: number;
 }
 
-export type NativeUnfoldOptions =
+/** The options of a method, and which entries of the samples count: one row for all, or one a sample. */
+export type NativeUnfoldOptions = NativeMethodOptions & { readonly observed?: Uint8Array | undefined };
+
+type NativeMethodOptions =
   | NativePenaltyOptions
   | NativeDenoisingOptions
+  | NativeBallOptions
   | NativeReweightedOptions
   | NativePursuitOptions
   | NativeMatchingOptions

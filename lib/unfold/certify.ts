@@ -3,7 +3,7 @@ import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import { ASYNC_NAMES, ASYNC_ONLY, type AsyncOptions, type Progress } from '../call/progress.js';
-import { type PerFeature, type PerSample, readPerSample, readWeights } from '../call/samples.js';
+import { type PerFeature, type PerSample, readPenaltyWeights, readPerSample } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { type CodesLike, readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
@@ -12,17 +12,26 @@ import { runCounted, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type { DictionaryHandle, GivenCodes } from '../native/values.js';
 import { GAP_TOLERANCE } from './convex.js';
+import { type ObservedOption, readObserved } from './observed.js';
 
 /** Options of {@link certifySync}: the objective that the codes are to be judged by. */
-export interface CertifySyncOptions {
+export interface CertifySyncOptions extends ObservedOption {
   /** λ > 0, one number or one a sample. */
   readonly lambda: PerSample;
   /** β ≥ 0 of the elastic net. Default 0. */
   readonly ridge?: number | undefined;
-  /** w, one positive weight a feature. Default 1. */
+  /**
+   * w, one weight a feature: 0 leaves it unpenalised (not with `nonnegative`), Infinity excludes it. Unpenalised features are taken out in float64
+   * first, and what is said of the support is said of the others. Default 1.
+   */
   readonly weights?: PerFeature | undefined;
   /** Only codes ≥ 0 are allowed. Default false. */
   readonly nonnegative?: boolean | undefined;
+  /**
+   * `'float64'`: Float64Array activations, dictionaries and codes are judged as they are given, to 2⁻⁴⁸ of an entry. Default `'auto'`: all
+   * as float32 has them.
+   */
+  readonly precision?: 'auto' | 'float64' | undefined;
   /** A code with a gap above this is `'none'`. Default 1e-4. */
   readonly tolerance?: number | undefined;
   /** Threads to use: 1 … 1024. Results do not depend on it, bit for bit. */
@@ -61,7 +70,16 @@ export interface Certification {
   readonly error: Float64Array;
 }
 
-const SYNC_NAMES = ['lambda', 'ridge', 'weights', 'nonnegative', 'tolerance', 'threads'];
+const SYNC_NAMES = [
+  'lambda',
+  'ridge',
+  'weights',
+  'nonnegative',
+  'tolerance',
+  'precision',
+  'observed',
+  'threads',
+];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
 const VERDICTS: readonly Verdict[] = ['none', 'bounded', 'exact'];
 
@@ -78,7 +96,8 @@ function prepare(activations: unknown, codes: unknown, dictionary: Dictionary, o
   const ridge = options.number('ridge', { min: 0 }, 0);
   const nonnegative = options.flag('nonnegative');
   const tolerance = options.number('tolerance', { above: 0 }, GAP_TOLERANCE);
-  const matrix = readMatrix(activations, 'activations');
+  const float64 = options.choice('precision', ['auto', 'float64'], 'auto') === 'float64';
+  const matrix = readMatrix(activations, 'activations', { exact: float64 });
   const parts = readCodes(codes, 'codes', 'ERR_DTYPE');
   const handle = Dictionary.handleOf(dictionary);
   const { features, dims } = dictionary;
@@ -89,13 +108,14 @@ function prepare(activations: unknown, codes: unknown, dictionary: Dictionary, o
       `codes have the shape [${parts.samples}, ${parts.features}], expected [${matrix.rows}, ${features}]`,
       'codes',
     );
-  const weights = readWeights(options.get('weights'), features);
+  const weights = readPenaltyWeights(options.get('weights'), features);
+  const observed = readObserved(options, matrix.rows, dims);
   const lambda = readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 });
   return {
     handle,
     matrix,
     codes: parts.given,
-    settings: { lambda, ridge, weights, nonnegative, tolerance },
+    settings: { lambda, ridge, weights, nonnegative, tolerance, float64, observed },
     threads,
   };
 }

@@ -1,9 +1,11 @@
 // Options of the convex methods, and how they are read.
 import type { CommonOptions } from '../call/common.js';
+import { UnsuperposeError } from '../call/errors.js';
 import type { Options } from '../call/options.js';
-import { type PerFeature, type PerSample, readWeights } from '../call/samples.js';
+import { type PerFeature, type PerSample, readPenaltyWeights, readPerSample } from '../call/samples.js';
 import type { CodesLike } from '../data/codes.js';
 import type { NativeConvexOptions, NativePenaltyOptions } from '../native/methods.js';
+import type { ObservedOption } from './observed.js';
 
 /** What the convex methods share, but λ and the start. */
 export interface ConvexBaseOptions extends CommonOptions {
@@ -14,7 +16,10 @@ export interface ConvexBaseOptions extends CommonOptions {
   readonly method?: 'lasso' | 'fista' | 'ista' | 'homotopy' | undefined;
   /** β ≥ 0 of the elastic net. Default 0. */
   readonly ridge?: number | undefined;
-  /** w, one positive weight a feature. Default 1. */
+  /**
+   * w, one weight a feature. 0 leaves it unpenalised: its code is what least squares makes of what the others leave (with `ridge`: ridge
+   * regression); not with `nonnegative`. Infinity excludes it. Default 1.
+   */
   readonly weights?: PerFeature | undefined;
   /** Only codes ≥ 0. Default false. */
   readonly nonnegative?: boolean | undefined;
@@ -25,16 +30,22 @@ export interface ConvexBaseOptions extends CommonOptions {
 }
 
 /** Options of `'lasso'`, `'fista'`, `'ista'` and `'homotopy'`. */
-export interface ConvexOptions extends ConvexBaseOptions {
-  /** λ > 0, one number or one a sample. Not divided by anything: see `unfold`. */
+export interface ConvexOptions extends ConvexBaseOptions, ObservedOption {
+  /**
+   * λ ≥ 0, one number or one a sample. Not divided by anything: see `unfold`. 0 (lasso and homotopy) asks for the end of the path, λ → 0: of the
+   * least squares codes the one of smallest Σ w_j|a_j|; with `ridge`, ridge regression. No multiple of a residual is dual feasible there, so
+   * the certificate is another: every atom was found orthogonal to the float64 least squares residual, to 1e-12 of the sizes, and `gap` is
+   * how far P(a) lies above that residual's.
+   */
   readonly lambda: PerSample;
   /** Codes to start from, samples × features, such as the last call's. */
   readonly warmStart?: CodesLike | undefined;
 }
 
 /**
- * Codes in float64, for the float32 data as they are: the float32 method finds the support, and homotopy on its atoms solves and
- * certifies in float64, to gaps of 1e-12 and less.
+ * Codes in float64, for the data as they are given: Float64Array activations, and a dictionary made from a Float64Array, count with 48
+ * bits of each entry. The float32 method finds the support, and homotopy on its atoms solves and certifies in float64, to gaps of 1e-12
+ * and less.
  */
 export type Float64Options = Omit<ConvexOptions, 'precision' | 'method'> & {
   readonly precision: 'float64';
@@ -50,11 +61,36 @@ export const MOST_ITERATIONS = 2 ** 32 - 1;
 /** The options that all convex methods share, as native code takes them. */
 export function readConvex(options: Options, features: number): NativeConvexOptions {
   return {
-    weights: readWeights(options.get('weights'), features),
+    weights: readPenaltyWeights(options.get('weights'), features),
     nonnegative: options.flag('nonnegative'),
     tolerance: options.number('tolerance', { above: 0 }, GAP_TOLERANCE),
     maxIterations: options.integer('maxIterations', { min: 1, max: MOST_ITERATIONS }, 0),
   };
+}
+
+/** Is it `precision: 'float64'`? */
+export function readFloat64(options: Options, method: string): boolean {
+  const precision = options.choice('precision', ['auto', 'float32', 'float64'], 'auto');
+  if (precision === 'float64' && method !== 'lasso' && method !== 'homotopy')
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `precision 'float64' is for methods lasso and homotopy, not for method ${method}`,
+      'precision',
+    );
+  return precision === 'float64';
+}
+
+/** λ of one LASSO; least squares, λ = 0, is for the methods that end there. */
+export function readLambda(options: Options, method: string, samples: number): Float64Array {
+  const ends = method === 'lasso' || method === 'homotopy';
+  const lambda = readPerSample('lambda', options.get('lambda'), samples, { min: 0 });
+  if (!ends && lambda.includes(0))
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `lambda must be > 0 for method ${method}, whose steps stop by a gap that λ = 0 has not; methods lasso and homotopy take 0`,
+      'lambda',
+    );
+  return lambda;
 }
 
 /** The options of one LASSO but λ and the start. */

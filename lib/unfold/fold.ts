@@ -2,7 +2,7 @@
 import { UnsuperposeError } from '../call/errors.js';
 import { allocate, type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
-import { type PerFeature, readWeights } from '../call/samples.js';
+import { type PerFeature, readPenaltyWeights } from '../call/samples.js';
 import { defaultThreads } from '../call/threads.js';
 import { type CodesLike, type CodeValues, readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
@@ -80,15 +80,17 @@ export function fold(codes: CodesLike | Unfolding<CodeValues>, dictionary: Dicti
 
 /** Options of {@link lambdaMax}. */
 export interface LambdaMaxOptions {
-  /** w, one positive weight a feature. Default 1. */
+  /** w, one weight a feature: 0 leaves it unpenalised (not with `nonnegative`), Infinity excludes it. Default 1. */
   readonly weights?: PerFeature | undefined;
+  /** `'float64'`: of Float64Array activations and dictionaries as they are given. Default `'auto'`: as float32 has them. */
+  readonly precision?: 'auto' | 'float64' | undefined;
   /** For codes ≥ 0. Default false. */
   readonly nonnegative?: boolean | undefined;
 }
 
 /**
  * The smallest λ of each sample for which its LASSO solution is zero: max_j |d_j · x| / w_j; with `nonnegative` the maximum without
- * absolute value, at least 0. In float64, exact to its rounding. Useful to choose λ: a tenth of it is a common start.
+ * absolute value, at least 0. With unpenalised features: for which no other is active. In float64, exact to its rounding. Useful to choose λ: a tenth of it is a common start.
  *
  * @param activations samples × dims, finite
  * @param dictionary features × dims
@@ -108,12 +110,13 @@ export function lambdaMax(
   dictionary: Dictionary,
   options?: LambdaMaxOptions,
 ): Float64Array {
-  const read = new Options(options, ['weights', 'nonnegative'], 'lambdaMax');
+  const read = new Options(options, ['weights', 'nonnegative', 'precision'], 'lambdaMax');
   const nonnegative = read.flag('nonnegative');
   const threads = defaultThreads();
-  const matrix = readMatrix(activations, 'activations');
+  const float64 = read.choice('precision', ['auto', 'float64'], 'auto') === 'float64';
+  const matrix = readMatrix(activations, 'activations', { exact: float64 });
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
-  const weights = readWeights(read.get('weights'), dictionary.features);
-  return native((binding) => binding.lambdaMaxSync(handle, matrix, weights, nonnegative, threads));
+  const weights = readPenaltyWeights(read.get('weights'), dictionary.features);
+  return native((binding) => binding.lambdaMaxSync(handle, matrix, weights, nonnegative, float64, threads));
 }

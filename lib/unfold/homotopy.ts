@@ -7,6 +7,7 @@ import type {
   NativeDenoisingOptions,
   NativeReweightedOptions,
 } from '../native/methods.js';
+import type { ObservedOption } from './observed.js';
 
 /**
  * Options of basis pursuit denoising, `'bpdn'`: the code of least ℓ1 norm that comes within `epsilon` of the sample,
@@ -28,11 +29,11 @@ import type {
  * console.log(codes.row(0).values[0].toFixed(3), residual[0].toFixed(3), lambda?.[0].toFixed(3)); // → 2.646 0.500 0.354
  * ```
  */
-export interface DenoisingOptions extends CommonOptions {
+export interface DenoisingOptions extends CommonOptions, ObservedOption {
   readonly method: 'bpdn';
   /** ε ≥ 0, in the units of the activations: one number or one a sample. */
   readonly epsilon: PerSample;
-  /** w, one positive weight a feature. Default 1. */
+  /** w, one weight a feature: 0 leaves it unpenalised (not with `nonnegative`), Infinity excludes it. Default 1. */
   readonly weights?: PerFeature | undefined;
   /** Only codes ≥ 0. Default false. */
   readonly nonnegative?: boolean | undefined;
@@ -62,7 +63,7 @@ export interface DenoisingOptions extends CommonOptions {
  * console.log([...codes.values].map((v) => v.toFixed(2)).join(' ')); // → 2.99
  * ```
  */
-export interface ReweightedOptions extends CommonOptions {
+export interface ReweightedOptions extends CommonOptions, ObservedOption {
   readonly method: 'reweighted';
   /** λ > 0, one number or one a sample. */
   readonly lambda: PerSample;

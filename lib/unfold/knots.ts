@@ -16,7 +16,7 @@ export interface KnotOptions extends Omit<ConvexBaseOptions, 'method' | 'maxIter
   readonly method: 'homotopy';
   /** Every step is the next knot of each sample, with a λ of its own; see {@link unfoldPath}. */
   readonly knots: true;
-  /** Where a sample's path ends, one number or one a sample. Default: `ratio` · λ_max. */
+  /** Where a sample's path ends, one number ≥ 0 or one a sample; 0: at least squares. Default: `ratio` · λ_max. */
   readonly lambda?: PerSample | undefined;
   /** The end relative to each sample's λ_max, 0 < ratio < 1. Default 0.01. */
   readonly ratio?: number | undefined;
@@ -43,7 +43,7 @@ export function readKnots(options: Options, samples: number, ratio: number): Kno
     throw new UnsuperposeError('ERR_OPTION', 'ratio is for paths without lambda: give one of them', 'ratio');
   return {
     ends: options.has('lambda')
-      ? { lambda: readPerSample('lambda', options.get('lambda'), samples, { above: 0 }) }
+      ? { lambda: readPerSample('lambda', options.get('lambda'), samples, { min: 0 }) }
       : { ratio: options.number('ratio', { above: 0, below: 1 }, ratio) },
     most: options.integer('maxKnots', { min: 1, max: Number.MAX_SAFE_INTEGER }, Number.MAX_SAFE_INTEGER),
   };

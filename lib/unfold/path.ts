@@ -11,7 +11,7 @@ import { preparationOf } from '../data/prepared.js';
 import type { NativeUnfolding } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
-import { CONVEX_NAMES, type ConvexBaseOptions, readPenalty } from './convex.js';
+import { CONVEX_NAMES, type ConvexBaseOptions, readFloat64, readPenalty } from './convex.js';
 import {
   KNOT_NAMES,
   type KnotOptions,
@@ -25,7 +25,7 @@ import { notesOf } from './notes.js';
 import { type PathUnfolding, toPathUnfolding } from './unfolding.js';
 
 interface GivenLambdas {
-  /** λ of each step, strictly decreasing, the same for all samples. */
+  /** λ of each step, strictly decreasing, the same for all samples; the last may be 0 (lasso and homotopy): least squares. */
   readonly lambdas: readonly number[] | Float64Array | Float32Array;
   readonly count?: undefined;
   readonly ratio?: undefined;
@@ -46,6 +46,15 @@ export type UnfoldPathOptions =
       AsyncOptions & { readonly knots?: false | undefined })
   | KnotOptions;
 
+type OfFloat64<T> = T extends unknown
+  ? Omit<T, 'precision' | 'method'> & {
+      readonly precision: 'float64';
+      readonly method?: 'lasso' | 'homotopy' | undefined;
+    }
+  : never;
+/** Options of {@link unfoldPath} in float64; see `Float64Options`. */
+export type Float64PathOptions = OfFloat64<UnfoldPathOptions>;
+
 const CONVEX = ['lasso', 'fista', 'ista', 'homotopy'] as const;
 const GRID_NAMES = ['lambdas', 'count', 'ratio'] as const;
 const NAMES = [...GRID_NAMES, ...KNOT_NAMES, ...COMMON_NAMES, 'nonnegative', ...CONVEX_NAMES, ...ASYNC_NAMES];
@@ -54,16 +63,17 @@ const MOST_STEPS = 2 ** 20;
 
 type Grid = { readonly lambdas: readonly number[] } | { readonly count: number; readonly ratio: number };
 
-/** A given grid of λ. */
-export function readLambdas(value: unknown): readonly number[] {
-  const expected = 'a strictly decreasing list of finite numbers > 0';
+/** A given grid of λ; it may end at 0 with the methods that end there. */
+export function readLambdas(value: unknown, method = 'fista'): readonly number[] {
+  const ends = method === 'lasso' || method === 'homotopy';
+  const expected = `a strictly decreasing list of finite numbers ${ends ? '≥' : '>'} 0`;
   if (!isNumbers(value)) refuseOption('lambdas', expected, value);
   const list: unknown[] = Array.from(value);
   if (list.length === 0)
     throw new UnsuperposeError('ERR_OPTION', `lambdas must be ${expected}, got an empty one`, 'lambdas');
   let previous = Number.POSITIVE_INFINITY;
   return list.map((entry, i) => {
-    const lambda = checkNumber(`lambdas[${i}]`, entry, { above: 0 });
+    const lambda = checkNumber(`lambdas[${i}]`, entry, ends ? { min: 0 } : { above: 0 });
     if (lambda >= previous)
       throw new UnsuperposeError(
         'ERR_OPTION',
@@ -85,10 +95,10 @@ function readFlag(options: Options, method: string): boolean {
   return false;
 }
 
-function readGrid(options: Options): Grid {
+function readGrid(options: Options, method: string): Grid {
   if (options.has('lambdas')) {
     options.exclude(['count', 'ratio'], 'paths without lambdas', 'a path with lambdas');
-    return { lambdas: readLambdas(options.get('lambdas')) };
+    return { lambdas: readLambdas(options.get('lambdas'), method) };
   }
   if (!options.has('count'))
     throw new UnsuperposeError('ERR_OPTION', 'unfoldPath needs lambdas or count, or knots', 'lambdas');
@@ -160,28 +170,39 @@ async function* walkGrid(walk: PathWalk, grid: Grid): AsyncGenerator<PathUnfoldi
 export function unfoldPath(
   activations: MatrixLike,
   dictionary: Dictionary,
+  options: Float64PathOptions,
+): AsyncGenerator<PathUnfolding<Float64Array>, void, void>;
+export function unfoldPath(
+  activations: MatrixLike,
+  dictionary: Dictionary,
   options: UnfoldPathOptions,
-): AsyncGenerator<PathUnfolding, void, void> {
+): AsyncGenerator<PathUnfolding, void, void>;
+export function unfoldPath(
+  activations: MatrixLike,
+  dictionary: Dictionary,
+  options: UnfoldPathOptions | Float64PathOptions,
+): AsyncGenerator<PathUnfolding | PathUnfolding<Float64Array>, void, void> {
   const read = new Options(options, NAMES, 'unfoldPath');
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
-  checkDevice(read);
+  checkDevice(read, ['auto', 'float32', 'float64']);
   const method = readMethod(read, CONVEX, 'lasso');
+  const float64 = readFloat64(read, method);
   const knots = readFlag(read, method);
   const threads = readThreads(read);
   const preparation = preparationOf(activations);
-  const matrix = readMatrix(activations, 'activations');
+  const matrix = readMatrix(activations, 'activations', { exact: float64 });
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
   const { features } = dictionary;
   const { rows } = matrix;
   const convex = readPenalty(read, method, features);
   const settings = knots ? readKnots(read, rows, DEFAULT_RATIO) : undefined;
-  const grid = settings === undefined ? readGrid(read) : undefined;
+  const grid = settings === undefined ? readGrid(read, method) : undefined;
   const path = native((module) =>
     module.createPath(handle, matrix, {
       ...convex,
-      float64: false,
+      float64,
       lambda: new Float64Array(0),
       warmStart: undefined,
     }),

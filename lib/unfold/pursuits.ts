@@ -6,12 +6,13 @@ import { type PerSample, readCounts, readPerSample } from '../call/samples.js';
 import type { Dictionary } from '../data/dictionary.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
 import { GAP_TOLERANCE, MOST_ITERATIONS } from './convex.js';
+import type { ObservedOption } from './observed.js';
 
 /** Most atoms a sample: one number or one a sample. */
 type Sparsity = number | readonly number[] | Uint32Array;
 
 /** Options of orthogonal matching pursuit. At least one of `sparsity` and `residual` is required. */
-export interface PursuitOptions extends CommonOptions {
+export interface PursuitOptions extends CommonOptions, ObservedOption {
   readonly method: 'omp';
   /** Most atoms: 1 … min(dims, features), one number or one a sample. */
   readonly sparsity?: Sparsity | undefined;

@@ -4,7 +4,6 @@ import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
 import { ASYNC_NAMES, ASYNC_ONLY, type AsyncOptions, type Progress } from '../call/progress.js';
-import { readPerSample } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
@@ -14,7 +13,16 @@ import { runCounted, throwIfAborted } from '../native/job.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
 import { binding, native } from '../native/runtime.js';
 import type { DictionaryHandle, NativeCodes } from '../native/values.js';
-import { CONVEX_NAMES, type ConvexOptions, type Float64Options, readConvex, readPenalty } from './convex.js';
+import { BALL_ONLY, type BallOptions, readBall } from './ball.js';
+import {
+  CONVEX_NAMES,
+  type ConvexOptions,
+  type Float64Options,
+  readConvex,
+  readFloat64,
+  readLambda,
+  readPenalty,
+} from './convex.js';
 import {
   type DenoisingOptions,
   excludeFromPath,
@@ -24,6 +32,7 @@ import {
   readPathMethod,
 } from './homotopy.js';
 import { notesOf } from './notes.js';
+import { OBSERVING, readObserved } from './observed.js';
 import {
   excludeFromPursuit,
   isPursuit,
@@ -45,26 +54,32 @@ export type UnfoldSyncOptions =
   | ThresholdingOptions
   | MessagePassingOptions
   | DenoisingOptions
+  | BallOptions
   | ReweightedOptions;
 /** Options of {@link unfold}. */
 export type UnfoldOptions = UnfoldSyncOptions & AsyncOptions;
 
-const METHODS = ['lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'reweighted', ...PURSUIT_METHODS] as const;
+const METHODS = [
+  'lasso',
+  'fista',
+  'ista',
+  'homotopy',
+  'bpdn',
+  'l1-ball',
+  'reweighted',
+  ...PURSUIT_METHODS,
+] as const;
 const CONVEX_ONLY = ['lambda', ...CONVEX_NAMES, 'warmStart'];
-const SYNC_NAMES = [...COMMON_NAMES, 'nonnegative', ...CONVEX_ONLY, ...PURSUIT_ONLY, ...PATH_ONLY];
+const SYNC_NAMES = [
+  ...COMMON_NAMES,
+  'nonnegative',
+  'observed',
+  ...CONVEX_ONLY,
+  ...PURSUIT_ONLY,
+  ...PATH_ONLY,
+  ...BALL_ONLY,
+];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
-
-/** The precision of {@link unfold}. */
-function readFloat64(options: Options, method: string): boolean {
-  const precision = options.choice('precision', ['auto', 'float32', 'float64'], 'auto');
-  if (precision === 'float64' && method !== 'lasso' && method !== 'homotopy')
-    throw new UnsuperposeError(
-      'ERR_OPTION',
-      `precision 'float64' is for methods lasso and homotopy, not for method ${method}`,
-      'precision',
-    );
-  return precision === 'float64';
-}
 
 function readWarmStart(value: unknown, samples: number, features: number): NativeCodes | undefined {
   if (value === undefined) return undefined;
@@ -95,21 +110,28 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   else options.exclude(PURSUIT_ONLY, 'the pursuits', `method ${method}`);
   if (isPathMethod(method)) excludeFromPath(options, method);
   else options.exclude(PATH_ONLY, 'methods bpdn and reweighted', `method ${method}`);
+  if (method !== 'l1-ball') options.exclude(BALL_ONLY, 'method l1-ball', `method ${method}`);
+  if (!OBSERVING.includes(method))
+    options.exclude(['observed'], `methods ${OBSERVING.join(', ')}`, `method ${method}`);
   const threads = readThreads(options);
   const preparation = preparationOf(activations);
-  const matrix = readMatrix(activations, 'activations');
+  const matrix = readMatrix(activations, 'activations', { exact: float64 });
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
-  const settings = isPursuit(method)
-    ? readPursuit(options, method, matrix.rows, dictionary)
-    : isPathMethod(method)
-      ? readPathMethod(options, method, readConvex(options, dictionary.features), matrix.rows)
-      : {
-          ...readPenalty(options, method, dictionary.features),
-          float64,
-          lambda: readPerSample('lambda', options.get('lambda'), matrix.rows, { above: 0 }),
-          warmStart: readWarmStart(options.get('warmStart'), matrix.rows, dictionary.features),
-        };
+  const { features } = dictionary;
+  const read = (): NativeUnfoldOptions => {
+    if (isPursuit(method)) return readPursuit(options, method, matrix.rows, dictionary);
+    if (method === 'l1-ball') return readBall(options, readConvex(options, features), matrix.rows);
+    if (isPathMethod(method))
+      return readPathMethod(options, method, readConvex(options, features), matrix.rows);
+    return {
+      ...readPenalty(options, method, features),
+      float64,
+      lambda: readLambda(options, method, matrix.rows),
+      warmStart: readWarmStart(options.get('warmStart'), matrix.rows, features),
+    };
+  };
+  const settings = { ...read(), observed: readObserved(options, matrix.rows, matrix.cols) };
   const besides = { notes: notesOf(dictionary, method, options), preparation };
   return { handle, matrix, settings, threads, besides };
 }
@@ -117,7 +139,8 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
 /** With λ where the method finds it. */
 function answer(result: NativeUnfolding, { settings, matrix, besides }: Call, features: number): Unfolding {
   const { method } = settings;
-  const lambda = method === 'bpdn' || method === 'amp' ? result.lambda : undefined;
+  const finds = method === 'bpdn' || method === 'l1-ball' || method === 'amp';
+  const lambda = finds ? result.lambda : undefined;
   return toUnfolding(result, matrix.rows, features, { ...besides, lambda });
 }
 

@@ -31,9 +31,9 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
    * see `DenoisingOptions`.
    */
   readonly gap: Float64Array;
-  /** P(a) in float64; pursuits: ½‖x − aD‖²; bpdn: Σ w_j|a_j|. */
+  /** P(a) in float64; pursuits and l1-ball: ½‖x − aD‖²; bpdn: Σ w_j|a_j|. */
   readonly objective: Float64Array;
-  /** bpdn and amp only: the λ whose LASSO has this solution. */
+  /** bpdn, l1-ball and amp only: the λ whose LASSO has this solution. */
   readonly lambda?: Float64Array;
   /** ‖x − aD‖. */
   readonly residual: Float32Array;
@@ -45,7 +45,7 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly status: Uint8Array;
   /** Whether every sample converged. */
   readonly converged: boolean;
-  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy and bpdn: knots; mp, gradient-pursuit, iht, htp, nhtp, cosamp, amp: rounds; reweighted: problems solved. */
+  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy, bpdn and l1-ball: knots; mp, gradient-pursuit, iht, htp, nhtp, cosamp, amp: rounds; reweighted: problems solved. */
   readonly iterations: Uint32Array;
   readonly device: 'cpu';
   readonly isa: Isa;
@@ -58,7 +58,7 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
 }
 
 /** One step of a path. */
-export interface PathUnfolding extends Unfolding {
+export interface PathUnfolding<V extends CodeValues = Float32Array> extends Unfolding<V> {
   /** λ of this step, one a sample. */
   readonly lambda: Float64Array;
 }

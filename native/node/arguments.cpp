@@ -47,6 +47,9 @@ std::span<float> floats(const Napi::Value& value, const char* name) {
 std::span<double> doubles(const Napi::Value& value, const char* name) {
   return elements<double>(value, napi_float64_array, name, "Float64Array");
 }
+std::span<std::uint8_t> bytes(const Napi::Value& value, const char* name) {
+  return elements<std::uint8_t>(value, napi_uint8_array, name, "Uint8Array");
+}
 std::span<std::uint16_t> shorts(const Napi::Value& value, const char* name) {
   return elements<std::uint16_t>(value, napi_uint16_array, name, "Uint16Array");
 }

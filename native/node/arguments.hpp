@@ -20,6 +20,7 @@ namespace unsuperpose::node {
 std::span<float> floats(const Napi::Value& value, const char* name);
 std::span<double> doubles(const Napi::Value& value, const char* name);
 std::span<std::uint16_t> shorts(const Napi::Value& value, const char* name);
+std::span<std::uint8_t> bytes(const Napi::Value& value, const char* name);
 std::span<std::uint32_t> integers(const Napi::Value& value, const char* name);
 
 /// A number that is a count. ERR_OPTION otherwise.

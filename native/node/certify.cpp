@@ -8,6 +8,7 @@
 #include "exports.hpp"
 #include "handles.hpp"
 #include "jobs.hpp"
+#include "samples.hpp"
 #include "unfolding.hpp"
 
 namespace unsuperpose::node {
@@ -21,6 +22,7 @@ CertifyOptions options_of(const Napi::Object& from) {
   options.weights = weights_of(from.Get("weights"));
   options.nonnegative = from.Get("nonnegative").ToBoolean();
   options.tolerance = number(from.Get("tolerance"), "tolerance");
+  options.wide = from.Get("float64").ToBoolean();
   return options;
 }
 
@@ -42,14 +44,16 @@ Napi::Value certification_object(Napi::Env env, const Certification& certificati
 /// (handle, matrix, codes, options, threads) → certification
 Napi::Value certify_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const CertifyOptions options = options_of(call[3].As<Napi::Object>());
+  const auto from = call[3].As<Napi::Object>();
+  const CertifyOptions options = options_of(from);
+  const Observed observed = observed_of(from);
   const Execution execution{threads(call[4])};
   const SparseCodes codes = copy_codes(call[2], "codes", true);
-  const Matrix32 samples = matrix(call[1], "activations");
-  require_valid(view_of(codes), samples.rows, dictionary->features(), "codes");
-  require_finite(samples, "activations", execution);
+  SamplesCopy samples(call[1], "activations");
+  require_valid(view_of(codes), samples.rows(), dictionary->features(), "codes");
+  samples.prepare("activations", !observed.empty(), execution);
   Certification result;
-  require(certify(samples, codes, *dictionary, options, execution, result));
+  require(certify_observed(samples.view(), observed, codes, dictionary, options, execution, result));
   return certification_object(call.Env(), result);
 }
 
@@ -57,22 +61,25 @@ Napi::Value certify_sync(const Napi::CallbackInfo& call) {
 Napi::Value certify_async(const Napi::CallbackInfo& call) {
   struct Input {
     std::shared_ptr<const Dictionary> dictionary;
-    MatrixCopy samples;
+    SamplesCopy samples;
     SparseCodes codes;
     CertifyOptions options;
+    Observed observed;
   };
-  CertifyOptions options = options_of(call[3].As<Napi::Object>());
+  const auto from = call[3].As<Napi::Object>();
+  CertifyOptions options = options_of(from);
+  Observed observed = observed_of(from);
   SparseCodes codes = copy_codes(call[2], "codes", true);
-  const auto input = std::make_shared<const Input>(Input{held_dictionary(call[0]),
-                                                         MatrixCopy(matrix(call[1], "activations")),
-                                                         std::move(codes), std::move(options)});
+  const auto input =
+      std::make_shared<Input>(Input{held_dictionary(call[0]), SamplesCopy(call[1], "activations"),
+                                    std::move(codes), std::move(options), std::move(observed)});
   return start_job<Certification>(
       call, 4,
       [input](const Execution& execution, Certification& out) {
-        const auto& [dictionary, samples, codes, options] = *input;
-        require_valid(view_of(codes), samples.rows, dictionary->features(), "codes");
-        require_finite(samples.view(), "activations", execution);
-        return certify(samples.view(), codes, *dictionary, options, execution, out);
+        auto& [dictionary, samples, codes, options, observed] = *input;
+        require_valid(view_of(codes), samples.rows(), dictionary->features(), "codes");
+        samples.prepare("activations", !observed.empty(), execution);
+        return certify_observed(samples.view(), observed, codes, dictionary, options, execution, out);
       },
       certification_object);
 }

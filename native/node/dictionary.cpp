@@ -15,7 +15,19 @@ Napi::Value create_dictionary(const Napi::CallbackInfo& call) {
   const Matrix32 atoms = matrix(call[0], "matrix");
   require_finite(atoms, "matrix");
   std::shared_ptr<const Dictionary> dictionary;
-  require(Dictionary::make(atoms, normalize, dictionary));
+  const Napi::Value exact = call[0].As<Napi::Object>().Get("exact");
+  if (exact.IsUndefined()) {
+    require(Dictionary::make(atoms, normalize, dictionary));
+  } else {
+    const std::span<double> values = doubles(exact, "matrix");
+    if (values.size() != atoms.rows * atoms.cols)
+      refuse(Code::shape, "matrix: exact must be as long as data");
+    if (atoms.rows == 0 || atoms.cols == 0) require(Dictionary::make(atoms, normalize, dictionary));
+    const auto read = [&](std::size_t j, double* to) {
+      std::copy_n(values.data() + j * atoms.cols, atoms.cols, to);
+    };
+    require(Dictionary::make(atoms.rows, atoms.cols, read, normalize, Execution{}, dictionary));
+  }
   return Handle<const Dictionary>::wrap(call.Env(), std::move(dictionary));
 }
 

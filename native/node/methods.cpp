@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "../solvers/amp.hpp"
+#include "../solvers/ball.hpp"
 #include "../solvers/bpdn.hpp"
 #include "../solvers/homotopy.hpp"
 #include "../solvers/lasso.hpp"
@@ -86,7 +87,7 @@ std::shared_ptr<Method> proximal(const Napi::Object& from) {
 std::shared_ptr<Method> homotopy(const Napi::Object& from) {
   auto method = std::make_shared<Homotopy>();
   read_penalty(from, *method);
-  method->float64 = flag(from, "float64");
+  method->float64 = method->wide = flag(from, "float64");
   return method;
 }
 
@@ -94,6 +95,14 @@ std::shared_ptr<Method> bpdn(const Napi::Object& from) {
   auto method = std::make_shared<BasisPursuitDenoising>();
   read_convex(from, *method);
   method->epsilon = numbers(from, "epsilon");
+  return method;
+}
+
+std::shared_ptr<Method> ball(const Napi::Object& from) {
+  auto method = std::make_shared<LassoBall>();
+  read_convex(from, *method);
+  method->radius = numbers(from, "radius");
+  method->float64 = method->wide = flag(from, "float64");
   return method;
 }
 
@@ -154,6 +163,7 @@ constexpr struct {
     {"ista", proximal<false>},
     {"homotopy", homotopy},
     {"bpdn", bpdn},
+    {"l1-ball", ball},
     {"reweighted", reweighted},
     {"omp", omp},
     {"mp", matching<false>},

@@ -7,18 +7,29 @@
 #include "exports.hpp"
 #include "handles.hpp"
 #include "jobs.hpp"
+#include "samples.hpp"
 #include "unfolding.hpp"
 
 namespace unsuperpose::node {
 namespace {
 
 /// Checks what the call brought, and unfolds it.
-Status check_and_unfold(ConstMatrix32 samples, const Dictionary& dictionary, const Method& method,
+Status check_and_unfold(SamplesCopy& samples, const Observed& observed,
+                        const std::shared_ptr<const Dictionary>& dictionary, const Method& method,
                         const Execution& execution, Unfolding& out) {
   if (const SparseCodes* start = method.starts_from())
-    require_valid(view_of(*start), samples.rows, dictionary.features(), "warmStart");
+    require_valid(view_of(*start), samples.rows(), dictionary->features(), "warmStart");
+  samples.prepare("activations", !observed.empty(), execution);
+  return unfold_observed(samples.view(), observed, dictionary, method, execution, out);
+}
+
+/// The same of borrowed samples, for plain calls that nothing else happens in meanwhile.
+Status check_and_unfold(ConstMatrix32 samples, const std::shared_ptr<const Dictionary>& dictionary,
+                        const Method& method, const Execution& execution, Unfolding& out) {
+  if (const SparseCodes* start = method.starts_from())
+    require_valid(view_of(*start), samples.rows, dictionary->features(), "warmStart");
   require_finite(samples, "activations", execution);
-  return unfold(samples, dictionary, method, execution, out);
+  return unfold_weighted(samples, dictionary, method, execution, out);
 }
 
 Napi::Value stages_object(Napi::Env env, const Profile& profile) {
@@ -58,10 +69,17 @@ namespace {
 /// (handle, matrix, options, threads) → unfolding
 Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const auto method = read_method(call[2].As<Napi::Object>());
+  const auto options = call[2].As<Napi::Object>();
+  const auto method = read_method(options);
+  const Observed observed = observed_of(options);
   const Execution execution{threads(call[3])};
   Unfolding unfolding;
-  require(check_and_unfold(matrix(call[1], "activations"), *dictionary, *method, execution, unfolding));
+  if (observed.empty() && !method->in_float64()) {
+    require(check_and_unfold(matrix(call[1], "activations"), dictionary, *method, execution, unfolding));
+  } else {
+    SamplesCopy samples(call[1], "activations");
+    require(check_and_unfold(samples, observed, dictionary, *method, execution, unfolding));
+  }
   Napi::Object result = unfolding_object(call.Env(), unfolding);
   if (const Profile* profile = method->profiled()) result.Set("stages", stages_object(call.Env(), *profile));
   return result;
@@ -70,12 +88,14 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
 /// (handle, matrix, options, threads, onProgress, onSettled) → job
 Napi::Value unfold_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const auto method = read_method(call[2].As<Napi::Object>());
-  const auto samples = std::make_shared<const MatrixCopy>(matrix(call[1], "activations"));
+  const auto options = call[2].As<Napi::Object>();
+  const auto method = read_method(options);
+  const auto observed = std::make_shared<const Observed>(observed_of(options));
+  const auto samples = std::make_shared<SamplesCopy>(call[1], "activations");
   return start_job<Unfolding>(
       call, 3,
       [=](const Execution& execution, Unfolding& out) {
-        return check_and_unfold(samples->view(), *dictionary, *method, execution, out);
+        return check_and_unfold(*samples, *observed, dictionary, *method, execution, out);
       },
       unfolding_object);
 }
@@ -99,16 +119,24 @@ Napi::Value fold_codes(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-/// (handle, matrix, weights | undefined, nonnegative, threads) → Float64Array
+/// (handle, matrix, weights | undefined, nonnegative, float64, threads) → Float64Array
 Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const std::vector<float> weights = weights_of(call[2]);
-  const bool nonnegative = call[3].ToBoolean();
-  const Execution execution{threads(call[4])};
-  const Matrix32 samples = matrix(call[1], "activations");
-  require_finite(samples, "activations", execution);
+  const bool nonnegative = call[3].ToBoolean(), float64 = call[4].ToBoolean();
+  const Execution execution{threads(call[5])};
   std::vector<double> result;
-  require(lambda_max(samples, *dictionary, weights, nonnegative, execution, result));
+  if (float64) {
+    SamplesCopy samples(call[1], "activations");
+    samples.prepare("activations", false, execution);
+    require(
+        lambda_max_weighted(samples.view(), dictionary, weights, 0, nonnegative, true, execution, result));
+  } else {
+    const Matrix32 samples = matrix(call[1], "activations");
+    require_finite(samples, "activations", execution);
+    require(lambda_max_weighted(ConstMatrix32(samples), dictionary, weights, 0, nonnegative, false, execution,
+                                result));
+  }
   return to_value(call.Env(), result);
 }
 
@@ -119,7 +147,7 @@ void add_unfold(Napi::Object exports) {
   add<unfold_async, 6>(exports, "unfold");
   add<check_codes, 4>(exports, "checkCodes");
   add<fold_codes, 5>(exports, "fold");
-  add<lambda_max_sync, 5>(exports, "lambdaMaxSync");
+  add<lambda_max_sync, 6>(exports, "lambdaMaxSync");
 }
 
 }  // namespace unsuperpose::node

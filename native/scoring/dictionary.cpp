@@ -50,8 +50,8 @@ Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<con
 }
 
 std::size_t Dictionary::bytes() const {
-  std::size_t bytes =
-      atoms_.bytes() + norms_.size() * sizeof(double) + (has_compressed_gram() ? gram_.bytes() : 0);
+  std::size_t bytes = atoms_.bytes() + low_.bytes() + norms_.size() * sizeof(double) +
+                      (has_compressed_gram() ? gram_.bytes() : 0);
   for (const Packed& packed : packed_)
     if (packed.ready.load(std::memory_order_acquire)) bytes += packed.rows.bytes();
   return bytes;
@@ -69,11 +69,11 @@ const product::PackedRows& Dictionary::packed(product::Precision precision) cons
   return packed.rows;
 }
 
-scoring::Rows Dictionary::rows() const {
+scoring::Rows Dictionary::rows(bool with_low) const {
   const auto packed_of = [](const void* owner, std::size_t, product::Precision precision) -> const auto& {
     return static_cast<const Dictionary*>(owner)->packed(precision);
   };
-  return {features_, dims_, packed_of, this, 0, max_norm_, norms_};
+  return {features_, dims_, packed_of, this, 0, max_norm_, norms_, with_low ? hidden_ : 0};
 }
 
 const CompressedGram* Dictionary::compressed_gram(std::size_t budget, const Execution& execution) const {

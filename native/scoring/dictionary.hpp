@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -26,17 +27,31 @@ class Dictionary {
   /// Copies `atoms` (features × dims), if `normalize` scaled to unit norm (a zero atom stays zero).
   /// ERR_SHAPE for no features or no dims, ERR_NOT_FINITE naming the row, ERR_OPTION for a norm above kMaxNorm.
   static Status make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<const Dictionary>& out);
+  /// The same of float64 atoms, each entry kept as two float32 parts: what atom() leaves of it is low(). Where no entry has a low
+  /// part, nothing more is kept than of float32 atoms. `read` writes atom j, from any thread. ERR_NOT_FINITE too for what float32
+  /// does not hold.
+  static Status make(std::size_t features, std::size_t dims,
+                     const std::function<void(std::size_t, double*)>& read, bool normalize,
+                     const Execution& execution, std::shared_ptr<const Dictionary>& out);
 
   std::size_t features() const { return features_; }
   std::size_t dims() const { return dims_; }
   /// features × dims, rows padded with zeros to a multiple of 16 floats (stride), cache-line aligned
   ConstMatrix32 atoms() const { return {atoms_.data(), features_, dims_, stride_}; }
   const float* atom(std::size_t j) const { return atoms_.data() + j * stride_; }
+  /// Do atoms have low parts? Methods in float32 know the atoms without them.
+  bool split() const { return low_.size() > 0; }
+  /// What atom(j) leaves of an entry, rows padded likewise. Only if split().
+  const float* low(std::size_t j) const { return low_.data() + j * stride_; }
+  /// At least ‖low(j)‖ of any atom.
+  double hidden() const { return hidden_; }
+  /// Atom j with its low part, dims entries.
+  void read(std::size_t j, double* out) const;
   /// The atoms packed for the selecting product, made on first use and kept. A precision other than float32 must
   /// have product::rounded_kernels() at these dims.
   const product::PackedRows& packed(product::Precision precision = product::Precision::float32) const;
-  /// The atoms as the scorer takes them.
-  scoring::Rows rows() const;
+  /// The atoms as the scorer takes them; `with_low`: with what their low parts can hide.
+  scoring::Rows rows(bool with_low = false) const;
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }
   /// The Gram matrix in bytes, made on first use and kept. Null if it would take more than `budget` bytes, or if
@@ -56,10 +71,10 @@ class Dictionary {
     std::atomic<bool> ready{false};
   };
 
-  AlignedBuffer<float> atoms_;
+  AlignedBuffer<float> atoms_, low_;
   std::vector<double> norms_;
   std::size_t features_ = 0, dims_ = 0, stride_ = 0;
-  double max_norm_ = 0;
+  double max_norm_ = 0, hidden_ = 0;
 
   mutable std::mutex packed_mutex_;
   mutable Packed packed_[product::kPrecisions];

@@ -48,14 +48,15 @@ Scorer::Scorer(const Rows& rows, const std::vector<float>& weights, bool nonnega
     }
   }
   reliable_ = reliable_ && norm < kMostStrength;
+  const double hidden = rows.hidden * largest_scale_;
   for (const Precision precision : rounded_precisions(rows.dims, ladder)) {
-    ladder_.push_back({precision, {norm, 0, rows.hidden}});
+    ladder_.push_back({precision, {norm, 0, hidden}});
     if (ladder != Ladder::useful) continue;
     // Useless for every vector: rows of very different sizes, or entries of very different sizes in a row.
     const Rung& rung = measure(ladder_.size() - 1);
     if (!(rung.rows.moved < kUsefulShare * rung.rows.norm)) ladder_.pop_back();
   }
-  ladder_.push_back({Precision::float32, {norm, 0, rows.hidden}, true});
+  ladder_.push_back({Precision::float32, {norm, 0, hidden}, true});
   selections_.resize(ladder_.size());
 }
 

@@ -62,7 +62,8 @@ bool ActiveFactor::append(const double* products, double diagonal, bool certain)
   return true;
 }
 
-bool ActiveFactor::append(const float* atom, double floor) {
+template <class T>
+bool ActiveFactor::append_row(const T* atom, double floor) {
   cancellation::point();
   const std::size_t n = size_;
   factor_.resize(row(n + 1));
@@ -91,6 +92,9 @@ bool ActiveFactor::append(const float* atom, double floor) {
   ++size_;
   return true;
 }
+
+bool ActiveFactor::append(const float* atom, double floor) { return append_row(atom, floor); }
+bool ActiveFactor::append(const double* atom, double floor) { return append_row(atom, floor); }
 
 /// Turns basis vectors i and i + 1.
 void ActiveFactor::rotate(std::size_t i, double cosine, double sine) {
@@ -144,9 +148,13 @@ void ActiveFactor::solve(const double* rhs, double* y) const {
   substitute_back(y);
 }
 
-void ActiveFactor::fit(const float* x, double* y) const {
+template <class T>
+void ActiveFactor::fit_to(const T* x, double* y) const {
   for (std::size_t i = 0; i < size_; ++i) y[i] = dot(basis_.data() + i * dims_, x, dims_);
   substitute_back(y);
 }
+
+void ActiveFactor::fit(const float* x, double* y) const { fit_to(x, y); }
+void ActiveFactor::fit(const double* x, double* y) const { fit_to(x, y); }
 
 }  // namespace unsuperpose

@@ -23,6 +23,7 @@ class ActiveFactor {
   bool append(const double* products, double diagonal, bool certain);
   /// Orthogonal: appends an atom. False, with nothing changed, if what the members do not span is below `floor` of its norm.
   bool append(const float* atom, double floor);
+  bool append(const double* atom, double floor);
 
   /// Takes a member out and restores the triangle by Givens rotations (Golub & Van Loan §6.5.2), in O(size²), or
   /// O(size · dims) if orthogonal.
@@ -32,8 +33,13 @@ class ActiveFactor {
   void solve(const double* rhs, double* y) const;
   /// The least squares coefficients of x on the members. Orthogonal only.
   void fit(const float* x, double* y) const;
+  void fit(const double* x, double* y) const;
 
  private:
+  template <class T>
+  bool append_row(const T* atom, double floor);
+  template <class T>
+  void fit_to(const T* x, double* y) const;
   void rotate(std::size_t i, double cosine, double sine);
   void substitute_back(double* y) const;
 

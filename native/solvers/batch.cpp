@@ -18,18 +18,19 @@ float in_range(double v) { return static_cast<float>(std::clamp(v, -kLargest, kL
 
 }  // namespace
 
-ScaledBatch::ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, std::size_t first,
+ScaledBatch::ScaledBatch(const Samples& samples, std::span<const double> lambda, std::size_t first,
                          const Range* range)
-    : samples_(samples.rows * round_up(samples.cols, kCacheLine / sizeof(float))),
-      exponents_(samples.rows),
-      squared_norms_(samples.rows),
-      dims_(samples.cols),
-      stride_(round_up(samples.cols, kCacheLine / sizeof(float))),
+    : samples_(samples.rows() * round_up(samples.cols(), kCacheLine / sizeof(float))),
+      low_(samples.split() ? samples_.size() : 0),
+      exponents_(samples.rows()),
+      squared_norms_(samples.rows()),
+      dims_(samples.cols()),
+      stride_(round_up(samples.cols(), kCacheLine / sizeof(float))),
       range_(range) {
   const auto& reduce = reduce::table();
-  if (!lambda.empty()) lambdas_.resize(samples.rows);
-  for (std::size_t i = 0; i < samples.rows; ++i) {
-    const float* from = samples.row(i);
+  if (!lambda.empty()) lambdas_.resize(samples.rows());
+  for (std::size_t i = 0; i < samples.rows(); ++i) {
+    const float* from = samples.high.row(i);
     float* to = samples_.data() + i * stride_;
     const double norm = std::sqrt(reduce.squared_norm(from, dims_));
     int exponent = 0;
@@ -38,13 +39,28 @@ ScaledBatch::ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, 
     const double factor = std::ldexp(1.0, -exponent);
     for (std::size_t k = 0; k < dims_; ++k) to[k] = static_cast<float>(from[k] * factor);
     std::fill(to + dims_, to + stride_, 0.0f);
-    exponents_[i] = exponent;
+    exponents_[i] = exponent + samples.exponent(i);
     squared_norms_[i] = reduce.squared_norm(to, dims_);
+    if (split()) add_low(samples, i, factor);
     if (!lambdas_.empty()) {
-      const double scaled = per_sample(lambda, first + i) * factor;
+      const double given = per_sample(lambda, first + i),
+                   scaled = samples.exponents ? to_scaled(i, given) : given * factor;
       lambdas_[i] = std::min(range ? std::ldexp(scaled, range->penalty) : scaled, kMostLambda);
     }
   }
+}
+
+void ScaledBatch::add_low(const Samples& samples, std::size_t i, double factor) {
+  const float *from = samples.low.row(i), *high = samples_.data() + i * stride_;
+  float* to = low_.data() + i * stride_;
+  for (std::size_t k = 0; k < dims_; ++k) to[k] = static_cast<float>(from[k] * factor);
+  std::fill(to + dims_, to + stride_, 0.0f);
+  double sum = 0;
+  for (std::size_t k = 0; k < dims_; ++k) {
+    const double both = static_cast<double>(high[k]) + static_cast<double>(to[k]);
+    sum += both * both;
+  }
+  squared_norms_[i] = sum;
 }
 
 double ScaledBatch::to_scaled(std::size_t i, double v) const { return std::ldexp(v, -exponents_[i]); }
@@ -61,6 +77,9 @@ double ScaledBatch::lambda_from_scaled(std::size_t i, double v) const {
 }
 double ScaledBatch::penalty_from_scaled(std::size_t i, double v) const {
   return std::ldexp(v, exponents_[i] + (range_ ? range_->penalty : 0));
+}
+double ScaledBatch::penalty_to_scaled(std::size_t i, double v) const {
+  return std::ldexp(v, -exponents_[i] - (range_ ? range_->penalty : 0));
 }
 float ScaledBatch::start(std::size_t i, std::size_t j, double v) const {
   return in_range(code_to_scaled(i, j, v));

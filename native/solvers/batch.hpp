@@ -5,6 +5,7 @@
 
 #include "../core/aligned.hpp"
 #include "range.hpp"
+#include "samples.hpp"
 #include "unfolding.hpp"
 
 namespace unsuperpose {
@@ -28,11 +29,15 @@ class ScaledBatch {
  public:
   /// `lambda`: none, one for all or one a sample of the call, in which the batch starts at sample `first`. With a range, codes and λ
   /// scale by its powers of two as well; it must outlive the batch.
-  ScaledBatch(ConstMatrix32 samples, std::span<const double> lambda, std::size_t first,
+  ScaledBatch(const Samples& samples, std::span<const double> lambda, std::size_t first,
               const Range* range = nullptr);
 
   std::size_t count() const { return exponents_.size(); }
   ConstMatrix32 samples() const { return {samples_.data(), count(), dims_, stride_}; }
+  /// Do samples have low parts?
+  bool split() const { return low_.size() > 0; }
+  /// What samples() leaves of sample i. Only if split().
+  const float* low(std::size_t i) const { return low_.data() + i * stride_; }
   double squared_norm(std::size_t i) const { return squared_norms_[i]; }
   double lambda(std::size_t i) const { return lambdas_.empty() ? 0 : lambdas_[i]; }
   /// v·2^−exponent: the caller's units to the batch's
@@ -45,6 +50,7 @@ class ScaledBatch {
   /// Of λ, and of Σ w_j|a_j|.
   double lambda_from_scaled(std::size_t i, double v) const;
   double penalty_from_scaled(std::size_t i, double v) const;
+  double penalty_to_scaled(std::size_t i, double v) const;
   /// A code to start from in float32: at most its largest number.
   float start(std::size_t i, std::size_t j, double v) const;
   /// fills values, objective and residual of `result` from scaled codes (ascending indices; zeros dropped)
@@ -55,7 +61,9 @@ class ScaledBatch {
                 double squared_residual, SampleResult& result) const;
 
  private:
-  AlignedBuffer<float> samples_;
+  void add_low(const Samples& samples, std::size_t i, double factor);
+
+  AlignedBuffer<float> samples_, low_;
   std::vector<int> exponents_;
   std::vector<double> squared_norms_;
   std::vector<double> lambdas_;

@@ -56,19 +56,9 @@ class DenoisingBatch final : public PathBatch {
   bool settled(const PathSample& sample, double strongest) const override {
     return reaches(sample, sample.at.squared_residual) && gap(sample, strongest) <= options_.tolerance;
   }
-  void ask_multiple(PathSample& sample, std::vector<double> v, double threshold, double noise);
 
   const BasisPursuitDenoising& method_;
 };
-
-/// A multiple of v with a norm in [½, 1), which float32 holds.
-void DenoisingBatch::ask_multiple(PathSample& sample, std::vector<double> v, double threshold, double noise) {
-  int exponent = 0;
-  const double norm = std::sqrt(squared(v));
-  if (norm > 0) std::frexp(norm, &exponent);
-  for (double& c : v) c = std::ldexp(c, -exponent);
-  ask(sample, v, std::ldexp(threshold, -exponent), std::ldexp(noise, -exponent));
-}
 
 void DenoisingBatch::solve(PathSample& sample) {
   const double squared_input = batch_.squared_norm(sample.slot),

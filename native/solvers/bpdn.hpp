@@ -14,6 +14,12 @@ struct BasisPursuitDenoising final : Method, PathOptions {
   double tolerance_of_gap() const override { return tolerance; }
   double objective_of(const std::vector<std::pair<std::uint32_t, double>>& code, double) const override;
   bool reports_lambda() const override { return true; }
+  std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }
+  Problem problem() const override {
+    Problem problem = problem_of(*this);
+    problem.bounds_fit = true;
+    return problem;
+  }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;
 };

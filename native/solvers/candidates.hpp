@@ -1,6 +1,7 @@
 // The atoms that a sample's path may use: their products with the sample and with one another, in float64.
 #pragma once
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "../scoring/dictionary.hpp"
@@ -23,6 +24,13 @@ class Candidates {
   /// The same sample at another place: sets that live on say where it is now.
   void set_sample(const float* x) { sample_ = x; }
 
+  /// From here on with all parts of the sample and of the atoms, in float64: what rows() and sample() have is no longer all.
+  /// Before the first atom.
+  void widen(std::vector<double> sample) { wide_sample_ = std::move(sample); }
+  bool wide() const { return !wide_sample_.empty(); }
+  const double* wide_row(std::size_t i) const { return wide_rows_[i].data(); }
+  const double* wide_sample() const { return wide_sample_.data(); }
+
   /// Appends an atom that is not in the set, for the sample x.
   void add(const Dictionary& dictionary, const float* x, std::uint32_t atom, double weight);
 
@@ -42,6 +50,8 @@ class Candidates {
   std::vector<std::vector<double>> products_;
   std::size_t dims_ = 0;
   const float* sample_ = nullptr;
+  std::vector<double> wide_sample_;
+  std::vector<std::vector<double>> wide_rows_;
 };
 
 }  // namespace unsuperpose

@@ -57,7 +57,7 @@ struct Case {
 
 class Certifier {
  public:
-  Certifier(ConstMatrix32 samples, const SparseCodes& codes, const Dictionary& dictionary,
+  Certifier(const Samples& samples, const SparseCodes& codes, const Dictionary& dictionary,
             const CertifyOptions& options, const Execution& execution, Certification& out)
       : samples_(samples),
         codes_(codes),
@@ -66,10 +66,11 @@ class Certifier {
         execution_(execution),
         out_(out),
         dims_(dictionary.dims()),
-        scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::float32) {
-    if (options.weights.empty()) atom_bound_ = dictionary.max_norm() * kSlack;
+        low_(options.wide && dictionary.split()),
+        scorer_(dictionary.rows(low_), options.weights, options.nonnegative, scoring::Ladder::float32) {
+    if (options.weights.empty()) atom_bound_ = (dictionary.max_norm() + hidden()) * kSlack;
     for (std::size_t j = 0; j < options.weights.size(); ++j)
-      atom_bound_ = std::max(atom_bound_, dictionary.norm(j) / weight(j) * kSlack);
+      atom_bound_ = std::max(atom_bound_, norm_of(j) / weight(j) * kSlack);
   }
 
   void batch(std::size_t first, std::size_t count) {
@@ -94,20 +95,40 @@ class Certifier {
 
  private:
   double weight(std::size_t j) const { return scorer_.weight(j); }
+  double hidden() const { return low_ ? dictionary_.hidden() : 0; }
+  /// At least ‖d_j‖.
+  double norm_of(std::size_t j) const { return dictionary_.norm(j) + hidden(); }
+  /// d_j · v
+  double product(std::uint32_t j, const double* v) const {
+    const double high = dot(dictionary_.atom(j), v, dims_);
+    return low_ ? high + dot(dictionary_.low(j), v, dims_) : high;
+  }
+  std::vector<double> read(std::size_t sample) const {
+    std::vector<double> x(dims_);
+    if (options_.wide)
+      samples_.read(sample, x.data());
+    else
+      std::copy_n(samples_.high.row(sample), dims_, x.data());
+    return x;
+  }
   double lambda(std::size_t sample) const {
     return options_.lambda[options_.lambda.size() == 1 ? 0 : sample];
   }
 
   /// r = x − Σ a_i d_i; answers a bound of ‖r − its exact value‖.
-  double residual(const float* x, const Case& c, const std::vector<double>& code, double* r) const {
+  double residual(const double* x, const Case& c, const std::vector<double>& code, double* r) const {
     for (std::size_t k = 0; k < dims_; ++k) r[k] = x ? x[k] : 0;
     double size = norm(r, dims_);
     for (std::size_t i = 0; i < c.support.size(); ++i) {
       const float* atom = dictionary_.atom(c.support[i]);
       for (std::size_t k = 0; k < dims_; ++k) r[k] -= code[i] * static_cast<double>(atom[k]);
-      size += std::fabs(code[i]) * dictionary_.norm(c.support[i]);
+      if (low_) {
+        const float* rest = dictionary_.low(c.support[i]);
+        for (std::size_t k = 0; k < dims_; ++k) r[k] -= code[i] * static_cast<double>(rest[k]);
+      }
+      size += std::fabs(code[i]) * norm_of(c.support[i]);
     }
-    return gamma64(c.support.size() + 2) * size * kSlack + kTiny;
+    return gamma64((low_ ? 2 : 1) * c.support.size() + 2) * size * kSlack + kTiny;
   }
 
   void prepare(std::size_t sample, std::size_t i) {
@@ -118,7 +139,8 @@ class Certifier {
         c.code.push_back(value);
         c.signs.push_back((value > 0 ? 1 : -1) * weight(codes_.indices[k]));
       }
-    const float* x = samples_.row(sample);
+    const std::vector<double> input = read(sample);
+    const double* x = input.data();
     double* r = residuals_.data() + i * dims_;
     c.residual_error = residual(x, c, c.code, r);
     c.residual_norm = norm(r, dims_);
@@ -133,15 +155,15 @@ class Certifier {
     double squared = 0;
     for (std::size_t k = 0; k < c.support.size(); ++k) {
       const double target = t * c.signs[k], ridge = options_.ridge * code[k];
-      e[k] = dot(dictionary_.atom(c.support[k]), r, dims_) - target - ridge;
-      const double bound = dictionary_.norm(c.support[k]) * (error + gamma64(dims_ + 4) * size) +
+      e[k] = product(c.support[k], r) - target - ridge;
+      const double bound = norm_of(c.support[k]) * (error + gamma64(dims_ + 4) * size) +
                            gamma64(4) * (std::fabs(target) + std::fabs(ridge)) + kTiny;
       squared += bound * bound;
     }
     return std::sqrt(squared) * kSlack;
   }
 
-  void polish(const float* x, double lambda, std::size_t i) {
+  void polish(const double* x, double lambda, std::size_t i) {
     Case& c = cases_[i];
     const std::size_t k = c.support.size();
     double* r = polished_.data() + i * dims_;
@@ -151,7 +173,7 @@ class Certifier {
       c.code_error = c.fold_error = 0;
       c.signs_proved = true;
     } else if (k <= kMostSupport && (options_.ridge > 0 || k <= dims_)) {
-      const SupportGram gram(dictionary_, c.support, options_.ridge);
+      const SupportGram gram(dictionary_, c.support, options_.ridge, {}, low_);
       c.eigenvalue = gram.smallest_eigenvalue();
       if (c.eigenvalue > 0) {
         std::vector<double> e(k);
@@ -212,7 +234,7 @@ class Certifier {
       const double* v = vectors.data() + i * dims_;
       found[i] = scoring::strongest_exactly(
           scorer_, scorer_[i], dictionary_.features(), scaled_.exponent(i),
-          [&](std::uint32_t j) { return scorer_.strength(dot(dictionary_.atom(j), v, dims_), weight(j)); },
+          [&](std::uint32_t j) { return scorer_.strength(product(j, v), weight(j)); },
           [&](std::uint32_t j) { return !on_support(cases_[i], j); });
     });
   }
@@ -220,7 +242,8 @@ class Certifier {
   /// An upper bound of the relative gap of the code.
   double gap(std::size_t sample, std::size_t i, double off_support, double& objective) const {
     const Case& c = cases_[i];
-    const float* x = samples_.row(sample);
+    const std::vector<double> input = read(sample);
+    const double* x = input.data();
     const double* r = residuals_.data() + i * dims_;
     const double l = lambda(sample), ridge = options_.ridge;
     const double squared_input = dot_self(x), input_residual = dot(x, r, dims_);
@@ -230,7 +253,7 @@ class Certifier {
       const std::uint32_t j = c.support[k];
       l1 += weight(j) * std::fabs(c.code[k]);
       squared_code += c.code[k] * c.code[k];
-      const double raw = dot(dictionary_.atom(j), r, dims_) - ridge * c.code[k];
+      const double raw = product(j, r) - ridge * c.code[k];
       strongest = std::max(strongest, ((options_.nonnegative ? raw : std::fabs(raw)) +
                                        gamma64(4) * ridge * std::fabs(c.code[k])) /
                                           weight(j));
@@ -254,9 +277,9 @@ class Certifier {
     return result >= 0 ? result : kInfinity;
   }
 
-  double dot_self(const float* x) const {
+  double dot_self(const double* x) const {
     double sum = 0;
-    for (std::size_t k = 0; k < dims_; ++k) sum += static_cast<double>(x[k]) * x[k];
+    for (std::size_t k = 0; k < dims_; ++k) sum += x[k] * x[k];
     return sum;
   }
 
@@ -298,13 +321,14 @@ class Certifier {
                                                               : Verdict::bounded);
   }
 
-  ConstMatrix32 samples_;
+  Samples samples_;
   const SparseCodes& codes_;
   const Dictionary& dictionary_;
   const CertifyOptions& options_;
   const Execution& execution_;
   Certification& out_;
   std::size_t dims_;
+  bool low_;               // atoms' low parts count
   double atom_bound_ = 0;  // at least max_j ‖d_j‖/w_j
   scoring::Scorer scorer_;
   scoring::ScaledVectors scaled_;
@@ -315,10 +339,10 @@ class Certifier {
 
 }  // namespace
 
-Status certify(ConstMatrix32 samples, const SparseCodes& codes, const Dictionary& dictionary,
+Status certify(const Samples& samples, const SparseCodes& codes, const Dictionary& dictionary,
                const CertifyOptions& options, const Execution& execution, Certification& out) {
-  const std::size_t n = samples.rows;
-  if (samples.cols != dictionary.dims() || codes.indptr.size() != n + 1 ||
+  const std::size_t n = samples.rows();
+  if (samples.cols() != dictionary.dims() || codes.indptr.size() != n + 1 ||
       (options.lambda.size() != 1 && options.lambda.size() != n) ||
       (!options.weights.empty() && options.weights.size() != dictionary.features()))
     return Status::fail(Code::shape,

@@ -16,6 +16,7 @@ struct CertifyOptions {
   std::vector<float> weights;  // empty or one a feature; finite, > 0
   bool nonnegative = false;
   double tolerance = 1e-4;
+  bool wide = false;  // judge samples and atoms with their low parts
 };
 
 /// One entry a sample.
@@ -35,7 +36,7 @@ struct Certification {
 
 /// `codes` must be valid: one row a sample, indices ascending and < features, values finite.
 /// Progress counts samples.
-Status certify(ConstMatrix32 samples, const SparseCodes& codes, const Dictionary& dictionary,
+Status certify(const Samples& samples, const SparseCodes& codes, const Dictionary& dictionary,
                const CertifyOptions& options, const Execution& execution, Certification& out);
 
 }  // namespace unsuperpose

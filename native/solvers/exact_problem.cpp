@@ -19,19 +19,23 @@ constexpr std::size_t kTogether = 1024;
 }  // namespace
 
 double ExactProblem::correlation(std::uint32_t j, const std::vector<double>& v) const {
-  return sums::dot(dictionary_.atom(j), v.data(), v.size());
+  const double high = sums::dot(dictionary_.atom(j), v.data(), v.size());
+  return low_ ? high + sums::dot(dictionary_.low(j), v.data(), v.size()) : high;
 }
 
-double ExactProblem::zero() const { return 0.5 * sums::dot(x_, x_, dictionary_.dims()); }
+double ExactProblem::zero() const { return 0.5 * sums::dot(x_.data(), x_.data(), x_.size()); }
 
 double ExactProblem::objective(const Code64& code, std::vector<double>& residual) const {
-  residual.assign(x_, x_ + dictionary_.dims());
+  residual = x_;
   double l1 = 0, squares = 0;
   for (const auto& [j, value] : code) {
     if (value == 0) continue;
     if (penalty_.nonnegative && value < 0) return kInfinity;
     const float* atom = dictionary_.atom(j);
     for (std::size_t k = 0; k < residual.size(); ++k) residual[k] -= value * static_cast<double>(atom[k]);
+    const float* rest = low_ ? dictionary_.low(j) : nullptr;
+    for (std::size_t k = 0; rest && k < residual.size(); ++k)
+      residual[k] -= value * static_cast<double>(rest[k]);
     l1 += weight(j) * std::fabs(value);
     squares += value * value;
   }
@@ -63,7 +67,7 @@ double ExactProblem::dual(const std::vector<double>& v, const Code64& code, cons
   if (violators)
     std::stable_sort(violators->begin(), violators->end(),
                      [](const Violator& a, const Violator& b) { return a.excess > b.excess; });
-  const double input = sums::dot(x_, v.data(), v.size()),
+  const double input = sums::dot(x_.data(), v.data(), v.size()),
                curvature = sums::squared_norm(v.data(), v.size()) + penalty_.ridge * squares;
   if (!std::isfinite(input) || !std::isfinite(curvature)) return -kInfinity;
   const double scale = std::clamp(curvature > 0 ? input / curvature : 0, 0.0, limit);

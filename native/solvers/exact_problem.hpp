@@ -3,8 +3,8 @@
 //
 //   P(a) = ½‖x − aD‖² + λ Σ w_j|a_j| + (β/2)‖a‖²     (a ≥ 0 when nonnegative)
 //
-// Float32 numbers have squares that float64 holds, and their products are exact there. So the caller's units will do, however large or
-// small.
+// Float32 numbers have squares that float64 holds, and their products are exact there. So the caller's units will do for them, however
+// large or small. Float64 samples come in units of their own power of two (samples.hpp), and so do λ and codes then.
 #pragma once
 #include <cstdint>
 #include <utility>
@@ -27,16 +27,22 @@ class ExactProblem {
     double excess;
   };
 
-  /// What is given must outlive the problem.
-  ExactProblem(const float* x, const Dictionary& dictionary, const Penalty& penalty, double lambda)
-      : x_(x), dictionary_(dictionary), penalty_(penalty), lambda_(lambda) {}
+  /// `low`: with the atoms' low parts. Dictionary and penalty must outlive the problem.
+  ExactProblem(std::vector<double> x, const Dictionary& dictionary, const Penalty& penalty, double lambda,
+               bool low)
+      : x_(std::move(x)),
+        dictionary_(dictionary),
+        penalty_(penalty),
+        lambda_(lambda),
+        low_(low && dictionary.split()) {}
 
-  const float* sample() const { return x_; }
   const Dictionary& dictionary() const { return dictionary_; }
   const Penalty& penalty() const { return penalty_; }
   double weight(std::uint32_t j) const { return penalty_.weights.empty() ? 1.0 : penalty_.weights[j]; }
   double bound(std::uint32_t j) const { return lambda_ * weight(j); }
   double correlation(std::uint32_t j, const std::vector<double>& v) const;
+  /// Do the atoms' low parts count?
+  bool low() const { return low_; }
 
   /// P(0)
   double zero() const;
@@ -50,10 +56,11 @@ class ExactProblem {
   double gap(double objective, double dual) const;
 
  private:
-  const float* x_;
+  const std::vector<double> x_;
   const Dictionary& dictionary_;
   const Penalty& penalty_;
   const double lambda_;
+  const bool low_;
 };
 
 }  // namespace unsuperpose

@@ -1,7 +1,9 @@
 #include "knots.hpp"
 
 #include <algorithm>
+#include <cmath>
 
+#include "path_end.hpp"
 #include "review.hpp"
 
 namespace unsuperpose {
@@ -51,6 +53,8 @@ class KnotBatch final : public PathBatch {
     return sample.candidates.size() > 0 ? next_[sample.slot] : end(sample);
   }
   double gap(const PathSample& sample, double strongest) const {
+    const double rounding = kOrthogonal * std::sqrt(sample.at.squared_input) * screening_.largest();
+    if (lambda_of(sample) == 0 && strongest <= rounding) return least_squares_gap(sample.at, options_.ridge);
     return relative_gap(sample.at, lambda_of(sample), options_.ridge, strongest);
   }
   bool settled(const PathSample& sample, double strongest) const override {
@@ -61,6 +65,7 @@ class KnotBatch final : public PathBatch {
     const double lambda = lambda_of(sample);
     sample.lambda = lambda;
     sample.outcome = Outcome::converged;
+    if (lambda == 0) strongest = strongest_exactly(sample);
     sample.gap = gap(sample, strongest);
     if (sample.gap > options_.tolerance) sample.outcome = Outcome::stalled;
     out_[sample.slot] = {};
@@ -73,11 +78,11 @@ class KnotBatch final : public PathBatch {
 
 }  // namespace
 
-KnotPath::KnotPath(ConstMatrix32 samples, std::shared_ptr<const Dictionary> dictionary, Homotopy options)
+KnotPath::KnotPath(const Samples& samples, std::shared_ptr<const Dictionary> dictionary, Homotopy options)
     : samples_(samples), dictionary_(std::move(dictionary)), options_(std::move(options)) {}
 
 bool KnotPath::ended() const {
-  if (paths_.empty()) return samples_.rows == 0;
+  if (paths_.empty()) return samples_.rows() == 0;
   for (std::size_t b = 0; b < paths_.size(); ++b) {
     for (const PathSample& sample : paths_[b]) {
       const std::size_t i = b * kBatch + sample.slot;
@@ -89,10 +94,11 @@ bool KnotPath::ended() const {
 }
 
 Status KnotPath::next(const Execution& execution, Unfolding& out) {
-  if (Status status = options_.check(samples_, *dictionary_); !status.ok()) return status;
-  execution.set_total(samples_.rows);
+  if (Status status = options_.check(samples_.high, *dictionary_); !status.ok()) return status;
+  execution.set_total(samples_.rows());
   out = {};
   out.codes.indptr.push_back(0);
+  out.float64 = options_.float64;
   const bool starts = paths_.empty();
   if (starts) {
     Status status = Range::make(*dictionary_, options_.weights, options_.scaling(), range_);
@@ -102,8 +108,8 @@ Status KnotPath::next(const Execution& execution, Unfolding& out) {
   const Dictionary& atoms = range_.dictionary ? *range_.dictionary : *dictionary_;
   std::size_t kept = 0;
   Variance variance;
-  for (std::size_t first = 0; first < samples_.rows; first += kBatch) {
-    const std::size_t b = first / kBatch, count = std::min(kBatch, samples_.rows - first);
+  for (std::size_t first = 0; first < samples_.rows(); first += kBatch) {
+    const std::size_t b = first / kBatch, count = std::min(kBatch, samples_.rows() - first);
     const ScaledBatch batch(samples_.slice(first, count), options_.lambda, first,
                             range_.ordinary() ? nullptr : &range_);
     if (starts) {

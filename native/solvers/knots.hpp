@@ -14,7 +14,7 @@ namespace unsuperpose {
 class KnotPath {
  public:
   /// `samples` are used until the last next(), by whoever owns them. options.lambda are the ends, as unfold() takes them.
-  KnotPath(ConstMatrix32 samples, std::shared_ptr<const Dictionary> dictionary, Homotopy options);
+  KnotPath(const Samples& samples, std::shared_ptr<const Dictionary> dictionary, Homotopy options);
 
   /// The first call answers λ_max (or the end, if that is larger) and zero codes, each later one the next knot, or the end if
   /// that comes first. Samples at their end repeat their answer. Progress counts samples.
@@ -22,7 +22,7 @@ class KnotPath {
   bool ended() const;
 
  private:
-  ConstMatrix32 samples_;
+  Samples samples_;
   std::shared_ptr<const Dictionary> dictionary_;
   Homotopy options_;
   Range range_;                                 // what the problem is brought into range by

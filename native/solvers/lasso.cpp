@@ -400,13 +400,15 @@ Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
 }  // namespace
 
 Status Lasso::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
-  const Status status = check_penalty(*this, samples, dictionary);
+  const Status status = check_penalty(*this, samples, dictionary, true);
   return status.ok() ? check_warm_start(warm_start.get(), samples.rows, dictionary) : status;
 }
 
 BatchSolver Lasso::start(const Dictionary& dictionary, std::size_t samples,
                          const Execution& execution) const {
-  if (float64) return start_float64(dictionary, samples, execution);
+  // λ = 0 is the end of the path, and no working set's.
+  if (float64 || wide || std::find(lambda.begin(), lambda.end(), 0.0) != lambda.end())
+    return start_float64(dictionary, samples, execution);
   return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
     return LassoBatch(batch, dictionary, *this, execution, out).run(warm_start.get(), first);
   };

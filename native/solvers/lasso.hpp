@@ -8,7 +8,8 @@ namespace unsuperpose {
 struct Lasso final : Method, PenaltyOptions {
   std::shared_ptr<const SparseCodes> warm_start;  // one row a sample, or null
   bool float64 = false;                           // codes in float64, solved and certified in it
-  std::shared_ptr<Profile> profile;               // where the time goes is added to it, or null
+  bool wide = false;  // solved and certified so, with the data's low parts, whatever the codes are in
+  std::shared_ptr<Profile> profile;  // where the time goes is added to it, or null
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
   std::span<const double> lambdas() const override { return lambda; }
@@ -28,6 +29,8 @@ struct Lasso final : Method, PenaltyOptions {
                                std::shared_ptr<const SparseCodes> from) const override {
     return step_of(*this, std::move(to), std::move(from));
   }
+  std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }
+  Problem problem() const override { return problem_of(*this); }
 
  private:
   BatchSolver start_float64(const Dictionary& dictionary, std::size_t samples,

@@ -29,14 +29,20 @@ BatchSolver Lasso::start_float64(const Dictionary& dictionary, std::size_t sampl
                                  const Execution& execution) const {
   auto coarse = std::make_shared<Lasso>(*this);
   coarse->tolerance = std::max(tolerance, kSupportTolerance);
-  coarse->float64 = false;
+  coarse->float64 = coarse->wide = false;
   auto path = std::make_shared<Homotopy>();
   path->weights = weights;
   path->nonnegative = nonnegative;
   path->ridge = ridge;
   path->tolerance = tolerance;
   path->max_iterations = max_iterations;
-  path->float64 = true;
+  path->float64 = float64;
+  path->wide = float64 || wide;
+  if (std::find(lambda.begin(), lambda.end(), 0.0) != lambda.end())
+    return [&dictionary, &execution, path](const ScaledBatch& batch, std::size_t first,
+                                           std::vector<SampleResult>& out) {
+      return path->start(dictionary, out.size(), execution)(batch, first, out);
+    };
   auto silent = std::make_shared<Execution>(execution);
   silent->reports = false;
   const BatchSolver find = coarse->start(dictionary, samples, *silent);

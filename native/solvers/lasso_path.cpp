@@ -14,8 +14,8 @@ constexpr double kTie = 1e-12, kRounding = 4e-15;
 /// An atom whose correlation keeps this close to following λw_j never leaves the bound: duplicates of active atoms.
 constexpr double kFlat = 1e-9;
 /// An atom this near to the span of the active ones, relative to its norm, depends on them: its float32 entries are no
-/// better than 2⁻²⁴.
-constexpr double kDependent = 1e-7;
+/// better than 2⁻²⁴, those in two parts than 2⁻⁴⁸.
+constexpr double kDependent = 1e-7, kWideDependent = 1e-13;
 /// A code below this share of what it is the difference of is zero.
 constexpr double kZero = 1e-12;
 /// Solutions that satisfy their equations worse than this are improved: one step of refinement, then a new factor.
@@ -97,6 +97,7 @@ bool LassoPath::append(std::uint32_t position, bool certain) {
     if (ridge_ > 0) return false;
     factor(candidates_.dims());
   }
+  if (candidates_.wide()) return factor_.append(candidates_.wide_row(position), certain ? 0 : kWideDependent);
   return factor_.append(candidates_.rows()[position], certain ? 0 : kDependent);
 }
 
@@ -144,10 +145,12 @@ void LassoPath::solve() {
     u_[i] = candidates_.weight(active_[i]) * signs_[i];
   }
   factor_.solve(u_.data(), u_.data());
-  if (factor_.orthogonal())
-    factor_.fit(candidates_.sample(), p_.data());
-  else
+  if (!factor_.orthogonal())
     factor_.solve(p_.data(), p_.data());
+  else if (candidates_.wide())
+    factor_.fit(candidates_.wide_sample(), p_.data());
+  else
+    factor_.fit(candidates_.sample(), p_.data());
 }
 
 /// q and g from the products of the active atoms.

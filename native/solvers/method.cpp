@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "../core/index.hpp"
+
 namespace unsuperpose {
 
 namespace {
@@ -24,11 +26,12 @@ Status check_per_sample(const char* name, std::size_t size, std::size_t samples)
                                std::to_string(samples) + "), got " + std::to_string(size));
 }
 
-Status check_lambda(std::span<const double> lambda, std::size_t samples) {
+Status check_lambda(std::span<const double> lambda, std::size_t samples, bool with_zero) {
   Status status = check_per_sample("lambda", lambda.size(), samples);
   for (const double one : lambda)
-    if (status.ok() && (!(one > 0) || !std::isfinite(one)))
-      status = fail(Code::option, "lambda must be finite and > 0");
+    if (status.ok() && (!(with_zero ? one >= 0 : one > 0) || !std::isfinite(one)))
+      status =
+          fail(Code::option, with_zero ? "lambda must be finite and ≥ 0" : "lambda must be finite and > 0");
   return status;
 }
 
@@ -41,14 +44,34 @@ Status check_weights(const std::vector<float>& weights, const Dictionary& dictio
   return {};
 }
 
-Status check_penalty(const PenaltyOptions& options, ConstMatrix32 samples, const Dictionary& dictionary) {
+Status check_penalty(const PenaltyOptions& options, ConstMatrix32 samples, const Dictionary& dictionary,
+                     bool with_zero) {
   Status status = check_dims(samples, dictionary);
-  if (status.ok()) status = check_lambda(options.lambda, samples.rows);
+  if (status.ok()) status = check_lambda(options.lambda, samples.rows, with_zero);
   if (status.ok() && (!(options.ridge >= 0) || !std::isfinite(options.ridge)))
     status = fail(Code::option, "ridge must be finite and ≥ 0");
   if (status.ok() && !(options.tolerance > 0)) status = fail(Code::option, "tolerance must be > 0");
   if (status.ok()) status = check_weights(options.weights, dictionary);
   return status;
+}
+
+std::shared_ptr<const SparseCodes> narrowed_start(std::shared_ptr<const SparseCodes> start,
+                                                  const Narrowing& to) {
+  if (!start || (!to.samples && !to.places)) return start;
+  auto made = std::make_shared<SparseCodes>();
+  made->indptr.push_back(0);
+  const std::size_t rows = to.samples ? to.samples->size() : start->indptr.size() - 1;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::size_t row = to.samples ? (*to.samples)[i] : i;
+    for (std::size_t k = start->indptr[row]; k < start->indptr[row + 1]; ++k) {
+      const std::uint32_t place = to.places ? (*to.places)[start->indices[k]] : start->indices[k];
+      if (place == kNone) continue;
+      made->indices.push_back(place);
+      made->values.push_back(start->values[k]);
+    }
+    made->indptr.push_back(static_cast<std::uint32_t>(made->indices.size()));
+  }
+  return made;
 }
 
 Status check_warm_start(const SparseCodes* codes, std::size_t samples, const Dictionary& dictionary) {

@@ -35,6 +35,26 @@ struct Penalty {
   bool nonnegative = false;
 };
 
+/// The same problem over other samples, features and weights.
+struct Narrowing {
+  const std::vector<std::uint32_t>* samples = nullptr;  // which of the call's, in order; null: all
+  const std::vector<std::uint32_t>* places =
+      nullptr;                                  // a feature's new number, kNone: left out; null: as it is
+  const std::vector<float>* weights = nullptr;  // of the new features; null: as they are
+  bool wide = false;                            // with the data's low parts, where the method takes them
+};
+
+/// What a method says of the problem that it solves.
+struct Problem {
+  const std::vector<float>* weights = nullptr;  // null: it takes none
+  double ridge = 0;
+  bool nonnegative = false;
+  double tolerance = 0;
+  bool takes_low = false;   // low parts of the data count, where that is asked for
+  bool wide = false;        // it was asked for
+  bool bounds_fit = false;  // its objective is Σ w_j|a_j|, not the fit
+};
+
 /// A method with its options. Must outlive the solver that start() makes.
 class Method {
  public:
@@ -66,6 +86,9 @@ class Method {
                               double half_squared) const {
     return half_squared;
   }
+  /// The same method with its options for other samples, features and weights. Null where it is for none but plain problems.
+  virtual std::shared_ptr<Method> narrowed(const Narrowing& /*to*/) const { return nullptr; }
+  virtual Problem problem() const { return {}; }
 
   // How it bears problems that are out of float32's range (range.hpp).
   virtual Scaling scaling() const { return Scaling::common; }
@@ -103,6 +126,44 @@ std::shared_ptr<Convex> rescaled_of(const Convex& method, const Range& range) {
   return made;
 }
 
+/// Those of the samples in `samples`, where there is one a sample.
+template <class T>
+void pick(std::vector<T>& values, const std::vector<std::uint32_t>* samples) {
+  if (!samples || values.size() <= 1) return;
+  std::vector<T> picked;
+  for (const std::uint32_t i : *samples) picked.push_back(values[i]);
+  values = std::move(picked);
+}
+std::shared_ptr<const SparseCodes> narrowed_start(std::shared_ptr<const SparseCodes> start,
+                                                  const Narrowing& to);
+
+/// Method::narrowed() by the options that a method has.
+template <class Narrowed>
+std::shared_ptr<Method> narrowed_of(const Narrowed& method, const Narrowing& to) {
+  auto made = std::make_shared<Narrowed>(method);
+  if constexpr (requires { made->lambda; }) pick(made->lambda, to.samples);
+  if constexpr (requires { made->epsilon; }) pick(made->epsilon, to.samples);
+  if constexpr (requires { made->radius; }) pick(made->radius, to.samples);
+  if constexpr (requires { made->sparsity; }) pick(made->sparsity, to.samples);
+  if constexpr (requires { made->warm_start; }) made->warm_start = narrowed_start(made->warm_start, to);
+  if constexpr (requires { made->weights; })
+    if (to.weights) made->weights = *to.weights;
+  if constexpr (requires { made->wide; }) made->wide = made->wide || to.wide;
+  return made;
+}
+
+/// Method::problem() of a convex method.
+template <class Convex>
+Problem problem_of(const Convex& method) {
+  Problem problem{&method.weights, 0, method.nonnegative, method.tolerance};
+  if constexpr (requires { method.ridge; }) problem.ridge = method.ridge;
+  if constexpr (requires { method.wide; }) {
+    problem.takes_low = true;
+    problem.wide = method.wide || method.float64;
+  }
+  return problem;
+}
+
 /// Stop once the duality gap is at most this.
 inline constexpr double kDefaultTolerance = 1e-4;
 
@@ -125,9 +186,11 @@ const T& per_sample(std::span<const T> values, std::size_t sample) {
 // The pieces of check(), each ERR_SHAPE or ERR_OPTION.
 Status check_dims(ConstMatrix32 samples, const Dictionary& dictionary);
 Status check_per_sample(const char* name, std::size_t size, std::size_t samples);
-Status check_lambda(std::span<const double> lambda, std::size_t samples);
+/// `with_zero`: of a method that answers least squares at λ = 0.
+Status check_lambda(std::span<const double> lambda, std::size_t samples, bool with_zero = false);
 Status check_weights(const std::vector<float>& weights, const Dictionary& dictionary);
-Status check_penalty(const PenaltyOptions& options, ConstMatrix32 samples, const Dictionary& dictionary);
+Status check_penalty(const PenaltyOptions& options, ConstMatrix32 samples, const Dictionary& dictionary,
+                     bool with_zero = false);
 /// Null, or codes with one row a sample.
 Status check_warm_start(const SparseCodes* codes, std::size_t samples, const Dictionary& dictionary);
 

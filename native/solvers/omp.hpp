@@ -11,6 +11,7 @@ struct OrthogonalMatchingPursuit final : Method, GreedyOptions {
   std::size_t gram_budget = kGramBudget;  // most bytes for a Gram matrix kept with the dictionary
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
+  std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;
 };

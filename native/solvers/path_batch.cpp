@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../core/sums.hpp"
 #include "../kernels/dots/dots.hpp"
+#include "../scoring/exact.hpp"
 #include "active_samples.hpp"
 
 namespace unsuperpose {
@@ -20,11 +22,19 @@ constexpr std::uint32_t kKnotsPerAtom = 32, kFewestKnots = 1000;
 /// A long walk looks this often whether the call was cancelled.
 constexpr std::uint32_t kKnotsBetweenLooks = 32;
 
+float rounded(double value, bool inward) {
+  const float nearest = static_cast<float>(value);
+  const bool outside = std::fabs(static_cast<double>(nearest)) > std::fabs(value);
+  return inward && outside ? std::nextafter(nearest, 0.0f) : nearest;
+}
+
 }  // namespace
 
-std::uint32_t knot_limit(std::uint32_t asked, const Dictionary& dictionary) {
+std::uint32_t knot_limit(std::uint32_t asked, const Dictionary& dictionary, double ridge) {
   if (asked) return asked;
-  const std::size_t most = std::min(dictionary.dims(), dictionary.features());
+  // With a ridge more atoms may be active than there are dims.
+  const std::size_t features = dictionary.features(),
+                    most = ridge > 0 ? features : std::min(dictionary.dims(), features);
   return static_cast<std::uint32_t>(std::min<std::size_t>(kFewestKnots + kKnotsPerAtom * most, UINT32_MAX));
 }
 
@@ -41,15 +51,25 @@ PathBatch::PathBatch(const ScaledBatch& batch, const Dictionary& dictionary, con
     : batch_(batch),
       dictionary_(dictionary),
       options_(options),
+      wide_(options.wide && (batch.split() || dictionary.split())),
       first_(first),
       execution_(execution),
       out_(out),
-      screening_(dictionary, options.weights, options.nonnegative),
+      screening_(dictionary, options.weights, options.nonnegative, options.wide),
       vectors_(batch.count(), dictionary.dims()) {}
 
 std::vector<double> PathBatch::input(const PathSample& sample) const {
   const float* x = batch_.samples().row(sample.slot);
-  return {x, x + dictionary_.dims()};
+  std::vector<double> input(x, x + dictionary_.dims());
+  if (wide_ && batch_.split())
+    for (std::size_t d = 0; d < input.size(); ++d) input[d] += batch_.low(sample.slot)[d];
+  return input;
+}
+
+void PathBatch::add_candidate(PathSample& sample, std::uint32_t atom) const {
+  Candidates& candidates = sample.candidates;
+  if (wide_ && candidates.size() == 0) candidates.widen(input(sample));
+  candidates.add(dictionary_, batch_.samples().row(sample.slot), atom, screening_.weight(atom));
 }
 
 void PathBatch::subtract(std::vector<double>& y, const Candidates& candidates,
@@ -58,13 +78,16 @@ void PathBatch::subtract(std::vector<double>& y, const Candidates& candidates,
   for (std::size_t k = 0; k < positions.size(); ++k) {
     const float* atom = candidates.rows()[positions[k]];
     const double factor = factors[k];
-    for (std::size_t d = 0; d < y.size(); ++d) y[d] -= factor * atom[d];
+    if (const double* wide = candidates.wide() ? candidates.wide_row(positions[k]) : nullptr)
+      for (std::size_t d = 0; d < y.size(); ++d) y[d] -= factor * wide[d];
+    else
+      for (std::size_t d = 0; d < y.size(); ++d) y[d] -= factor * atom[d];
   }
 }
 
 bool PathBatch::step(PathSample& sample, LassoPath& path, const LassoPath::Event& event) const {
   if (!path.here(event)) {
-    if (sample.knots == knot_limit(options_.max_iterations, dictionary_)) {
+    if (sample.knots == knot_limit(options_.max_iterations, dictionary_, options_.ridge)) {
       sample.limited = true;
       return false;
     }
@@ -100,7 +123,7 @@ void PathBatch::take_codes(PathSample& sample, const LassoPath& path, double lam
   at = {};
   sample.codes.clear();
   for (const auto& [position, exact] : path.codes(lambda)) {
-    const double value = options_.float64 ? exact : static_cast<double>(static_cast<float>(exact));
+    const double value = options_.float64 ? exact : static_cast<double>(rounded(exact, options_.inward));
     if (value == 0) continue;
     sample.codes.emplace_back(position, value);
     positions.push_back(position);
@@ -123,9 +146,19 @@ void PathBatch::ask(PathSample& sample, const std::vector<double>& v, double thr
   sample.at.squared_rounded =
       dots.dot(high, high, dims) + 2 * dots.dot(high, low, dims) + dots.dot(low, low, dims);
   sample.at.input_residual = dots.dot(x, high, dims) + dots.dot(x, low, dims);
+  if (wide_ && batch_.split())
+    sample.at.input_residual += scoring::split_product(batch_.low(sample.slot), high, low, dims);
   sample.question = {
       sample.slot, threshold, std::sqrt(sample.at.squared_rounded), noise, sample.candidates.size(),
       threshold};
+}
+
+void PathBatch::ask_multiple(PathSample& sample, std::vector<double> v, double threshold, double noise) {
+  int exponent = 0;
+  const double norm = std::sqrt(sums::squared_norm(v.data(), v.size()));
+  if (norm > 0) std::frexp(norm, &exponent);
+  for (double& c : v) c = std::ldexp(c, -exponent);
+  ask(sample, v, std::ldexp(threshold, -exponent), std::ldexp(noise, -exponent));
 }
 
 void PathBatch::ask_residual(PathSample& sample, const LassoPath& path, double lambda) {
@@ -139,6 +172,19 @@ void PathBatch::ask_residual(PathSample& sample, const LassoPath& path, double l
   }
   subtract(r, sample.candidates, positions, factors);
   ask(sample, r, lambda, size * 0x1.0p-50);
+}
+
+double PathBatch::strongest_exactly(const PathSample& sample) const {
+  std::vector<double> shrunk(options_.ridge > 0 ? dictionary_.features() : 0, 0);
+  if (options_.ridge > 0)
+    for (const auto& [position, value] : sample.codes)
+      shrunk[sample.candidates.atoms()[position]] = options_.ridge * value;
+  double strongest = 0;
+  for (std::uint32_t j = 0; j < dictionary_.features(); ++j) {
+    const double product = screening_.product(j, vectors_, sample.slot) - (shrunk.empty() ? 0 : shrunk[j]);
+    strongest = std::max(strongest, screening_.strength(product, screening_.weight(j)));
+  }
+  return strongest;
 }
 
 void PathBatch::finish(PathSample& sample, double objective) {
@@ -162,12 +208,11 @@ void PathBatch::finish(PathSample& sample, double objective) {
 }
 
 void PathBatch::begin(PathSample& sample) {
-  const float* x = batch_.samples().row(sample.slot);
   if (const SparseCodes* warm = warm_start_) {
     const std::size_t row = first_ + sample.slot;
     for (std::size_t k = warm->indptr[row]; k < warm->indptr[row + 1]; ++k)
       if (warm->values[k] != 0 && dictionary_.norm(warm->indices[k]) > 0)
-        sample.candidates.add(dictionary_, x, warm->indices[k], screening_.weight(warm->indices[k]));
+        add_candidate(sample, warm->indices[k]);
   }
   if (sample.candidates.size() > 0) return solve(sample);
   sample.at = {};
@@ -175,18 +220,31 @@ void PathBatch::begin(PathSample& sample) {
   ask(sample, input(sample), first_threshold(sample), 0);
 }
 
+/// Of the candidates with the vector that was asked about.
+std::vector<double> PathBatch::correlate(const PathSample& sample) const {
+  const Candidates& candidates = sample.candidates;
+  const std::size_t n = candidates.size(), dims = dictionary_.dims();
+  const float *high = vectors_.high(sample.slot), *low = vectors_.low(sample.slot);
+  std::vector<double> correlations(n), of_low(n);
+  if (candidates.wide()) {
+    std::vector<double> v(high, high + dims);
+    for (std::size_t d = 0; d < dims; ++d) v[d] += low[d];
+    for (std::size_t i = 0; i < n; ++i) correlations[i] = sums::dot(candidates.wide_row(i), v.data(), dims);
+    return correlations;
+  }
+  dots::table().correlate(candidates.rows(), n, high, dims, correlations.data());
+  dots::table().correlate(candidates.rows(), n, low, dims, of_low.data());
+  for (std::size_t i = 0; i < n; ++i) correlations[i] += of_low[i];
+  return correlations;
+}
+
 /// max |d_j·v − βa_j|/w_j over the candidates.
 double PathBatch::strongest_candidate(const PathSample& sample) const {
   const Candidates& candidates = sample.candidates;
-  const std::size_t n = candidates.size();
-  std::vector<double> correlations(n), low(n);
-  dots::table().correlate(candidates.rows(), n, vectors_.high(sample.slot), dictionary_.dims(),
-                          correlations.data());
-  dots::table().correlate(candidates.rows(), n, vectors_.low(sample.slot), dictionary_.dims(), low.data());
-  for (std::size_t i = 0; i < n; ++i) correlations[i] += low[i];
+  std::vector<double> correlations = correlate(sample);
   for (const auto& [at, value] : sample.codes) correlations[at] -= options_.ridge * value;
   double strongest = 0;
-  for (std::size_t i = 0; i < n; ++i)
+  for (std::size_t i = 0; i < candidates.size(); ++i)
     strongest = std::max(strongest, screening_.strength(correlations[i], candidates.weight(i)));
   return strongest;
 }
@@ -210,8 +268,7 @@ void PathBatch::advance(PathSample& sample, std::size_t position) {
       candidates.size() == 0 ? first_candidates(dims) : later_candidates(dims, candidates.size());
   answer.violators.insert(answer.violators.end(), answer.runners_up.begin(), answer.runners_up.end());
   if (answer.violators.size() > most) answer.violators.resize(most);
-  for (std::uint32_t j : answer.violators)
-    candidates.add(dictionary_, batch_.samples().row(sample.slot), j, screening_.weight(j));
+  for (std::uint32_t j : answer.violators) add_candidate(sample, j);
   solve(sample);
   if (candidates.bytes() > kLargestKept) candidates.release();
 }

@@ -68,15 +68,21 @@ class PathBatch {
   /// The residual of the float64 codes at λ is the vector to score, with λ as threshold.
   void ask_residual(PathSample& sample, const LassoPath& path, double lambda);
   void ask(PathSample& sample, const std::vector<double>& v, double threshold, double noise);
+  /// The same of a multiple of v with a norm in [½, 1), which float32 holds.
+  void ask_multiple(PathSample& sample, std::vector<double> v, double threshold, double noise);
   /// y −= Σ_k factors[k] · atoms of positions[k]
   void subtract(std::vector<double>& y, const Candidates& candidates,
                 const std::vector<std::uint32_t>& positions, const std::vector<double>& factors) const;
   std::vector<double> input(const PathSample& sample) const;
+  void add_candidate(PathSample& sample, std::uint32_t atom) const;
+  /// max_j |d_j·v − βa_j|/w_j for the vector that was asked about, every atom in float64: where float32's bound would say nothing.
+  double strongest_exactly(const PathSample& sample) const;
   void finish(PathSample& sample, double objective);
 
   const ScaledBatch& batch_;
   const Dictionary& dictionary_;
   const PathOptions& options_;
+  const bool wide_;  // atoms or samples have low parts that count
   const std::size_t first_;
   const Execution& execution_;
   std::vector<SampleResult>& out_;
@@ -86,6 +92,7 @@ class PathBatch {
  private:
   void advance(PathSample& sample, std::size_t position);
   double strongest_candidate(const PathSample& sample) const;
+  std::vector<double> correlate(const PathSample& sample) const;
 
   const SparseCodes* warm_start_ = nullptr;
   bool goes_on_ = true;  // samples keep their candidates
@@ -93,6 +100,6 @@ class PathBatch {
 };
 
 /// The most knots of a path: the method's default where `asked` is 0.
-std::uint32_t knot_limit(std::uint32_t asked, const Dictionary& dictionary);
+std::uint32_t knot_limit(std::uint32_t asked, const Dictionary& dictionary, double ridge);
 
 }  // namespace unsuperpose

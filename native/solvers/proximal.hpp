@@ -19,6 +19,8 @@ struct ProximalGradient final : Method, PenaltyOptions {
   std::optional<Penalty> penalty() const override { return Penalty{weights, ridge, nonnegative}; }
   bool refines() const override { return true; }
   bool limited_by_caller() const override { return max_iterations > 0; }
+  std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }
+  Problem problem() const override { return problem_of(*this); }
   const SparseCodes* starts_from() const override { return warm_start.get(); }
   std::shared_ptr<Method> step(std::vector<double> to,
                                std::shared_ptr<const SparseCodes> from) const override {

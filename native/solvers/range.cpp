@@ -37,6 +37,13 @@ int exponent_of(double v) {
 Status rescale(const Dictionary& from, const std::vector<int>& exponents,
                std::shared_ptr<const Dictionary>& out) {
   const std::size_t dims = from.dims();
+  if (from.split()) {
+    const auto read = [&](std::size_t j, double* to) {
+      from.read(j, to);
+      for (std::size_t k = 0; k < dims; ++k) to[k] = std::ldexp(to[k], exponents[j]);
+    };
+    return Dictionary::make(from.features(), dims, read, false, Execution{}, out);
+  }
   std::vector<float> atoms(from.features() * dims);
   for (std::size_t j = 0; j < from.features(); ++j) {
     // Through double: a subnormal atom needs a factor that float32 cannot hold.

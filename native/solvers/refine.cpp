@@ -65,7 +65,13 @@ void ActiveSet::add(std::uint32_t atom, double value) {
   rows_.push_back(dictionary.atom(atom));
   atoms_.push_back(atom);
   std::vector<double> products(rows_.size());
-  dots::table().correlate(rows_.data(), rows_.size(), rows_.back(), dictionary.dims(), products.data());
+  if (problem_.low()) {
+    std::vector<double> row(dictionary.dims());
+    dictionary.read(atom, row.data());
+    for (std::size_t k = 0; k < atoms_.size(); ++k) products[k] = problem_.correlation(atoms_[k], row);
+  } else {
+    dots::table().correlate(rows_.data(), rows_.size(), rows_.back(), dictionary.dims(), products.data());
+  }
   for (std::size_t k = 0; k < gram_.size(); ++k) gram_[k].push_back(products[k]);
   gram_.push_back(std::move(products));
   values_.push_back(value);

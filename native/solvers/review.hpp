@@ -4,6 +4,7 @@
 
 #include "batch.hpp"
 #include "method.hpp"
+#include "samples.hpp"
 
 namespace unsuperpose {
 
@@ -14,9 +15,10 @@ namespace unsuperpose {
 ///    float64 (refine.hpp), unless it was the caller's own limit of iterations that ended it. A code that is worse than
 ///    zero becomes zero.
 ///  - No answer is converged whose gap is not at most the tolerance.
+/// Not judged: answers at λ = 0, which know of themselves whether they are least squares.
 /// `first` is the place of the batch in the call. `own_lambda`: each answer says its λ. `clamped`: what was solved had other
 /// weights (range.hpp).
-Status review(ConstMatrix32 samples, const Dictionary& dictionary, const Method& method, std::size_t first,
+Status review(const Samples& samples, const Dictionary& dictionary, const Method& method, std::size_t first,
               const Execution& execution, std::vector<SampleResult>& results, bool own_lambda, bool clamped);
 
 }  // namespace unsuperpose

@@ -15,6 +15,7 @@ struct ReweightedL1 final : Method, PathOptions {
   std::shared_ptr<Method> rescaled(const Range& range) const override { return rescaled_of(*this, range); }
   double tolerance_of_gap() const override { return tolerance; }
   std::span<const double> lambdas() const override { return lambda; }
+  std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;
 };

@@ -25,8 +25,18 @@ Marks& marks(std::size_t features) {
 
 }  // namespace
 
-Screening::Screening(const Dictionary& dictionary, const std::vector<float>& weights, bool nonnegative)
-    : dictionary_(dictionary), scorer_(dictionary.rows(), weights, nonnegative, scoring::Ladder::float32) {}
+Screening::Screening(const Dictionary& dictionary, const std::vector<float>& weights, bool nonnegative,
+                     bool wide)
+    : dictionary_(dictionary),
+      low_(wide && dictionary.split()),
+      scorer_(dictionary.rows(low_), weights, nonnegative, scoring::Ladder::float32) {}
+
+double Screening::product(std::uint32_t j, const scoring::SplitVectors& vectors, std::uint32_t slot) const {
+  const std::size_t dims = dictionary_.dims();
+  const float *high = vectors.high(slot), *low = vectors.low(slot);
+  const double of_high = scoring::split_product(dictionary_.atom(j), high, low, dims);
+  return low_ ? of_high + scoring::split_product(dictionary_.low(j), high, low, dims) : of_high;
+}
 
 void Screening::score(const scoring::SplitVectors& vectors, const std::vector<Question>& questions,
                       std::size_t room, const Execution& execution) {
@@ -91,9 +101,7 @@ void Screening::examine(std::size_t position, const scoring::SplitVectors& vecto
 
 double Screening::exact_strength(std::uint32_t j, const scoring::SplitVectors& vectors,
                                  const Question& question) const {
-  return strength(scoring::split_product(dictionary_.atom(j), vectors.high(question.slot),
-                                         vectors.low(question.slot), dictionary_.dims()),
-                  weight(j));
+  return strength(product(j, vectors, question.slot), weight(j));
 }
 
 bool Screening::violates(std::uint32_t j, double exact, const Question& question) const {

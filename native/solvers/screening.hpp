@@ -28,7 +28,9 @@ class Screening {
     bool open = false;  // is that only a bound, of what was not listed?
   };
 
-  Screening(const Dictionary& dictionary, const std::vector<float>& weights, bool nonnegative);
+  /// `wide`: of atoms with their low parts.
+  Screening(const Dictionary& dictionary, const std::vector<float>& weights, bool nonnegative,
+            bool wide = false);
 
   /// Scores every atom against the vectors asked about; at least `room` atoms more than the candidates are listed for each.
   void score(const scoring::SplitVectors& vectors, const std::vector<Question>& questions, std::size_t room,
@@ -41,6 +43,10 @@ class Screening {
               Answer& answer) const;
 
   double weight(std::uint32_t j) const { return scorer_.weight(j); }
+  /// d_j · v in float64, both parts of each.
+  double product(std::uint32_t j, const scoring::SplitVectors& vectors, std::uint32_t slot) const;
+  /// At least max_j ‖d_j‖/w_j.
+  double largest() const { return scorer_.largest(); }
   double strength(double correlation, double weight) const { return scorer_.strength(correlation, weight); }
 
  private:
@@ -49,6 +55,7 @@ class Screening {
   bool violates(std::uint32_t j, double exact, const Question& question) const;
 
   const Dictionary& dictionary_;
+  const bool low_;  // atoms' low parts count
   scoring::Scorer scorer_;
   std::vector<scoring::Request> requests_;
 };

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "../core/cancellation.hpp"
+#include "../core/sums.hpp"
 
 namespace unsuperpose {
 namespace {
@@ -13,16 +14,22 @@ constexpr int kAttempts = 6;
 }  // namespace
 
 SupportGram::SupportGram(const Dictionary& dictionary, const std::vector<std::uint32_t>& support,
-                         double ridge, const std::vector<double>& scales)
+                         double ridge, const std::vector<double>& scales, bool with_low)
     : size_(support.size()), gram_(size_ * size_), factor_(size_ * size_) {
   double trace = 0;
+  const std::size_t dims = dictionary.dims();
+  std::vector<double> both(with_low ? size_ * dims : 0);
+  for (std::size_t i = 0; i < size_ && with_low; ++i) dictionary.read(support[i], both.data() + i * dims);
   for (std::size_t i = 0; i < size_; ++i) {
     cancellation::point();
     const float* a = dictionary.atom(support[i]);
     for (std::size_t j = 0; j <= i; ++j) {
       const float* b = dictionary.atom(support[j]);
       double sum = 0;
-      for (std::size_t k = 0; k < dictionary.dims(); ++k) sum += static_cast<double>(a[k]) * b[k];
+      if (with_low)
+        sum = sums::dot(both.data() + i * dims, both.data() + j * dims, dims);
+      else
+        for (std::size_t k = 0; k < dims; ++k) sum += static_cast<double>(a[k]) * b[k];
       gram_[i * size_ + j] = scales.empty() ? sum : sum * scales[i] * scales[j];
     }
     gram_[i * size_ + i] += ridge;

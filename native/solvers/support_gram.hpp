@@ -17,8 +17,9 @@ inline double gamma64(std::size_t n) {
 class SupportGram {
  public:
   /// `scales`, if any, multiply the atoms, one a feature of the support: atoms of very different sizes are no longer nearly dependent.
+  /// `with_low`: of atoms with their low parts.
   SupportGram(const Dictionary& dictionary, const std::vector<std::uint32_t>& support, double ridge,
-              const std::vector<double>& scales = {});
+              const std::vector<double>& scales = {}, bool with_low = false);
 
   /// A lower bound of the smallest eigenvalue of the exact G, or 0 if none was proved.
   double smallest_eigenvalue() const { return smallest_; }

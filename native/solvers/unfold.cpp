@@ -18,13 +18,23 @@ constexpr std::size_t kFoldBlock = 16;
 
 }  // namespace
 
-void Variance::add(ConstMatrix32 samples) {
-  sum_.resize(samples.cols, 0);
-  samples_ += samples.rows;
-  for (std::size_t i = 0; i < samples.rows; ++i) {
-    const float* row = samples.row(i);
-    squares_ += reduce::table().squared_norm(row, samples.cols);
-    for (std::size_t k = 0; k < samples.cols; ++k) sum_[k] += row[k];
+void Variance::add(const Samples& samples) {
+  const std::size_t cols = samples.cols();
+  sum_.resize(cols, 0);
+  samples_ += samples.rows();
+  std::vector<double> wide(samples.split() ? cols : 0);
+  for (std::size_t i = 0; i < samples.rows(); ++i) {
+    if (samples.split()) {
+      samples.read(i, wide.data());
+      for (std::size_t k = 0; k < cols; ++k) {
+        squares_ += wide[k] * wide[k];
+        sum_[k] += wide[k];
+      }
+      continue;
+    }
+    const float* row = samples.high.row(i);
+    squares_ += reduce::table().squared_norm(row, cols);
+    for (std::size_t k = 0; k < cols; ++k) sum_[k] += row[k];
   }
 }
 
@@ -60,10 +70,10 @@ Status append(const ScaledBatch& batch, const std::vector<SampleResult>& results
   return {};
 }
 
-Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const Method& method,
+Status unfold(const Samples& samples, const Dictionary& dictionary, const Method& method,
               const Execution& execution, Unfolding& out) {
-  if (Status status = method.check(samples, dictionary); !status.ok()) return status;
-  execution.set_total(samples.rows);
+  if (Status status = method.check(samples.high, dictionary); !status.ok()) return status;
+  execution.set_total(samples.rows());
   out = {};
   out.codes.indptr.push_back(0);
   out.float64 = method.in_float64();
@@ -72,11 +82,11 @@ Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const Method&
   if (!ranged.ok()) return ranged;
   const std::shared_ptr<Method> rescaled = range.ordinary() ? nullptr : method.rescaled(range);
   const Dictionary& atoms = range.dictionary ? *range.dictionary : dictionary;
-  const BatchSolver solve = (rescaled ? *rescaled : method).start(atoms, samples.rows, execution);
+  const BatchSolver solve = (rescaled ? *rescaled : method).start(atoms, samples.rows(), execution);
   if (execution.cancelled()) return Status::cancelled();
   Variance variance;
-  for (std::size_t first = 0; first < samples.rows; first += kBatch) {
-    const std::size_t count = std::min(kBatch, samples.rows - first);
+  for (std::size_t first = 0; first < samples.rows(); first += kBatch) {
+    const std::size_t count = std::min(kBatch, samples.rows() - first);
     const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first,
                             range.ordinary() ? nullptr : &range);
     variance.add(samples.slice(first, count));

@@ -10,6 +10,7 @@
 #include "../core/view.hpp"
 #include "../scoring/dictionary.hpp"
 #include "method.hpp"
+#include "samples.hpp"
 
 namespace unsuperpose {
 
@@ -43,7 +44,7 @@ struct Unfolding {
 /// Σ‖x − mean‖² = Σ‖x‖² − ‖Σx‖²/n of samples that come in blocks.
 class Variance {
  public:
-  void add(ConstMatrix32 samples);
+  void add(const Samples& samples);
   double value() const;
 
  private:
@@ -52,16 +53,17 @@ class Variance {
   std::size_t samples_ = 0;
 };
 
-/// Unfolds `samples` (n × dims, finite: the caller has checked). Progress counts samples.
+/// Unfolds `samples` (n × dims, finite: the caller has checked), as they are for methods that take low parts. Progress counts samples.
 /// ERR_SHAPE/ERR_OPTION for options that do not fit, ERR_CANCELLED, ERR_TOO_LARGE for more than 2³²−1 codes.
-Status unfold(ConstMatrix32 samples, const Dictionary& dictionary, const Method& method,
+Status unfold(const Samples& samples, const Dictionary& dictionary, const Method& method,
               const Execution& execution, Unfolding& out);
 
 /// out (n × dims) = codes · D, accumulated in float64. Indices must be < features.
 Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out, const Execution& execution);
 
 /// lambda_max[i] = the smallest λ with the zero solution: max_j |d_j·x_i| / w_j (nonnegative: without | |, at least 0).
-Status lambda_max(ConstMatrix32 samples, const Dictionary& dictionary, const std::vector<float>& weights,
-                  bool nonnegative, const Execution& execution, std::vector<double>& out);
+/// `wide`: of samples and atoms with their low parts.
+Status lambda_max(const Samples& samples, const Dictionary& dictionary, const std::vector<float>& weights,
+                  bool nonnegative, bool wide, const Execution& execution, std::vector<double>& out);
 
 }  // namespace unsuperpose

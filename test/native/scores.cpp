@@ -85,7 +85,8 @@ bool lasso_converges(Random& random) {
   options.lambda = {1.0};
   options.tolerance = 1e-6;
   Unfolding unfolding;
-  if (!unfold({rows.data(), kRows, kDims}, *dictionary, options, Execution{}, unfolding).ok()) return false;
+  if (!unfold(ConstMatrix32{rows.data(), kRows, kDims}, *dictionary, options, Execution{}, unfolding).ok())
+    return false;
   const double gap = *std::max_element(unfolding.gap.begin(), unfolding.gap.end());
   std::printf("lasso: largest gap %.1e\n", gap);
   return gap <= options.tolerance;
