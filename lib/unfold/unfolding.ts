@@ -35,11 +35,11 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly objective: Float64Array;
   /** bpdn, l1-ball and amp only: the λ whose LASSO has this solution. */
   readonly lambda?: Float64Array;
-  /** ‖x − aD‖. */
+  /** ‖x − aD‖; with `observed`, of the observed entries, as everywhere here. */
   readonly residual: Float32Array;
   /** ‖x‖. */
   readonly norm: Float64Array;
-  /** Σ‖x − x̄‖² over all samples, x̄ their mean: what there is to explain. */
+  /** Σ‖x − x̄‖² over all samples, x̄ their mean (of each entry, over the samples where it was observed): what there is to explain. */
   readonly variance: number;
   /** {@link UnfoldStatus} values. */
   readonly status: Uint8Array;

@@ -1,7 +1,7 @@
 // Calls of what unfolds, judges and learns, and of the operations on plain matrices. See calls.mjs.
 import { atoms, codes, floats, matrix, sizes } from './random.mjs';
 
-const METHODS = ['lasso', 'lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'reweighted'];
+const METHODS = ['lasso', 'lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'l1-ball', 'reweighted'];
 const GREEDY = ['omp', 'mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp', 'amp'];
 
 export const perSample = (r, n, low, high) => {
@@ -10,7 +10,11 @@ export const perSample = (r, n, low, high) => {
 };
 
 export const weights = (r, features) =>
-  r.pick([Float32Array, Float64Array, Array]).from({ length: features }, () => 0.25 + 2 * r.uniform());
+  r
+    .pick([Float32Array, Float64Array, Array])
+    .from({ length: features }, () =>
+      r.chance(0.03) ? r.pick([0, Number.POSITIVE_INFINITY]) : 0.25 + 2 * r.uniform(),
+    );
 
 /** A dictionary, and activations that fit it. */
 export function problem(r, pkg) {
@@ -27,6 +31,13 @@ function convex(r, method, { samples, features }) {
     maxIterations: r.int(1, 300),
     device: r.pick(['auto', 'cpu']),
   });
+  if (method === 'l1-ball')
+    return {
+      method,
+      radius: perSample(r, samples, 0, 3),
+      ...common,
+      ...r.some({ weights: weights(r, features) }),
+    };
   if (method === 'bpdn')
     return {
       method,
@@ -81,6 +92,9 @@ function unfolding(r, pkg) {
   const given = problem(r, pkg);
   const method = r.pick(r.chance(0.6) ? METHODS : GREEDY);
   const options = GREEDY.includes(method) ? greedy(r, method, given) : convex(r, method, given);
+  const observing = ['lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'l1-ball', 'reweighted', 'omp'];
+  if (observing.includes(method) && r.chance(0.1))
+    options.observed = Uint8Array.from({ length: given.dims }, () => (r.chance(0.8) ? 1 : 0));
   if (method === 'lasso' && r.chance(0.3)) delete options.method;
   return [given.activations, given.dictionary, options];
 }
@@ -97,6 +111,7 @@ function certification(r, pkg) {
     lambda,
     nonnegative,
     ...r.some({ ridge: r.uniform(), weights: weights(r, given.features), tolerance: 1e-3 }),
+    ...r.some({ precision: 'float64', observed: new Uint8Array(given.dims).fill(1) }, 0.1),
   };
   const subject = r.chance(0.5)
     ? pkg.unfoldSync(given.activations, given.dictionary, { lambda, nonnegative }).codes
@@ -186,7 +201,11 @@ export const solving = {
     threads: false,
     make(r, pkg) {
       const { activations, dictionary, features } = problem(r, pkg);
-      return [activations, dictionary, r.some({ weights: weights(r, features), nonnegative: true })];
+      return [
+        activations,
+        dictionary,
+        r.some({ weights: weights(r, features), nonnegative: true, precision: 'float64' }),
+      ];
     },
   },
   learnDictionary: {
