@@ -66,10 +66,12 @@ function question(r, pkg) {
 const claimed = ({ created, ...claim }) => claim;
 
 /** The claim that a case of `verify` is about. */
-const claimOf = (pkg, claim, data) =>
-  ['everyFeature', 'someFeature', 'featuresWhere'].includes(claim?.kind)
-    ? pkg.claims[claim.kind](claim.ask, data)
+function claimOf(pkg, claim, data) {
+  const kind = claim?.kind; // once: it may be another the next time
+  return ['everyFeature', 'someFeature', 'featuresWhere'].includes(kind)
+    ? pkg.claims[kind](claim.ask, data)
     : pkg.claims.claimNoPair(claim?.from, claim?.weight, claim?.to, 0.5);
+}
 
 /** One of the constructors of predicates, with the rest of its predicate as the argument. */
 const quantity = (name) => ({

@@ -235,8 +235,10 @@ export const solving = {
         { ...options, ...(r.chance(0.5) ? { steps: r.int(1, 8) } : { epochs: 1 }) },
       ];
     },
-    call: (pkg, [x, options]) =>
-      pkg.learnDictionary(Array.isArray(x?.batches) ? stream(x.batches) : x, options),
+    call(pkg, [x, options]) {
+      const batches = x?.batches; // once: it may be another the next time
+      return pkg.learnDictionary(Array.isArray(batches) ? stream(batches) : x, options);
+    },
   },
   'Dictionary.from': {
     kind: 'sync',
