@@ -1,4 +1,5 @@
 // Where learning gets its batches from: one reader for all that can give matrices one after the other.
+import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { describe } from '../call/options.js';
@@ -20,14 +21,33 @@ function open(source: unknown, name: string): (() => Steps) | undefined {
         );
       return start();
     };
-  if (typeof source !== 'object' || source === null) return undefined;
+  if (typeof source !== 'object' || source === null || ArrayBuffer.isView(source)) return undefined;
   const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = source as Partial<
     AsyncIterable<unknown>
   > &
     Partial<Iterable<unknown>>;
-  if (typeof later === 'function') return () => later.call(source);
-  if (typeof now === 'function') return () => now.call(source);
+  const start: unknown = typeof later === 'function' ? later : now;
+  if (typeof start === 'function') return () => begin(source, () => start.call(source), name);
   return 'data' in source ? () => [source][Symbol.iterator]() : undefined;
+}
+
+/** The iterator that `start` gives, which must be one. What the caller's own code throws is passed on. */
+function begin(source: object, start: () => unknown, name: string): Steps {
+  const refuse = (got: string, cause?: unknown): never => {
+    const message = `${name} must be iterable: its iterator must be an object with next(), got ${got}`;
+    throw new UnsuperposeError('ERR_DTYPE', message, name, { cause });
+  };
+  let iterator: unknown;
+  try {
+    iterator = start();
+  } catch (error) {
+    // Typed arrays, Maps and Sets do not iterate through a Proxy.
+    if (types.isProxy(source) && error instanceof TypeError) refuse(describe(source), error);
+    throw error;
+  }
+  const isObject = (typeof iterator === 'object' && iterator !== null) || typeof iterator === 'function';
+  if (!isObject || typeof (iterator as Partial<Steps>).next !== 'function') refuse(describe(iterator));
+  return iterator as Steps;
 }
 
 /** The iterator's next step, unless the signal is aborted first. */
@@ -83,7 +103,14 @@ export class BatchSource {
       for (;;) {
         throwIfAborted(signal);
         waiting = true;
-        const { done, value } = await nextStep(iterator, signal);
+        const step: unknown = await nextStep(iterator, signal);
+        if (typeof step !== 'object' || step === null)
+          throw new UnsuperposeError(
+            'ERR_DTYPE',
+            `${this.#name} must be iterable: next() must give { done, value }, got ${describe(step)}`,
+            this.#name,
+          );
+        const { done, value } = step as Partial<IteratorResult<unknown>>;
         waiting = false;
         ended = done === true;
         if (ended) return;
@@ -101,7 +128,7 @@ export class BatchSource {
     } finally {
       // A stream that failed or ended is closed already. One that never answered cannot be waited for.
       if (!ended) {
-        const closed = Promise.resolve(iterator.return?.()).catch(() => undefined);
+        const closed = (async () => iterator.return?.())().catch(() => undefined);
         if (!waiting) await closed;
       }
     }

@@ -28,7 +28,7 @@ export const codes = unfoldSync(samples, dictionary, { lambda: 0.1 }).codes;
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type Anything = any;
 
-async function drain(path: AsyncIterable<unknown>): Promise<void> {
+export async function drain(path: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of path);
 }
 
@@ -75,4 +75,10 @@ export async function failure(call: () => unknown): Promise<unknown> {
     return error;
   }
   return undefined;
+}
+
+/** The array, whose memory belongs to somebody else now. */
+export function gone<T extends Float32Array | Float64Array | Uint32Array | Uint8Array>(array: T): T {
+  structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] });
+  return array;
 }

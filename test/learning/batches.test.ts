@@ -1,7 +1,8 @@
 // The reader of batches: the same matrices from every kind of source, dims that must stay, and sources that are closed.
 import { describe, expect, it } from 'vitest';
-import type { Matrix } from '../../lib/index.js';
+import { isUnsuperposeError, learnDictionary, type Matrix } from '../../lib/index.js';
 import { BatchSource } from '../../lib/learn/batches.js';
+import { type Anything, failure, gone } from '../api/calls.js';
 
 function matrix(rows: number, cols: number, first = 0): Matrix<Float32Array> {
   return { data: Float32Array.from({ length: rows * cols }, (_, i) => first + i), shape: [rows, cols] };
@@ -94,4 +95,37 @@ describe('BatchSource', () => {
     await expect(reading).rejects.toThrow('enough');
     expect(silent.closed).toBe(1);
   });
+});
+
+it('iterables that do not iterate are refused', async () => {
+  const options = { features: 2, lambda: 1 };
+  const iterator = (next: unknown): Anything => ({ [Symbol.iterator]: () => ({ next }) });
+  for (const batches of [
+    { [Symbol.iterator]: () => 1 },
+    { [Symbol.asyncIterator]: () => null },
+    iterator(7),
+    iterator(() => undefined),
+    iterator(() => 'text'),
+    new Proxy(new Float32Array(4), {}),
+    new Proxy(new Map(), {}),
+    () => gone(new Float32Array(4)),
+    () => new Float32Array(4),
+  ] as Anything[]) {
+    const error = (await failure(() => learnDictionary(batches, options))) as Anything;
+    expect(isUnsuperposeError(error), String(error?.stack)).toBe(true);
+    expect([error.code, error.argument]).toEqual(['ERR_DTYPE', 'activations']);
+  }
+  // What the caller's own code throws comes out as it is.
+  const own = new TypeError('own');
+  const throwing = {
+    [Symbol.iterator]: () => {
+      throw own;
+    },
+  };
+  expect(await failure(() => learnDictionary(throwing as Anything, options))).toBe(own);
+  const last = iterator(() => ({ done: false, value: 3 }));
+  const closing = { [Symbol.iterator]: () => ({ ...last[Symbol.iterator](), return: 5 }) };
+  expect(((await failure(() => learnDictionary(closing as Anything, options))) as Anything).code).toBe(
+    'ERR_DTYPE',
+  );
 });
