@@ -1,6 +1,7 @@
 // 16-bit floats among matrices: float16 and bfloat16, every value of which is a float32.
 import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
+import { lengthOf, newArray } from './memory.js';
 import { describe } from './options.js';
 
 /** What the 16 bits of an entry are: IEEE binary16, or the upper half of a float32. */
@@ -62,7 +63,9 @@ export function widenHalf(
   if (isFloat16Array(data)) {
     if (dtype !== undefined && halfType(dtype) !== 'float16')
       refuse(`${name}.dtype must be 'float16' for a Float16Array, got ${describe(dtype)}`);
-    return { data: data.length === 0 ? new Float32Array(0) : new Float32Array(data), type: 'float16' };
+    const out = newArray(Float32Array, lengthOf(data), name);
+    if (out.length > 0) out.set(data);
+    return { data: out, type: 'float16' };
   }
   if (!types.isUint16Array(data)) return undefined;
   const type =
@@ -72,7 +75,7 @@ export function widenHalf(
         ? `${name}.data is a Uint16Array, which may hold either 16-bit float: say dtype: 'float16' or dtype: 'bfloat16' beside it`
         : `${name}.dtype must be 'float16' or 'bfloat16' for a Uint16Array, got ${describe(dtype)}`,
     );
-  const out = new Float32Array(data.length);
+  const out = newArray(Float32Array, lengthOf(data), name);
   widen?.(data, type, out);
   return { data: out, type };
 }

@@ -1,8 +1,8 @@
 // How the entries of a matrix lie in its data. Arrays of other libraries say so in fields of their own: each is honoured, or refused by
 // name, and none is passed over.
-import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
 import { HALF_NAMES } from './half.js';
+import { isList, lengthOf, mapEntries } from './memory.js';
 import { describe } from './options.js';
 
 /** Row after row, or column after column (Fortran's order). */
@@ -106,8 +106,7 @@ export function readLayout(
   const steps = (['stride', 'strides'] as const).filter((field) => fields.has(field));
   for (const field of steps) {
     const given = fields.get(field);
-    const list =
-      Array.isArray(given) || types.isTypedArray(given) ? Array.from(given as ArrayLike<unknown>) : [];
+    const list = isList(given) && lengthOf(given) === 2 ? mapEntries(given, (step) => step) : [];
     const layouts = fitting(list, rows, cols);
     if (layouts.length === 0) {
       const got = list.length === 2 ? `[${list.map(describe).join(', ')}]` : describe(given);

@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
 import { DATA_TYPES, type Float16Values, type HalfType, widenHalf } from './half.js';
 import { readLayout, toRows } from './layout.js';
-import { copyFloat32, isShared, lengthOf } from './memory.js';
+import { copyFloat32, copyOf, isShared, lengthOf } from './memory.js';
 import { describe } from './options.js';
 
 /**
@@ -103,8 +103,25 @@ export function readShape(value: unknown, name: string): [rows: number, cols: nu
   return [size(value[0]), size(value[1])];
 }
 
+/** Refuses data of any other length than the shape's. */
+export function checkLength(
+  data: Float32Array | Float64Array,
+  rows: number,
+  cols: number,
+  name: string,
+): void {
+  const length = lengthOf(data);
+  if (length !== rows * cols)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      `${name}.data holds ${length} values, the shape [${rows}, ${cols}] needs ${rows * cols}`,
+      name,
+    );
+}
+
 /** What converts or copies: float64, shared memory (another thread may write it), or where the caller asks. */
 function toFloat32(data: Float32Array | Float64Array, copy: boolean, name: string): Float32Array {
+  if (lengthOf(data) === 0) return new Float32Array(0); // memory that was taken away is empty too, and fails at every use
   return !copy && types.isFloat32Array(data) && !isShared(data) ? data : copyFloat32(data, name);
 }
 
@@ -168,13 +185,6 @@ export function readMatrix(
       `${name} has ${rows} × ${cols} values, more than 2³² − 1 of them or on a side`,
       name,
     );
-  const length = lengthOf(data);
-  if (length !== rows * cols)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `${name}.data holds ${length} values, the shape [${rows}, ${cols}] needs ${rows * cols}`,
-      name,
-    );
   const layout = readLayout(
     value,
     half?.type ?? (types.isFloat32Array(data) ? 'Float32Array' : 'Float64Array'),
@@ -182,11 +192,13 @@ export function readMatrix(
     cols,
     name,
   );
+  // Last: reading the fields may have run code that took the memory away.
+  checkLength(data, rows, cols, name);
   const matrix = {
     data: layout === 'columns' ? turned(data, rows, cols, name) : toFloat32(data, copy, name),
     rows,
     cols,
   };
   if (!exact || !types.isFloat64Array(data)) return matrix;
-  return { ...matrix, exact: layout === 'columns' ? wide(data, rows, cols, name) : new Float64Array(data) };
+  return { ...matrix, exact: layout === 'columns' ? wide(data, rows, cols, name) : copyOf(data, name) };
 }

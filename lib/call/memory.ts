@@ -3,12 +3,13 @@
 //   1. reads its options, each property once;
 //   2. copies what can change under it: shared memory, arrays of numbers, and, where it is asynchronous, all of it (native/node/ does that);
 //   3. looks: every check runs on the copy, or on memory of this thread with none of the caller's code in between.
-// What an array is, is asked of the array itself: properties that were put on it count for nothing.
+// What an array is, is asked of the array itself: properties that were put on it count for nothing. Lists are read by their places, never by
+// iterators or methods of theirs: a detached array has no entries, and what is not there is an undefined that the reader refuses.
 import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
 
 /** The arrays that calls take. */
-export type NumberArray = Float32Array | Float64Array | Uint32Array;
+export type NumberArray = Float32Array | Float64Array | Uint32Array | Uint8Array;
 
 const TYPED_ARRAY: object = Object.getPrototypeOf(Float32Array.prototype);
 
@@ -23,6 +24,11 @@ const entriesOf = accessor<number>('length');
 /** Whether other threads may write it. */
 export function isShared(array: NodeJS.TypedArray): boolean {
   return types.isSharedArrayBuffer(bufferOf(array));
+}
+
+/** An array, or a typed array of any kind. */
+export function isList(value: unknown): value is ArrayLike<unknown> {
+  return Array.isArray(value) || types.isTypedArray(value);
 }
 
 /** How many entries a list has: of a typed array its own count, 0 once its buffer is detached. */
@@ -61,7 +67,9 @@ export function copyOf<T extends NumberArray>(array: T, name: string): T {
     ? Float32Array
     : types.isFloat64Array(array)
       ? Float64Array
-      : Uint32Array;
+      : types.isUint8Array(array)
+        ? Uint8Array
+        : Uint32Array;
   const copy = newArray<NumberArray>(type, lengthOf(array), name);
   if (copy.length > 0) copy.set(array);
   return copy as T;
@@ -82,5 +90,12 @@ export function readEntries<T extends NumberArray>(
 ): T {
   const out = newArray(type, count, name);
   for (let i = 0; i < count; i++) out[i] = read(list[i], i);
+  return out;
+}
+
+/** The entries of a list, each read once, by `read`, which refuses what cannot be one (also `undefined`, for what is not there). */
+export function mapEntries<T>(list: ArrayLike<unknown>, read: (entry: unknown, i: number) => T): T[] {
+  const out: T[] = [];
+  for (let i = 0, count = lengthOf(list); i < count; i++) out.push(read(list[i], i));
   return out;
 }

@@ -1,7 +1,7 @@
 // Options with one number a sample or one a feature.
 import { types } from 'node:util';
 import { UnsuperposeError } from './errors.js';
-import { lengthOf, readEntries } from './memory.js';
+import { isList, lengthOf, readEntries } from './memory.js';
 import { checkInteger, checkNumber, type Range, refuseOption } from './options.js';
 
 /** One number, or one a sample. */
@@ -43,11 +43,9 @@ export function readPerFeature(
 
 /** Counts: one, or as many as there are samples. */
 export function readCounts(name: string, value: unknown, samples: number, range: Range): Uint32Array {
-  if (!Array.isArray(value) && !types.isTypedArray(value))
-    return Uint32Array.of(checkInteger(name, value, range, ', or one a sample'));
-  const entries = value as ArrayLike<unknown>;
-  requireLength(name, lengthOf(entries), samples, 'a sample');
-  return readEntries(Uint32Array, entries, samples, name, (entry, i) =>
+  if (!isList(value)) return Uint32Array.of(checkInteger(name, value, range, ', or one a sample'));
+  requireLength(name, lengthOf(value), samples, 'a sample');
+  return readEntries(Uint32Array, value, samples, name, (entry, i) =>
     checkInteger(`${name}[${i}]`, entry, range),
   );
 }
@@ -59,8 +57,8 @@ export function readPenaltyWeights(value: unknown, features: number): Float32Arr
   if (value === undefined) return undefined;
   const name = 'weights';
   if (!isNumbers(value)) refuseOption(name, 'an array of numbers, one a feature', value);
-  requireLength(name, value.length, features, 'a feature');
-  return Float32Array.from(value, (entry, i) => {
+  requireLength(name, lengthOf(value), features, 'a feature');
+  return readEntries(Float32Array, value, features, name, (entry, i) => {
     const weight = typeof entry === 'number' ? Math.fround(entry) : Number.NaN;
     const kept = weight === entry || (weight > 0 && Number.isFinite(weight));
     if (!(weight >= 0 && kept))

@@ -1,22 +1,19 @@
 // What claims about pairs and paths of features share: their data by name, and how stated numbers are compared with those found again.
 import { UnsuperposeError } from '../call/errors.js';
-import type { Matrix, MatrixLike, NativeMatrix } from '../call/matrix.js';
+import type { Matrix, NativeMatrix } from '../call/matrix.js';
 import { runCounted } from '../native/job.js';
 import { native } from '../native/runtime.js';
 import type { DictionaryHandle, JobId, Report, Settled } from '../native/values.js';
 import { snapshots } from './claim.js';
 import { type ClaimDatum, type Fingerprint, fingerprint, type Snapshot } from './data.js';
 import type { Run } from './read.js';
-import { readWeight, type Weight } from './weights.js';
+import { readWeight } from './weights.js';
 
 /** A stated float64 and one found again may differ by this besides what both may be off by. */
 export const ROUNDING = 2 ** -40;
 
 export const verdict = (holds: boolean, fails: boolean): string =>
   holds ? 'none does' : fails ? 'one does' : 'rounding hides whether one does';
-
-export const asFactors = (weight: Weight): readonly MatrixLike[] =>
-  weight === 'identity' ? [] : Array.isArray(weight) ? weight : [weight as MatrixLike];
 
 export async function fingerprints(
   data: Readonly<Record<string, ClaimDatum>>,

@@ -1,21 +1,12 @@
 // The claim that no path of features is stronger than ε, and its verification by plain float64 over all pairs of all layers.
 import type { Dictionary } from '../data/dictionary.js';
 import { binding } from '../native/runtime.js';
-import {
-  asFactors,
-  chainOf,
-  checkBound,
-  fingerprints,
-  handleOf,
-  ROUNDING,
-  runAgain,
-  verdict,
-} from './again.js';
-import { type CircuitPath, type FeatureSet, noCircuit, readPath, readSet } from './circuits.js';
+import { chainOf, checkBound, fingerprints, handleOf, ROUNDING, runAgain, verdict } from './again.js';
+import { type CircuitPath, type FeatureSet, noCircuit, ownPath, readPath, readSet } from './circuits.js';
 import { type Claim, type ClaimOptions, makeClaim, registerKind } from './claim.js';
 import type { ClaimDatum } from './data.js';
 import { readFinite, readFlag, readIndex, readList, readRecord, readRun, refuseFormat } from './read.js';
-import type { Weight } from './weights.js';
+import { factorsOf, type Weight } from './weights.js';
 
 /** Parameters of a claim that no path is above ε. */
 export interface NoCircuitParameters {
@@ -43,6 +34,10 @@ export interface NoCircuitResult {
 const NO_CIRCUIT = 'no-circuit';
 /** Bounds of absolute sums come from float32 scores: what verification finds may be so much smaller. */
 const SUM_SLACK = 1e-3;
+
+/** What {@link readSet} read, to be given on. */
+const asSet = ({ dictionary, features }: ReturnType<typeof readSet>): FeatureSet =>
+  features === undefined ? dictionary : { dictionary, features };
 
 function circuitStatement(
   { epsilon, factors }: NoCircuitParameters,
@@ -82,14 +77,15 @@ export async function claimNoCircuit(
 ): Promise<Claim<typeof NO_CIRCUIT, NoCircuitParameters, NoCircuitResult>> {
   const run = readRun(options, 'claimNoCircuit');
   const [start, end] = [readSet(from, 'from'), readSet(to, 'to')];
-  readPath(path, start.dictionary, end.dictionary);
+  const own = ownPath(path);
+  readPath(own, start.dictionary, end.dictionary);
   const data: Record<string, ClaimDatum> = { from: start.dictionary, to: end.dictionary };
   const factors: number[] = [];
-  for (const [at, entry] of path.entries()) {
+  for (const [at, entry] of own.entries()) {
     const l = Math.floor(at / 2);
     if (at % 2 === 1) data[`dictionary.${l + 1}`] = entry as Dictionary;
     else {
-      const matrices = asFactors(entry as Weight);
+      const matrices = factorsOf(entry as Weight);
       factors.push(matrices.length);
       for (const [i, matrix] of matrices.entries()) data[`weight.${l}.${i}`] = matrix;
     }
@@ -98,7 +94,7 @@ export async function claimNoCircuit(
   const { threads, signal, onProgress } = run;
   const [{ prints }, found] = await Promise.all([
     pending,
-    noCircuit(from, path, to, epsilon, { threads, signal, onProgress }),
+    noCircuit(asSet(start), own, asSet(end), epsilon, { threads, signal, onProgress }),
   ]);
   const list = (features: Uint32Array | undefined): number[] | null =>
     features ? Array.from(features) : null;

@@ -1,13 +1,14 @@
 // Paths of features through a chain of layers.
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
+import { lengthOf, mapEntries } from '../call/memory.js';
 import { checkInteger, checkNumber, describe, Options } from '../call/options.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { NativeCircuit } from '../native/features.js';
 import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
 import { binding } from '../native/runtime.js';
 import type { DictionaryHandle } from '../native/values.js';
-import { readWeight, type Weight } from './weights.js';
+import { ownWeight, readWeight, type Weight } from './weights.js';
 
 /** All features of a dictionary, or some of them by index. */
 export type FeatureSet =
@@ -72,26 +73,33 @@ export function readSet(
       `${name}.features must be a Uint32Array or an array of indices, got ${describe(features)}`,
       name,
     );
-  if (features.length === 0)
+  if (lengthOf(features) === 0)
     throw new UnsuperposeError('ERR_SHAPE', `${name}.features must name at least one feature`, name);
   const range = { min: 0, max: dictionary.features - 1, note: 'features − 1' };
   return {
     dictionary,
-    features: Uint32Array.from(features as ArrayLike<number>, (entry, i) =>
-      checkInteger(`${name}.features[${i}]`, entry, range),
+    features: new Uint32Array(
+      mapEntries(features, (entry, i) => checkInteger(`${name}.features[${i}]`, entry, range)),
     ),
   };
 }
 
-export function readPath(path: unknown, from: Dictionary, to: Dictionary): NativeStep[] {
-  if (!Array.isArray(path) || path.length % 2 === 0)
+/** A path as it was given, its lists as ones of our own: whoever reads it twice reads the same. */
+export function ownPath(path: unknown): CircuitPath {
+  if (!Array.isArray(path) || lengthOf(path) % 2 === 0)
     throw new UnsuperposeError(
       'ERR_SHAPE',
       `path must be an array: weight, or weight, dictionary, weight, …, weight, got ${
-        Array.isArray(path) ? `${path.length} entries` : describe(path)
+        Array.isArray(path) ? `${lengthOf(path)} entries` : describe(path)
       }`,
       'path',
     );
+  return mapEntries(path, (entry, at) =>
+    at % 2 === 0 ? ownWeight(entry, `path[${at}]`) : (entry as Dictionary),
+  );
+}
+
+export function readPath(path: CircuitPath, from: Dictionary, to: Dictionary): NativeStep[] {
   const steps: NativeStep[] = [];
   let before = from;
   for (let at = 0; at < path.length; at += 2) {
@@ -144,7 +152,7 @@ export async function noCircuit(
   const start = readSet(from, 'from');
   const end = readSet(to, 'to');
   const handle = Dictionary.handleOf(start.dictionary, 'from');
-  const steps = readPath(path, start.dictionary, end.dictionary);
+  const steps = readPath(ownPath(path), start.dictionary, end.dictionary);
   const circuit = await askNative<NativeCircuit>(read, (...rest) =>
     binding.strongestCircuit(handle, steps, start.features, end.features, sums, ...rest),
   );

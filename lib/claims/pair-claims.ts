@@ -2,21 +2,12 @@
 import { checkNumber } from '../call/options.js';
 import type { Dictionary } from '../data/dictionary.js';
 import { binding } from '../native/runtime.js';
-import {
-  asFactors,
-  chainOf,
-  checkBound,
-  fingerprints,
-  handleOf,
-  ROUNDING,
-  runAgain,
-  verdict,
-} from './again.js';
+import { chainOf, checkBound, fingerprints, handleOf, ROUNDING, runAgain, verdict } from './again.js';
 import { type Claim, type ClaimOptions, makeClaim, registerKind } from './claim.js';
 import type { ClaimDatum } from './data.js';
 import { readFinite, readFlag, readIndex, readRecord, readRun } from './read.js';
 import { virtualWeights } from './virtual-weights.js';
-import type { Weight } from './weights.js';
+import { factorsOf, ownWeight, type Weight } from './weights.js';
 
 /** Parameters of a claim that no pair is above ε. */
 export interface NoPairParameters {
@@ -92,8 +83,9 @@ export async function claimNoPair(
 ): Promise<Claim<typeof NO_PAIR, NoPairParameters, NoPairResult>> {
   const run = readRun(options, 'claimNoPair');
   checkNumber('epsilon', epsilon, { min: 0 });
-  using weights = virtualWeights(from, weight, to);
-  const factors = asFactors(weight);
+  const own = ownWeight(weight, 'weight');
+  using weights = virtualWeights(from, own, to);
+  const factors = factorsOf(own);
   const data: Record<string, ClaimDatum> = { from, to };
   for (const [i, factor] of factors.entries()) data[`weight.${i}`] = factor;
   const pending = fingerprints(data, run);

@@ -2,6 +2,7 @@
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, readMatrix } from '../call/matrix.js';
+import { lengthOf, mapEntries } from '../call/memory.js';
 import { checkInteger, checkNumber, Options, refuseOption } from '../call/options.js';
 import { checkName } from './read.js';
 
@@ -236,8 +237,8 @@ const NAMES: Readonly<Record<Predicate['is'], readonly string[]>> = {
 function readFloats(value: unknown, where: string): number[] {
   if (!Array.isArray(value) && !types.isFloat32Array(value) && !types.isFloat64Array(value))
     return refuseOption(where, 'an array of numbers', value);
-  if (value.length === 0) throw new UnsuperposeError('ERR_SHAPE', `${where} must not be empty`, where);
-  return Array.from(value as ArrayLike<unknown>, (entry, k) => {
+  if (lengthOf(value) === 0) throw new UnsuperposeError('ERR_SHAPE', `${where} must not be empty`, where);
+  return mapEntries(value, (entry, k) => {
     const rounded = Math.fround(
       typeof entry === 'number' && Number.isFinite(entry) ? entry : checkNumber(`${where}[${k}]`, entry, {}),
     );
@@ -257,7 +258,7 @@ function readSubspace(value: unknown, where: string): number[][] {
   if (Array.isArray(value)) {
     if (value.length === 0)
       throw new UnsuperposeError('ERR_SHAPE', `${where} must have at least one row`, where);
-    const rows = Array.from(value, (row, i) => readDirection(row, `${where}[${i}]`));
+    const rows = mapEntries(value, (row, i) => readDirection(row, `${where}[${i}]`));
     for (const [i, row] of rows.entries())
       if (row.length !== rows[0]?.length)
         throw new UnsuperposeError(
@@ -268,8 +269,11 @@ function readSubspace(value: unknown, where: string): number[][] {
     return rows;
   }
   const { data, rows, cols } = readMatrix(value, where);
-  const list = Array.from({ length: rows }, (_, i) => Array.from(data.subarray(i * cols, (i + 1) * cols)));
-  return readSubspace(list, where);
+  if (rows === 0 || cols === 0)
+    throw new UnsuperposeError('ERR_SHAPE', `${where} must have at least one row and one column`, where);
+  return Array.from({ length: rows }, (_, i) =>
+    readDirection(data.subarray(i * cols, (i + 1) * cols), `${where}[${i}]`),
+  );
 }
 
 interface Count {
@@ -293,7 +297,7 @@ function readNested(value: unknown, where: string, depth: number, count: Count):
       return refuseOption(`${where}.of`, 'an array of at least one predicate', of);
     return {
       is,
-      of: Array.from(of, (each, i) => readNested(each, `${where}.of[${i}]`, depth + 1, count)),
+      of: mapEntries(of, (each, i) => readNested(each, `${where}.of[${i}]`, depth + 1, count)),
     };
   }
   if (++count.quantities > MOST_QUANTITIES)
@@ -325,10 +329,10 @@ function readConnection(read: Options, where: string): Omit<ConnectionPredicate,
   if (given === undefined) return { to, ...weight };
   if (!Array.isArray(given) && !types.isUint32Array(given))
     return refuseOption(`${where}.features`, 'an array of indices', given);
-  if (given.length === 0)
+  if (lengthOf(given) === 0)
     throw new UnsuperposeError('ERR_SHAPE', `${where}.features must name at least one feature`, where);
   const most = 2 ** 32 - 2;
-  const features = Array.from(given as ArrayLike<unknown>, (entry, i) =>
+  const features = mapEntries(given, (entry, i) =>
     typeof entry === 'number' && Number.isInteger(entry) && entry >= 0 && entry <= most
       ? entry
       : checkInteger(`${where}.features[${i}]`, entry, { min: 0, max: most }),

@@ -1,5 +1,6 @@
 // How claims are read: their JSON, which nothing is trusted of, and the options of the calls that make and verify them.
 import { UnsuperposeError } from '../call/errors.js';
+import { mapEntries } from '../call/memory.js';
 import { describe, Options, refuseOption } from '../call/options.js';
 import { ASYNC_NAMES, type Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
@@ -43,7 +44,9 @@ export function readRecord<K extends string>(
   for (const key of keys)
     if (!Object.hasOwn(value, key))
       throw new UnsuperposeError('ERR_FORMAT', `${where} lacks the key ${key}`, where);
-  return value as Record<K, unknown>;
+  // Each property is read once: it may be another the next time.
+  const given = value as Record<K, unknown>;
+  return Object.fromEntries(keys.map((key) => [key, given[key]])) as Record<K, unknown>;
 }
 
 /** @internal */
@@ -73,7 +76,7 @@ export function readIndex(value: unknown, where: string, end: number): number {
 /** @internal */
 export function readList<T>(value: unknown, where: string, entry: (value: unknown, where: string) => T): T[] {
   if (!Array.isArray(value)) return refuseFormat(where, 'an array', value);
-  return Array.from(value, (each, i) => entry(each, `${where}[${i}]`));
+  return mapEntries(value, (each, i) => entry(each, `${where}[${i}]`));
 }
 
 /** @internal Names of data are short and plain: they come back from JSON. */

@@ -1,6 +1,7 @@
 // What leads from one set of features to another: a matrix, a product of matrices, or nothing.
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { lengthOf, mapEntries } from '../call/memory.js';
 import { describe } from '../call/options.js';
 
 /**
@@ -9,10 +10,35 @@ import { describe } from '../call/options.js';
  */
 export type Weight = MatrixLike | readonly MatrixLike[] | 'identity';
 
+/**
+ * A weight as it was given, its list of factors as one of our own: whoever reads it twice reads the same.
+ * @throws UnsuperposeError `ERR_DTYPE` for what is none; whether matrices are any is for {@link readWeight} to say
+ */
+export function ownWeight(value: unknown, name: string): Weight {
+  if (value === 'identity') return value;
+  const refuse = (what: string, expected: string, got: string): never => {
+    throw new UnsuperposeError('ERR_DTYPE', `${what} must be ${expected}, got ${got}`, name);
+  };
+  const expected = "a matrix, an array of at least one matrix, or 'identity'";
+  if (typeof value !== 'object' || value === null) return refuse(name, expected, describe(value));
+  if (!Array.isArray(value)) return value as MatrixLike;
+  if (lengthOf(value) === 0) return refuse(name, expected, 'an empty array');
+  return mapEntries(value, (factor, i) =>
+    typeof factor === 'object' && factor !== null
+      ? (factor as MatrixLike)
+      : refuse(`${name}[${i}]`, 'a matrix { data, shape }', describe(factor)),
+  );
+}
+
+/** The factors of a weight, none of the identity. */
+export const factorsOf = (weight: Weight): readonly MatrixLike[] =>
+  weight === 'identity' ? [] : Array.isArray(weight) ? weight : [weight as MatrixLike];
+
 /** The factors, copied by the native call that takes them. */
 export function readWeight(value: unknown, name: string, toDims: number, fromDims: number): NativeMatrix[] {
   const expected = `${toDims} (dims of to) × ${fromDims} (dims of from)`;
-  if (value === 'identity') {
+  const weight = ownWeight(value, name);
+  if (weight === 'identity') {
     if (toDims !== fromDims)
       throw new UnsuperposeError(
         'ERR_SHAPE',
@@ -21,17 +47,8 @@ export function readWeight(value: unknown, name: string, toDims: number, fromDim
       );
     return [];
   }
-  const single = !Array.isArray(value);
-  const factors: readonly unknown[] = single ? [value] : value;
-  if (typeof value !== 'object' || value === null || factors.length === 0)
-    throw new UnsuperposeError(
-      'ERR_DTYPE',
-      `${name} must be a matrix, an array of at least one matrix, or 'identity', got ${
-        !single && factors.length === 0 ? 'an empty array' : describe(value)
-      }`,
-      name,
-    );
-  const chain = factors.map((factor, i) => readMatrix(factor, single ? name : `${name}[${i}]`));
+  const single = !Array.isArray(weight);
+  const chain = factorsOf(weight).map((factor, i) => readMatrix(factor, single ? name : `${name}[${i}]`));
   let rows = toDims;
   for (const [i, factor] of chain.entries()) {
     if (factor.rows !== rows)

@@ -1,6 +1,7 @@
 // Codes as JSON, and back, without loss.
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
+import { mapEntries } from '../call/memory.js';
 import { describe } from '../call/options.js';
 
 /** Codes as plain JSON: what `SparseCodes.toJSON` gives and `SparseCodes.from` takes. */
@@ -61,20 +62,21 @@ export function fromCodesJSON(
   const list = (key: string, value: unknown): readonly unknown[] =>
     Array.isArray(value) ? value : fail(`${key} must be an array of numbers`, value);
   const integers = (key: string, value: unknown): Uint32Array =>
-    Uint32Array.from(list(key, value) as number[], (entry, at) =>
-      Number.isInteger(entry) && entry >= 0 && entry < 2 ** 32
-        ? entry
-        : fail(`${key}[${at}] must be an integer ≥ 0 and < 2³²`, entry),
+    new Uint32Array(
+      mapEntries(list(key, value), (entry, at) =>
+        typeof entry === 'number' && Number.isInteger(entry) && entry >= 0 && entry < 2 ** 32
+          ? entry
+          : fail(`${key}[${at}] must be an integer ≥ 0 and < 2³²`, entry),
+      ),
     );
   const read = (entry: unknown, at: number): number => {
     if (entry === '-0') return -0;
     return typeof entry === 'number' ? entry : fail(`values[${at}] must be a number`, entry);
   };
-  const numbers = list('values', values) as number[];
+  const arrays = { indptr: integers('indptr', indptr), indices: integers('indices', indices) };
+  const numbers = mapEntries(list('values', values), read);
   return {
-    shape,
-    indptr: integers('indptr', indptr),
-    indices: integers('indices', indices),
-    values: dtype === 'float32' ? Float32Array.from(numbers, read) : Float64Array.from(numbers, read),
+    ...{ shape, ...arrays },
+    values: dtype === 'float32' ? new Float32Array(numbers) : new Float64Array(numbers),
   };
 }

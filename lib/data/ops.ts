@@ -10,6 +10,7 @@ import {
   readMatrix,
   readShape,
 } from '../call/matrix.js';
+import { lengthOf } from '../call/memory.js';
 import { checkInteger, checkNumber, describe, Options } from '../call/options.js';
 import { type PerFeature, readWeights } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
@@ -99,21 +100,23 @@ function readProduct(a: unknown, b: unknown): Product {
   return { a: left, b: right, features: rows };
 }
 
-/** The caller's matrix itself, to be written. */
-function readOut(value: unknown, rows: number, cols: number): Matrix<Float32Array> {
+/** Where to write: the data of the caller's matrix. */
+function readOut(value: unknown, rows: number, cols: number): Float32Array {
   const { data, shape } = (typeof value === 'object' && value !== null ? value : {}) as Partial<MatrixLike>;
   if (!types.isFloat32Array(data))
     throw new UnsuperposeError('ERR_DTYPE', `out.data must be a Float32Array, got ${describe(data)}`, 'out');
   const [outRows, outCols] = readShape(shape, 'out');
-  if (outRows !== rows || outCols !== cols || data.length !== rows * cols)
+  const layout = readLayout(value as object, 'Float32Array', outRows, outCols, 'out');
+  const length = lengthOf(data);
+  if (outRows !== rows || outCols !== cols || length !== rows * cols)
     throw new UnsuperposeError(
       'ERR_SHAPE',
-      `out must be [${rows}, ${cols}], got [${outRows}, ${outCols}] with ${data.length} values`,
+      `out must be [${rows}, ${cols}], got [${outRows}, ${outCols}] with ${length} values`,
       'out',
     );
-  if (readLayout(value as object, 'Float32Array', rows, cols, 'out') === 'columns')
+  if (layout === 'columns')
     throw new UnsuperposeError('ERR_SHAPE', 'out must be row-major, it is column-major', 'out');
-  return value as Matrix<Float32Array>;
+  return data;
 }
 
 /**
@@ -142,13 +145,12 @@ export function correlate(
   const threads = readThreads(read);
   const given = read.get('out');
   const { a: left, b: right, features } = readProduct(a, b);
-  const out: Matrix<Float32Array> =
+  const data =
     given === undefined
-      ? { data: allocate(left.rows, features, 'ops.correlate()'), shape: [left.rows, features] }
+      ? allocate(left.rows, features, 'ops.correlate()')
       : readOut(given, left.rows, features);
-  const { data } = out;
   native((binding) => binding.correlate(left, right, data, threads));
-  return out;
+  return given === undefined ? { data, shape: [left.rows, features] } : (given as Matrix<Float32Array>);
 }
 
 /**
@@ -395,8 +397,9 @@ export function softThreshold(
   for (const [name, array] of Object.entries({ v, out: given ?? v }))
     if (!types.isFloat32Array(array))
       throw new UnsuperposeError('ERR_DTYPE', `${name} must be a Float32Array, got ${describe(array)}`, name);
-  const weights = readWeights(read.get('weights'), v.length);
-  const out = (given as Float32Array | undefined) ?? allocate(v.length, 1, 'ops.softThreshold()');
+  const length = lengthOf(v);
+  const weights = readWeights(read.get('weights'), length);
+  const out = (given as Float32Array | undefined) ?? allocate(length, 1, 'ops.softThreshold()');
   native((binding) => binding.softThreshold(v, threshold, weights, nonnegative, out));
   return out;
 }

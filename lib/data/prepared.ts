@@ -5,12 +5,14 @@ import { count, digits, printsAs } from '../call/inspect.js';
 import { readLayout, toRows } from '../call/layout.js';
 import {
   allocate,
+  checkLength,
   type Matrix,
   type MatrixData,
   type MatrixLike,
   readMatrix,
   readShape,
 } from '../call/matrix.js';
+import { copyOf, lengthOf, newArray, readEntries, unshared } from '../call/memory.js';
 import { type Note, warning } from '../call/notes.js';
 import { checkNumber, Options, refuseOption } from '../call/options.js';
 import { ASYNC_NAMES, type AsyncOptions } from '../call/progress.js';
@@ -57,18 +59,10 @@ function readFloats(value: unknown, name: string): NativeMatrix64 {
   const data = typeof value === 'object' && value !== null ? (value as Partial<Matrix>).data : undefined;
   if (!types.isFloat64Array(data)) return readMatrix(value, name);
   const [rows, cols] = readShape((value as Partial<Matrix>).shape, name);
-  if (data.length !== rows * cols)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `${name}.data holds ${data.length} values, the shape [${rows}, ${cols}] needs ${rows * cols}`,
-      name,
-    );
   const byRows = readLayout(value as object, 'Float64Array', rows, cols, name) === 'rows';
-  if (byRows && !types.isSharedArrayBuffer(data.buffer)) return { data, rows, cols };
-  const own = new Float64Array(allocate(rows, cols, name).length);
-  if (byRows) own.set(data);
-  else toRows(data, own, rows, cols);
-  return { data: own, rows, cols };
+  checkLength(data, rows, cols, name);
+  if (byRows) return { data: unshared(data, name), rows, cols };
+  return { data: toRows(data, newArray(Float64Array, rows * cols, name), rows, cols), rows, cols };
 }
 
 function moved<T extends MatrixData>(
@@ -79,10 +73,10 @@ function moved<T extends MatrixData>(
   const threads = defaultThreads();
   const from = readFloats(matrix, 'matrix');
   const { rows, cols } = from;
-  if (cols !== center.length)
+  if (cols !== lengthOf(center))
     throw new UnsuperposeError(
       'ERR_SHAPE',
-      `matrix has ${cols} columns, what was prepared has ${center.length}`,
+      `matrix has ${cols} columns, what was prepared has ${lengthOf(center)}`,
       'matrix',
     );
   const floats = allocate(rows, cols, back ? 'restore()' : 'apply()');
@@ -148,7 +142,20 @@ export function preparationOf(activations: unknown): Preparation | undefined {
   if (typeof activations !== 'object' || activations === null) return undefined;
   const { center, scale } = activations as Partial<Record<keyof Preparation, unknown>>;
   if (!types.isFloat64Array(center) || typeof scale !== 'number') return undefined;
-  return { center: center.slice(), scale: checkNumber('activations.scale', scale, { above: 0 }) };
+  return {
+    center: copyOf(center, 'activations.center'),
+    scale: checkNumber('activations.scale', scale, { above: 0 }),
+  };
+}
+
+function checkCenter(entries: number, dims: number, name: string): void {
+  if (entries !== dims)
+    throw new UnsuperposeError('ERR_SHAPE', `${name} must be one a dim (${dims}), got ${entries}`, name);
+}
+
+/** Refuses what was done to activations of other dims, or whose center was taken away. */
+export function checkPreparation(preparation: Preparation | undefined, dims: number): void {
+  if (preparation) checkCenter(preparation.center.length, dims, 'activations.center');
 }
 
 /** native/learning/preparation.hpp has the same. */
@@ -164,13 +171,11 @@ function readCenter(
     return [ORIGINS[value as keyof typeof ORIGINS], new Float64Array(dims)];
   if (!isNumbers(value))
     return refuseOption('center', `one of ${Object.keys(ORIGINS).join(', ')}, or one number a dim`, value);
-  if (value.length !== dims)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `center must be one a dim (${dims}), got ${value.length}`,
-      'center',
-    );
-  return ['given', Float64Array.from(value, (entry, k) => checkNumber(`center[${k}]`, entry, {}))];
+  checkCenter(lengthOf(value), dims, 'center');
+  return [
+    'given',
+    readEntries(Float64Array, value, dims, 'center', (entry, k) => checkNumber(`center[${k}]`, entry, {})),
+  ];
 }
 
 function readScale(value: unknown): [size: 'given' | 'unit' | 'dims', scale: number] {

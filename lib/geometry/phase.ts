@@ -1,6 +1,7 @@
 // The phase transition of ℓ1 on one dictionary, by trying: how often codes of k active features are found again.
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
+import { lengthOf, mapEntries } from '../call/memory.js';
 import { checkInteger, describe, Options } from '../call/options.js';
 import type { Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
@@ -67,12 +68,10 @@ function readSparsities(value: unknown, most: number): number[] | undefined {
       `sparsities must be an array of integers, got ${describe(value)}`,
       'sparsities',
     );
-  if (value.length === 0)
+  if (lengthOf(value) === 0)
     throw new UnsuperposeError('ERR_OPTION', 'sparsities must hold at least one number', 'sparsities');
   const range = { min: 1, max: most, note: 'dims or features, the smaller' };
-  const all = Array.from(value as ArrayLike<number>, (entry, i) =>
-    checkInteger(`sparsities[${i}]`, entry, range),
-  );
+  const all = mapEntries(value, (entry, i) => checkInteger(`sparsities[${i}]`, entry, range));
   return [...new Set(all)].sort((x, y) => x - y);
 }
 

@@ -1,6 +1,7 @@
 // Whether ℓ1 can find a code at all: conditions on the dictionary and the support, known before anything is solved.
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
+import { lengthOf, mapEntries } from '../call/memory.js';
 import { checkInteger, checkNumber, describe, Options } from '../call/options.js';
 import { type CodesLike, readCodes } from '../data/codes.js';
 import { Dictionary } from '../data/dictionary.js';
@@ -67,22 +68,30 @@ const DEFAULT_EDGE = 0.05;
 const DEFAULT_ITERATIONS = 2000;
 const MOST_ITERATIONS = 2 ** 31;
 
-function oneSupport({ support, signs }: SignedSupport, features: number) {
+function oneSupport({ support, signs }: { support?: unknown; signs?: unknown }, features: number) {
   if (!types.isUint32Array(support) && !Array.isArray(support))
     throw new UnsuperposeError(
       'ERR_DTYPE',
       `support must be a Uint32Array or an array of indices, got ${describe(support)}`,
       'support',
     );
-  if (signs !== undefined && signs.length !== support.length)
+  const given = typeof signs === 'object' && signs !== null ? (signs as ArrayLike<unknown>) : undefined;
+  const count: unknown = given === undefined ? undefined : lengthOf(given);
+  if (signs !== undefined && typeof count !== 'number')
+    throw new UnsuperposeError(
+      'ERR_DTYPE',
+      `signs must be an array of 1 and -1, got ${describe(signs)}`,
+      'signs',
+    );
+  if (given !== undefined && count !== lengthOf(support))
     throw new UnsuperposeError(
       'ERR_SHAPE',
-      `signs must be one a feature of the support (${support.length}), got ${signs.length}`,
+      `signs must be one a feature of the support (${lengthOf(support)}), got ${count}`,
       'signs',
     );
   const range = { min: 0, max: features - 1, note: 'features − 1' };
-  const entries = Array.from(support as ArrayLike<number>, (entry, k): [number, number] => {
-    const sign = signs === undefined ? 1 : signs[k];
+  const entries = mapEntries(support, (entry, k): [number, number] => {
+    const sign = given === undefined ? 1 : given[k];
     if (sign !== 1 && sign !== -1)
       throw new UnsuperposeError('ERR_OPTION', `signs[${k}] must be 1 or -1, got ${describe(sign)}`, 'signs');
     return [checkInteger(`support[${k}]`, entry, range), sign];

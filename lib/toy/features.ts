@@ -1,6 +1,7 @@
 // Sparse features of toy models: how they are drawn, and samples of them.
 import { UnsuperposeError } from '../call/errors.js';
 import { allocate, type Matrix } from '../call/matrix.js';
+import { mapEntries, readEntries } from '../call/memory.js';
 import { checkInteger, checkNumber, describe, Options, refuseOption } from '../call/options.js';
 import { isNumbers, type PerFeature, readPerFeature } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
@@ -92,10 +93,10 @@ export function readImportances(name: string, value: unknown, features: number):
 function readGroups(name: string, value: unknown, features: number): number[][] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) refuseOption(name, 'an array of groups, each an array of features', value);
-  return value.map((group: unknown, i) => {
+  return mapEntries(value, (group, i) => {
     const label = `${name}[${i}]`;
     if (!Array.isArray(group)) refuseOption(label, 'an array of features', group);
-    return group.map((feature: unknown, j) =>
+    return mapEntries(group, (feature, j) =>
       checkInteger(`${label}[${j}]`, feature, { min: 0, below: features }),
     );
   });
@@ -173,8 +174,7 @@ export function readStructure(
 }
 
 function readParents(value: unknown, features: number, group: Uint32Array): Uint32Array {
-  const parent = new Uint32Array(features).fill(NONE);
-  if (value === undefined) return parent;
+  if (value === undefined) return new Uint32Array(features).fill(NONE);
   if (!Array.isArray(value))
     refuseOption('parents', 'an array with a feature or null for each feature', value);
   if (value.length !== features)
@@ -183,12 +183,13 @@ function readParents(value: unknown, features: number, group: Uint32Array): Uint
       `parents must be one a feature (${features}), got ${value.length}`,
       'parents',
     );
-  for (const [child, above] of value.entries()) {
-    if (above === null) continue;
+  const parent = readEntries(Uint32Array, value, features, 'parents', (above, child) => {
+    if (above === null) return NONE;
     const name = `parents[${child}]`;
-    parent[child] = checkInteger(name, above, { min: 0, below: features }, ' or null');
+    const read = checkInteger(name, above, { min: 0, below: features }, ' or null');
     if (group[child] !== NONE) refuseOption(name, 'null, as the feature is in a group', above);
-  }
+    return read;
+  });
   if (endless(parent))
     throw new UnsuperposeError(
       'ERR_OPTION',

@@ -2,6 +2,7 @@
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { allocate, type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
+import { copyOf, lengthOf, mapEntries } from '../call/memory.js';
 import { describe, Options, refuseOption } from '../call/options.js';
 import { ASYNC_NAMES, type AsyncOptions } from '../call/progress.js';
 import type { NativeToyOptions, NativeToyParameters } from '../native/toy.js';
@@ -167,15 +168,15 @@ export function readParameters(
       `${name}.bias must be a Float32Array, got ${describe(bias)}`,
       name,
     );
-  if (bias.length !== features)
+  if (lengthOf(bias) !== features)
     throw new UnsuperposeError(
       'ERR_SHAPE',
-      `${name}.bias must be one a feature (${features}), got ${bias.length}`,
+      `${name}.bias must be one a feature (${features}), got ${lengthOf(bias)}`,
       name,
     );
   if (activation !== undefined && !ACTIVATIONS.includes(activation as 'relu'))
     refuseOption(`${name}.activation`, `one of ${ACTIVATIONS.join(', ')}`, activation);
-  return { weights: matrix.data, bias: bias.slice(), features, dims, relu: activation !== 'linear' };
+  return { weights: matrix.data, bias: copyOf(bias, name), features, dims, relu: activation !== 'linear' };
 }
 
 /** How many models are trained for each instance. */
@@ -201,8 +202,8 @@ export function readInitial(
     );
   const weights = allocate(instances, features * dims, 'initial');
   const bias = new Float32Array(instances * features);
-  for (const [e, entry] of value.entries()) {
-    const model = readParameters(entry, `initial[${e}]`, { features, dims });
+  for (let e = 0; e < instances; e++) {
+    const model = readParameters(value[e], `initial[${e}]`, { features, dims });
     weights.set(model.weights, e * features * dims);
     bias.set(model.bias, e * features);
   }
@@ -218,11 +219,11 @@ interface ReadInstance {
 
 export function readInstances(read: Options, features: number): ReadInstance[] {
   const given = read.get('instances') ?? [{}];
-  if (!Array.isArray(given) || given.length === 0)
+  if (!Array.isArray(given) || lengthOf(given) === 0)
     refuseOption('instances', 'an array of at least one { density, importance }', given);
   const density = readDensities('density', read.get('density') ?? DEFAULT_DENSITY, features);
   const importance = readImportances('importance', read.get('importance') ?? 1, features);
-  return given.map((entry: unknown, e) => {
+  return mapEntries(given, (entry, e) => {
     const name = `instances[${e}]`;
     if (typeof entry !== 'object' || entry === null)
       refuseOption(name, 'an object { density, importance }', entry);
@@ -240,9 +241,10 @@ export function readInstances(read: Options, features: number): ReadInstance[] {
 function readBetas(value: unknown): [number, number] {
   if (value === undefined) return [0.9, 0.999];
   const valid = (beta: unknown): beta is number => typeof beta === 'number' && beta >= 0 && beta < 1;
-  if (!Array.isArray(value) || value.length !== 2 || !valid(value[0]) || !valid(value[1]))
-    refuseOption('betas', 'two numbers ≥ 0 and < 1', value);
-  return [value[0], value[1]];
+  const [first, second]: unknown[] =
+    Array.isArray(value) && lengthOf(value) === 2 ? mapEntries(value, (beta) => beta) : [];
+  if (!valid(first) || !valid(second)) refuseOption('betas', 'two numbers ≥ 0 and < 1', value);
+  return [first, second];
 }
 
 export function readTraining(read: Options, features: number, dims: number): NativeToyOptions {

@@ -2,6 +2,7 @@
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { readShape } from '../call/matrix.js';
+import { copyOf, lengthOf, readEntries } from '../call/memory.js';
 import { type Options, refuseOption } from '../call/options.js';
 
 /** Flags, 0 or false where nothing was observed. */
@@ -21,10 +22,12 @@ export interface ObservedOption {
 
 export const OBSERVING = ['lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'l1-ball', 'reweighted', 'omp'];
 
-function readFlags(value: unknown): Uint8Array | undefined {
-  if (types.isUint8Array(value)) return Uint8Array.from(value);
-  if (!Array.isArray(value)) return undefined;
-  return Uint8Array.from(value, (flag: unknown, i) => {
+const isFlags = (value: unknown): value is Uint8Array | readonly unknown[] =>
+  types.isUint8Array(value) || Array.isArray(value);
+
+function readFlags(value: Uint8Array | readonly unknown[], count: number): Uint8Array {
+  if (types.isUint8Array(value)) return copyOf(value, 'observed');
+  return readEntries(Uint8Array, value, count, 'observed', (flag, i) => {
     if (typeof flag !== 'boolean') refuseOption(`observed[${i}]`, 'true or false', flag);
     return flag ? 1 : 0;
   });
@@ -34,7 +37,6 @@ function readFlags(value: unknown): Uint8Array | undefined {
 export function readObserved(options: Options, samples: number, dims: number): Uint8Array | undefined {
   const value = options.get('observed');
   if (value === undefined) return undefined;
-  const row = readFlags(value);
   const wrong = (got: string): never => {
     throw new UnsuperposeError(
       'ERR_SHAPE',
@@ -42,14 +44,15 @@ export function readObserved(options: Options, samples: number, dims: number): U
       'observed',
     );
   };
-  if (row !== undefined) return row.length === dims ? row : wrong(`${row.length} flags`);
+  if (isFlags(value))
+    return lengthOf(value) === dims ? readFlags(value, dims) : wrong(`${lengthOf(value)} flags`);
   if (typeof value !== 'object' || value === null)
     return refuseOption('observed', 'a Uint8Array, an array of booleans, or a matrix of either', value);
   const { data, shape } = value as { data?: unknown; shape?: unknown };
-  const flags = readFlags(data);
-  if (flags === undefined) return refuseOption('observed.data', 'a Uint8Array or an array of booleans', data);
+  if (!isFlags(data)) return refuseOption('observed.data', 'a Uint8Array or an array of booleans', data);
   const [rows, cols] = readShape(shape, 'observed');
-  if (rows !== samples || cols !== dims || flags.length !== rows * cols)
-    return wrong(`[${rows}, ${cols}] with ${flags.length} flags`);
-  return flags;
+  const count = lengthOf(data);
+  if (rows !== samples || cols !== dims || count !== rows * cols)
+    return wrong(`[${rows}, ${cols}] with ${count} flags`);
+  return readFlags(data, count);
 }

@@ -2,12 +2,13 @@
 import { COMMON_NAMES, checkDevice, readMethod } from '../call/common.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, readMatrix } from '../call/matrix.js';
+import { lengthOf, mapEntries } from '../call/memory.js';
 import { checkNumber, Options, refuseOption } from '../call/options.js';
 import { ASYNC_NAMES, type AsyncOptions, type Progress } from '../call/progress.js';
 import { isNumbers } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
-import { preparationOf } from '../data/prepared.js';
+import { checkPreparation, preparationOf } from '../data/prepared.js';
 import type { NativeUnfolding } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
@@ -68,11 +69,10 @@ export function readLambdas(value: unknown, method = 'fista'): readonly number[]
   const ends = method === 'lasso' || method === 'homotopy';
   const expected = `a strictly decreasing list of finite numbers ${ends ? '≥' : '>'} 0`;
   if (!isNumbers(value)) refuseOption('lambdas', expected, value);
-  const list: unknown[] = Array.from(value);
-  if (list.length === 0)
+  if (lengthOf(value) === 0)
     throw new UnsuperposeError('ERR_OPTION', `lambdas must be ${expected}, got an empty one`, 'lambdas');
   let previous = Number.POSITIVE_INFINITY;
-  return list.map((entry, i) => {
+  return mapEntries(value, (entry, i) => {
     const lambda = checkNumber(`lambdas[${i}]`, entry, ends ? { min: 0 } : { above: 0 });
     if (lambda >= previous)
       throw new UnsuperposeError(
@@ -194,6 +194,7 @@ export function unfoldPath(
   const matrix = readMatrix(activations, 'activations', { exact: float64 });
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
+  checkPreparation(preparation, dictionary.dims);
   const { features } = dictionary;
   const { rows } = matrix;
   const convex = readPenalty(read, method, features);

@@ -7,7 +7,7 @@ import { ASYNC_NAMES, ASYNC_ONLY, type AsyncOptions, type Progress } from '../ca
 import { readThreads } from '../call/threads.js';
 import { readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
-import { preparationOf } from '../data/prepared.js';
+import { checkPreparation, preparationOf } from '../data/prepared.js';
 import type { NativeUnfolding } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
@@ -118,6 +118,7 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   const matrix = readMatrix(activations, 'activations', { exact: float64 });
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
+  checkPreparation(preparation, dictionary.dims);
   const { features } = dictionary;
   const read = (): NativeUnfoldOptions => {
     if (isPursuit(method)) return readPursuit(options, method, matrix.rows, dictionary);
