@@ -1,6 +1,8 @@
 // Codes turned around: for each feature, the samples that use it.
 import { types } from 'node:util';
+import { UnsuperposeError } from '../call/errors.js';
 import { count, digits, printsAs } from '../call/inspect.js';
+import { lengthOf } from '../call/memory.js';
 import { Options, refuseOption } from '../call/options.js';
 
 type Values = Float32Array | Float64Array;
@@ -10,6 +12,11 @@ interface Columns<V extends Values> {
   readonly indptr: Uint32Array;
   readonly samples: Uint32Array;
   readonly values: V;
+}
+
+/** Zeros of the same type. */
+export function zerosLike<V extends Values>(values: V, length: number): V {
+  return (types.isFloat32Array(values) ? new Float32Array(length) : new Float64Array(length)) as V;
 }
 
 /** One feature in all samples. */
@@ -100,7 +107,7 @@ export class CodesByFeature<V extends Values = Float32Array> implements Columns<
 
   /**
    * Feature `j`: where it is active, the strongest first.
-   * @throws UnsuperposeError `ERR_OPTION` for a feature that is not there
+   * @throws UnsuperposeError `ERR_OPTION` for a feature that is not there, `ERR_SHAPE` once the arrays were transferred
    *
    * @example
    * ```ts
@@ -119,11 +126,19 @@ export class CodesByFeature<V extends Values = Float32Array> implements Columns<
       refuseOption('j', `a feature, an integer ≥ 0 and < ${features}`, j);
     const read = new Options(options, ['top'], 'feature');
     const top = read.integer('top', { min: 0, max: Number.MAX_SAFE_INTEGER }, undefined);
-    const begin = this.indptr[j] as number;
-    const end = this.indptr[j + 1] as number;
-    const values = this.values.subarray(begin, end);
+    const begin = this.indptr[j];
+    const end = this.indptr[j + 1];
+    const entries = Math.min(lengthOf(this.values), lengthOf(this.samples));
+    if (begin === undefined || end === undefined || end > entries)
+      throw new UnsuperposeError(
+        'ERR_SHAPE',
+        `codes by feature: feature ${j} ends at entry ${end}, there are ${entries}: their buffers were detached, or written`,
+        'codes',
+      );
+    // Detached arrays give no views, not even empty ones.
+    const values = begin < end ? this.values.subarray(begin, end) : zerosLike(this.values, 0);
     const order = strongest(Float64Array.from(values, Math.abs), top ?? values.length);
-    const chosen = this.values.slice(0, order.length) as V;
+    const chosen = zerosLike(this.values, order.length);
     order.forEach((at, place) => {
       chosen[place] = values[at] as number;
     });
@@ -161,7 +176,7 @@ export function transpose<V extends Values>(
   for (let j = 0; j < features; j++) starts[j + 1]! += starts[j] as number;
   const kept = starts[features] as number;
   const samples = new Uint32Array(kept);
-  const sorted = (types.isFloat32Array(values) ? new Float32Array(kept) : new Float64Array(kept)) as V;
+  const sorted = zerosLike(values, kept);
   const next = starts.slice();
   for (let i = 0; i < rows; i++) {
     const end = indptr[i + 1] as number;

@@ -7,7 +7,7 @@ import { copyFloat32, lengthOf, unshared } from '../call/memory.js';
 import { describe, refuseOption } from '../call/options.js';
 import { native } from '../native/runtime.js';
 import type { GivenCodes, NativeCodes } from '../native/values.js';
-import { type CodesByFeature, transpose } from './by-feature.js';
+import { type CodesByFeature, transpose, zerosLike } from './by-feature.js';
 import { type CodesJSON, fromCodesJSON, isCodesJSON, toCodesJSON } from './codes-json.js';
 
 /** Values of codes: float32, or float64 where that was asked for. */
@@ -103,9 +103,8 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
   static from(json: CodesJSON): SparseCodes<CodeValues>;
   static from<V extends CodeValues>(parts: CodesLike<V> | CodesJSON): SparseCodes<V> {
     const given = isCodesJSON(parts) ? fromCodesJSON(parts, 'codes') : parts;
-    const { codes, values, samples, features } = readCodes(given, 'codes', 'ERR_DTYPE');
-    native((binding) => binding.checkCodes({ ...codes, values }, samples, features, 'codes'));
-    return new SparseCodes({ ...codes, values: values as V }, samples, features);
+    const { given: own, shape } = checked(given);
+    return new SparseCodes({ ...own, values: own.values as V }, ...shape);
   }
 
   /** @internal What native code made needs no check. */
@@ -133,6 +132,8 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
         `codes: row ${i} ends at entry ${end}, there are ${entries}: their buffers were detached, or written`,
         'codes',
       );
+    // Detached arrays give no views, not even empty ones.
+    if (begin >= end) return { indices: new Uint32Array(0), values: zerosLike(this.values, 0) };
     return { indices: this.indices.subarray(begin, end), values: this.values.subarray(begin, end) as V };
   }
 
@@ -175,14 +176,17 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
    * ```
    */
   byFeature(): CodesByFeature<V> {
-    const { codes, values, samples, features } = readCodes(this, 'codes', 'ERR_DTYPE');
-    native((binding) => binding.checkCodes({ ...codes, values }, samples, features, 'codes'));
-    return transpose({ ...codes, values: values as V }, [samples, features]);
+    const { given, shape } = checked(this);
+    return transpose({ ...given, values: given.values as V }, shape);
   }
 
-  /** Plain JSON with every bit of the values; `JSON.stringify` calls it. */
+  /**
+   * Plain JSON with every bit of the values; `JSON.stringify` calls it.
+   * @throws UnsuperposeError `ERR_SHAPE` or `ERR_NOT_FINITE` if somebody changed the arrays since they were made
+   */
   toJSON(): CodesJSON {
-    return toCodesJSON(this, this.shape);
+    const { given, shape } = checked(this);
+    return toCodesJSON(given, shape);
   }
 
   *[Symbol.iterator](): IterableIterator<CodesRow<V>> {
@@ -215,6 +219,13 @@ printsAs(SparseCodes.prototype as SparseCodes<CodeValues>, 'SparseCodes', (codes
     `${count(codes.indices.length)} active${each}, ${type}${rows.join('')}${more}`
   );
 });
+
+/** All of it checked. */
+function checked(value: unknown): { given: GivenCodes; shape: readonly [samples: number, features: number] } {
+  const { given, samples, features } = readCodes(value, 'codes', 'ERR_DTYPE');
+  native((binding) => binding.checkCodes(given, samples, features, 'codes'));
+  return { given, shape: [samples, features] };
+}
 
 /** Types and shape of codes, each property read once; native code checks the rest. `codes` have float64 values rounded to float32, `given` as they are. */
 export function readCodes(
