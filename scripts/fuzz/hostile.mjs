@@ -109,6 +109,14 @@ cyclic.is = 'not';
 cyclic.of = cyclic;
 cyclic.shape = cyclic;
 
+/** With holes, without end, or without what iterates and maps; of matrices and groups too. */
+function lists() {
+  const odd = [1, 0];
+  for (const name of [Symbol.iterator, 'map', 'entries', 'every', 'constructor'])
+    Object.defineProperty(odd, name, { value: null });
+  return [Array(1), Array(3), Array(2 ** 32 - 1), [Array(2)], [[0], Array(2 ** 32 - 1)], odd, [odd]];
+}
+
 function nonsense(r, work) {
   return r.pick([
     () => undefined,
@@ -131,8 +139,13 @@ function nonsense(r, work) {
     () => r.pick(['', 'lasso', 'identity', '__proto__', '9', 'x'.repeat(1000), '\u0000']),
     () => r.pick([true, false]),
     () => r.pick([1n, Symbol('s'), () => 1, class {}, new Date(0), /x/, new Map(), new Set([1])]),
-    () => r.pick([[], {}, [[]], [null], [Number.NaN], [-1], ['1'], Array(3), [1, undefined, 2]]),
-    () => r.pick([cyclic, Promise.resolve(1), new Proxy({}, {}), new Proxy([], {}), new Proxy(() => {}, {})]),
+    () => r.pick([[], {}, [[]], [null], [Number.NaN], [-1], ['1'], [1, undefined, 2], ...lists()]),
+    () =>
+      r.pick([
+        ...[cyclic, Promise.resolve(1), new Proxy({}, {}), new Proxy([], {}), new Proxy(() => {}, {})],
+        ...[{ [Symbol.iterator]: () => 1 }, { [Symbol.asyncIterator]: () => ({ next: () => 1 }) }],
+        ...[{ length: 2 }, { length: 2 ** 53 }, { length: Symbol('length') }],
+      ]),
     () =>
       r.pick([
         new Float32Array(0),
@@ -143,7 +156,7 @@ function nonsense(r, work) {
     () => new DataView(new ArrayBuffer(8)),
     () => new ArrayBuffer(8),
     () => {
-      const array = new Float32Array(8);
+      const array = new (r.pick([Float32Array, Float64Array, Uint32Array, Uint8Array]))(8);
       structuredClone(array.buffer, { transfer: [array.buffer] });
       return array;
     },
