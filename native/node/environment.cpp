@@ -193,12 +193,14 @@ void Environment::drain() {
     const std::shared_ptr<Entry> entry = found->second;
     // The callbacks of lib/ do not throw, unless the environment is being terminated or its code is broken: in no case may the
     // others be lost by it.
+    // Asked before the report, or a job that ends meanwhile would lose its last one; its end rings again.
+    const bool over = finished(*entry->job);
     try {
       Napi::HandleScope scope(env_);
       report(*entry);
     } catch (const Napi::Error&) {
     }
-    if (finished(*entry->job) || entry->job->monitor.cancelled()) {
+    if (over || entry->job->monitor.cancelled()) {
       forget(id);
       try {
         Napi::HandleScope scope(env_);

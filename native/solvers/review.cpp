@@ -78,8 +78,8 @@ void count_again(Given given, const Dictionary& dictionary, const Method& method
   const Penalty penalty = method.penalty().value_or(Penalty{});
   const Code64 code = code_of(result, method.in_float64(), given.unit);
   std::vector<double> residual;
-  const double objective =
-      ExactProblem(std::move(given.x), dictionary, penalty, 0, method.problem().wide).objective(code, residual);
+  const double objective = ExactProblem(std::move(given.x), dictionary, penalty, 0, method.problem().wide)
+                               .objective(code, residual);
   const double squared = sums::squared_norm(residual.data(), residual.size());
   result.objective = method.penalty() ? std::ldexp(objective, 2 * given.unit)
                                       : method.objective_of(code_of(result, method.in_float64(), 0),
@@ -140,9 +140,7 @@ Status review(const Samples& samples, const Dictionary& dictionary, const Method
   execution.for_each(open.size(), [&](std::size_t k) {
     const std::size_t i = open[k];
     SampleResult& result = results[i];
-    const double lambda = !penalty     ? 0
-                          : own_lambda ? result.lambda
-                                       : per_sample(method.lambdas(), first + i);
+    const double lambda = !penalty ? 0 : own_lambda ? result.lambda : per_sample(method.lambdas(), first + i);
     const bool again = result.cut || clamped;
     if (penalty && lambda == 0 && !again) return;
     Given given = read(samples, i, method);

@@ -49,6 +49,7 @@ interface Row {
 }
 
 const NOT_POSITIVE = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '1', true, {}];
+const NOT_ZERO_OR_MORE = [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', true, {}];
 const NOT_NEGATIVE = [-1e-9, Number.NaN, Number.POSITIVE_INFINITY, '0', null];
 const NOT_COUNT = [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '2', null];
 const NOT_BOOLEAN = [1, 0, 'yes', null];
@@ -61,8 +62,10 @@ const convex: Row[] = [
   { option: 'weights', values: [[1, 2], new Float32Array(FEATURES + 1).fill(1)], code: 'ERR_SHAPE' },
   {
     option: 'weights',
-    values: [new Float32Array(FEATURES), new Array(FEATURES).fill(-1), new Array(FEATURES).fill(Number.NaN)],
+    // The last ones would be 0 and Infinity in float32, which mean something else.
+    values: [-1, Number.NaN, 1e-60, 1e60].map((weight) => new Array(FEATURES).fill(weight)),
   },
+  { option: 'weights', also: { nonnegative: true }, values: [new Float32Array(FEATURES)] },
   { option: 'threads', values: [...NOT_COUNT] },
   { option: 'device', values: ['gpu', 7, null] },
   { option: 'device', values: ['cuda'], code: 'ERR_NO_DEVICE' },
@@ -72,8 +75,10 @@ const convex: Row[] = [
 const unfoldRows: Row[] = [
   {
     option: 'lambda',
-    values: [...NOT_POSITIVE, undefined, null, [0.1, 0.1, 0.1, -1], [0.1, 0.1, 0.1, Number.NaN]],
+    values: [...NOT_ZERO_OR_MORE, undefined, null, [0.1, 0.1, 0.1, -1], [0.1, 0.1, 0.1, Number.NaN]],
   },
+  // Least squares are for lasso and homotopy.
+  ...['fista', 'ista', 'reweighted'].map((method) => ({ option: 'lambda', also: { method }, values: [0] })),
   { option: 'lambda', values: [[0.1, 0.2], new Float64Array(SAMPLES + 1).fill(1), []], code: 'ERR_SHAPE' },
   ...convex,
   { option: 'warmStart', values: [{}, 7, 'codes', []] },
@@ -155,7 +160,7 @@ const table: Record<string, [Name, Row[]]> = {
       { option: 'lambdas', also: knots, values: [[0.2, 0.1]] },
       { option: 'count', also: knots, values: [3] },
       { option: 'maxIterations', also: knots, values: [3] },
-      { option: 'lambda', also: knots, values: NOT_POSITIVE },
+      { option: 'lambda', also: knots, values: NOT_ZERO_OR_MORE },
       { option: 'lambda', also: knots, values: [[0.1]], code: 'ERR_SHAPE' },
       { option: 'ratio', also: knots, values: [0, 1, 2, -0.1, Number.NaN, '0.1'] },
       { option: 'ratio', also: { ...knots, lambda: 0.1 }, values: [0.1] },
@@ -164,8 +169,9 @@ const table: Record<string, [Name, Row[]]> = {
       { option: 'epsilon', values: [0.1] },
       {
         option: 'lambdas',
-        values: [[], [0.1, 0.2], [0.1, 0.1], [0.1, 0], [0.1, Number.NaN], 0.1, 'x', null],
+        values: [[], [0.1, 0.2], [0.1, 0.1], [0.1, 0, 0], [0.1, Number.NaN], 0.1, 'x', null],
       },
+      { option: 'lambdas', also: { method: 'fista' }, values: [[0.1, 0]] },
       { option: 'count', also: { lambdas: undefined }, values: [1, ...NOT_COUNT] },
       { option: 'count', values: [3] }, // beside lambdas
       { option: 'ratio', also: { lambdas: undefined, count: 3 }, values: [0, 1, 2, -0.1, Number.NaN, '0.1'] },
