@@ -40,10 +40,9 @@ Status Reduction::make(std::shared_ptr<const Dictionary> whole, const std::vecto
     if (weights[j] == 0) free.push_back(j);
   }
   if (nonnegative && !free.empty())
-    return Status::fail(
-        Code::option,
-        "a weight of 0 needs codes of either sign: with nonnegative, the unpenalised codes are "
-        "no longer least squares");
+    return Status::fail(Code::option,
+                        "weights must be > 0 with nonnegative: codes without a penalty that may not be "
+                        "negative are no least squares");
   const std::size_t extra = ridge > 0 ? free.size() : 0;
   auto made = std::shared_ptr<Reduction>(new Reduction(dims + extra));
   made->ridge_ = ridge;

@@ -286,7 +286,7 @@ it('refuses what has no meaning, with the reason', () => {
   };
   expect(refused({ lambda: 1, weights: [0, 1], nonnegative: true })).toMatchObject({
     code: 'ERR_OPTION',
-    message: expect.stringContaining('a weight of 0 needs codes of either sign'),
+    message: expect.stringContaining('weights must be > 0 with nonnegative'),
   });
   expect(refused({ lambda: 1, weights: [-1, 1] })).toMatchObject({
     code: 'ERR_OPTION',
