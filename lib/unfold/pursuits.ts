@@ -19,9 +19,9 @@ export interface PursuitOptions extends CommonOptions, ObservedOption {
   /** Stop once ‖x − aD‖ is at most this. */
   readonly residual?: number | undefined;
   /**
-   * Most bytes for the dictionary's Gram matrix, which is made when a call has enough samples for it to pay, at one byte an
-   * entry (features²), and kept with the dictionary. Beyond it every residual is scored anew: slower, with the same choices.
-   * 0: never. Default 512 MiB, enough for 23,000 features.
+   * Most bytes for rows of the dictionary's Gram matrix, one byte an entry: those that pursuits read are made when they are first
+   * wanted, and kept with the dictionary for later calls. Beyond it residuals are scored anew: slower, with the same codes.
+   * 0: never. Default 512 MiB, all rows of 23,000 features, or 8,000 rows of 65,000.
    */
   readonly gramBudget?: number | undefined;
   /** Only codes ≥ 0. Default false. */

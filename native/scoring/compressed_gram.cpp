@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../core/cancellation.hpp"
 #include "bound.hpp"
 
 namespace unsuperpose {
@@ -9,30 +10,68 @@ namespace unsuperpose {
 namespace {
 /// Rows computed before they are compressed: enough for the product to be bound by arithmetic.
 constexpr std::size_t kRowsAtOnce = 384;
+/// Memory taken at a time: in large pages, which random rows are found in without delay.
+constexpr std::size_t kSlab = std::size_t{4} << 20;
 }  // namespace
 
-bool CompressedGram::make(ConstMatrix32 atoms, const product::PackedRows& packed,
-                          const std::vector<double>& norms, const Execution& execution) {
-  const std::size_t features = atoms.rows;
-  stride_ = stride(features);
-  entries_ = AlignedBuffer<std::int8_t>(features * stride_);
-  rows_.resize(features);
-  const double most = *std::max_element(norms.begin(), norms.end());
-  AlignedBuffer<float> block(std::min(kRowsAtOnce, features) * stride_);
-  for (std::size_t first = 0; first < features; first += kRowsAtOnce) {
-    const std::size_t count = std::min(kRowsAtOnce, features - first);
-    product::store(atoms.slice(first, count), packed, {block.data(), count, features, stride_}, execution);
+CompressedGram::CompressedGram(ConstMatrix32 atoms, const scoring::Rows& rows,
+                               const std::vector<double>& norms)
+    : atoms_(atoms),
+      packed_(rows),
+      norms_(norms),
+      most_(*std::max_element(norms.begin(), norms.end())),
+      stride_(stride(atoms.rows)),
+      rows_(atoms.rows),
+      made_(atoms.rows),
+      missed_(atoms.rows) {}
+
+unsigned CompressedGram::missed(std::size_t i) const {
+  const std::uint8_t before = missed_[i].load(std::memory_order_relaxed);
+  if (before == 255) return before;
+  missed_[i].store(static_cast<std::uint8_t>(before + 1), std::memory_order_relaxed);
+  return before + 1u;
+}
+
+bool CompressedGram::make(std::span<const std::uint32_t> rows, std::size_t budget,
+                          const Execution& execution) const {
+  const std::size_t features = atoms_.rows;
+  std::vector<std::uint32_t> wanted;
+  AlignedBuffer<float> block;
+  const product::PackedRows& packed = packed_.packed(product::Precision::float32);
+  for (std::size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
     if (execution.cancelled()) return false;
-    execution.for_each(count, [&](std::size_t r) {
-      const std::size_t i = first + r;
+    // A call that waits for another one waits for these rows, not for the whole matrix.
+    const auto lock = cancellation::lock(mutex_);
+    wanted.clear();
+    for (std::size_t k = first; k < std::min(rows.size(), first + kRowsAtOnce); ++k)
+      if (!has(rows[k]) && bytes() + (wanted.size() + 1) * row_bytes() <= budget) wanted.push_back(rows[k]);
+    if (wanted.empty()) continue;
+    block.reserve(wanted.size() * stride_);
+    const product::LeftRows these(atoms_, wanted.data(), wanted.size());
+    product::store(these, packed, {block.data(), wanted.size(), features, stride_}, execution);
+    if (execution.cancelled()) return false;
+    std::vector<std::int8_t*> places(wanted.size());
+    for (std::int8_t*& place : places) {
+      const std::size_t rows_a_slab = std::clamp<std::size_t>(kSlab / stride_, 1, features);
+      if (room_in_slab_ == 0) {
+        slabs_.emplace_back(rows_a_slab * stride_);
+        room_in_slab_ = rows_a_slab;
+      }
+      place = slabs_.back().data() + (rows_a_slab - room_in_slab_--) * stride_;
+    }
+    execution.for_each(wanted.size(), [&](std::size_t r) {
+      const std::size_t i = wanted[r];
       float* row = block.data() + r * stride_;
       row[i] = 0;
       std::fill(row + features, row + stride_, 0.0f);
-      const compressed_rows::Compression made =
-          compressed_rows::table().compress(row, stride_, entries_.data() + i * stride_);
-      const double rounding = scoring::float32_error(atoms.cols, norms[i], most);
+      const compressed_rows::Compression made = compressed_rows::table().compress(row, stride_, places[r]);
+      const double rounding = scoring::float32_error(atoms_.cols, norms_[i], most_);
       rows_[i] = {made.scale, made.error + rounding, made.largest + rounding};
     });
+    if (execution.cancelled()) return false;
+    for (std::size_t r = 0; r < wanted.size(); ++r)
+      made_[wanted[r]].store(places[r], std::memory_order_release);
+    count_.fetch_add(wanted.size(), std::memory_order_relaxed);
   }
   return !execution.cancelled();
 }

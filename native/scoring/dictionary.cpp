@@ -50,8 +50,8 @@ Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<con
 }
 
 std::size_t Dictionary::bytes() const {
-  std::size_t bytes = atoms_.bytes() + low_.bytes() + norms_.size() * sizeof(double) +
-                      (has_compressed_gram() ? gram_.bytes() : 0);
+  std::size_t bytes = atoms_.bytes() + low_.bytes() + norms_.size() * sizeof(double);
+  if (const CompressedGram* gram = gram_.load(std::memory_order_acquire)) bytes += gram->bytes();
   for (const Packed& packed : packed_)
     if (packed.ready.load(std::memory_order_acquire)) bytes += packed.rows.bytes();
   return bytes;
@@ -76,16 +76,14 @@ scoring::Rows Dictionary::rows(bool with_low) const {
   return {features_, dims_, packed_of, this, 0, max_norm_, norms_, with_low ? hidden_ : 0};
 }
 
-const CompressedGram* Dictionary::compressed_gram(std::size_t budget, const Execution& execution) const {
-  if (!compressed_gram_fits(budget)) return nullptr;
+const CompressedGram& Dictionary::compressed_gram() const {
+  if (const CompressedGram* gram = gram_.load(std::memory_order_acquire)) return *gram;
   const auto lock = cancellation::lock(gram_mutex_);
-  if (!has_compressed_gram()) {
-    CompressedGram gram;
-    if (!gram.make(atoms(), packed(), norms_, execution)) return nullptr;
-    gram_ = std::move(gram);
-    gram_ready_.store(true, std::memory_order_release);
+  if (!kept_gram_) {
+    kept_gram_ = std::make_unique<const CompressedGram>(atoms(), rows(), norms_);
+    gram_.store(kept_gram_.get(), std::memory_order_release);
   }
-  return &gram_;
+  return *kept_gram_;
 }
 
 }  // namespace unsuperpose

@@ -54,13 +54,10 @@ class Dictionary {
   scoring::Rows rows(bool with_low = false) const;
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }
-  /// The Gram matrix in bytes, made on first use and kept. Null if it would take more than `budget` bytes, or if
-  /// the call was cancelled meanwhile.
-  const CompressedGram* compressed_gram(std::size_t budget, const Execution& execution) const;
-  bool compressed_gram_fits(std::size_t budget) const { return CompressedGram::bytes(features_) <= budget; }
-  bool has_compressed_gram() const { return gram_ready_.load(std::memory_order_acquire); }
+  /// The Gram matrix in bytes, whose rows are made as they are asked for, and kept.
+  const CompressedGram& compressed_gram() const;
 
-  /// memory held: atoms and norms, and the packed copies and the Gram matrix once they are made
+  /// memory held: atoms and norms, and the packed copies and the Gram rows that are made
   std::size_t bytes() const;
 
  private:
@@ -80,8 +77,8 @@ class Dictionary {
   mutable Packed packed_[product::kPrecisions];
 
   mutable std::mutex gram_mutex_;
-  mutable CompressedGram gram_;
-  mutable std::atomic<bool> gram_ready_{false};
+  mutable std::unique_ptr<const CompressedGram> kept_gram_;
+  mutable std::atomic<const CompressedGram*> gram_{nullptr};
 };
 
 }  // namespace unsuperpose

@@ -91,8 +91,8 @@ Status MutableDictionary::current(const Execution& execution, const Dictionary*&
   Dictionary& held = *held_;
   if (changed_) {
     const auto& reduce = reduce::table();
-    held.gram_ready_.store(false, std::memory_order_relaxed);
-    held.gram_ = {};
+    held.gram_.store(nullptr, std::memory_order_relaxed);
+    held.kept_gram_.reset();
     execution.for_each((held.features_ + kBlock - 1) / kBlock, [&](std::size_t block) {
       for (std::size_t j = block * kBlock; j < std::min(held.features_, (block + 1) * kBlock); ++j) {
         if (touched_[j] == 0) continue;

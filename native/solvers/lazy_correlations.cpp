@@ -41,6 +41,17 @@ void LazyCorrelations::start(float* correlations, double error, double size,
   subtract();
 }
 
+void LazyCorrelations::resume(float* correlations, const Paused& paused) {
+  correlations_ = correlations;
+  chosen_ = paused.chosen;
+  spent_ = paused.spent;
+  size_ = paused.size;
+  rows_.clear();
+  factors_.clear();
+  subtract();
+  measure();
+}
+
 void LazyCorrelations::exclude(std::span<const std::uint32_t> atoms) {
   for (const std::uint32_t j : atoms) correlations_[j] = kNotThere;
   subtract();
@@ -82,11 +93,14 @@ void LazyCorrelations::add(std::span<const std::uint32_t> chosen, const std::vec
   measure();
 }
 
-void LazyCorrelations::refresh() {
+bool LazyCorrelations::refresh() {
+  for (const Chosen& chosen : chosen_)
+    if (chosen.wanted != chosen.applied && !gram_->has(chosen.atom)) return false;
   for (Chosen& chosen : chosen_)
     if (chosen.wanted != chosen.applied) apply(chosen);
   subtract();
   pending_ = 0;
+  return true;
 }
 
 bool LazyCorrelations::strong(std::size_t most, std::span<const std::uint32_t>& atoms) {

@@ -21,14 +21,27 @@ class LazyCorrelations {
   void start(float* correlations, double error, double size, std::span<const std::uint32_t> chosen,
              const std::vector<double>& coefficients);
 
+  /// What is known of correlations that are left for a while.
+  struct Chosen {
+    std::uint32_t atom;
+    double applied, wanted;
+  };
+  struct Paused {
+    std::vector<Chosen> chosen;
+    double spent = 0, size = 0;
+  };
+  Paused pause() const { return {chosen_, spent_, size_}; }
+  /// Goes on with the correlations that start() had, as they were left.
+  void resume(float* correlations, const Paused& paused);
+
   /// These atoms take no part either.
   void exclude(std::span<const std::uint32_t> atoms);
 
-  /// The atom at the end of `chosen` is new, and all coefficients may have changed. Reads one Gram row.
+  /// The atom at the end of `chosen` is new, and all coefficients may have changed. Reads its Gram row, which must be made.
   void add(std::span<const std::uint32_t> chosen, const std::vector<double>& coefficients);
 
-  /// Applies every change that waits.
-  void refresh();
+  /// Applies every change that waits; false, with nothing changed, where a row that it takes is not made.
+  bool refresh();
   bool waits() const { return pending_ > 0; }
 
   /// Does the error leave any atom out?
@@ -41,10 +54,6 @@ class LazyCorrelations {
   double error() const { return spent_ + pending_; }
 
  private:
-  struct Chosen {
-    std::uint32_t atom;
-    double applied, wanted;
-  };
   void apply(Chosen& chosen);
   void subtract();
   void measure();

@@ -7,11 +7,16 @@
 // tell all but a few atoms from the strongest (lazy_correlations.hpp), and exact correlations of those few decide. Where
 // that leaves too many open, or without a Gram matrix, the sample waits for the next product, of its residual.
 //
+// A Gram row costs what scoring one residual in float32 does, and is kept with the dictionary. So the rows that the samples of a batch
+// wait for are made together, where scoring in low precision is not cheaper: then a row is made once it was wanted as often as
+// would have paid for it (the rule of ski rental). What was made before changes no answer: exact correlations make the choices.
+//
 // A pursuit that no option ends goes on until its residual is zero to float64 rounding, or correlates with no atom beyond that.
 // An atom that depends on the chosen ones to float32 accuracy is passed over for the next strongest.
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "../scoring/scorer.hpp"
 #include "active_samples.hpp"
@@ -38,6 +43,8 @@ constexpr std::size_t kFewOpen = 16;
 /// a thread takes at a time.
 constexpr std::size_t kCorrelationBytes = std::size_t{4} << 20;
 constexpr std::size_t kFewestScored = 128;
+/// The same while Gram rows are missing, so that many are made at once.
+constexpr std::size_t kFewestMaking = 512;
 constexpr std::size_t kKeptBytes = 2 * kCorrelationBytes;
 constexpr std::size_t kSamplesAtOnce = 16;
 /// Room made for a support at once.
@@ -51,7 +58,9 @@ struct Sample : PursuitSample {
   std::uint32_t choices = 0;
   Outcome outcome = Outcome::converged;
   bool done = false;
-  bool exact = false;                    // scores in low precision leave too much open
+  bool exact = false;          // scores in low precision leave too much open
+  bool waits_for_row = false;  // of the atom that was chosen last
+  LazyCorrelations::Paused paused;
   std::vector<std::uint32_t> dependent;  // atoms that depend on the support, ascending
 
   void end(Outcome how) {
@@ -69,11 +78,21 @@ struct Scratch : PursuitScratch {
 /// What came of an atom: it stands at the end of an otherwise unchanged support, something else changed, or nothing did.
 enum class Taken : std::uint8_t { appended, changed, dependent };
 
+/// How many scorings of a residual a Gram row, which is one in float32, costs.
+unsigned row_cost(product::Precision scored) {
+  switch (scored) {
+    case product::Precision::int8: return 4;
+    case product::Precision::bfloat16: return 2;
+    default: return 1;
+  }
+}
+
 class PursuitBatch {
  public:
+  /// `wanted`: how often the call will want each row of the Gram matrix, on average.
   PursuitBatch(const ScaledBatch& batch, const Dictionary& dictionary, const CompressedGram* gram,
-               const OrthogonalMatchingPursuit& options, std::size_t first, const Execution& execution,
-               std::vector<SampleResult>& out)
+               double wanted, const OrthogonalMatchingPursuit& options, std::size_t first,
+               const Execution& execution, std::vector<SampleResult>& out)
       : batch_(batch),
         dictionary_(dictionary),
         gram_(gram),
@@ -83,6 +102,8 @@ class PursuitBatch {
         out_(out),
         scorer_(dictionary.rows(), no_weights_, options.nonnegative, scoring::Ladder::every),
         rough_rung_(scorer_.tells(0, kUsefulError) ? 0 : scorer_.last_rung()),
+        rents_(wanted >= row_cost(scorer_.precision(rough_rung_)) ? 1
+                                                                  : row_cost(scorer_.precision(rough_rung_))),
         samples_(batch.count()),
         norms_(batch.count()),
         errors_(batch.count()) {}
@@ -96,7 +117,9 @@ class PursuitBatch {
   bool wants_more(std::size_t i) const {
     return !samples_[i].done && samples_[i].support.size() < sparsity(i);
   }
+  bool wait_for_row(std::size_t choice) const;
   void pursue(std::size_t i, float* correlations, Scratch& scratch);
+  bool pursue_all(std::span<const std::uint32_t> samples, float* correlations, std::size_t padded);
   Taken take(std::size_t i, std::size_t choice, Scratch& scratch);
   void take_independent(std::size_t i, Scratch& scratch);
   void finish(std::size_t i, Scratch& scratch);
@@ -111,6 +134,7 @@ class PursuitBatch {
   const std::vector<float> no_weights_;
   scoring::Scorer scorer_;
   const std::size_t rough_rung_;  // what leaves few atoms open, cheaply
+  const unsigned rents_;          // a row is made when it was wanted that often
   std::vector<scoring::Request> requests_;
   std::vector<Sample> samples_;
   AlignedBuffer<float> residuals_;
@@ -120,7 +144,7 @@ class PursuitBatch {
 /// Adds the atom to the support and solves again, unless it depends on the atoms there.
 Taken PursuitBatch::take(std::size_t i, std::size_t choice, Scratch& scratch) {
   Sample& sample = samples_[i];
-  if (gram_) gram_->prefetch(choice);
+  if (gram_ && gram_->has(choice)) gram_->prefetch(choice);
   if (!sample.append(static_cast<std::uint32_t>(choice), scratch)) return Taken::dependent;
   ++sample.choices;
   const bool dropped = options_.nonnegative && sample.make_nonnegative();
@@ -164,7 +188,12 @@ void PursuitBatch::take_independent(std::size_t i, Scratch& scratch) {
   sample.end(rounded && options_.residual == 0 ? Outcome::converged : Outcome::stalled);
 }
 
-/// Goes on with sample i from its scores until it is finished or needs the next product.
+/// Is the missing row of this atom to be made?
+bool PursuitBatch::wait_for_row(std::size_t choice) const {
+  return gram_->missed(choice) >= rents_ && gram_->room(options_.gram_budget);
+}
+
+/// Goes on with sample i from its scores until it is finished, waits for a Gram row or needs the next product.
 void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) {
   Sample& sample = samples_[i];
   LazyCorrelations& lazy = scratch.correlations;
@@ -174,12 +203,19 @@ void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) 
     sample.fit.reserve(size);
   }
   const std::size_t most_open = std::max(kFewOpen, dictionary_.features() / kOpenShare);
-  lazy.start(correlations, errors_[i], norms_[i] * dictionary_.max_norm(), sample.support,
-             sample.fit.solution());
-  if (!sample.dependent.empty()) lazy.exclude(sample.dependent);
+  bool fresh = !sample.waits_for_row;
+  if (fresh) {
+    lazy.start(correlations, errors_[i], norms_[i] * dictionary_.max_norm(), sample.support,
+               sample.fit.solution());
+    if (!sample.dependent.empty()) lazy.exclude(sample.dependent);
+  } else {
+    sample.waits_for_row = false;
+    if (!gram_->has(sample.support.back())) return;  // there was no room for it
+    lazy.resume(correlations, sample.paused);
+    lazy.add(sample.support, sample.fit.solution());
+  }
   // Exact scores cannot be had any better: the first choice from them is made whatever it takes.
-  bool certain = sample.exact || rough_rung_ == scorer_.last_rung();
-  bool fresh = true;
+  bool certain = fresh && (sample.exact || rough_rung_ == scorer_.last_rung());
   while (!execution_.cancelled()) {
     std::span<const std::uint32_t> open;
     for (;;) {
@@ -189,7 +225,7 @@ void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) 
         if (fresh) sample.exact = true;
         return;
       }
-      lazy.refresh();
+      if (!lazy.refresh()) return;
     }
     certain = fresh = false;
     const std::size_t choice = sample.strongest(open, scratch);
@@ -200,8 +236,35 @@ void PursuitBatch::pursue(std::size_t i, float* correlations, Scratch& scratch) 
     const Taken taken = take(i, choice, scratch);
     if (taken == Taken::dependent) return take_independent(i, scratch);
     if (taken == Taken::changed || !gram_ || !wants_more(i)) return;
+    if (!gram_->has(choice)) {
+      sample.waits_for_row = wait_for_row(choice);
+      if (sample.waits_for_row) sample.paused = lazy.pause();
+      return;
+    }
     lazy.add(sample.support, sample.fit.solution());
   }
+}
+
+/// Goes on with samples that were scored, row by row of the Gram matrix, until none waits for one. False if the call was cancelled.
+bool PursuitBatch::pursue_all(std::span<const std::uint32_t> samples, float* correlations,
+                              std::size_t padded) {
+  std::vector<std::uint32_t> positions(samples.size()), rows;
+  std::iota(positions.begin(), positions.end(), 0u);
+  while (!positions.empty()) {
+    execution_.for_items(
+        positions.size(), kSamplesAtOnce, [&] { return Scratch(gram_, dictionary_, options_.nonnegative); },
+        [&](std::size_t k, Scratch& scratch) {
+          pursue(samples[positions[k]], correlations + positions[k] * padded, scratch);
+        });
+    if (execution_.cancelled()) return false;
+    std::erase_if(positions, [&](std::uint32_t p) { return !samples_[samples[p]].waits_for_row; });
+    rows.clear();
+    for (const std::uint32_t p : positions) rows.push_back(samples_[samples[p]].support.back());
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    if (!rows.empty() && !gram_->make(rows, options_.gram_budget, execution_)) return false;
+  }
+  return true;
 }
 
 void PursuitBatch::finish(std::size_t i, Scratch& scratch) {
@@ -254,7 +317,8 @@ void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, flo
 
 Status PursuitBatch::run() {
   const std::size_t features = dictionary_.features(), padded = CompressedGram::stride(features);
-  const std::size_t at_once = std::max(kFewestScored, kCorrelationBytes / (padded * sizeof(float)));
+  const std::size_t fewest = gram_ && !gram_->complete() ? kFewestMaking : kFewestScored;
+  const std::size_t at_once = std::max(fewest, kCorrelationBytes / (padded * sizeof(float)));
   // Kept between batches, unless it is large: fresh pages would cost more than the updates.
   static thread_local AlignedBuffer<float> kept;
   const std::size_t size = std::min(at_once, batch_.count()) * padded;
@@ -275,25 +339,13 @@ Status PursuitBatch::run() {
       const std::span<const std::uint32_t> samples = active.samples().subspan(first, end - first);
       score(samples, first >= rough, correlations);
       if (execution_.cancelled()) return Status::cancelled();
-      execution_.for_items(
-          samples.size(), kSamplesAtOnce, [&] { return Scratch(gram_, dictionary_, options_.nonnegative); },
-          [&](std::size_t p, Scratch& scratch) { pursue(samples[p], correlations + p * padded, scratch); });
-      if (execution_.cancelled()) return Status::cancelled();
+      if (!pursue_all(samples, correlations, padded)) return Status::cancelled();
     }
   }
   execution_.for_items(
       batch_.count(), kSamplesAtOnce, [&] { return Scratch(nullptr, dictionary_, options_.nonnegative); },
       [&](std::size_t i, Scratch& scratch) { finish(i, scratch); });
   return execution_.cancelled() ? Status::cancelled() : Status{};
-}
-
-/// Does making the Gram matrix, and reading its rows, cost less than scoring every residual?
-bool gram_pays(std::size_t samples, double atoms, const Dictionary& dictionary) {
-  const double features = static_cast<double>(dictionary.features()),
-               dims = static_cast<double>(dictionary.dims());
-  const double n = static_cast<double>(samples),
-               making = dictionary.has_compressed_gram() ? 0 : features * dims;
-  return making + n * (dims + kUpdateCost * atoms) < n * atoms * dims;
 }
 
 }  // namespace
@@ -310,14 +362,22 @@ BatchSolver OrthogonalMatchingPursuit::start(const Dictionary& dictionary, std::
     for (std::uint32_t k : sparsity) atoms += static_cast<double>(k);
     atoms /= static_cast<double>(sparsity.size());
   }
+  const double features = static_cast<double>(dictionary.features());
+  const bool pays = atoms >= 2 && static_cast<double>(dictionary.dims()) > 2 * kUpdateCost;
+  const double wanted = static_cast<double>(samples) * (atoms - 1) / features;  // of each row, in this call
   return
-      [&, this, samples, atoms](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+      [&, this, pays, wanted](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
         const CompressedGram* gram = nullptr;
-        if (dictionary.compressed_gram_fits(gram_budget) && gram_pays(samples, atoms, dictionary)) {
-          gram = dictionary.compressed_gram(gram_budget, execution);
-          if (!gram) return Status::cancelled();
+        if (pays && gram_budget >= CompressedGram::row_bytes(dictionary.features())) {
+          gram = &dictionary.compressed_gram();
+          // Most rows will be wanted: all of them at once are made faster.
+          if (wanted >= 1 && gram->fits(gram_budget) && !gram->complete()) {
+            std::vector<std::uint32_t> all(dictionary.features());
+            std::iota(all.begin(), all.end(), 0u);
+            if (!gram->make(all, gram_budget, execution)) return Status::cancelled();
+          }
         }
-        return PursuitBatch(batch, dictionary, gram, *this, first, execution, out).run();
+        return PursuitBatch(batch, dictionary, gram, wanted, *this, first, execution, out).run();
       };
 }
 

@@ -4,11 +4,11 @@
 
 namespace unsuperpose {
 
-/// Enough for 23,000 features in bytes, and a small part of the memory of a machine that holds such activations.
+/// All rows of 23,000 features, and a small part of the memory of a machine that holds such activations.
 inline constexpr std::size_t kGramBudget = std::size_t{512} << 20;
 
 struct OrthogonalMatchingPursuit final : Method, GreedyOptions {
-  std::size_t gram_budget = kGramBudget;  // most bytes for a Gram matrix kept with the dictionary
+  std::size_t gram_budget = kGramBudget;  // most bytes for Gram rows kept with the dictionary
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
   std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <numeric>
 #include <vector>
 
 #include "../../native/core/random.hpp"
@@ -62,8 +63,10 @@ void compare(const Dictionary& a, const Dictionary& b) {
 }
 
 void compare_gram(const Dictionary& a, const Dictionary& b) {
-  const CompressedGram* left = a.compressed_gram(kBudget, {});
-  const CompressedGram* right = b.compressed_gram(kBudget, {});
+  std::vector<std::uint32_t> rows(b.features());
+  std::iota(rows.begin(), rows.end(), 0u);
+  const CompressedGram *left = &a.compressed_gram(), *right = &b.compressed_gram();
+  expect(left->make(rows, kBudget, {}) && right->make(rows, kBudget, {}), "Gram rows are made");
   for (std::size_t i = 0; i < b.features(); ++i)
     expect(same(left->row(i), right->row(i), CompressedGram::stride(b.features())) &&
                left->scale(i) == right->scale(i) && left->error(i) == right->error(i) &&

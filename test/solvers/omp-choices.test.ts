@@ -1,7 +1,7 @@
 // What omp chooses, against the float64 pursuit: bounds decide most of it, and nothing but a tie within float64 rounding may
 // come out differently, through the Gram matrix or by scoring anew.
 import { describe, expect, it } from 'vitest';
-import { Dictionary, type Matrix, type Unfolding, unfoldSync } from '../../lib/index.js';
+import { Dictionary, lambdaMax, type Matrix, type Unfolding, unfoldSync } from '../../lib/index.js';
 import { at, dot, norm, type Rows, residualOf, rowAt, toMatrix, toRows } from '../reference/linear.js';
 import {
   coherent,
@@ -97,7 +97,7 @@ describe.each([false, true])('nonnegative: %s', (nonnegative) => {
     const options = { method: 'omp', sparsity: MOST, nonnegative } as const;
     const anew = unfoldSync(problem.samples, dictionary, { ...options, gramBudget: 0 });
     const before = dictionary.bytes;
-    // Enough samples for the Gram matrix to pay: the same ones, several times.
+    // The same samples, several times: most rows of the Gram matrix are read more than once.
     const times = 20;
     const many: Matrix<Float32Array> = {
       data: Float32Array.from({ length: times * problem.samples.data.length }, (_, k) =>
@@ -106,7 +106,11 @@ describe.each([false, true])('nonnegative: %s', (nonnegative) => {
       shape: [times * samples.length, size.dims],
     };
     const stored = unfoldSync(many, dictionary, options);
-    expect(dictionary.bytes - before).toBeGreaterThanOrEqual(size.features ** 2);
+    // Rows of the Gram matrix were made, and serve the same samples again.
+    const after = dictionary.bytes;
+    expect(after).toBeGreaterThan(before);
+    expect(unfoldSync(many, dictionary, options).codes.values).toEqual(stored.codes.values);
+    expect(dictionary.bytes).toBe(after);
     let compared = 0;
     samples.forEach((x, i) => {
       const steps = pursue(x, atoms, MOST, nonnegative);
@@ -148,18 +152,48 @@ it('one sparsity a sample, and a residual to stop at, choose the same prefix thr
   }
 });
 
-it('gramBudget is a limit: one byte less than the matrix takes, and there is none', () => {
+it('what the dictionary has kept before changes no bit of an answer, whatever the budget and the threads', () => {
+  const problem = gaussian(82, { ...size, samples: 600 });
+  const options = { method: 'omp', sparsity: MOST } as const;
+  const plain = unfoldSync(problem.samples, Dictionary.from(problem.atoms), { ...options, gramBudget: 0 });
+  const used = Dictionary.from(problem.atoms);
+  const few = { data: problem.samples.data.subarray(0, 5 * size.dims), shape: [5, size.dims] as const };
+  unfoldSync(few, used, options);
+  const rows = used.bytes;
+  for (const [dictionary, gramBudget, threads] of [
+    [Dictionary.from(problem.atoms), 2 ** 30, 1],
+    [Dictionary.from(problem.atoms), 2 ** 30, 3],
+    [Dictionary.from(problem.atoms), 16 * size.features, 2],
+    [used, 2 ** 30, 2],
+    [used, 0, 2],
+  ] as const) {
+    const again = unfoldSync(problem.samples, dictionary, { ...options, gramBudget, threads });
+    expect(again.codes.indices).toEqual(plain.codes.indices);
+    expect(again.codes.values).toEqual(plain.codes.values);
+    expect(again.residual).toEqual(plain.residual);
+  }
+  expect(used.bytes).toBeGreaterThan(rows);
+});
+
+it('gramBudget is a limit', () => {
   const problem = gaussian(82, { ...size, samples: 600 });
   const options = { method: 'omp', sparsity: MOST } as const;
   const grown = (gramBudget: number): number => {
     const dictionary = Dictionary.from(problem.atoms);
     unfoldSync(problem.samples, dictionary, { ...options, gramBudget: 0 });
+    lambdaMax(problem.samples, dictionary); // packs the atoms in float32, as Gram rows are made from
     const before = dictionary.bytes;
     unfoldSync(problem.samples, dictionary, { ...options, gramBudget });
     return dictionary.bytes - before;
   };
   const takes = grown(2 ** 40);
-  expect(takes).toBeGreaterThan(size.features ** 2);
+  expect(takes).toBeGreaterThan(0.9 * size.features ** 2);
   expect(takes).toBeLessThan(2 * size.features ** 2);
-  expect(grown(size.features ** 2)).toBe(0);
+  // A row takes a byte a feature, and a little more.
+  expect(grown(size.features)).toBe(0);
+  for (const budget of [10 * size.features, 0.5 * size.features ** 2]) {
+    const part = grown(budget);
+    expect(part).toBeLessThanOrEqual(budget);
+    expect(part).toBeGreaterThan(0.7 * budget);
+  }
 });

@@ -11,7 +11,7 @@ Compression compress(const float* row, std::size_t padded, std::int8_t* bytes) {
   const float inverse = largest_entry >= 0x1p-110f ? kLevels / largest_entry : 0;
   for (std::size_t j = 0; j < padded; ++j) {
     const float level = row[j] * inverse;
-    bytes[j] = static_cast<std::int8_t>(static_cast<int>(level < 0 ? level - 0.5f : level + 0.5f));
+    bytes[j] = static_cast<std::int8_t>(static_cast<int>(level + __builtin_copysignf(0.5f, level)));
   }
   const Vector factor = broadcast(-scale);
   Vector worst = zero();
