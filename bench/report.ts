@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { type PlotName, plotNames, plots } from './plots.js';
 import {
   type AccuracySweep,
+  type BatchesResult,
   type FeaturesSweep,
   type PairsResult,
   type Result,
@@ -239,9 +240,30 @@ const captions: Readonly<Record<PlotName, string>> = {
   breakdown: "Where the lasso's time goes, in sgemms, a bar a workload",
 };
 
+function batchesSection(batches: readonly BatchesResult[]): string {
+  const calls = Math.max(...batches.map(({ callMilliseconds }) => callMilliseconds.length));
+  return [
+    '### Batch after batch',
+    'One dictionary, one thread, other samples in each call, from the first call on: ms a sample, with all that the call sets up for the next ones. ' +
+      'Beside it one large call afterwards.',
+    table(
+      [
+        ...['workload', 'method', 'samples a call', 'Dictionary.from, ms'],
+        ...Array.from({ length: calls }, (_, i) => `call ${i + 1}`),
+        'large call',
+      ],
+      batches.map(({ workload, method, samples, setUpMilliseconds, callMilliseconds, ...large }) => [
+        ...[workload, method, String(samples), significant(setUpMilliseconds, 2)],
+        ...callMilliseconds.map((time) => significant(time / samples)),
+        `${significant(large.largeMilliseconds / large.largeSamples)} (${large.largeSamples} samples)`,
+      ]),
+    ),
+  ].join('\n\n');
+}
+
 /** `drawn`: the plots that lie beside the page. */
 export function markdown(result: Result, drawn: readonly PlotName[] = []): string {
-  const { machine, source, peers, tolerance, learning, pairs, small, sweeps = {}, toy } = result;
+  const { machine, source, peers, tolerance, learning, pairs, small, sweeps = {}, toy, batches } = result;
   const plot = (name: PlotName): string[] =>
     drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
   const versions = Object.entries(peers.versions).map(([name, version]) => `${name} ${version}`);
@@ -303,6 +325,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
           ),
         ]
       : []),
+    ...(batches ? [batchesSection(batches)] : []),
     ...(small.length > 0
       ? [
           '### Small calls',

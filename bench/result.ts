@@ -181,6 +181,23 @@ export interface ToyResult {
   readonly plateaus: readonly { readonly density: number; readonly onPlateau: number }[];
 }
 
+/** Calls of one method on one dictionary, each with samples of its own. */
+export interface BatchesResult {
+  readonly workload: string;
+  readonly dims: number;
+  readonly features: number;
+  readonly active: number;
+  readonly method: string;
+  /** a call */
+  readonly samples: number;
+  /** `Dictionary.from` */
+  readonly setUpMilliseconds: number;
+  readonly callMilliseconds: readonly number[];
+  /** One large call after that, the fastest of three. */
+  readonly largeSamples: number;
+  readonly largeMilliseconds: number;
+}
+
 export interface Result {
   readonly date: string;
   readonly quick: boolean;
@@ -201,6 +218,7 @@ export interface Result {
   /** absent in older files */
   readonly pairs?: PairsResult;
   readonly toy?: ToyResult;
+  readonly batches?: readonly BatchesResult[];
   readonly learning: readonly LearningResult[];
   readonly small: readonly SmallCall[];
 }

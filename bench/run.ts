@@ -1,10 +1,12 @@
 // npm run bench: workloads, peers, small calls; writes one result file and prints it as tables.
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { info } from '../lib/index.js';
+import { runBatches } from './batches.js';
 import type { Peers, Settings } from './contenders.js';
 import { runLearning } from './learning.js';
 import { describeMachine, describeSource, machineSlug } from './machine.js';
@@ -25,7 +27,7 @@ const help = `npm run bench -- [options]
   --workloads W1,W2,R1           which workloads (default: W1,W2,W2c,W2n,W3,R1,R2; --quick: W1,W2; "none" for none)
   --peers sklearn,torch          which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
-  --only solves,features,accuracy,pairs,toy,learning,small   which parts (default: all)
+  --only solves,features,accuracy,pairs,toy,learning,batches,small   which parts (default: all)
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
   --report FILE,FILE2            writes the tables of result files into bench/README.md, the plots of the first into bench/plots, and stops`;
@@ -44,6 +46,7 @@ const full = {
   sweepFewest: 200,
   pairs: { features: 65536, repeats: 3 },
   toy: { share: 1 },
+  batches: { specs: workloads.filter(({ name }) => name === 'W2' || name === 'W3'), samples: 400, calls: 8 },
 };
 const quick = {
   repeats: 5,
@@ -58,6 +61,7 @@ const quick = {
   sweepFewest: 50,
   pairs: { features: 4096, repeats: 1 },
   toy: { share: 0.01 },
+  batches: { specs: workloads.filter(({ name }) => name === 'W2'), samples: 50, calls: 4 },
 };
 /** Of R2, where the others would take minutes a run or more memory than a machine has. */
 const largePlan = {
@@ -77,7 +81,7 @@ const { values: options } = parseArgs({
     workloads: { type: 'string' },
     peers: { type: 'string' },
     repeats: { type: 'string' },
-    only: { type: 'string', default: 'solves,features,accuracy,pairs,toy,learning,small' },
+    only: { type: 'string', default: 'solves,features,accuracy,pairs,toy,learning,batches,small' },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
     report: { type: 'string' },
@@ -147,6 +151,7 @@ async function runAll(): Promise<Result> {
   };
   let pairs: Result['pairs'];
   let toy: Result['toy'];
+  let batches: Result['batches'];
   const result = {
     date: new Date().toISOString().slice(0, 10),
     ...{ quick: options.quick, tolerance, repeats },
@@ -210,6 +215,10 @@ async function runAll(): Promise<Result> {
       const learningPlan = { steps: plan.learningSteps, repeats: plan.learningRepeats, folder };
       result.learning = await runLearning(learningPlan, learner ? peers?.process : undefined);
     }
+    if (only.includes('batches')) {
+      log('batch after batch …');
+      batches = runBatches(plan.batches);
+    }
     if (only.includes('small')) {
       log(`small calls (${smallCallsAre}) …`);
       result.small = runSmallCalls(plan.smallSeconds);
@@ -218,7 +227,12 @@ async function runAll(): Promise<Result> {
     closePeers(peers);
     rmSync(folder, { recursive: true, force: true });
   }
-  return { ...result, ...(pairs ? { pairs } : {}), ...(toy ? { toy } : {}) };
+  return {
+    ...result,
+    ...(pairs ? { pairs } : {}),
+    ...(toy ? { toy } : {}),
+    ...(batches ? { batches } : {}),
+  };
 }
 
 if (options.help) {
