@@ -50,14 +50,13 @@ bool CompressedGram::make(std::span<const std::uint32_t> rows, std::size_t budge
     const product::LeftRows these(atoms_, wanted.data(), wanted.size());
     product::store(these, packed, {block.data(), wanted.size(), features, stride_}, execution);
     if (execution.cancelled()) return false;
+    // After the rows that are made: those of a call that was cancelled are written over.
+    const std::size_t rows_a_slab = std::clamp<std::size_t>(kSlab / stride_, 1, features);
     std::vector<std::int8_t*> places(wanted.size());
-    for (std::int8_t*& place : places) {
-      const std::size_t rows_a_slab = std::clamp<std::size_t>(kSlab / stride_, 1, features);
-      if (room_in_slab_ == 0) {
-        slabs_.emplace_back(rows_a_slab * stride_);
-        room_in_slab_ = rows_a_slab;
-      }
-      place = slabs_.back().data() + (rows_a_slab - room_in_slab_--) * stride_;
+    for (std::size_t r = 0; r < wanted.size(); ++r) {
+      const std::size_t place = count_.load(std::memory_order_relaxed) + r;
+      if (place / rows_a_slab == slabs_.size()) slabs_.emplace_back(rows_a_slab * stride_);
+      places[r] = slabs_[place / rows_a_slab].data() + place % rows_a_slab * stride_;
     }
     execution.for_each(wanted.size(), [&](std::size_t r) {
       const std::size_t i = wanted[r];

@@ -1,11 +1,10 @@
 // A dictionary's Gram matrix in one byte an entry, with the error that this makes: what Batch-OMP reads a row of for
-// every atom it chooses, from a cache where floats would come from memory. Rows are made as they are asked for and kept, so that a
-// call never pays for more of them than it reads, and no row is paid for twice.
+// every atom it chooses, from a cache where floats would come from memory. Rows are made as they are asked for, and kept: no row is
+// paid for twice.
 #pragma once
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -72,7 +71,6 @@ class CompressedGram {
 
   mutable std::mutex mutex_;                               // held while rows are made
   mutable std::vector<AlignedBuffer<std::int8_t>> slabs_;  // of rows, in the order in which they were made
-  mutable std::size_t room_in_slab_ = 0;                   // rows
   mutable std::vector<Row> rows_;
   mutable std::vector<std::atomic<const std::int8_t*>> made_;  // null: not made
   mutable std::vector<std::atomic<std::uint8_t>> missed_;
