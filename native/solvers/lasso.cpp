@@ -19,7 +19,7 @@
 #include "batch.hpp"
 #include "certificate.hpp"
 #include "lasso.hpp"
-#include "working_set.hpp"
+#include "lasso_sample.hpp"
 
 namespace unsuperpose {
 
@@ -37,37 +37,8 @@ constexpr unsigned kAttempts = 60;        // descent + Newton rounds
 constexpr unsigned kPatientSweeps = 400;  // where Newton cannot help (dependent atoms)
 constexpr unsigned kStallRounds = 3;      // rounds without a new atom and without progress
 
-struct Sample {
-  std::uint32_t slot;  // place in the batch
-  WorkingSet set;
-  Evaluation at{};       // of the current code
-  double strongest = 0;  // strength in the working set, exact
-  double best_gap = std::numeric_limits<double>::infinity();
-  double open_gap = 0;  // the gap if nothing unlisted is stronger than what is listed
-  std::vector<std::pair<std::uint32_t, float>> best;  // the best code so far that was left behind
-  Evaluation best_at{};
-  double best_objective = std::numeric_limits<double>::infinity();
-  unsigned rounds_without_progress = 0;
-  std::uint32_t solves = 0;
-  std::uint8_t rung = 0;  // of the scorer's precisions
-  bool done = false;
-};
-
-/// Scratch of one thread; marks is all zero between uses.
-struct Workspace {
-  std::vector<std::uint8_t> marks;
-  std::vector<double> doubles;
-  AlignedBuffer<double> newton;
-  std::vector<product::Entry> violators, doubtful;
-  std::vector<std::uint32_t> support;
-  std::vector<float> support_values;
-};
-
-Workspace& workspace(std::size_t features) {
-  thread_local Workspace scratch;
-  if (scratch.marks.size() < features) scratch.marks.resize(features, 0);
-  return scratch;
-}
+using Sample = LassoSample;
+using Workspace = LassoWorkspace;
 
 class LassoBatch {
  public:
@@ -132,7 +103,7 @@ std::size_t later_choice(std::size_t dims, std::size_t size) {
 }
 
 void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t first) {
-  Workspace& scratch = workspace(dictionary_.features());
+  Workspace& scratch = lasso_workspace(dictionary_.features());
   if (warm) {
     const double lambda = batch_.lambda(sample.slot);
     for (std::size_t k = warm->indptr[first + sample.slot]; k < warm->indptr[first + sample.slot + 1]; ++k) {
@@ -352,7 +323,7 @@ void LassoBatch::finish(Sample& sample, double gap, Outcome outcome) {
 
 void LassoBatch::advance(std::size_t position) {
   Sample& sample = samples_[active_[position]];
-  Workspace& scratch = workspace(dictionary_.features());
+  Workspace& scratch = lasso_workspace(dictionary_.features());
   sample.rung = requests_[position].rung;
   const double gap = certify(sample, position, scratch);
   if (gap <= options_.tolerance) return finish(sample, gap, Outcome::converged);
