@@ -191,10 +191,10 @@ void Environment::drain() {
   for (auto found = entries_.begin(); found != entries_.end();) {
     const std::uint32_t id = found->first;
     const std::shared_ptr<Entry> entry = found->second;
-    // The callbacks of lib/ do not throw, unless the environment is being terminated or its code is broken: in no case may the
-    // others be lost by it.
     // Asked before the report, or a job that ends meanwhile would lose its last one; its end rings again.
     const bool over = finished(*entry->job);
+    // The callbacks of lib/ do not throw, unless the environment is being terminated or its code is broken: in no case may the
+    // others be lost by it.
     try {
       Napi::HandleScope scope(env_);
       report(*entry);

@@ -102,7 +102,6 @@ std::shared_ptr<Method> ball(const Napi::Object& from) {
   auto method = std::make_shared<LassoBall>();
   read_convex(from, *method);
   method->radius = numbers(from, "radius");
-  method->float64 = method->wide = flag(from, "float64");
   return method;
 }
 

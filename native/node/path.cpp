@@ -52,7 +52,7 @@ class Path {
     auto found = std::make_shared<Unfolding>();
     Status status = unfold(solved(), solved_dictionary(), *method, execution, *found);
     if (!status.ok()) return status;
-    last_ = start_of(*found);
+    last_ = start_of(found);
     keep(*last_);
     if (reduction_) status = extend(*method, execution, *found);
     out = std::move(found);
@@ -116,10 +116,11 @@ class Path {
   }
 
   /// The codes of an answer, as the next step's start.
-  static std::shared_ptr<const SparseCodes> start_of(const Unfolding& found) {
-    auto codes = std::make_shared<SparseCodes>(found.codes);
-    if (found.float64)
-      for (const double value : found.values64) codes->values.push_back(static_cast<float>(value));
+  std::shared_ptr<const SparseCodes> start_of(const std::shared_ptr<Unfolding>& found) const {
+    if (!found->float64 && !reduction_) return {found, &found->codes};
+    auto codes = std::make_shared<SparseCodes>(found->codes);
+    if (found->float64)
+      for (const double value : found->values64) codes->values.push_back(static_cast<float>(value));
     return codes;
   }
 

@@ -84,7 +84,7 @@ class BallBatch final : public PathBatch {
     double s = at.squared_rounded > 0 ? linear / at.squared_rounded : 1;
     s = std::clamp(s, 0.0, kLargestMultiple);
     const double dual = s * linear - 0.5 * s * s * at.squared_rounded;
-    return std::max(0.0, 0.5 * at.squared_residual - dual) / (0.5 * at.squared_input);
+    return gap_between(0.5 * at.squared_residual, dual, at.squared_input);
   }
   bool settled(const PathSample& sample, double strongest) const override {
     return gap(sample, strongest) <= options_.tolerance;

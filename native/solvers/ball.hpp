@@ -11,7 +11,6 @@ struct LassoBall final : Method, PathOptions {
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override;
   bool reports_lambda() const override { return true; }
-  bool in_float64() const override { return float64; }
   Scaling scaling() const override { return Scaling::each; }
   std::span<const float> feature_weights() const override { return weights; }
   std::shared_ptr<Method> rescaled(const Range& range) const override { return rescaled_of(*this, range); }

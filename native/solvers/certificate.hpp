@@ -24,6 +24,13 @@ struct Evaluation {
   }
 };
 
+/// (P − lower bound) relative to ½‖x‖² > 0; Infinity where that is no number.
+inline double gap_between(double primal, double dual, double squared_input) {
+  const double difference = primal - dual;
+  if (!std::isfinite(difference)) return std::numeric_limits<double>::infinity();
+  return std::max(0.0, difference) / (0.5 * squared_input);
+}
+
 /// The gap relative to ½‖x‖² (0 for the zero code of a zero sample); Infinity where something is not finite. `strongest`
 /// bounds max_j |d_j·r̂ − βa_j|/w_j from above (nonnegative: without the absolute value).
 inline double relative_gap(const Evaluation& e, double lambda, double ridge, double strongest) {
@@ -39,7 +46,7 @@ inline double relative_gap(const Evaluation& e, double lambda, double ridge, dou
   const double limit = strongest > 0 ? lambda / strongest : scale;
   scale = std::clamp(scale, 0.0, std::max(limit, 0.0));
   const double dual = scale * e.input_residual - 0.5 * scale * scale * curvature;
-  return std::max(0.0, primal - dual) / (0.5 * e.squared_input);
+  return gap_between(primal, dual, e.squared_input);
 }
 
 }  // namespace unsuperpose

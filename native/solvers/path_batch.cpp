@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../core/cancellation.hpp"
 #include "../core/sums.hpp"
 #include "../kernels/dots/dots.hpp"
 #include "../scoring/exact.hpp"
@@ -21,6 +22,9 @@ constexpr std::size_t kLargestKept = std::size_t{1} << 20;
 constexpr std::uint32_t kKnotsPerAtom = 32, kFewestKnots = 1000;
 /// A long walk looks this often whether the call was cancelled.
 constexpr std::uint32_t kKnotsBetweenLooks = 32;
+
+/// Atoms between two looks whether the call was cancelled.
+constexpr std::uint32_t kTogether = 1024;
 
 float rounded(double value, bool inward) {
   const float nearest = static_cast<float>(value);
@@ -181,6 +185,7 @@ double PathBatch::strongest_exactly(const PathSample& sample) const {
       shrunk[sample.candidates.atoms()[position]] = options_.ridge * value;
   double strongest = 0;
   for (std::uint32_t j = 0; j < dictionary_.features(); ++j) {
+    if (j % kTogether == 0) cancellation::point();
     const double product = screening_.product(j, vectors_, sample.slot) - (shrunk.empty() ? 0 : shrunk[j]);
     strongest = std::max(strongest, screening_.strength(product, screening_.weight(j)));
   }

@@ -1,7 +1,5 @@
 // λ = 0, where the LASSO path ends: the least squares code of smallest Σ w_j|a_j|, the limit λ → 0.
 #pragma once
-#include <algorithm>
-
 #include "certificate.hpp"
 
 namespace unsuperpose {
@@ -12,7 +10,7 @@ namespace unsuperpose {
 inline double least_squares_gap(const Evaluation& e, double ridge) {
   if (e.squared_input == 0) return 0;
   const double dual = e.input_residual - 0.5 * (e.squared_rounded + ridge * e.squared_code);
-  return std::max(0.0, e.objective(0, ridge) - dual) / (0.5 * e.squared_input);
+  return gap_between(e.objective(0, ridge), dual, e.squared_input);
 }
 
 /// |d_j·r̂|/w_j that is rounding: this share of ‖x‖·max ‖d_j‖/w_j. What is more leaves the least squares open (atoms that depend on others

@@ -47,7 +47,6 @@ Status Reduction::make(std::shared_ptr<const Dictionary> whole, const std::vecto
   auto made = std::shared_ptr<Reduction>(new Reduction(dims + extra));
   made->ridge_ = ridge;
   made->wide_ = wide;
-  std::vector<double> scratch(dims);
   const auto read = [&](std::uint32_t j, double* to) {
     if (wide)
       whole->read(j, to);
@@ -130,7 +129,8 @@ double Reduction::excess(std::vector<double> y, const std::vector<double>& free_
   basis_.project(y.data());
   squared_residual = sums::squared_norm(rest.data(), rest.size());
   const double least = sums::squared_norm(y.data(), y.size());
-  return std::max(0.0, 0.5 * (squared_residual + ridge_ * squared_code - least));
+  const double more = 0.5 * (squared_residual + ridge_ * squared_code - least);
+  return std::isnan(more) ? kInfinity : std::max(0.0, more);
 }
 
 void Reduction::extend(const Samples& samples, bool wide, const Problem& problem, const Execution& execution,
