@@ -17,6 +17,7 @@ import { BALL_ONLY, type BallOptions, readBall } from './ball.js';
 import {
   CONVEX_NAMES,
   type ConvexOptions,
+  excludeGramBudget,
   type Float64Options,
   readConvex,
   readFloat64,
@@ -106,6 +107,7 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   checkDevice(options, ['auto', 'float32', 'float64']);
   const method = readMethod(options, METHODS, 'lasso');
   const float64 = readFloat64(options, method);
+  excludeGramBudget(options, method);
   if (isPursuit(method)) excludeFromPursuit(options, method, CONVEX_ONLY);
   else options.exclude(PURSUIT_ONLY, 'the pursuits', `method ${method}`);
   if (isPathMethod(method)) excludeFromPath(options, method);

@@ -17,6 +17,10 @@
 
 namespace unsuperpose {
 
+/// For rows kept with a dictionary, by default: all of 23,000 features, and a small part of the memory of a machine that holds such
+/// activations.
+inline constexpr std::size_t kGramBudget = std::size_t{512} << 20;
+
 /// Row i is scale(i)·row(i)[j] for the correlations d_i·d_j, j ≠ i; its own place holds 0.
 class CompressedGram {
  public:
@@ -24,6 +28,15 @@ class CompressedGram {
 
   /// Of one row.
   static std::size_t row_bytes(std::size_t features) { return stride(features) + sizeof(Row); }
+
+  /// How many scorings of a vector in this precision a row, which is one in float32, costs.
+  static unsigned row_cost(product::Precision scored) {
+    switch (scored) {
+      case product::Precision::int8: return 4;
+      case product::Precision::bfloat16: return 2;
+      default: return 1;
+    }
+  }
 
   /// No row is made yet. What is given must outlive it.
   CompressedGram(ConstMatrix32 atoms, const scoring::Rows& rows, const std::vector<double>& norms);
@@ -33,6 +46,12 @@ class CompressedGram {
   /// Makes those of these rows that are not made yet, in their order and while all rows take no more than `budget` bytes, from any thread.
   /// False if the call was cancelled.
   bool make(std::span<const std::uint32_t> rows, std::size_t budget, const Execution& execution) const;
+  /// Is another call making rows?
+  bool busy() const {
+    if (!mutex_.try_lock()) return true;
+    mutex_.unlock();
+    return false;
+  }
   /// Has the budget room for all rows?
   bool fits(std::size_t budget) const { return atoms_.rows * row_bytes() <= budget; }
   /// Are all rows made?

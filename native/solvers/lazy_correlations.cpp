@@ -24,21 +24,67 @@ LazyCorrelations::LazyCorrelations(const CompressedGram* gram, std::size_t featu
       block_max_(compressed_rows::block_max_size(padded_)),
       strong_(padded_) {}
 
-void LazyCorrelations::start(float* correlations, double error, double size,
-                             std::span<const std::uint32_t> chosen, const std::vector<double>& coefficients) {
+void LazyCorrelations::take(float* correlations, double error, double size) {
   correlations_ = correlations;
   chosen_.clear();
   std::fill(correlations + features_, correlations + padded_, kNotThere);
-  for (std::size_t k = 0; k < chosen.size(); ++k) {
-    chosen_.push_back({chosen[k], coefficients[k], coefficients[k]});
-    correlations[chosen[k]] = kNotThere;
-  }
   spent_ = error;
   rows_.clear();
   factors_.clear();
   size_ = size + error;
   pending_ = 0;
+}
+
+void LazyCorrelations::start(float* correlations, double error, double size,
+                             std::span<const std::uint32_t> chosen, const std::vector<double>& coefficients) {
+  take(correlations, error, size);
+  for (std::size_t k = 0; k < chosen.size(); ++k) {
+    chosen_.push_back({chosen[k], coefficients[k], coefficients[k]});
+    correlations[chosen[k]] = kNotThere;
+  }
   subtract();
+}
+
+void LazyCorrelations::begin(float* correlations, double error, double size,
+                             std::span<const std::uint32_t> chosen, const float* coefficients) {
+  take(correlations, error, size);
+  for (std::size_t k = 0; k < chosen.size(); ++k) {
+    chosen_.push_back({chosen[k], coefficients[k], coefficients[k]});
+    correlations[chosen[k]] = kNotThere;
+  }
+}
+
+bool LazyCorrelations::follow(std::span<const std::uint32_t> chosen, const float* coefficients, double small,
+                              std::size_t most, std::vector<std::uint32_t>& missing) {
+  for (std::size_t k = chosen_.size(); k < chosen.size(); ++k) {
+    chosen_.push_back({chosen[k], 0, 0});
+    correlations_[chosen[k]] = kNotThere;
+  }
+  const auto large = [&](const Chosen& atom) {
+    return std::fabs(atom.wanted - atom.applied) * gram_->largest(atom.atom) > small;
+  };
+  std::size_t count = 0;
+  for (std::size_t k = 0; k < chosen_.size(); ++k) {
+    chosen_[k].wanted = coefficients[k];
+    if (!large(chosen_[k])) continue;
+    ++count;
+    if (!gram_->has(chosen_[k].atom)) missing.push_back(chosen_[k].atom);
+  }
+  if (count > most || !missing.empty()) return false;
+  for (Chosen& atom : chosen_)
+    if (large(atom)) apply(atom);
+  subtract();
+  measure();
+  return true;
+}
+
+bool LazyCorrelations::above(double floor, std::size_t most, std::span<const std::uint32_t>& atoms) {
+  const float below = std::nextafter(static_cast<float>(floor), -std::numeric_limits<float>::infinity());
+  const std::size_t found = compressed_rows::table().above(correlations_, padded_, block_max_.data(), below,
+                                                           nonnegative_, most, strong_.data());
+  if (found > most) return false;
+  atoms = {strong_.data(), found};
+  return true;
 }
 
 void LazyCorrelations::resume(float* correlations, const Paused& paused) {
