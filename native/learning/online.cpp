@@ -1,15 +1,14 @@
 #include "online.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iterator>
 #include <utility>
 
 #include "../core/aligned.hpp"
 #include "../core/cancellation.hpp"
-#include "../kernels/product/product.hpp"
 #include "../kernels/reduce/reduce.hpp"
-#include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "../solvers/lasso.hpp"
 #include "online_state.hpp"
 
@@ -25,8 +24,12 @@ constexpr std::uint64_t kReplaceEvery = 25;
 /// … and in the beginning after these, as a run may have no more; one known to be shorter looks this many times.
 constexpr std::uint64_t kEarly[] = {3, 6, 12};
 constexpr std::uint64_t kShortLooks = 4;
-/// Features a block of the parallel loops.
-constexpr std::size_t kAtomBlock = 16;
+/// No sample's λ is below this share of its norm in the first step, and below a twentieth less in each step from there: atoms
+/// that are samples yet have sparse codes too, which cost little, and the atoms move apart before they compete for small codes.
+/// (Continuation: Hale, Yin & Zhang 2008, "Fixed-point continuation for ℓ1-minimization".)
+constexpr double kFirstShare = 0.3, kShareKept = 0.95;
+/// A run that is known to be shorter than this gets there as much sooner.
+constexpr double kEasedSteps = 120;
 
 /// Is it time to look for unused atoms, after so many steps of those planned?
 bool looks(std::uint64_t steps, std::uint64_t planned) {
@@ -35,6 +38,19 @@ bool looks(std::uint64_t steps, std::uint64_t planned) {
   if (planned == 0 && std::find(std::begin(kEarly), std::end(kEarly), steps) != std::end(kEarly)) return true;
   return steps % kReplaceEvery == 0;
 }
+
+/// Adds the time since the last end, or since it was made.
+class Lap {
+ public:
+  void ends(double& seconds) {
+    const auto now = std::chrono::steady_clock::now();
+    seconds += std::chrono::duration<double>(now - since_).count();
+    since_ = now;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+};
 
 Status check(const Batch& batch, std::size_t dims) {
   if (batch.input.cols != dims) return Status::fail(Code::shape, "activations have the wrong number of dims");
@@ -49,6 +65,7 @@ void OnlineLearner::State::set_atom(std::size_t j, const float* from) {
   const double norm = std::sqrt(reduce::table().squared_norm(from, dims));
   float* to = atoms.edit(j);
   for (std::size_t k = 0; k < dims; ++k) to[k] = static_cast<float>(from[k] / norm);
+  columns.set_entry(j, to);
 }
 
 void OnlineLearner::State::add_atom(const float* from) {
@@ -62,101 +79,42 @@ void OnlineLearner::State::initialise(ConstMatrix32 batch) {
     if (reduce::table().squared_norm(batch.row(i), dims) > 0) add_atom(batch.row(i));
 }
 
-/// A += weighted aᵀa, B += weighted aᵀx, a feature's row at a time so that rows can go in parallel.
-void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& codes,
-                                      const Execution& execution) {
-  // By feature: who used it, in ascending order of samples (fixed order of summation).
-  auto& users = users_by_feature;
-  for (std::uint32_t j : touched) users[j].clear();
-  touched.clear();
+/// λ of each sample in the units of the batch, or one for all.
+std::vector<double> OnlineLearner::State::lambdas(ConstMatrix32 batch) const {
+  const double lambda = std::ldexp(options.lambda, -scale.exponent());
+  if (!eased) return {lambda};
+  const double planned = static_cast<double>(options.planned);
+  const double sooner = planned > 0 ? std::max(1.0, kEasedSteps / planned) : 1;
+  const double share = kFirstShare * std::pow(kShareKept, sooner * static_cast<double>(steps));
+  std::vector<double> each(batch.rows);
   for (std::size_t i = 0; i < batch.rows; ++i)
-    for (std::uint32_t at = codes.indptr[i]; at < codes.indptr[i + 1]; ++at) {
-      const std::uint32_t j = codes.indices[at];
-      if (users[j].empty()) touched.push_back(j);
-      users[j].push_back(at);
-    }
-  std::sort(touched.begin(), touched.end());
-  std::vector<std::uint32_t> sample_of(codes.indices.size());
-  for (std::uint32_t i = 0; i < batch.rows; ++i)
-    std::fill(sample_of.begin() + codes.indptr[i], sample_of.begin() + codes.indptr[i + 1], i);
-
-  const float w = static_cast<float>(weight);
-  const auto& sparse = sparse_rows::table();
-  execution.for_each((touched.size() + kAtomBlock - 1) / kAtomBlock, [&](std::size_t block) {
-    const std::size_t last = std::min(touched.size(), (block + 1) * kAtomBlock);
-    for (std::size_t t = block * kAtomBlock; t < last; ++t) {
-      const std::uint32_t j = touched[t];
-      for (std::uint32_t at : users[j]) {
-        cancellation::point();
-        const std::uint32_t i = sample_of[at];
-        const float factor = w * codes.values[at];
-        sparse.axpy(factor, batch.row(i), b.data() + j * stride, dims);
-        float* row = a.data() + j * a_stride;
-        for (std::uint32_t k = codes.indptr[i]; k < codes.indptr[i + 1]; ++k)
-          row[codes.indices[k]] += factor * codes.values[k];
-      }
-      usage[j] += static_cast<double>(users[j].size());
-      used[j] += static_cast<double>(users[j].size());
-      recent[j] += weight * static_cast<double>(users[j].size());
-    }
-  });
-}
-
-/// Block-coordinate descent over the atoms that the batch used. Exact Gauss–Seidel, at the cost of one dense
-/// product: all numerators b_j − A_j D are made at once with the old atoms, then each atom's change is carried to
-/// the atoms that come after it.
-void OnlineLearner::State::update_atoms(const Execution& execution) {
-  const std::size_t count = touched.size();
-  AlignedBuffer<float> transposed(dims * a_stride), numerators(count * stride);
-  execution.for_each(dims, [&](std::size_t k) {
-    float* column = transposed.data() + k * a_stride;
-    for (std::size_t j = 0; j < atoms.features(); ++j) column[j] = atoms.atom(j)[k];
-    std::fill(column + atoms.features(), column + options.features, 0.0f);
-  });
-  const product::PackedRows columns({transposed.data(), dims, options.features, a_stride});
-  const ConstMatrix32 rows{a.data(), options.features, options.features, a_stride};
-  product::store({rows, touched.data(), count}, columns, {numerators.data(), count, dims, stride}, execution);
-  if (execution.cancelled()) return;
-
-  const auto& sparse = sparse_rows::table();
-  std::vector<float> change(dims);
-  for (std::size_t i = 0; i < count; ++i) {
-    cancellation::point();
-    const std::uint32_t j = touched[i];
-    const float* coupling = a.data() + j * a_stride;
-    const float own = coupling[j];
-    float* numerator = numerators.data() + i * stride;
-    if (!(own > 0)) continue;
-    const float* before = atoms.atom(j);
-    for (std::size_t k = 0; k < dims; ++k) numerator[k] = b[j * stride + k] - numerator[k] + own * before[k];
-    const double norm = std::sqrt(reduce::table().squared_norm(numerator, dims));
-    if (norm == 0) continue;
-    // u = numerator/own, then u/max(1, ‖u‖)
-    const auto scale = static_cast<float>(1 / std::max(static_cast<double>(own), norm));
-    float* atom = atoms.edit(j);
-    for (std::size_t k = 0; k < dims; ++k) {
-      const float next = numerator[k] * scale;
-      change[k] = next - atom[k];
-      atom[k] = next;
-    }
-    for (std::size_t later = i + 1; later < count; ++later)
-      if (const float c = coupling[touched[later]]; c != 0)
-        sparse.axpy(c, change.data(), numerators.data() + later * stride, dims);
-  }
+    each[i] = std::max(lambda, share * std::sqrt(reduce::table().squared_norm(batch.row(i), dims)));
+  if (std::all_of(each.begin(), each.end(), [=](double of) { return of == lambda; })) return {lambda};
+  return each;
 }
 
 /// Sums for statistics(), and the worst explained samples of the batch as candidates.
-void OnlineLearner::State::observe_fit(ConstMatrix32 batch, const Unfolding& unfolding) {
+void OnlineLearner::State::observe_fit(ConstMatrix32 batch, const std::vector<double>& lambda,
+                                       const Unfolding& unfolding) {
   since.mean.resize(dims, 0);
+  const double unit = std::ldexp(1.0, scale.exponent()), squared = unit * unit;
+  const SparseCodes& codes = unfolding.codes;
   candidates.clear();
   for (std::size_t i = 0; i < batch.rows; ++i) {
     const double energy = reduce::table().squared_norm(batch.row(i), dims);
     const double left = static_cast<double>(unfolding.residual[i]) * unfolding.residual[i];
-    since.objective += std::ldexp(unfolding.objective[i], 2 * scale.exponent());
-    since.squared_residual += std::ldexp(left, 2 * scale.exponent());
-    since.squared_input += std::ldexp(energy, 2 * scale.exponent());
-    since.active += unfolding.codes.indptr[i + 1] - unfolding.codes.indptr[i];
-    for (std::size_t k = 0; k < dims; ++k) since.mean[k] += std::ldexp(batch.row(i)[k], scale.exponent());
+    double objective = unfolding.objective[i];
+    if (lambda.size() > 1) {  // of the λ that was asked for
+      double l1 = 0;
+      for (std::uint32_t at = codes.indptr[i]; at < codes.indptr[i + 1]; ++at)
+        l1 += std::fabs(static_cast<double>(codes.values[at]));
+      objective -= (lambda[i] - std::ldexp(options.lambda, -scale.exponent())) * l1;
+    }
+    since.objective += squared * objective;
+    since.squared_residual += squared * left;
+    since.squared_input += squared * energy;
+    since.active += codes.indptr[i + 1] - codes.indptr[i];
+    for (std::size_t k = 0; k < dims; ++k) since.mean[k] += unit * static_cast<double>(batch.row(i)[k]);
     if (energy > 0) candidates.push_back({left / energy, static_cast<std::uint32_t>(i)});
   }
   since.samples += batch.rows;
@@ -176,40 +134,10 @@ void OnlineLearner::State::replace_unused(ConstMatrix32 batch) {
     for (std::size_t k = 0; k < options.features; ++k) a[k * a_stride + j] = 0;
     std::fill(b.data() + j * stride, b.data() + (j + 1) * stride, 0.0f);
     used[j] = 0;
+    fresh[j] = 0;
     recent[j] = average;  // time to find its samples
     ++replaced;
   }
-}
-
-/// The share of the past that the next batch leaves. Early statistics come from codes on a poor dictionary, and hold it
-/// there: the memory starts at 5 steps and grows to a tenth of the steps so far, up to what was asked for. (Mairal et
-/// al. 2010, §3.4.1, has (1 − 1/t)^ρ.)
-double OnlineLearner::State::keeps() const {
-  constexpr double kShortest = 0.8, kShareOfSteps = 0.1;
-  const double growing = steps > 0 ? 1 - 1 / (kShareOfSteps * static_cast<double>(steps)) : 0;
-  return std::min(options.forgetting, std::max(kShortest, growing));
-}
-
-/// The common scale's exponent rose: A and B are of its square.
-void OnlineLearner::State::rescale(int rise) {
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = std::ldexp(a[i], -2 * rise);
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] = std::ldexp(b[i], -2 * rise);
-}
-
-/// Forgetting without touching the past: the new batch weighs 1/ρ more than the last. All that the updates
-/// use are ratios, so the sums are only scaled back now and then.
-void OnlineLearner::State::forget(double share) {
-  constexpr double kLargestWeight = 1e6;
-  weight /= share;
-  if (weight < kLargestWeight) return;
-  const auto scale = static_cast<float>(1 / weight);
-  for (std::size_t j = 0; j < options.features; ++j) {
-    cancellation::point();
-    for (std::size_t k = 0; k < a_stride; ++k) a[j * a_stride + k] *= scale;
-  }
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] *= scale;
-  for (double& count : recent) count /= weight;
-  weight = 1;
 }
 
 Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& execution) {
@@ -220,17 +148,22 @@ Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& executio
   const Execution inner{execution.threads, execution.monitor, false};
   Unfolding unfolding;
   if (atoms.features() > 0) {
+    Lap lap;
     const Dictionary* dictionary = nullptr;
     if (Status status = atoms.current(inner, dictionary); !status.ok()) return status;
+    lap.ends(seconds.packing);
     Lasso lasso;
-    lasso.lambda = {std::ldexp(options.lambda, -scale.exponent())};
+    lasso.lambda = lambdas(batch);
     lasso.nonnegative = options.nonnegative;
     lasso.tolerance = options.tolerance;
     if (Status status = unfold(batch, *dictionary, lasso, inner, unfolding); !status.ok()) return status;
+    lap.ends(seconds.codes);
     forget(share);
-    observe_fit(batch, unfolding);
+    observe_fit(batch, lasso.lambda, unfolding);
     accumulate(batch, unfolding.codes, inner);
+    lap.ends(seconds.statistics);
     update_atoms(inner);
+    lap.ends(seconds.update);
   } else {
     since.samples += batch.rows;  // all of them zero
     since.mean.resize(dims, 0);
@@ -258,6 +191,7 @@ Status OnlineLearner::make(std::size_t dims, const OnlineOptions& options, Const
   std::unique_ptr<OnlineLearner> made(new OnlineLearner());
   made->state_ = std::make_unique<State>(dims, options);
   State& state = *made->state_;
+  state.eased = initial.rows == 0;
   for (std::size_t j = 0; j < initial.rows; ++j) {
     if (!(reduce::table().squared_norm(initial.row(j), dims) > 0) ||
         !reduce::table().all_finite(initial.row(j), dims))
@@ -293,6 +227,8 @@ Status OnlineLearner::freeze(const Execution& execution, std::shared_ptr<const D
   all.resize(state.options.features);
   return all.freeze(execution, out);
 }
+
+const LearningSeconds& OnlineLearner::seconds() const { return state_->seconds; }
 
 const std::vector<double>& OnlineLearner::usage() const { return state_->usage; }
 

@@ -3,6 +3,8 @@
 // ‖d_j‖ ≤ 1, one mini-batch at a time:
 //   1. a = lasso(x, D) for the batch;  2. A ← ρA + aᵀa, B ← ρB + aᵀx;
 //   3. block-coordinate descent over the atoms: u = (b_j − A_j D)/A_jj + d_j, d_j = u/max(1, ‖u‖).
+// What is ours beside the paper: λ starts large and falls to what was asked for (not where atoms are given to start from), the
+// memory of A and B starts short and grows, and an atom waits for its update until enough about it is new (online_update.cpp).
 // Atoms that no sample used for a while are replaced by samples that the dictionary explains worst. Samples and λ are scaled
 // to a common size by powers of two first: the same problem at any scale is learned alike.
 #pragma once
@@ -23,8 +25,8 @@ struct OnlineOptions {
   double lambda = 0;  // > 0
   bool nonnegative = false;
   double tolerance = 1e-3;  // of the codes while learning (relative duality gap)
-  double forgetting =
-      0.98;  // ρ in (0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end
+  /// ρ in (0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end
+  double forgetting = 0.98;
   std::uint64_t planned = 0;  // steps that there will be; 0: unknown
 };
 
@@ -36,6 +38,14 @@ struct LearningStatistics {
   double explained_variance = 0;  // 1 − Σ‖x − aD‖² / Σ‖x − mean‖²
   double l0 = 0;                  // mean number of active atoms a sample
   std::uint64_t replaced = 0;     // atoms replaced, in all
+};
+
+/// Where the time of all steps went; no figure, as it is never the same twice.
+struct LearningSeconds {
+  double packing = 0;     // norms and packed copies of the atoms that changed
+  double codes = 0;       // the lasso
+  double statistics = 0;  // A, B and the figures
+  double update = 0;      // of the atoms
 };
 
 class OnlineLearner final : public LearnerOf<std::shared_ptr<const Dictionary>> {
@@ -56,6 +66,7 @@ class OnlineLearner final : public LearnerOf<std::shared_ptr<const Dictionary>> 
 
   /// The same as figures().
   LearningStatistics statistics();
+  const LearningSeconds& seconds() const;
   /// How often each atom was active, over all samples so far: one count a feature.
   const std::vector<double>& usage() const;
   /// The atoms that no sample has used since they were made, ascending.

@@ -13,12 +13,13 @@ void OnlineLearner::save(Checkpoint& to) const {
   to.put("codes.codes", ConstMatrix32{state.a.data(), features, features, state.a_stride});
   to.put("codes.samples", ConstMatrix32{state.b.data(), features, state.dims, state.stride});
   to.put("weight", std::vector<double>{state.weight});
+  to.put("fresh", state.fresh);
   to.put("recent", state.recent);
   to.put("usage", state.usage);
   to.put("used", state.used);
   state.scale.save(to);
-  to.put("counts",
-         std::vector<std::uint64_t>{state.steps, state.samples, state.replaced, state.since.samples});
+  to.put("counts", std::vector<std::uint64_t>{state.steps, state.samples, state.replaced, state.since.samples,
+                                              state.eased});
   to.put("sums", std::vector<double>{state.since.objective, state.since.squared_residual,
                                      state.since.squared_input, state.since.active});
   to.put("mean", state.since.mean);
@@ -31,28 +32,32 @@ Status OnlineLearner::resume(const Checkpoint& from) {
   const auto* a = from.find<float>("codes.codes", features * features);
   const auto* b = from.find<float>("codes.samples", features * dims);
   const auto* weight = from.find<double>("weight", 1);
+  const auto* fresh = from.find<float>("fresh", features);
   const auto* recent = from.find<double>("recent", features);
   const auto* usage = from.find<double>("usage", features);
   const auto* used = from.find<double>("used", features);
-  const auto* counts = from.find<std::uint64_t>("counts", 4);
+  const auto* counts = from.find<std::uint64_t>("counts", 5);
   const auto* sums = from.find<double>("sums", 4);
   const auto* mean = from.find<double>("mean");
-  if (!atoms || !a || !b || !weight || !recent || !usage || !used || !counts || !sums || !mean ||
+  if (!atoms || !a || !b || !weight || !fresh || !recent || !usage || !used || !counts || !sums || !mean ||
       atoms->size() % dims != 0 || atoms->size() > features * dims ||
       (!mean->empty() && mean->size() != dims) || !state.scale.resume(from))
     return Checkpoint::refuse("online dictionary learning with so many features and dims");
   state.atoms.replace({atoms->data(), atoms->size() / dims, dims});
+  for (std::size_t j = 0; j < state.atoms.features(); ++j) state.columns.set_entry(j, state.atoms.atom(j));
   for (std::size_t j = 0; j < features; ++j) {
     std::copy_n(a->data() + j * features, features, state.a.data() + j * state.a_stride);
     std::copy_n(b->data() + j * dims, dims, state.b.data() + j * state.stride);
   }
   state.weight = weight->front();
+  state.fresh = *fresh;
   state.recent = *recent;
   state.usage = *usage;
   state.used = *used;
   state.steps = (*counts)[0];
   state.samples = (*counts)[1];
   state.replaced = (*counts)[2];
+  state.eased = (*counts)[4] != 0;
   state.since = {(*sums)[0], (*sums)[1], (*sums)[2], (*sums)[3], (*counts)[3], *mean};
   return {};
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "../kernels/product/product.hpp"
 #include "../scoring/mutable_dictionary.hpp"
 #include "../solvers/unfolding.hpp"
 #include "common_scale.hpp"
@@ -29,17 +30,22 @@ struct OnlineLearner::State {
   MutableDictionary atoms;             // D: those that have a start
   AlignedBuffer<float> a;              // A: features × a_stride
   AlignedBuffer<float> b;              // B: features × stride
+  product::PackedRows columns;         // Dᵀ: dims × features, zero where an atom has no start
   double weight = 1;                   // of the current batch in A and B
+  std::vector<float> fresh;            // what A_jj gained since atom j was last updated
   std::vector<double> recent;          // forgetting count of samples that used a feature
   std::vector<double> usage;           // the same without forgetting
   std::vector<double> used;            // the same since the atom was made
   std::vector<std::uint32_t> touched;  // features that the last batch used, ascending
+  std::vector<std::uint32_t> due;      // those of them that are updated
   std::vector<std::vector<std::uint32_t>> users_by_feature;  // places in the batch's codes
   std::vector<Candidate> candidates;
   CommonScale scale;
   AlignedBuffer<float> kept;  // what the mask of a batch lets through
   std::uint64_t steps = 0, samples = 0, replaced = 0;
+  bool eased = true;  // with larger λ at first: the atoms started from samples
   Sums since;
+  LearningSeconds seconds;
 
   State(std::size_t dims_, const OnlineOptions& options_)
       : options(options_),
@@ -49,6 +55,8 @@ struct OnlineLearner::State {
         atoms(dims_),
         a(AlignedBuffer<float>::zeros(options_.features * a_stride)),
         b(AlignedBuffer<float>::zeros(options_.features * stride)),
+        columns({AlignedBuffer<float>::zeros(dims_ * options_.features).data(), dims_, options_.features}),
+        fresh(options_.features, 0),
         recent(options_.features, 0),
         usage(options_.features, 0),
         used(options_.features, 0),
@@ -62,8 +70,10 @@ struct OnlineLearner::State {
   double keeps() const;
   void forget(double share);
   void rescale(int rise);
-  void observe_fit(ConstMatrix32 batch, const Unfolding& unfolding);
+  std::vector<double> lambdas(ConstMatrix32 batch) const;
+  void observe_fit(ConstMatrix32 batch, const std::vector<double>& lambda, const Unfolding& unfolding);
   void accumulate(ConstMatrix32 batch, const SparseCodes& codes, const Execution& execution);
+  void choose_due();
   void update_atoms(const Execution& execution);
   void replace_unused(ConstMatrix32 batch);
   Status step(ConstMatrix32 batch, const Execution& execution);

@@ -52,6 +52,12 @@ void PackedRows::set_row(std::size_t j, const float* row) {
   pack(j, row, scratch.data());
 }
 
+void PackedRows::set_entry(std::size_t d, const float* values) {
+  for (std::size_t j = 0; j < rows_; j += panel_)
+    std::memcpy(data_.data() + j * words_ + d * panel_, values + j,
+                std::min(panel_, rows_ - j) * sizeof(float));
+}
+
 void PackedRows::pack(std::size_t j, const float* row, std::uint32_t* scratch) {
   std::uint32_t* to = place(j);
   const RoundedKernels* rounded = rounded_kernels(precision_, dims_, isa_);

@@ -43,6 +43,9 @@ class PackedRows {
 
   /// Packs row j again, as if all had been packed with it. Different rows may be set by different threads.
   void set_row(std::size_t j, const float* row);
+  /// Entry d of every row again (values: one a row), as if all had been packed with them; in float32 only. Different entries may
+  /// be set by different threads.
+  void set_entry(std::size_t d, const float* values);
   /// Drops rows at the end, or adds rows, which must be set before they are read; throws std::bad_alloc. What is there
   /// stays, and is moved only where the panels' memory does not suffice.
   void resize(std::size_t rows);
