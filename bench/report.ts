@@ -6,7 +6,9 @@ import {
   type AccuracySweep,
   type BatchesResult,
   type FeaturesSweep,
+  learningStageNames,
   type PairsResult,
+  type RecoveryResult,
   type Result,
   type Row,
   stageNames,
@@ -261,9 +263,50 @@ function batchesSection(batches: readonly BatchesResult[]): string {
   ].join('\n\n');
 }
 
+function recoverySection(recovery: RecoveryResult): string {
+  const { dims, features, active, samples, batch, lambda, wanted, runs, products } = recovery;
+  const percent = (share: number): string => `${significant(100 * share)} %`;
+  return [
+    '### Planted atoms',
+    `${samples} samples × ${dims}, ${active} of ${features} planted atoms each, noise 20 dB below, λ = ${significant(lambda)}, batches of ${batch}, one thread: ` +
+      `the fewest steps (of runs of 60, 80, 100, …) to a mean largest cosine of ${wanted.meanCosine} and ${percent(wanted.found)} of the atoms above ${wanted.cosine}. ` +
+      'Time in sgemms, of a batch times the atoms (our float32 product of the same run): ' +
+      `median ${significant(products.median)}, ${significant(products.min)} … ${significant(products.max)}, ±${significant(products.mad)}.`,
+    table(
+      [
+        'seed',
+        'steps',
+        'mean cosine',
+        'found',
+        's',
+        'sgemms',
+        ...learningStageNames.map((name) => `${name}, ms a step`),
+      ],
+      runs.map(({ seed, steps, reached, meanCosine, found, seconds, products: cost, stages }) => [
+        String(seed),
+        reached ? String(steps) : `${steps}: missed`,
+        ...[significant(meanCosine, 4), percent(found), significant(seconds), significant(cost)],
+        ...learningStageNames.map((name) => milliseconds(stages[name] / steps)),
+      ]),
+    ),
+  ].join('\n\n');
+}
+
 /** `drawn`: the plots that lie beside the page. */
 export function markdown(result: Result, drawn: readonly PlotName[] = []): string {
-  const { machine, source, peers, tolerance, learning, pairs, small, sweeps = {}, toy, batches } = result;
+  const {
+    machine,
+    source,
+    peers,
+    tolerance,
+    learning,
+    pairs,
+    small,
+    sweeps = {},
+    toy,
+    batches,
+    recovery,
+  } = result;
   const plot = (name: PlotName): string[] =>
     drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
   const versions = Object.entries(peers.versions).map(([name, version]) => `${name} ${version}`);
@@ -325,6 +368,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
           ),
         ]
       : []),
+    ...(recovery ? [recoverySection(recovery)] : []),
     ...(batches ? [batchesSection(batches)] : []),
     ...(small.length > 0
       ? [

@@ -142,6 +142,38 @@ export interface LearningResult {
   readonly secondsPerBatch: Summary;
 }
 
+/** One seed's planted atoms, found by the shortest run that finds them; `reached` is false where none of the runs did. */
+export interface RecoveryRun {
+  readonly seed: number;
+  readonly steps: number;
+  readonly reached: boolean;
+  readonly seconds: number;
+  /** the same in products of one batch with the atoms */
+  readonly products: number;
+  /** mean over the planted atoms of the largest |cosine| with a learned one */
+  readonly meanCosine: number;
+  /** share of the planted atoms that have a learned one of the cosine wanted */
+  readonly found: number;
+  /** seconds of all steps, by what they went to */
+  readonly stages: LearningStages;
+}
+
+export const learningStageNames = ['packing', 'codes', 'statistics', 'update'] as const;
+export type LearningStages = Readonly<Record<(typeof learningStageNames)[number], number>>;
+
+export interface RecoveryResult {
+  readonly dims: number;
+  readonly features: number;
+  readonly active: number;
+  readonly samples: number;
+  readonly batch: number;
+  readonly lambda: number;
+  readonly wanted: { readonly meanCosine: number; readonly found: number; readonly cosine: number };
+  readonly runs: readonly RecoveryRun[];
+  /** over the seeds */
+  readonly products: Summary;
+}
+
 /** All pairs of two dictionaries of `features` each. */
 export interface PairsResult {
   readonly features: number;
@@ -220,6 +252,7 @@ export interface Result {
   readonly toy?: ToyResult;
   readonly batches?: readonly BatchesResult[];
   readonly learning: readonly LearningResult[];
+  readonly recovery?: RecoveryResult;
   readonly small: readonly SmallCall[];
 }
 

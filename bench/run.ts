@@ -14,6 +14,7 @@ import { type Answer, runInOwnProcess } from './own-process.js';
 import { runPairs } from './pairs.js';
 import { openBlasSettings, type PeerHello } from './peer-process.js';
 import { closePeers, startPeers } from './peers.js';
+import { runRecovery } from './recovery.js';
 import { markdown, writeReport } from './report.js';
 import { type Result, toJson, type WorkloadResult } from './result.js';
 import { runSmallCalls, smallCallsAre } from './small.js';
@@ -40,6 +41,7 @@ const full = {
   smallSeconds: 2,
   learningSteps: 20,
   learningRepeats: 3,
+  recovery: { seeds: [1, 2, 3, 4, 5] },
   sizes: [4096, 8192, 16384, 32768, 65536, 131072],
   tolerances: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
   sweepRepeats: 5,
@@ -55,6 +57,7 @@ const quick = {
   smallSeconds: 0.3,
   learningSteps: 4,
   learningRepeats: 1,
+  recovery: { seeds: [1] },
   sizes: [4096, 8192],
   tolerances: [1e-3, 1e-5],
   sweepRepeats: 2,
@@ -152,6 +155,7 @@ async function runAll(): Promise<Result> {
   let pairs: Result['pairs'];
   let toy: Result['toy'];
   let batches: Result['batches'];
+  let recovery: Result['recovery'];
   const result = {
     date: new Date().toISOString().slice(0, 10),
     ...{ quick: options.quick, tolerance, repeats },
@@ -214,6 +218,8 @@ async function runAll(): Promise<Result> {
       );
       const learningPlan = { steps: plan.learningSteps, repeats: plan.learningRepeats, folder };
       result.learning = await runLearning(learningPlan, learner ? peers?.process : undefined);
+      log('planted atoms …');
+      recovery = await runRecovery(plan.recovery);
     }
     if (only.includes('batches')) {
       log('batch after batch …');
@@ -232,6 +238,7 @@ async function runAll(): Promise<Result> {
     ...(pairs ? { pairs } : {}),
     ...(toy ? { toy } : {}),
     ...(batches ? { batches } : {}),
+    ...(recovery ? { recovery } : {}),
   };
 }
 

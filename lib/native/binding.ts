@@ -94,6 +94,14 @@ export interface NativeLearnerOptions {
   readonly planned: number;
 }
 
+/** Seconds of all steps of a learner, by what they went to. */
+export interface NativeLearningSeconds {
+  readonly packing: number;
+  readonly codes: number;
+  readonly statistics: number;
+  readonly update: number;
+}
+
 export interface NativeStatistics {
   readonly steps: number;
   readonly samples: number;
@@ -101,6 +109,7 @@ export interface NativeStatistics {
   readonly explainedVariance: number;
   readonly l0: number;
   readonly replaced: number;
+  readonly seconds: NativeLearningSeconds;
 }
 
 /** A matrix whose data may be float64. */

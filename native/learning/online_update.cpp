@@ -124,7 +124,7 @@ void OnlineLearner::State::update_atoms(const Execution& execution) {
 /// there: the memory is kShortest steps at first, (t/kGrowing)² once that is more, and in the end what was asked for.
 /// (Mairal et al. 2010, §3.4.1, has (1 − 1/t)^ρ.)
 double OnlineLearner::State::keeps() const {
-  constexpr double kShortest = 5, kGrowing = 30;
+  constexpr double kShortest = 4, kGrowing = 30;
   const double grown = static_cast<double>(steps) / kGrowing;
   return std::min(options.forgetting, 1 - 1 / std::max(kShortest, grown * grown));
 }

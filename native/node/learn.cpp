@@ -13,6 +13,11 @@
 
 namespace unsuperpose::node {
 
+/// What a step leaves to be seen: figures, and where the time of all steps went.
+struct Latest : LearningStatistics {
+  LearningSeconds seconds;
+};
+
 /// A learner and the figures that its progress shows. Shared by its handle and the job that uses it.
 class Learner {
  public:
@@ -26,7 +31,7 @@ class Learner {
   std::atomic<std::size_t> made{0};  // bytes, about
 
   std::mutex mutex;  // guards latest, which a job writes and the JavaScript thread reads
-  LearningStatistics latest;
+  Latest latest;
 
   std::size_t bytes() const { return made.load(std::memory_order_relaxed); }
 
@@ -36,7 +41,7 @@ class Learner {
     const ConstMatrix32 start = initial ? initial->view() : ConstMatrix32{};
     Status status = OnlineLearner::make(dims, options, start, online);
     initial.reset();
-    // A, B, the atoms and their packed copy; the rest is small beside them.
+    // A, B, the atoms and their packed copies; the rest is small beside them.
     if (status.ok()) made = options.features * (options.features + 3 * dims) * sizeof(float);
     return status;
   }
@@ -45,11 +50,11 @@ class Learner {
     return train({&one, 1}, source, steps, execution);
   }
   void publish() {
-    const LearningStatistics statistics = online->statistics();
+    const Latest now{online->statistics(), online->seconds()};
     std::lock_guard lock(mutex);
-    latest = statistics;
+    latest = now;
   }
-  LearningStatistics read() {
+  Latest read() {
     std::lock_guard lock(mutex);
     return latest;
   }
@@ -77,15 +82,24 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
   return Handle<Learner>::wrap(call.Env(), std::move(learner));
 }
 
-Napi::Value statistics_object(Napi::Env env, const LearningStatistics& statistics) {
-  return object(env, {
-                         {"steps", statistics.steps},
-                         {"samples", statistics.samples},
-                         {"objective", statistics.objective},
-                         {"explainedVariance", statistics.explained_variance},
-                         {"l0", statistics.l0},
-                         {"replaced", statistics.replaced},
-                     });
+Napi::Value statistics_object(Napi::Env env, const Latest& statistics) {
+  const LearningSeconds& spent = statistics.seconds;
+  const Napi::Object seconds = object(env, {
+                                               {"packing", spent.packing},
+                                               {"codes", spent.codes},
+                                               {"statistics", spent.statistics},
+                                               {"update", spent.update},
+                                           });
+  Napi::Object figures = object(env, {
+                                         {"steps", statistics.steps},
+                                         {"samples", statistics.samples},
+                                         {"objective", statistics.objective},
+                                         {"explainedVariance", statistics.explained_variance},
+                                         {"l0", statistics.l0},
+                                         {"replaced", statistics.replaced},
+                                     });
+  figures.Set("seconds", seconds);
+  return figures;
 }
 
 using Work = std::function<Status(Learner&, ConstMatrix32 samples, const Execution&)>;
@@ -99,9 +113,9 @@ Napi::Value start_learning(const Napi::CallbackInfo& call, std::size_t at, Work 
     refuse(Code::shape, "activations have " + std::to_string(borrowed.cols) + " dims, the dictionary has " +
                             std::to_string(learner->dims));
   const auto samples = std::make_shared<const MatrixCopy>(borrowed);
-  return start_job<LearningStatistics>(
+  return start_job<Latest>(
       call, at,
-      [=, turn = learner->turns.take("the learner")](const Execution& execution, LearningStatistics& out) {
+      [=, turn = learner->turns.take("the learner")](const Execution& execution, Latest& out) {
         require_finite(samples->view(), "activations", execution);
         Status status = learner->prepare();
         if (status.ok())
