@@ -164,6 +164,22 @@ void online_goes_on(ConstMatrix32 samples) {
   expect(other->freeze({}, differs).ok() && !same(*differs, *learned), "another seed gives other atoms");
 }
 
+/// Atoms from the samples, so that λ starts large; a learner that was made with atoms to start from goes on as the other did.
+void started_from_samples(ConstMatrix32 samples) {
+  goes_on("online, from samples", [] { return online(false); }, samples, 60, {1, 7, 40});
+  const auto whole = online(false), first = online(false), other = online(true);
+  ShuffledBatches all(samples, kBatch, kSeed), some(samples, kBatch, kSeed);
+  run(whole.get(), all, 12);
+  run(first.get(), some, 5);
+  Checkpoint saved, end, after;
+  first->save(saved);
+  expect(other->resume(through_file(saved)).ok(), "resumed");
+  run(other.get(), some, 7);
+  whole->save(end);
+  other->save(after);
+  expect(same(after, end), "whatever it was made with");
+}
+
 ToyOptions toy_options() {
   ToyOptions options;
   options.features = 30;
@@ -330,6 +346,7 @@ int main() {
   const ConstMatrix32 samples{data.data(), kSamples, kDims};
   epochs(samples);
   online_goes_on(samples);
+  started_from_samples(samples);
   toy_goes_on();
   learners_share_a_pass(samples);
   resumes_early(samples);

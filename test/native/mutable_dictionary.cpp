@@ -203,6 +203,22 @@ void rows_one_at_a_time() {
       }
 }
 
+void entries_one_at_a_time() {
+  Random random(12);
+  for (const Isa isa : supported_isas())
+    for (const std::size_t dims : {1, 3, 16, 33})
+      for (const std::size_t count : {1, 5, 16, 65, 150}) {
+        std::vector<float> all(count * dims, 0), values(count);
+        PackedRows packed({all.data(), count, dims}, isa);
+        for (std::size_t d = 0; d < dims; d += 2) {
+          for (std::size_t j = 0; j < count; ++j)
+            all[j * dims + d] = values[j] = static_cast<float>(random.normal());
+          packed.set_entry(d, values.data());
+        }
+        compare(packed, PackedRows({all.data(), count, dims}, isa));
+      }
+}
+
 }  // namespace
 
 int main() {
@@ -210,6 +226,7 @@ int main() {
     for (const unsigned threads : {1u, 3u}) changes(dims, threads);
   refusals();
   rows_one_at_a_time();
+  entries_one_at_a_time();
   std::printf("level %s: %ld comparisons, %ld wrong\n", isa_name(active_isa()), compared, wrong);
   return wrong == 0 && compared > 0 ? 0 : 1;
 }
