@@ -41,11 +41,17 @@ export interface LearnBaseOptions extends AsyncOptions<LearningProgress> {
   readonly batchSize?: number | undefined;
   /** Relative duality gap of the codes while learning. Default 1e-3. */
   readonly tolerance?: number | undefined;
-  /** ρ, 0 < ρ ≤ 1: what past steps keep of their weight at each new one. Default 0.98. */
+  /**
+   * ρ, 0 < ρ ≤ 1: what past steps keep of their weight at each new one. Default 0.98. It is reached as the steps grow, since early codes
+   * come from poor atoms: step t keeps at most 1 − 1/max(4, (t/30)²), which is 0.75 for 60 steps and 0.98 from step 213 on.
+   */
   readonly forgetting?: number | undefined;
   /** Integer, 0 … 2⁵³ − 1: the same seed and data give the same dictionary, for any number of threads. Default 0. */
   readonly seed?: number | undefined;
-  /** Atoms to start from, features × dims. Default: the first samples seen. */
+  /**
+   * Atoms to start from, features × dims. Default: the first samples seen; λ then starts large (see {@link learnDictionary}), which would
+   * only lead away from atoms that are good already.
+   */
   readonly initial?: MatrixLike | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
@@ -344,6 +350,10 @@ function isStream(activations: unknown): boolean {
  * the mean over samples of min_a ½‖x − aD‖² + λ‖a‖₁ (with `nonnegative`: over a ≥ 0), one mini-batch at a time. Atoms that go unused are
  * replaced by the samples that are explained worst; those that no sample has used in the end are counted in `dead`, and noted. The
  * scale of samples and λ does not matter: both multiplied by a power of two, they give the same dictionary.
+ *
+ * Without `initial`, no sample's λ is below 0.3·0.95^t of its norm in step t, counted from 0: codes on atoms that are samples yet stay
+ * sparse, which finds better atoms in less time. λ is what was asked for once that is more, and figures are of it from the first step
+ * on. Late in a run an atom is updated once a tenth of what is remembered about it is new, and rests until then.
  *
  * A matrix is copied once, before this returns, and visited in seeded random order. A stream (an array of matrices, a generator,
  * anything that is iterable at once or asynchronously, or a function that gives one of these) is read in its own order, once or

@@ -28,8 +28,6 @@ constexpr std::uint64_t kShortLooks = 4;
 /// that are samples yet have sparse codes too, which cost little, and the atoms move apart before they compete for small codes.
 /// (Continuation: Hale, Yin & Zhang 2008, "Fixed-point continuation for ℓ1-minimization".)
 constexpr double kFirstShare = 0.3, kShareKept = 0.95;
-/// A run that is known to be shorter than this gets there as much sooner.
-constexpr double kEasedSteps = 120;
 
 /// Is it time to look for unused atoms, after so many steps of those planned?
 bool looks(std::uint64_t steps, std::uint64_t planned) {
@@ -83,9 +81,7 @@ void OnlineLearner::State::initialise(ConstMatrix32 batch) {
 std::vector<double> OnlineLearner::State::lambdas(ConstMatrix32 batch) const {
   const double lambda = std::ldexp(options.lambda, -scale.exponent());
   if (!eased) return {lambda};
-  const double planned = static_cast<double>(options.planned);
-  const double sooner = planned > 0 ? std::max(1.0, kEasedSteps / planned) : 1;
-  const double share = kFirstShare * std::pow(kShareKept, sooner * static_cast<double>(steps));
+  const double share = kFirstShare * std::pow(kShareKept, static_cast<double>(steps));
   std::vector<double> each(batch.rows);
   for (std::size_t i = 0; i < batch.rows; ++i)
     each[i] = std::max(lambda, share * std::sqrt(reduce::table().squared_norm(batch.row(i), dims)));
