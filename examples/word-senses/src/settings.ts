@@ -17,8 +17,8 @@ export interface LearningSettings {
 export const DEMO_LEARNING: LearningSettings = {
   lambda: 0.25,
   nonnegative: true,
-  steps: 600,
-  batchSize: 512,
+  steps: 240,
+  batchSize: 1024,
   forgetting: 0.99,
   seed: 2,
 };
