@@ -7,7 +7,11 @@ import { root } from './tools.mjs';
 /** From the bottom up. */
 const LAYERS = ['core', 'kernels', 'scoring', 'solvers', 'learning', 'features', 'node'];
 /** Products without a bound or a ladder: plain matrices of ops, the assignment's gains, A · Dᵀ of a learner's update. */
-const PLAIN_PRODUCTS = ['native/node/ops.cpp', 'native/features/matching.cpp', 'native/learning/online.cpp'];
+const PLAIN_PRODUCTS = [
+  'native/node/ops.cpp',
+  'native/features/matching.cpp',
+  'native/learning/online_update.cpp',
+];
 
 const native = join(root, 'native');
 const layerOf = (path) => LAYERS.indexOf(relative(native, path).split(/[\\/]/)[0]);
