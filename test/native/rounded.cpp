@@ -11,6 +11,19 @@ using product::Precision;
 
 namespace {
 
+std::size_t words_in(const product::RoundedKernels& kernels, std::size_t dims) {
+  return (dims + kernels.word_dims - 1) / kernels.word_dims;
+}
+
+/// The words of a left row without those that sums start from.
+std::vector<std::uint32_t> plain(const product::RoundedKernels& kernels, const std::uint32_t* left,
+                                 std::size_t words) {
+  std::vector<std::uint32_t> found;
+  for (std::size_t w = 0; w < kernels.left_words(words); ++w)
+    if (kernels.start_every == 0 || w % (kernels.start_every + 1) != 0) found.push_back(left[w]);
+  return found;
+}
+
 /// Dim k of a rounded row, without its scale.
 double rounded_entry(Precision precision, const std::uint32_t* words, std::size_t k) {
   if (precision == Precision::int8) return static_cast<std::int8_t>(words[k / 4] >> k % 4 * 8 & 0xff);
@@ -21,13 +34,17 @@ double rounded_entry(Precision precision, const std::uint32_t* words, std::size_
 
 /// What `round` claims must hold, and be tight: within twice a part in 4,000 of the exact
 /// norms (float32 sums of squares are rounded too).
-void rounding(Isa isa, Precision precision, const float* row, std::size_t dims, std::size_t word_dims) {
+void rounding(Isa isa, Precision precision, const float* row, std::size_t dims, bool as_left) {
   const product::RoundedKernels& kernels = *product::rounded_kernels(precision, dims, isa);
-  const std::size_t count = (dims + word_dims - 1) / word_dims;
-  check::Guarded<std::uint32_t> words(count);
+  const std::size_t count = words_in(kernels, dims), word_dims = kernels.word_dims;
+  check::Guarded<std::uint32_t> made_words(as_left ? kernels.left_words(count) : count);
   product::Rounding made;
   const int levels = product::levels(precision, dims);
-  kernels.round(row, dims, levels, words.data(), &made);
+  (as_left && kernels.round_left ? kernels.round_left : kernels.round)(row, dims, levels, made_words.data(),
+                                                                       &made);
+  const std::vector<std::uint32_t> words =
+      as_left ? plain(kernels, made_words.data(), count)
+              : std::vector<std::uint32_t>(made_words.data(), made_words.data() + count);
   const auto scale = static_cast<double>(made.scale);
   double squares = 0, errors = 0, sum = 0;
   for (std::size_t k = 0; k < count * word_dims; ++k) {
@@ -53,7 +70,7 @@ void rounding(Isa isa, Precision precision, const float* row, std::size_t dims, 
   if (precision == Precision::int8)
     check::that(made.sum == static_cast<std::int32_t>(sum), "sum, %s: %d, expected %g", isa_name(isa),
                 made.sum, sum);
-  check::watched(words.intact(), "round", isa, dims);
+  check::watched(made_words.intact(), "round", isa, dims);
 }
 
 void scores(Isa isa, Precision precision, const check::Guarded<float>& atoms,
@@ -61,9 +78,18 @@ void scores(Isa isa, Precision precision, const check::Guarded<float>& atoms,
   const Execution execution;
   const product::PackedRows packed({atoms.data(), features, dims}, isa, precision);
   product::LeftRows left(ConstMatrix32(rows.data(), count, dims));
-  product::RoundedRows rounded, right;
+  const product::RoundedKernels& kernels = *product::rounded_kernels(precision, dims, isa);
+  const std::size_t words = words_in(kernels, dims);
+  product::RoundedRows rounded;
   rounded.assign(left, precision, isa, execution);
-  right.assign(ConstMatrix32(atoms.data(), features, dims), precision, isa, execution);
+  std::vector<std::vector<std::uint32_t>> left_rows(count),
+      right_rows(features, std::vector<std::uint32_t>(words));
+  for (std::size_t i = 0; i < count; ++i) left_rows[i] = plain(kernels, rounded.row(i), words);
+  for (std::size_t j = 0; j < features; ++j) {
+    product::Rounding made;
+    kernels.round(atoms.data() + j * dims, dims, product::levels(precision, dims), right_rows[j].data(),
+                  &made);
+  }
   left.rounded = &rounded;
   check::Guarded<float> out(count * features);
   product::store(left, packed, {out.data(), count, features}, execution);
@@ -77,8 +103,8 @@ void scores(Isa isa, Precision precision, const check::Guarded<float>& atoms,
         exact += d * static_cast<double>(rows[i * dims + k]);
         square += d * d;
         if (precision != Precision::bfloat16)
-          integers += static_cast<std::int64_t>(rounded_entry(precision, rounded.row(i), k) *
-                                                rounded_entry(precision, right.row(j), k));
+          integers += static_cast<std::int64_t>(rounded_entry(precision, left_rows[i].data(), k) *
+                                                rounded_entry(precision, right_rows[j].data(), k));
       }
       const double norm = std::sqrt(square) * (1 + 1e-12), got = static_cast<double>(out[i * features + j]);
       const double bound = product::score_error(precision, dims, rounded.norm(i), rounded.error(i), norm,
@@ -86,7 +112,7 @@ void scores(Isa isa, Precision precision, const check::Guarded<float>& atoms,
       check::near(got, exact, bound, product::precision_name(precision), isa, dims);
       if (precision != Precision::bfloat16)
         check::same(out[i * features + j],
-                    static_cast<float>(integers) * right.scales()[j] * rounded.scales()[i],
+                    static_cast<float>(integers) * packed.scales()[j] * rounded.scales()[i],
                     "score of whole numbers", isa, dims);
     }
 }
@@ -100,7 +126,6 @@ int main() {
       if (!product::rounded_kernels(precision, 1, isa)) continue;
       ++kernels;
       std::printf("%s, %s\n", isa_name(isa), product::precision_name(precision));
-      const std::size_t word_dims = product::rounded_kernels(precision, 1, isa)->word_dims;
       Random random(21);
       for (std::size_t dims = 1; dims <= 531; dims += dims < 70 ? 1 : 83)
         for (const Kind kind : check::kKinds) {
@@ -110,7 +135,8 @@ int main() {
           auto rows = check::floats(random, count * dims, kind);
           if (dims % 3 == 0) std::fill_n(rows.data(), dims, 0.0f);
           for (std::size_t i = 0; i < count; ++i)
-            rounding(isa, precision, rows.data() + i * dims, dims, word_dims);
+            for (const bool as_left : {false, true})
+              rounding(isa, precision, rows.data() + i * dims, dims, as_left);
           scores(isa, precision, atoms, rows, features, count, dims);
         }
       // Sums as large as can be: all levels of one sign, at dims near the most that fit.

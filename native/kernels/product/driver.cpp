@@ -26,6 +26,7 @@ Plan::Plan(std::size_t count_, const PackedRows& right, unsigned threads)
       features(right.rows()),
       dims(right.dims()),
       words(right.words()),
+      left_words(rounded ? rounded->left_words(words) : words),
       panels(ceil_divide(right.rows(), kernels.panel)),
       // Integer sums are not cut: a tile holds floats, and their panels are a quarter or half as deep.
       depth_parts(rounded ? 1 : std::max<std::size_t>(1, ceil_divide(words, kDepth))) {
@@ -58,14 +59,14 @@ void pack_left(const LeftRows& left, const Range& rows, const Plan& plan, std::u
       const std::size_t i = rows.first + tile.first + r;
       if (plan.rounded) {
         const std::uint32_t* row = left.rounded->row(i);
-        for (std::size_t w = 0; w < plan.words; ++w) to[w * tile.size() + r] = row[w];
+        for (std::size_t w = 0; w < plan.left_words; ++w) to[w * tile.size() + r] = row[w];
       } else {
         const float* row = left.row(i);
-        for (std::size_t w = 0; w < plan.words; ++w)
+        for (std::size_t w = 0; w < plan.left_words; ++w)
           to[w * tile.size() + r] = std::bit_cast<std::uint32_t>(row[w]);
       }
     }
-    to += tile.size() * plan.words;
+    to += tile.size() * plan.left_words;
   }
 }
 

@@ -31,7 +31,8 @@ struct Plan {
   const RoundedKernels* rounded;  // null in float32
   std::size_t tile_rows;          // left rows in a full tile
   std::size_t count, features, dims;
-  std::size_t words;        // of 32 bits in a row
+  std::size_t words;        // of 32 bits in a right row
+  std::size_t left_words;   // in a left row
   std::size_t panels;       // of right rows
   std::size_t depth_parts;  // the depth is cut so that a panel and a block of left rows share L2
   std::size_t chunks;       // of left rows, so that a packed chunk is of bounded size
@@ -57,7 +58,7 @@ struct Item {
   std::size_t line(std::size_t i) const { return group * chunk.size() + i - chunk.first; }
 };
 
-/// Packs the left rows `rows` into `to` (rows × words), tile after tile, words-major in a tile.
+/// Packs the left rows `rows` into `to` (rows × left_words), tile after tile, words-major in a tile.
 void pack_left(const LeftRows& left, const Range& rows, const Plan& plan, std::uint32_t* to);
 
 /// A buffer of the calling thread, kept between calls.
@@ -86,7 +87,7 @@ void run_item(const Plan& plan, const PackedRows& right, const LeftRows& left, c
         float* direct = target(rows.first, rows.size(), panel, &stride);
         // With several parts the tiles of a panel wait for the next one side by side.
         float* tile = direct ? direct : scratch + (plan.depth_parts > 1 ? rows.first * kernels.panel : 0);
-        const std::uint32_t* tile_left = packed + rows.first * plan.words;
+        const std::uint32_t* tile_left = packed + rows.first * plan.left_words;
         if (plan.rounded) {
           const std::size_t row = item.rows.first + rows.first;
           plan.rounded->multiply(rows.size(), tile_left, columns, plan.words, left.rounded->starts() + row,
@@ -110,18 +111,18 @@ bool for_each_item(const Plan& plan, const LeftRows& left, const Execution& exec
                    const Merge& merge) {
   for (std::size_t c = 0; c < plan.chunks && !execution.cancelled(); ++c) {
     const Range chunk = plan.chunk(c);
-    std::uint32_t* packed = left_buffer(chunk.size() * plan.words);
+    std::uint32_t* packed = left_buffer(chunk.size() * plan.left_words);
     execution.for_each(plan.blocks, [&](std::size_t b) {
       const Range block = plan.block(chunk, b);
       pack_left(left, {chunk.first + block.first, chunk.first + block.end}, plan,
-                packed + block.first * plan.words);
+                packed + block.first * plan.left_words);
     });
     // Neighbours in time share a group of panels, so that threads share it in the last cache.
     execution.for_each(plan.blocks * plan.groups, [&](std::size_t index) {
       const std::size_t group = index / plan.blocks;
       const Range block = plan.block(chunk, index % plan.blocks);
       work(Item{chunk, {chunk.first + block.first, chunk.first + block.end}, plan.group(group), group},
-           packed + block.first * plan.words);
+           packed + block.first * plan.left_words);
     });
     if (!execution.cancelled()) merge(chunk);
   }

@@ -75,7 +75,8 @@ double rounded_error(Precision precision, std::size_t dims) {
 void RoundedRows::assign(const LeftRows& rows, Precision precision, Isa isa, const Execution& execution) {
   const std::size_t dims = rows.matrix.cols;
   const RoundedKernels& kernels = *rounded_kernels(precision, dims, isa);
-  words_ = (dims + kernels.word_dims - 1) / kernels.word_dims;
+  words_ = kernels.left_words((dims + kernels.word_dims - 1) / kernels.word_dims);
+  const auto round = kernels.round_left ? kernels.round_left : kernels.round;
   data_.reserve(rows.count * words_);
   scales_.resize(rows.count);
   starts_.resize(rows.count);
@@ -85,7 +86,7 @@ void RoundedRows::assign(const LeftRows& rows, Precision precision, Isa isa, con
   execution.for_each((rows.count + kBlock - 1) / kBlock, [&](std::size_t block) {
     for (std::size_t i = block * kBlock; i < std::min(rows.count, (block + 1) * kBlock); ++i) {
       Rounding rounding;
-      kernels.round(rows.row(i), dims, most, data_.data() + i * words_, &rounding);
+      round(rows.row(i), dims, most, data_.data() + i * words_, &rounding);
       constexpr std::int32_t kOffset = 128;
       scales_[i] = rounding.scale;
       starts_[i] = kernels.offset ? -kOffset * rounding.sum : 0;

@@ -58,6 +58,16 @@ struct RoundedKernels {
   void (*multiply)(std::size_t rows, const std::uint32_t* left, const std::uint32_t* right, std::size_t words,
                    const std::int32_t* starts, const float* row_scales, const float* column_scales, float* c,
                    std::size_t stride);
+
+  /// Rounds a left row, where that differs from a right one; into left_words(⌈dims/word_dims⌉) words.
+  void (*round_left)(const float* x, std::size_t dims, int levels, std::uint32_t* words,
+                     Rounding* out) = nullptr;
+  /// A left row has a word more before every so many, from which their sums start; 0: it has none, and `starts` counts.
+  std::size_t start_every = 0;
+
+  std::size_t left_words(std::size_t words) const {
+    return start_every == 0 ? words : words + (words + start_every - 1) / start_every;
+  }
 };
 
 /// The kernels of a precision, or null: the level has none, this processor lacks them, or `dims` are too many for

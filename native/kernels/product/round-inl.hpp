@@ -9,17 +9,22 @@ constexpr float kSmallestPeak = 1e-30f;
 /// For the rounding errors of the sums that follow, and of a scale's reciprocal.
 constexpr double kUp = 1 + 0x1.0p-12;
 
-template <class Integer>
-void round_integers(const float* x, std::size_t dims, int levels, std::uint32_t* words, Rounding* out) {
-  constexpr std::size_t kInWord = sizeof(std::uint32_t) / sizeof(Integer);
-  const std::size_t whole = dims / kLanes * kLanes, padded = (dims + kInWord - 1) / kInWord * kInWord;
+float peak_of(const float* x, std::size_t dims) {
+  const std::size_t whole = dims / kLanes * kLanes;
   Vector peaks = zero();
   for (std::size_t d = 0; d < whole; d += kLanes) peaks = max(abs(load(x + d)), peaks);
   if (whole < dims) peaks = max(abs(load_partial(x + whole, dims - whole)), peaks);
-  const float peak = largest(peaks);
-  const bool any = peak >= kSmallestPeak;
-  const float scale = any ? peak / static_cast<float>(levels) : 0;
-  const Vector factor = broadcast(any ? static_cast<float>(levels) / peak : 0), minus = broadcast(-scale);
+  return largest(peaks);
+}
+
+/// Rounds with the scale at which `size`, no less than the largest entry, becomes `levels`.
+template <class Integer>
+void round_to(const float* x, std::size_t dims, float size, int levels, std::uint32_t* words, Rounding* out) {
+  constexpr std::size_t kInWord = sizeof(std::uint32_t) / sizeof(Integer);
+  const std::size_t padded = (dims + kInWord - 1) / kInWord * kInWord;
+  const bool any = size >= kSmallestPeak;
+  const float scale = any ? size / static_cast<float>(levels) : 0;
+  const Vector factor = broadcast(any ? static_cast<float>(levels) / size : 0), minus = broadcast(-scale);
   auto* integers = reinterpret_cast<Integer*>(words);
   Vector squares = zero(), sum = zero();
   Doubles errors = doubles_zero();
@@ -52,4 +57,9 @@ void round_integers(const float* x, std::size_t dims, int levels, std::uint32_t*
   out->sum = static_cast<std::int32_t>(total);
   out->norm = static_cast<double>(scale) * __builtin_sqrt(square) * kUp;
   out->error = __builtin_sqrt(doubles_sum(errors)) * kUp;
+}
+
+template <class Integer>
+void round_integers(const float* x, std::size_t dims, int levels, std::uint32_t* words, Rounding* out) {
+  round_to<Integer>(x, dims, peak_of(x, dims), levels, words, out);
 }

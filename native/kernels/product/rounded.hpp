@@ -10,7 +10,9 @@
   KERNELS(avx512_bf16, bfloat16, avx512, avx512_bf16) \
   KERNELS(avx512_int16, int16, avx512, none)          \
   KERNELS(avx512_int8, int8, avx512, avx512_vnni)     \
-  KERNELS(avx2_int16, int16, avx2, none)
+  KERNELS(avx2_int16, int16, avx2, none)              \
+  KERNELS(avx2_vnni_int8, int8, avx2, avx_vnni)       \
+  KERNELS(avx2_int8, int8, avx2, none)
 #elif defined(__aarch64__)
 #define UNSUPERPOSE_ROUNDED_KERNELS(KERNELS) \
   KERNELS(neon_bf16, bfloat16, neon, bf16)   \
