@@ -78,6 +78,11 @@ struct Scratch : PursuitScratch {
 /// What came of an atom: it stands at the end of an otherwise unchanged support, something else changed, or nothing did.
 enum class Taken : std::uint8_t { appended, changed, dependent };
 
+/// The bytes of AVX2 save less than the atoms cost that their bound leaves open after the first choices.
+scoring::Ladder ladder() {
+  return active_isa() == Isa::avx2 ? scoring::Ladder::finest : scoring::Ladder::every;
+}
+
 class PursuitBatch {
  public:
   /// `wanted`: how often the call will want each row of the Gram matrix, on average.
@@ -91,7 +96,7 @@ class PursuitBatch {
         first_(first),
         execution_(execution),
         out_(out),
-        scorer_(dictionary.rows(), no_weights_, options.nonnegative, scoring::Ladder::every),
+        scorer_(dictionary.rows(), no_weights_, options.nonnegative, ladder()),
         rough_rung_(scorer_.tells(0, kUsefulError) ? 0 : scorer_.last_rung()),
         row_cost_(CompressedGram::row_cost(scorer_.precision(rough_rung_))),
         rents_(wanted >= row_cost_ ? 1 : row_cost_),

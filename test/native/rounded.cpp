@@ -2,8 +2,33 @@
 // bound, and for whole numbers the exact bits: a sum of integers, converted, times two scales, each rounded once.
 #include <algorithm>
 
+#include "../../native/kernels/product/kernels.hpp"
 #include "../../native/kernels/product/product.hpp"
+#include "../../native/kernels/product/rounded.hpp"
+#include "../../native/kernels/simd/avx2.hpp"
 #include "check.hpp"
+
+// The kernel for AVX-VNNI with the instruction written out, so that a processor with AVX2 runs it.
+#if defined(UNSUPERPOSE_HAS_AVX2)
+namespace {
+__attribute__((target("avx2"))) __m256i dot_bytes(__m256i sums, __m256i right, __m256i left) {
+  alignas(32) std::uint8_t u[32];
+  alignas(32) std::int8_t s[32];
+  alignas(32) std::uint32_t total[8];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(u), right);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(s), left);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(total), sums);
+  for (std::size_t k = 0; k < 32; ++k) total[k / 4] += static_cast<std::uint32_t>(u[k] * s[k]);
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(total));
+}
+}  // namespace
+#define UNSUPERPOSE_BEGIN_AVX_VNNI UNSUPERPOSE_BEGIN_AVX2
+#define _mm256_dpbusd_avx_epi32 dot_bytes
+#define avx2_vnni_int8 emulated_vnni
+#include "../../native/kernels/product/avx2_vnni_int8.cpp"
+#undef avx2_vnni_int8
+#undef _mm256_dpbusd_avx_epi32
+#endif
 
 using namespace unsuperpose;
 using check::Kind;
@@ -117,9 +142,69 @@ void scores(Isa isa, Precision precision, const check::Guarded<float>& atoms,
     }
 }
 
+/// The kernel for AVX-VNNI over an emulated instruction, against sums of integers.
+void emulated(std::size_t dims) {
+#if defined(UNSUPERPOSE_HAS_AVX2)
+  if (!product::kernels(Isa::avx2) || supported_isas().size() < 2) return;
+  const product::RoundedKernels& kernels = product::emulated_vnni::kKernels;
+  const std::size_t words = words_in(kernels, dims), panel = product::kernels(Isa::avx2)->panel;
+  Random random(dims);
+  const auto left = check::floats(random, kernels.rows * dims, Kind::gaussian);
+  const auto right = check::floats(random, panel * dims, Kind::gaussian);
+  check::Guarded<std::uint32_t> lefts(kernels.rows * words), rights(panel * words), row(words);
+  std::vector<std::vector<double>> l(kernels.rows), r(panel);
+  std::vector<std::int32_t> starts;
+  std::vector<float> left_scales, right_scales;
+  const auto round = [&](const float* x, std::vector<double>& entries) {
+    product::Rounding made;
+    kernels.round(x, dims, 127, row.data(), &made);
+    for (std::size_t k = 0; k < dims; ++k) entries.push_back(rounded_entry(Precision::int8, row.data(), k));
+    return made;
+  };
+  for (std::size_t i = 0; i < kernels.rows; ++i) {
+    const product::Rounding made = round(left.data() + i * dims, l[i]);
+    starts.push_back(-128 * made.sum);
+    left_scales.push_back(made.scale);
+    for (std::size_t w = 0; w < words; ++w) lefts[w * kernels.rows + i] = row[w];
+  }
+  for (std::size_t j = 0; j < panel; ++j) {
+    right_scales.push_back(round(right.data() + j * dims, r[j]).scale);
+    for (std::size_t w = 0; w < words; ++w) rights[w * panel + j] = row[w] ^ 0x80808080;
+  }
+  check::Guarded<float> out(kernels.rows * panel);
+  kernels.multiply(kernels.rows, lefts.data(), rights.data(), words, starts.data(), left_scales.data(),
+                   right_scales.data(), out.data(), panel);
+  for (std::size_t i = 0; i < kernels.rows; ++i)
+    for (std::size_t j = 0; j < panel; ++j) {
+      double sum = 0;
+      for (std::size_t k = 0; k < dims; ++k) sum += l[i][k] * r[j][k];
+      check::same(out[i * panel + j], static_cast<float>(sum) * right_scales[j] * left_scales[i],
+                  "AVX-VNNI, emulated", Isa::avx2, dims);
+    }
+#else
+  static_cast<void>(dims);
+#endif
+}
+
+/// Rows that fill the 16 bits of a block's sums: entries of one size, whose signs agree, alternate, or do so by pairs.
+void full_blocks(Isa isa, Precision precision, std::size_t dims) {
+  constexpr std::size_t kPatterns = 6;
+  check::Guarded<float> rows(kPatterns * dims);
+  for (std::size_t k = 0; k < dims; ++k) {
+    rows[k] = 1;
+    rows[dims + k] = -1;
+    rows[2 * dims + k] = k % 2 ? -1.0f : 1.0f;
+    rows[3 * dims + k] = k / 2 % 2 ? -1.0f : 1.0f;
+    rows[4 * dims + k] = k % 4 < 2 ? 1.0f : 0.0f;
+    rows[5 * dims + k] = k == dims / 2 ? -1e6f : 1.0f;
+  }
+  scores(isa, precision, rows, rows, kPatterns, kPatterns, dims);
+}
+
 }  // namespace
 
 int main() {
+  for (std::size_t dims = 1; dims < 140; ++dims) emulated(dims);
   long kernels = 0;
   for (const Isa isa : supported_isas())
     for (const Precision precision : product::kEveryPrecision) {
@@ -139,6 +224,7 @@ int main() {
               rounding(isa, precision, rows.data() + i * dims, dims, as_left);
           scores(isa, precision, atoms, rows, features, count, dims);
         }
+      for (std::size_t dims = 1; dims < 140; ++dims) full_blocks(isa, precision, dims);
       // Sums as large as can be: all levels of one sign, at dims near the most that fit.
       for (const std::size_t dims : {700, 20000}) {
         if (!product::rounded_kernels(precision, dims, isa)) continue;
