@@ -1,4 +1,4 @@
-// int16 by vpmaddwd, where there is no int8 product whose sums cannot saturate (vpmaddubsw's do).
+// int16 by vpmaddwd: finer than bytes by four bits, at nearly twice their time (precision.hpp).
 #include "rounded.hpp"
 #include "../simd/avx2.hpp"
 
