@@ -15,24 +15,24 @@
 //
 //   avx2       tile    a step                                      multiply-adds  ceiling        measured, 512 dims
 //              r × c                                               an instruction (cycles/step)  of float32's time
-//   float32    4 × 24  12 vfmadd, 3 loads, 4 broadcasts            5.1            6              1.00 (96 % of the peak)
+//   float32    4 × 24  12 vfmadd, 3 loads, 4 broadcasts            5.1            6              1.00 (95 % of the peak)
 //   int16      3 × 24  9 vpmaddwd, 9 vpaddd, 3 + 3 loads           6              4.5, met 5.8   .64
 //   int8       3 × 24  9 vpmaddubsw, 9 vpaddw, 3 + 3 loads; every  12             4.5, met 5.9   .38
 //                      eighth step 9 vpmaddwd, 9 vpaddd besides                   + .7
 //   with VNNI  4 × 24  12 vpdpbusd, 3 loads, 4 broadcasts          20             6              not measured (.25 by count)
 //
 // Four pipes take additions and two of them multiplications, which says 4.5 cycles for 9 and 9. The processor hands additions to the
-// multipliers too: 9 vpmaddwd and 9 vpaddd on registers alone take 5.7, so that int16 cannot come below .63, nor this int8 below .36.
+// multipliers too: 9 vpmaddwd and 9 vpaddd on registers alone take 5.7, in every order tried: int16 at .63, this int8 at .36.
 //
 //   neon       tile    a step (GCC 12, disassembled)               multiply-adds  loads          of 24 multiplications, cycles with
 //              r × c                                               an instruction an instruction 4 pipes / 2 pipes
 //   float32    6 × 16  24 fmla in 47 instructions, 11 of them      2.0            .15            6 / 12
 //                      stores of the panel to the stack
 //   int8       6 × 16  24 sdot in 43 instructions                  8.9            .19            6 / 12
-//   bfloat16   6 × 16  24 bfmmla in 66 instructions, two words     5.8            .21            6 / 12 (one a cycle a pipe)
+//   bfloat16   6 × 16  24 bfmmla in 66 instructions, two words     5.8            .21            6 / 12
 // Apple's processors have four pipes for these (Apple Silicon CPU Optimization Guide), Graviton 2 two and 3 four (Arm Neoverse N1 and V1
-// Software Optimization Guides; V1 has bfmmla on two). None has been timed. At four instructions a cycle, N1's width, float32's 47 take
-// as long as its 24 multiplications on two pipes.
+// Software Optimization Guides). None has been timed. At four instructions a cycle, N1's width, float32's 47 take as long as its 24
+// multiplications on two pipes.
 #pragma once
 #include <cstddef>
 #include <cstdint>
