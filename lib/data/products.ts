@@ -15,6 +15,7 @@ import { checkInteger, checkNumber, describe, Options } from '../call/options.js
 import { readThreads } from '../call/threads.js';
 import type { NativeRight } from '../native/binding.js';
 import { native } from '../native/runtime.js';
+import { takeTopK } from '../native/tray.js';
 import { PRECISIONS, type Precision } from '../native/values.js';
 import { SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
@@ -244,7 +245,8 @@ export function topK(
   const { a: left, b: right, features } = readProduct(a, b);
   if (features === 0) throw new UnsuperposeError('ERR_SHAPE', 'b must have at least one feature (row)', 'b');
   checkInteger('k', k, { min: 1, max: features, note: 'features' });
-  const { indices, values } = native((binding) => binding.topK(left, right, k, absolute, threads));
+  const large = native((binding) => binding.topK(left, right, k, absolute, threads));
+  const { indices, values } = large ?? takeTopK();
   if (format === 'codes') return rankedCodes(indices, values, left.rows, features, k);
   return { indices, values, shape: [left.rows, k] };
 }

@@ -129,6 +129,20 @@ export interface NativePreparation {
   readonly iterations: number;
 }
 
+/** k entries a row, strongest first. */
+export interface NativeTopK {
+  readonly indices: Uint32Array;
+  readonly values: Float32Array;
+}
+
+/** The memory that small answers pass on, all of it as each of these; see tray.ts. */
+export interface NativeTray {
+  readonly float32: Float32Array;
+  readonly float64: Float64Array;
+  readonly uint8: Uint8Array;
+  readonly uint32: Uint32Array;
+}
+
 /** The right-hand side of a product. */
 export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
@@ -137,6 +151,7 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
   info(): NativeInfo;
   /** Asks a job to stop; ids that are not running are ignored. */
   cancel(job: JobId): void;
+  tray(): NativeTray;
 
   createDictionary(matrix: NativeMatrix, normalize: boolean): DictionaryHandle;
   /** Another handle of the same dictionary. */
@@ -174,12 +189,13 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     threads: number,
   ): void;
 
+  /** undefined: the answer is on the tray */
   unfoldSync(
     handle: DictionaryHandle,
     activations: NativeMatrix,
     options: NativeUnfoldOptions,
     threads: number,
-  ): NativeUnfolding;
+  ): NativeUnfolding | undefined;
   unfold(
     handle: DictionaryHandle,
     activations: NativeMatrix,
@@ -283,13 +299,14 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     errors: Float64Array,
     threads: number,
   ): void;
+  /** undefined: the answer is on the tray */
   topK(
     a: NativeMatrix,
     b: NativeRight,
     k: number,
     absolute: boolean,
     threads: number,
-  ): { indices: Uint32Array; values: Float32Array };
+  ): NativeTopK | undefined;
   above(
     a: NativeMatrix,
     b: NativeRight,

@@ -12,6 +12,7 @@ import type { NativeUnfolding } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
 import { binding, native } from '../native/runtime.js';
+import { takeUnfolding } from '../native/tray.js';
 import type { DictionaryHandle, NativeCodes } from '../native/values.js';
 import { BALL_ONLY, type BallOptions, readBall } from './ball.js';
 import {
@@ -242,6 +243,7 @@ export function unfoldSync(
   const read = new Options(options, SYNC_NAMES, 'unfoldSync', ASYNC_ONLY);
   const call = prepare(activations, dictionary, read);
   const { handle, matrix, settings, threads } = call;
-  const result = native((module) => module.unfoldSync(handle, matrix, settings, threads));
+  const large = native((module) => module.unfoldSync(handle, matrix, settings, threads));
+  const result = large ?? takeUnfolding('float64' in settings && settings.float64);
   return answer(result, call, dictionary.features);
 }

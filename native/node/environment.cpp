@@ -96,7 +96,7 @@ void run(Job& job) {
 
 void Environment::attach(Napi::Env env) { env.SetInstanceData(new Environment(env)); }
 
-Environment::Environment(Napi::Env env) : env_(env), doorbell_(std::make_shared<Doorbell>()) {
+Environment::Environment(Napi::Env env) : env_(env), tray_(env), doorbell_(std::make_shared<Doorbell>()) {
   const char* names[] = {"Float32Array", "Float64Array", "Uint8Array", "Uint32Array"};
   for (std::size_t i = 0; i < 4; ++i) {
     constructors_[i] = Napi::Persistent(env.Global().Get(names[i]).As<Napi::Function>());

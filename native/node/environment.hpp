@@ -12,6 +12,7 @@
 #include "../core/status.hpp"
 #include "memory.hpp"
 #include "napi.hpp"
+#include "tray.hpp"
 
 namespace unsuperpose::node {
 
@@ -56,6 +57,7 @@ class Environment {
   /// A new typed array made by its JavaScript constructor, which throws where the C function would abort. ERR_TOO_LARGE with the
   /// bytes where there is no memory for it.
   Napi::TypedArray make_array(Array type, std::size_t length) const;
+  Tray& tray() { return tray_; }
 
  private:
   struct Entry;
@@ -71,6 +73,7 @@ class Environment {
 
   Napi::Env env_;
   Napi::FunctionReference constructors_[4];
+  Tray tray_;
   std::shared_ptr<Doorbell> doorbell_;
   std::map<std::uint32_t, std::shared_ptr<Entry>> entries_;
   std::vector<std::function<void()>> stranded_;  // jobs that no thread of the pool can run

@@ -17,5 +17,6 @@ void add_claims(Napi::Object exports);
 void add_half(Napi::Object exports);
 void add_ops(Napi::Object exports);
 void add_toy(Napi::Object exports);
+void add_tray(Napi::Object exports);
 
 }  // namespace unsuperpose::node

@@ -11,6 +11,7 @@
 #include "../solvers/spectral.hpp"
 #include "answers.hpp"
 #include "arguments.hpp"
+#include "environment.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
 
@@ -111,7 +112,7 @@ std::shared_ptr<const Dictionary> dictionary_of(const Napi::Value& value, const 
   return made;
 }
 
-/// (a, b, k, absolute, threads) → { indices, values }, k a row
+/// (a, b, k, absolute, threads) → { indices, values }, k a row, or undefined: they are on the tray
 Napi::Value top_k(const Napi::CallbackInfo& call) {
   const Execution execution{threads(call[4])};
   const auto right = dictionary_of(call[1], "b", execution);
@@ -125,6 +126,7 @@ Napi::Value top_k(const Napi::CallbackInfo& call) {
   unsuperpose::top_k(left, *right, k, call[3].ToBoolean(), execution, indices.data(), values.data());
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i])) refuse_overflow(i / k);
+  if (Environment::of(call.Env()).tray().lay({indices, values})) return call.Env().Undefined();
   return object(call.Env(), {{"indices", indices}, {"values", values}});
 }
 

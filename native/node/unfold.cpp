@@ -66,7 +66,16 @@ Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
 
 namespace {
 
-/// (handle, matrix, options, threads) → unfolding
+/// In the order in which lib/native/tray.ts takes it.
+bool lay(Tray& tray, const Unfolding& unfolding) {
+  const SparseCodes& codes = unfolding.codes;
+  const Tray::Array values = unfolding.float64 ? Tray::Array(unfolding.values64) : Tray::Array(codes.values);
+  return tray.lay({codes.indptr, codes.indices, values, unfolding.gap, unfolding.objective, unfolding.residual,
+                   unfolding.status, unfolding.iterations, unfolding.lambda, unfolding.norm,
+                   unfolding.variance});
+}
+
+/// (handle, matrix, options, threads) → unfolding, or undefined: it is on the tray
 Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const auto options = call[2].As<Napi::Object>();
@@ -80,8 +89,10 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
     SamplesCopy samples(call[1], "activations");
     require(check_and_unfold(samples, observed, dictionary, *method, execution, unfolding));
   }
+  const Profile* profile = method->profiled();
+  if (!profile && lay(Environment::of(call.Env()).tray(), unfolding)) return call.Env().Undefined();
   Napi::Object result = unfolding_object(call.Env(), unfolding);
-  if (const Profile* profile = method->profiled()) result.Set("stages", stages_object(call.Env(), *profile));
+  if (profile) result.Set("stages", stages_object(call.Env(), *profile));
   return result;
 }
 
