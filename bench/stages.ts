@@ -27,7 +27,7 @@ export function lassoStages(work: Workload, dictionary: Dictionary, tolerance: n
   const matrix = { data: samples, rows: samples.length / dims, cols: dims };
   const measured: Stages[] = [];
   for (let run = 0; run < runs; run++) {
-    const stages = native((module) => module.unfoldSync(handle, matrix, options, 1))?.stages;
+    const stages = native((module) => module.unfoldSync(handle, matrix, options, undefined, 1))?.stages;
     if (stages === undefined) return undefined;
     measured.push(stages);
   }

@@ -78,12 +78,24 @@ export function readLayout(
   cols: number,
   name: string,
 ): Layout {
-  const fields = new Map<string, unknown>();
+  let fields: Map<string, unknown> | undefined;
   for (const field of FIELDS) {
     const found = (value as Readonly<Record<string, unknown>>)[field];
-    if (found !== undefined && found !== null) fields.set(field, found);
+    if (found === undefined || found === null) continue;
+    fields ??= new Map();
+    fields.set(field, found);
   }
-  if (fields.size === 0) return 'rows';
+  return fields === undefined ? 'rows' : layoutOf(fields, type, rows, cols, name);
+}
+
+/** The layout that these fields ask for. */
+function layoutOf(
+  fields: ReadonlyMap<string, unknown>,
+  type: keyof typeof TYPE_NAMES,
+  rows: number,
+  cols: number,
+  name: string,
+): Layout {
   checkType(fields.get('dtype'), type, name);
   for (const [field, neutral] of [
     ['offset', 0],

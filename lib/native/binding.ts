@@ -189,17 +189,19 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     threads: number,
   ): void;
 
-  /** undefined: the answer is on the tray */
+  /** `observed`: which entries of the samples count, one row for all or one a sample. undefined: the answer is on the tray */
   unfoldSync(
     handle: DictionaryHandle,
     activations: NativeMatrix,
     options: NativeUnfoldOptions,
+    observed: Uint8Array | undefined,
     threads: number,
   ): NativeUnfolding | undefined;
   unfold(
     handle: DictionaryHandle,
     activations: NativeMatrix,
     options: NativeUnfoldOptions,
+    observed: Uint8Array | undefined,
     threads: number,
     onProgress: Report,
     onSettled: Settled<NativeUnfolding>,

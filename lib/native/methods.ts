@@ -80,10 +80,8 @@ export interface NativeMessagePassingOptions {
   readonly maxIterations: number;
 }
 
-/** The options of a method, and which entries of the samples count: one row for all, or one a sample. */
-export type NativeUnfoldOptions = NativeMethodOptions & { readonly observed?: Uint8Array | undefined };
-
-type NativeMethodOptions =
+/** The options of a method. */
+export type NativeUnfoldOptions =
   | NativePenaltyOptions
   | NativeDenoisingOptions
   | NativeBallOptions

@@ -117,10 +117,8 @@ export function readPenalty(
   method: NativePenaltyOptions['method'],
   features: number,
 ): Omit<NativePenaltyOptions, 'lambda' | 'warmStart' | 'float64'> {
-  return {
-    method,
-    ridge: options.number('ridge', { min: 0 }, 0),
-    gramBudget: readGramBudget(options),
-    ...readConvex(options, features),
-  };
+  const ridge = options.number('ridge', { min: 0 }, 0);
+  const gramBudget = readGramBudget(options);
+  const { weights, nonnegative, tolerance, maxIterations } = readConvex(options, features);
+  return { method, ridge, gramBudget, weights, nonnegative, tolerance, maxIterations };
 }

@@ -206,7 +206,10 @@ export function readPursuit(
     residual: options.number('residual', { min: 0 }, 0),
     nonnegative,
   };
-  if (method === 'omp') return { method, ...greedy, gramBudget: readGramBudget(options) };
+  if (method === 'omp') {
+    const { sparsity, residual } = greedy;
+    return { method, sparsity, residual, nonnegative, gramBudget: readGramBudget(options) };
+  }
   const rounds = limited(MOVE_TOLERANCE);
   if (method === 'mp' || method === 'gradient-pursuit') return { method, ...greedy, ...rounds };
   return { method, ...greedy, ...rounds, stepSize: options.number('stepSize', { above: 0 }, PUBLISHED_STEP) };

@@ -63,7 +63,10 @@ export interface PathUnfolding<V extends CodeValues = Float32Array> extends Unfo
   readonly lambda: Float64Array;
 }
 
-type Fields = Omit<Unfolding, 'summary'>;
+function allConverged(status: Uint8Array): boolean {
+  for (let i = 0; i < status.length; i++) if (status[i] !== UnfoldStatus.converged) return false;
+  return true;
+}
 
 /** A class, so that the methods are not fields: what is cloned or spread is data. */
 class Answer implements Unfolding {
@@ -82,19 +85,19 @@ class Answer implements Unfolding {
   readonly notes: readonly Note[];
   declare readonly preparation?: Preparation;
 
-  constructor(fields: Omit<Fields, 'device' | 'isa'>) {
-    this.codes = fields.codes;
-    this.gap = fields.gap;
-    this.objective = fields.objective;
-    if (fields.lambda !== undefined) this.lambda = fields.lambda;
-    this.residual = fields.residual;
-    this.norm = fields.norm;
-    this.variance = fields.variance;
-    this.status = fields.status;
-    this.converged = fields.converged;
-    this.iterations = fields.iterations;
-    this.notes = fields.notes;
-    if (fields.preparation !== undefined) this.preparation = fields.preparation;
+  constructor(codes: SparseCodes, figures: NativeUnfolding, { notes, preparation, lambda }: Besides) {
+    this.codes = codes;
+    this.gap = figures.gap;
+    this.objective = figures.objective;
+    if (lambda !== undefined) this.lambda = lambda;
+    this.residual = figures.residual;
+    this.norm = figures.norm;
+    this.variance = figures.variance;
+    this.status = figures.status;
+    this.converged = allConverged(figures.status);
+    this.iterations = figures.iterations;
+    this.notes = notes;
+    if (preparation !== undefined) this.preparation = preparation;
   }
 
   summary(): UnfoldingSummary {
@@ -116,23 +119,9 @@ export function toUnfolding(
   result: NativeUnfolding,
   samples: number,
   features: number,
-  { notes, preparation, lambda }: Besides,
+  besides: Besides,
 ): Unfolding {
-  const { gap, objective, residual, norm, variance, status, iterations } = result;
-  return new Answer({
-    codes: SparseCodes.adopt(result.codes, samples, features),
-    gap,
-    objective,
-    ...(lambda !== undefined && { lambda }),
-    residual,
-    norm,
-    variance,
-    status,
-    converged: status.every((outcome) => outcome === UnfoldStatus.converged),
-    iterations,
-    notes,
-    ...(preparation !== undefined && { preparation }),
-  });
+  return new Answer(SparseCodes.adopt(result.codes, samples, features), result, besides);
 }
 
 /** One step of a path, with its λ. */

@@ -46,7 +46,7 @@ Napi::Value certify_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const auto from = call[3].As<Napi::Object>();
   const CertifyOptions options = options_of(from);
-  const Observed observed = observed_of(from);
+  const Observed observed = observed_of(from.Get("observed"));
   const Execution execution{threads(call[4])};
   const SparseCodes codes = copy_codes(call[2], "codes", true);
   SamplesCopy samples(call[1], "activations");
@@ -68,7 +68,7 @@ Napi::Value certify_async(const Napi::CallbackInfo& call) {
   };
   const auto from = call[3].As<Napi::Object>();
   CertifyOptions options = options_of(from);
-  Observed observed = observed_of(from);
+  Observed observed = observed_of(from.Get("observed"));
   SparseCodes codes = copy_codes(call[2], "codes", true);
   const auto input =
       std::make_shared<Input>(Input{held_dictionary(call[0]), SamplesCopy(call[1], "activations"),

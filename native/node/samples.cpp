@@ -43,8 +43,7 @@ void SamplesCopy::prepare(const char* name, bool partly_observed, const Executio
   exact_ = {};
 }
 
-Observed observed_of(const Napi::Object& options) {
-  const Napi::Value value = options.Get("observed");
+Observed observed_of(const Napi::Value& value) {
   if (value.IsUndefined()) return {};
   const std::span<std::uint8_t> flags = bytes(value, "observed");
   return {{flags.begin(), flags.end()}};

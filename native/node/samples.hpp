@@ -25,7 +25,7 @@ class SamplesCopy {
   std::unique_ptr<SplitSamples> split_;
 };
 
-/// { observed?: Uint8Array }, copied.
-Observed observed_of(const Napi::Object& options);
+/// Uint8Array | undefined, copied.
+Observed observed_of(const Napi::Value& value);
 
 }  // namespace unsuperpose::node

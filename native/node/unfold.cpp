@@ -70,18 +70,17 @@ namespace {
 bool lay(Tray& tray, const Unfolding& unfolding) {
   const SparseCodes& codes = unfolding.codes;
   const Tray::Array values = unfolding.float64 ? Tray::Array(unfolding.values64) : Tray::Array(codes.values);
-  return tray.lay({codes.indptr, codes.indices, values, unfolding.gap, unfolding.objective, unfolding.residual,
-                   unfolding.status, unfolding.iterations, unfolding.lambda, unfolding.norm,
-                   unfolding.variance});
+  return tray.lay({codes.indptr, codes.indices, values, unfolding.gap, unfolding.objective,
+                   unfolding.residual, unfolding.status, unfolding.iterations, unfolding.lambda,
+                   unfolding.norm, unfolding.variance});
 }
 
-/// (handle, matrix, options, threads) → unfolding, or undefined: it is on the tray
+/// (handle, matrix, options, observed, threads) → unfolding, or undefined: it is on the tray
 Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const auto options = call[2].As<Napi::Object>();
-  const auto method = read_method(options);
-  const Observed observed = observed_of(options);
-  const Execution execution{threads(call[3])};
+  const auto method = read_method(call[2].As<Napi::Object>());
+  const Observed observed = observed_of(call[3]);
+  const Execution execution{threads(call[4])};
   Unfolding unfolding;
   if (observed.empty() && !method->in_float64()) {
     require(check_and_unfold(matrix(call[1], "activations"), dictionary, *method, execution, unfolding));
@@ -96,15 +95,14 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
   return result;
 }
 
-/// (handle, matrix, options, threads, onProgress, onSettled) → job
+/// (handle, matrix, options, observed, threads, onProgress, onSettled) → job
 Napi::Value unfold_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  const auto options = call[2].As<Napi::Object>();
-  const auto method = read_method(options);
-  const auto observed = std::make_shared<const Observed>(observed_of(options));
+  const auto method = read_method(call[2].As<Napi::Object>());
+  const auto observed = std::make_shared<const Observed>(observed_of(call[3]));
   const auto samples = std::make_shared<SamplesCopy>(call[1], "activations");
   return start_job<Unfolding>(
-      call, 3,
+      call, 4,
       [=](const Execution& execution, Unfolding& out) {
         return check_and_unfold(*samples, *observed, dictionary, *method, execution, out);
       },
@@ -154,8 +152,8 @@ Napi::Value lambda_max_sync(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_unfold(Napi::Object exports) {
-  add<unfold_sync, 4>(exports, "unfoldSync");
-  add<unfold_async, 6>(exports, "unfold");
+  add<unfold_sync, 5>(exports, "unfoldSync");
+  add<unfold_async, 7>(exports, "unfold");
   add<check_codes, 4>(exports, "checkCodes");
   add<fold_codes, 5>(exports, "fold");
   add<lambda_max_sync, 6>(exports, "lambdaMaxSync");
