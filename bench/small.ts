@@ -9,7 +9,7 @@ const seed = 11;
 const dims = 256;
 const features = 1024;
 const active = 8;
-const batch = 32;
+const batch = 16;
 const lambda = 0.1;
 const microsecondsPerSecond = 1e6;
 
@@ -35,6 +35,9 @@ export function runSmallCalls(secondsEach: number): SmallCall[] {
   };
   using dictionary = Dictionary.from(atoms);
   const one = mixtures(atoms, 1);
+  // Two dims and two atoms: hardly any arithmetic, so what is left is what any call costs.
+  using tiny = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
+  const two = { data: Float32Array.of(3, 0.05), shape: [1, 2] as const };
   const many = mixtures(atoms, batch);
   const { codes } = unfoldSync(many, dictionary, { lambda, threads: 1 });
   const vector = new Float32Array(features).map((_, i) => Math.sin(i));
@@ -44,11 +47,19 @@ export function runSmallCalls(secondsEach: number): SmallCall[] {
   const add = (name: string, call: () => void): void => {
     suite.add(name, call, { maxTime: secondsEach });
   };
+  add('unfoldSync lasso, 2 × 2: the call itself', () => unfoldSync(two, tiny, { lambda, threads: 1 }));
+  add('unfoldSync omp, 2 × 2: the call itself', () =>
+    unfoldSync(two, tiny, { method: 'omp', sparsity: 1, threads: 1 }),
+  );
+  add('ops.topK, 2 × 2: the call itself', () => ops.topK(two, tiny, 1, { threads: 1 }));
   add('unfoldSync lasso, 1 sample', () => unfoldSync(one, dictionary, { lambda, threads: 1 }));
   add('unfoldSync omp, 1 sample', () =>
     unfoldSync(one, dictionary, { method: 'omp', sparsity: active, threads: 1 }),
   );
   add(`unfoldSync lasso, ${batch} samples`, () => unfoldSync(many, dictionary, { lambda, threads: 1 }));
+  add(`unfoldSync omp, ${batch} samples`, () =>
+    unfoldSync(many, dictionary, { method: 'omp', sparsity: active, threads: 1 }),
+  );
   add(`fold, ${batch} samples`, () => fold(codes, dictionary));
   add('ops.topK of 8, 1 sample', () => ops.topK(one, dictionary, active, { threads: 1 }));
   add('ops.correlate, 1 sample', () => ops.correlate(one, dictionary, { threads: 1 }));
