@@ -133,7 +133,7 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
       return readPathMethod(options, method, readConvex(options, features), matrix.rows);
     const { ridge, weights, nonnegative, tolerance, maxIterations } = readPenalty(options, method, features);
     return {
-      // Field by field: a spread takes longer than all else here.
+      // Field by field: spreads cost more than a small problem does.
       method,
       ridge,
       weights,
