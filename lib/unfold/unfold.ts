@@ -131,7 +131,8 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
     if (method === 'l1-ball') return readBall(options, readConvex(options, features), matrix.rows);
     if (isPathMethod(method))
       return readPathMethod(options, method, readConvex(options, features), matrix.rows);
-    const { ridge, weights, nonnegative, tolerance, maxIterations } = readPenalty(options, method, features);
+    const penalty = readPenalty(options, method, features);
+    const { ridge, weights, nonnegative, tolerance, maxIterations, gramBudget } = penalty;
     return {
       // Field by field: spreads cost more than a small problem does.
       method,
@@ -140,6 +141,7 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
       nonnegative,
       tolerance,
       maxIterations,
+      gramBudget,
       float64,
       lambda: readLambda(options, method, matrix.rows),
       warmStart: readWarmStart(options.get('warmStart'), matrix.rows, features),

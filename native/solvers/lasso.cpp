@@ -24,7 +24,7 @@ BatchSolver Lasso::start(const Dictionary& dictionary, std::size_t samples,
   if (float64 || wide || std::find(lambda.begin(), lambda.end(), 0.0) != lambda.end())
     return start_float64(dictionary, samples, execution);
   const auto gram = std::make_shared<LassoGram>();
-  // Weights would make every list as long as the least of them wants it.
+  // With weights no scores are kept.
   if (weights.empty() && dictionary.dims() >= kFewestDims &&
       gram_budget >= CompressedGram::row_bytes(dictionary.features())) {
     gram->gram = &dictionary.compressed_gram();

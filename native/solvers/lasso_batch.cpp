@@ -20,6 +20,13 @@ constexpr std::size_t kFewestKept = 128;
 /// A row is missed at most so often before it is made.
 constexpr std::size_t kMostMissed = 250;
 
+/// Where bytes cost little less than 16 bits, the first scores are of 16 bits: those can be kept.
+std::uint8_t first_rung(const scoring::Scorer& scorer, const Lasso& options) {
+  const bool finer = options.weights.empty() && active_isa() == Isa::avx2 &&
+                     scorer.precision(0) == product::Precision::int8 && scorer.rungs() > 2;
+  return finer ? 1 : 0;
+}
+
 std::vector<std::pair<std::uint32_t, float>> code_of(const WorkingSet& set) {
   std::vector<std::pair<std::uint32_t, float>> codes;
   for (std::size_t k = 0; k < set.size(); ++k)
@@ -50,7 +57,8 @@ LassoBatch::LassoBatch(const ScaledBatch& batch, const Dictionary& dictionary, c
       active_(batch.count(), kBlock, execution),
       residual_stride_(batch.samples().stride),
       residuals_(batch.count() * batch.samples().stride),
-      scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::useful) {}
+      scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::useful),
+      first_rung_(first_rung(scorer_, options)) {}
 
 void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t first) {
   Workspace& scratch = lasso_workspace(dictionary_.features());
@@ -72,8 +80,8 @@ void LassoBatch::start(Sample& sample, const SparseCodes* warm, std::size_t firs
 }
 
 /// Scores all atoms against the residuals of these samples, down to where a score might still belong to a violator. `kept` has room
-/// for all their scores, padded rows, or is null.
-void LassoBatch::score(std::span<const std::uint32_t> samples, float* kept) {
+/// for all their scores, padded rows, or is null; answers whether they are there.
+bool LassoBatch::score(std::span<const std::uint32_t> samples, float* kept) {
   const StageTimer timer(options_.profile.get(), Stage::score);
   requests_.resize(samples.size());
   std::size_t largest = 0;
@@ -85,18 +93,25 @@ void LassoBatch::score(std::span<const std::uint32_t> samples, float* kept) {
                     .norm = norm(sample),
                     .threshold = batch_.lambda(sample.slot),
                     .rung = sample.rung,
-                    .rough = sample.solves == 0 && sample.rung == 0};
+                    .rough = sample.solves == 0 && sample.rung == first_rung_};
     largest = std::max(largest, sample.set.size());
     fresh = fresh && sample.solves == 0;
   }
   const std::size_t dims = dictionary_.dims(), features = dictionary_.features();
-  // A working set's own atoms are listed too.
-  const std::size_t capacity =
-      largest + (fresh ? first_choice(dims) : kListed * later_choice(dims, largest) + kBeyond);
+  // The first residuals are the largest, and so is the error of their scores: that of bytes is too large to go on from.
+  const bool stored =
+      kept && (!fresh || (gram_.used && scorer_.precision(first_rung_) != product::Precision::int8));
+  // What is stored is not listed, but for the first choice. A working set's own atoms are listed too.
+  std::size_t capacity = largest + kListed * later_choice(dims, largest) + kBeyond;
+  if (fresh)
+    capacity = largest + first_choice(dims);
+  else if (stored)
+    capacity = 1;
   const ConstMatrix32 residuals{residuals_.data(), batch_.count(), dims, residual_stride_};
   Matrix32 all;
-  if (kept) all = {kept, samples.size(), features, CompressedGram::stride(features)};
+  if (stored) all = {kept, samples.size(), features, CompressedGram::stride(features)};
   scorer_.score(residuals, requests_, capacity, execution_, all);
+  return stored;
 }
 
 /// Keeps the code if it is the best one so far: in float32 the next one may be worse.
@@ -143,11 +158,17 @@ void LassoBatch::advance(Sample& sample, std::size_t position, float* kept, Lazy
   {
     const StageTimer timer(options_.profile.get(), Stage::certify);
     list(sample, position, scratch);
-    if (kept)
-      lazy->begin(kept, scratch.outside.error, norm_before * dictionary_.max_norm(), sample.set.atoms(),
+    if (kept) {
+      lazy->start(kept, scorer_[position].error, norm_before * dictionary_.max_norm(), sample.set.atoms(),
                   sample.set.code());
+    }
   }
-  if (!(requests_[position].rough && choose_roughly(sample, scratch)) && !decide(sample, scratch)) {
+  bool decided = choose_roughly(sample, scratch);
+  if (!decided) {
+    if (kept) list_kept(sample, *lazy, scorer_[position].error, scratch);
+    decided = decide(sample, scratch);
+  }
+  if (!decided) {
     if (sample.rung + 1u < scorer_.rungs()) {
       ++sample.rung;  // too coarse a look: look closer
       return;
@@ -157,7 +178,10 @@ void LassoBatch::advance(Sample& sample, std::size_t position, float* kept, Lazy
     else
       decide_as_scored(sample, scratch);
   }
-  while (step(sample, scratch) && gram_.gram && !execution_.cancelled()) {
+  const bool first = sample.solves == 0;
+  bool open = step(sample, scratch);
+  if (first) sample.rung = 0;
+  while (open && gram_.gram && !execution_.cancelled()) {
     asked_.fetch_add(1, std::memory_order_relaxed);
     scratch.support.clear();
     if (!kept) {
@@ -170,8 +194,8 @@ void LassoBatch::advance(Sample& sample, std::size_t position, float* kept, Lazy
       had_.fetch_add(1, std::memory_order_relaxed);
     else
       miss(scratch.support);
-    if (!followed) return;
-    decide(sample, scratch);
+    if (!followed || !decide(sample, scratch)) return;
+    open = step(sample, scratch);
   }
 }
 
@@ -221,13 +245,16 @@ Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
   samples_.resize(batch_.count());
   active_.for_each([&](std::uint32_t i, std::size_t) {
     samples_[i].slot = i;
+    samples_[i].rung = first_rung_;
     start(samples_[i], warm, first);
   });
   const std::size_t padded = CompressedGram::stride(dictionary_.features());
+  // Weights would make every list as long as the least of them wants it.
+  const bool keeps = !weighted();
   const std::size_t at_once =
-      gram_.used ? std::max(kFewestKept, kKeptBytes / (padded * sizeof(float))) : batch_.count();
-  if (gram_.used) gram_.kept.reserve(std::min(at_once, batch_.count()) * padded);
-  float* const kept = gram_.used ? gram_.kept.data() : nullptr;
+      keeps ? std::max(kFewestKept, kKeptBytes / (padded * sizeof(float))) : batch_.count();
+  if (keeps) gram_.kept.reserve(std::min(at_once, batch_.count()) * padded);
+  float* const kept = keeps ? gram_.kept.data() : nullptr;
   const auto lazy = [&] {
     return LazyCorrelations(gram_.gram, kept ? dictionary_.features() : 0, options_.nonnegative);
   };
@@ -236,10 +263,10 @@ Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
       end = std::min(begin + at_once, active_.size());
       const std::span<const std::uint32_t> samples = active_.samples().subspan(begin, end - begin);
       if (execution_.cancelled()) return Status::cancelled();
-      score(samples, kept);
+      const bool stored = score(samples, kept);
       if (execution_.cancelled()) return Status::cancelled();
       execution_.for_items(samples.size(), kBlock, lazy, [&](std::size_t k, LazyCorrelations& correlations) {
-        advance(samples_[samples[k]], k, kept ? kept + k * padded : nullptr, &correlations);
+        advance(samples_[samples[k]], k, stored ? kept + k * padded : nullptr, &correlations);
       });
     }
     if (execution_.cancelled()) return Status::cancelled();

@@ -12,8 +12,8 @@
 // alone, rounds on end. A row costs what some passes of one sample do, and is kept with the dictionary: it is made once so many
 // samples have missed it (the rule of ski rental).
 //
-// But for the first choice, which always comes from a pass, exact correlations decide which atoms violate and which are the strongest.
-// So an answer depends neither on the rows that happen to be there nor on the precision of the scores.
+// The first two choices always come from passes, and are made as these score. After them exact correlations decide which atoms
+// violate and which are the strongest, so that no answer depends on the rows that happen to be there.
 #pragma once
 #include <atomic>
 #include <cmath>
@@ -34,7 +34,7 @@ namespace unsuperpose {
 /// The Gram rows that the batches of a call use, and whether they are of use.
 struct LassoGram {
   const CompressedGram* gram = nullptr;
-  bool used = false;  // keep the scores of the next batch's passes
+  bool used = false;  // keep the scores of the next batch's passes that are good for it
   AlignedBuffer<float> kept;
 };
 
@@ -57,7 +57,7 @@ class LassoBatch {
 
   // lasso_batch.cpp
   void start(Sample& sample, const SparseCodes* warm, std::size_t first);
-  void score(std::span<const std::uint32_t> samples, float* kept);
+  bool score(std::span<const std::uint32_t> samples, float* kept);
   void advance(Sample& sample, std::size_t position, float* kept, LazyCorrelations* lazy);
   void miss(std::span<const std::uint32_t> rows);
   bool step(Sample& sample, Workspace& scratch);
@@ -72,8 +72,10 @@ class LassoBatch {
   void decide_whole(const Sample& sample, Workspace& scratch) const;
   void decide_as_scored(const Sample& sample, Workspace& scratch) const;
   void weigh(const Sample& sample, std::size_t count, std::size_t most, Workspace& scratch) const;
+  std::size_t most_rows() const;
   std::size_t most_chosen(const Sample& sample) const;
   bool useful(const Sample& sample, double error) const;
+  void list_kept(const Sample& sample, LazyCorrelations& lazy, double error, Workspace& scratch) const;
   bool follow(const Sample& sample, LazyCorrelations& lazy, double norm_before, Workspace& scratch);
 
   // lasso_solve.cpp
@@ -86,6 +88,7 @@ class LassoBatch {
   }
   double norm(const Sample& sample) const { return std::sqrt(sample.at.squared_rounded); }
   float* residual(const Sample& sample) const { return residuals_.data() + sample.slot * residual_stride_; }
+  bool weighted() const { return !options_.weights.empty(); }
   double weight(std::uint32_t j) const { return scorer_.weight(j); }
 
   const ScaledBatch& batch_;
@@ -103,6 +106,7 @@ class LassoBatch {
   const std::size_t residual_stride_;
   AlignedBuffer<float> residuals_;
   scoring::Scorer scorer_;
+  const std::uint8_t first_rung_;  // of the scorer's precisions, for the first choice
   std::vector<scoring::Request> requests_;
   std::mutex lacking_mutex_;
   std::vector<std::uint32_t> lacking_;          // Gram rows that are to be made

@@ -11,20 +11,30 @@ namespace {
 
 using product::Entry;
 
-/// Scores whose error comes to more than this share of λ leave too much open.
-constexpr double kUsefulShare = 0.5;
-/// Updating a correlation by a Gram row costs about this many of the packed product's multiplications.
-constexpr std::size_t kUpdateCost = 4;
+/// Scores whose error comes to more than this share of λ leave too much open: of a pass, and of those that were kept.
+constexpr double kUsefulShare = 0.5, kUsefulKept = 0.25;
+/// Choices that are made as scored, from a pass.
+constexpr std::uint32_t kRoughChoices = 1;
+/// Updating a correlation by a Gram row costs about this many multiplications of a pass.
+constexpr std::size_t kUpdateCost = 4, kUpdateCostInBytes = 16;
 /// Changes that may wait cost this share of λ in all.
 constexpr double kWaitingShare = 0.05;
 /// Atoms that may violate, at most, where scores are kept: more are better told apart by a pass.
 constexpr std::size_t kMostListed = 512;
+/// Where they are more, so many times what is chosen.
+constexpr std::size_t kEnough = 4;
 /// Of a residual rounded to float32, relative to its norm.
 constexpr double kRounding = 0x1.0p-24;
 /// Exact correlations computed at a time.
 constexpr std::size_t kTogether = 256;
 
 }  // namespace
+
+/// Beyond this many Gram rows a pass is cheaper.
+std::size_t LassoBatch::most_rows() const {
+  const bool bytes = scorer_.precision(0) == product::Precision::int8;
+  return dictionary_.dims() / (bytes ? kUpdateCostInBytes : kUpdateCost);
+}
 
 std::size_t LassoBatch::most_chosen(const Sample& sample) const {
   const std::size_t dims = dictionary_.dims();
@@ -76,9 +86,9 @@ void LassoBatch::weigh(const Sample& sample, std::size_t count, std::size_t most
   if (decision.violators.size() > most) decision.violators.resize(most);
 }
 
-/// The first choice needs no proof: the strongest as they were scored, if one of them is enough to say that the sample is not
-/// finished.
+/// The first choices need no proof: the strongest as they were scored, if one of them is enough to say that the sample is not finished.
 bool LassoBatch::choose_roughly(const Sample& sample, Workspace& scratch) const {
+  if (sample.solves >= kRoughChoices) return false;
   const double lambda = batch_.lambda(sample.slot);
   const Outside& outside = scratch.outside;
   if (outside.entries.empty()) return false;
@@ -144,31 +154,40 @@ void LassoBatch::decide_as_scored(const Sample& sample, Workspace& scratch) cons
   scratch.decision.certain = false;
 }
 
-/// Lists what may violate from the scores that were kept, brought up to date with the code. False where that takes a pass.
+/// Lists what may violate from scores that were kept and may be wrong by `error`; the strongest, where that is too much.
+void LassoBatch::list_kept(const Sample& sample, LazyCorrelations& lazy, double error,
+                           Workspace& scratch) const {
+  Outside& outside = scratch.outside;
+  outside.error = error;
+  outside.full = false;
+  outside.entries.clear();
+  double floor = std::max(0.0, batch_.lambda(sample.slot) * (1 - scoring::kSlack) - error);
+  std::span<const std::uint32_t> atoms;
+  if (!lazy.above(floor, kMostListed, atoms)) {
+    outside.full = true;
+    floor = std::max(floor, lazy.floor_of(kEnough * most_chosen(sample)));
+    lazy.above(floor, dictionary_.features(), atoms);
+  }
+  for (const std::uint32_t j : atoms) outside.entries.push_back({lazy[j], j});
+  outside.unlisted = floor + error;
+}
+
+/// Brings the scores that were kept up to date with the code, and lists what may violate. False where that takes a pass.
 bool LassoBatch::follow(const Sample& sample, LazyCorrelations& lazy, double norm_before,
                         Workspace& scratch) {
   const StageTimer timer(options_.profile.get(), Stage::certify);
   const double lambda = batch_.lambda(sample.slot);
-  const std::size_t n = sample.set.size();
-  const double small = kWaitingShare * lambda / static_cast<double>(n);
+  const double small = kWaitingShare * lambda / static_cast<double>(sample.set.size());
   scratch.support.clear();
-  const bool there = lazy.follow(sample.set.atoms(), sample.set.code(), small,
-                                 dictionary_.dims() / kUpdateCost, scratch.support);
+  const bool there = lazy.follow(sample.set.atoms(), sample.set.code(), small, most_rows(), scratch.support);
   if (!there) return false;
-  Outside& outside = scratch.outside;
-  outside.full = false;
-  outside.entries.clear();
   // Both residuals were rounded to float32.
-  outside.error =
+  const double error =
       std::max(scorer_.float32_error(norm(sample)),
                lazy.error() + 2 * kRounding * (norm_before + norm(sample)) * dictionary_.max_norm() +
                    scoring::underflow(product::Precision::float32, dictionary_.dims(), 1));
-  if (!useful(sample, outside.error)) return false;
-  const double floor = lambda * (1 - scoring::kSlack) - outside.error;
-  outside.unlisted = lambda;
-  std::span<const std::uint32_t> atoms;
-  if (!lazy.above(floor, kMostListed, atoms)) return false;
-  for (const std::uint32_t j : atoms) outside.entries.push_back({lazy[j], j});
+  if (!(error <= kUsefulKept * lambda)) return false;
+  list_kept(sample, lazy, error, scratch);
   return true;
 }
 

@@ -33,8 +33,9 @@ void LassoBatch::take(Sample& sample, Workspace& scratch) const {
   for (std::size_t k = 0; k < chosen.size(); ++k) {
     sample.set.add(dictionary_, chosen[k].atom, static_cast<float>(lambda * weight(chosen[k].atom)));
     sample.set.correlation()[old + k] = static_cast<float>(chosen[k].correlation);
-    // follow() will read it, once the code is solved.
-    if (gram_.used && gram_.gram->has(chosen[k].atom)) gram_.gram->prefetch(chosen[k].atom);
+    // follow() will read its row, once the code is solved.
+    if (gram_.used && old + chosen.size() <= most_rows() && gram_.gram->has(chosen[k].atom))
+      gram_.gram->prefetch(chosen[k].atom);
   }
 }
 

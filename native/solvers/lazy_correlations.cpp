@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "../kernels/reduce/reduce.hpp"
@@ -21,37 +22,34 @@ LazyCorrelations::LazyCorrelations(const CompressedGram* gram, std::size_t featu
       features_(features),
       padded_(CompressedGram::stride(features)),
       nonnegative_(nonnegative),
-      block_max_(compressed_rows::block_max_size(padded_)),
-      strong_(padded_) {}
+      block_max_(compressed_rows::block_max_size(padded_)) {}
 
-void LazyCorrelations::take(float* correlations, double error, double size) {
+template <class Coefficient>
+void LazyCorrelations::take(float* correlations, double error, double size,
+                            std::span<const std::uint32_t> chosen, const Coefficient* coefficients) {
   correlations_ = correlations;
   chosen_.clear();
   std::fill(correlations + features_, correlations + padded_, kNotThere);
+  for (std::size_t k = 0; k < chosen.size(); ++k) {
+    chosen_.push_back({chosen[k], coefficients[k], coefficients[k]});
+    correlations[chosen[k]] = kNotThere;
+  }
   spent_ = error;
   rows_.clear();
   factors_.clear();
   size_ = size + error;
   pending_ = 0;
+  subtract();
 }
 
 void LazyCorrelations::start(float* correlations, double error, double size,
                              std::span<const std::uint32_t> chosen, const std::vector<double>& coefficients) {
-  take(correlations, error, size);
-  for (std::size_t k = 0; k < chosen.size(); ++k) {
-    chosen_.push_back({chosen[k], coefficients[k], coefficients[k]});
-    correlations[chosen[k]] = kNotThere;
-  }
-  subtract();
+  take(correlations, error, size, chosen, coefficients.data());
 }
 
-void LazyCorrelations::begin(float* correlations, double error, double size,
+void LazyCorrelations::start(float* correlations, double error, double size,
                              std::span<const std::uint32_t> chosen, const float* coefficients) {
-  take(correlations, error, size);
-  for (std::size_t k = 0; k < chosen.size(); ++k) {
-    chosen_.push_back({chosen[k], coefficients[k], coefficients[k]});
-    correlations[chosen[k]] = kNotThere;
-  }
+  take(correlations, error, size, chosen, coefficients);
 }
 
 bool LazyCorrelations::follow(std::span<const std::uint32_t> chosen, const float* coefficients, double small,
@@ -79,6 +77,7 @@ bool LazyCorrelations::follow(std::span<const std::uint32_t> chosen, const float
 }
 
 bool LazyCorrelations::above(double floor, std::size_t most, std::span<const std::uint32_t>& atoms) {
+  strong_.reserve(std::min(most, padded_));
   const float below = std::nextafter(static_cast<float>(floor), -std::numeric_limits<float>::infinity());
   const std::size_t found = compressed_rows::table().above(correlations_, padded_, block_max_.data(), below,
                                                            nonnegative_, most, strong_.data());
@@ -139,6 +138,14 @@ void LazyCorrelations::add(std::span<const std::uint32_t> chosen, const std::vec
   measure();
 }
 
+double LazyCorrelations::floor_of(std::size_t count) {
+  if (count >= block_max_.size()) return 0;
+  ranked_ = block_max_;
+  const auto last = ranked_.begin() + static_cast<std::ptrdiff_t>(count);
+  std::nth_element(ranked_.begin(), last, ranked_.end(), std::greater<float>());
+  return static_cast<double>(*last);
+}
+
 bool LazyCorrelations::refresh() {
   for (const Chosen& chosen : chosen_)
     if (chosen.wanted != chosen.applied && !gram_->has(chosen.atom)) return false;
@@ -150,6 +157,7 @@ bool LazyCorrelations::refresh() {
 }
 
 bool LazyCorrelations::strong(std::size_t most, std::span<const std::uint32_t>& atoms) {
+  strong_.reserve(std::min(most, padded_));
   const auto floor = static_cast<float>(largest_ - 2 * error());
   const std::size_t found = compressed_rows::table().above(
       correlations_, padded_, block_max_.data(),
