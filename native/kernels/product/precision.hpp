@@ -30,9 +30,8 @@
 //                      stores of the panel to the stack
 //   int8       6 × 16  24 sdot in 43 instructions                  8.9            .19            6 / 12
 //   bfloat16   6 × 16  24 bfmmla in 66 instructions, two words     5.8            .21            6 / 12
-// Apple's processors have four pipes for these (Apple Silicon CPU Optimization Guide), Graviton 2 two and 3 four (Arm Neoverse N1 and V1
-// Software Optimization Guides). None has been timed. At four instructions a cycle, N1's width, float32's 47 take as long as its 24
-// multiplications on two pipes.
+// The last column counts four pipes for these instructions, as Apple's processors and Graviton 3 are said to have, or two, as Graviton 2.
+// None has been timed.
 #pragma once
 #include <cstddef>
 #include <cstdint>
