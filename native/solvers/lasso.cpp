@@ -26,6 +26,7 @@ BatchSolver Lasso::start(const Dictionary& dictionary, std::size_t samples,
   const auto gram = std::make_shared<LassoGram>();
   // With weights no scores are kept.
   if (weights.empty() && dictionary.dims() >= kFewestDims &&
+      LassoBatch::keeps_scores(dictionary.features()) &&
       gram_budget >= CompressedGram::row_bytes(dictionary.features())) {
     gram->gram = &dictionary.compressed_gram();
     gram->used =

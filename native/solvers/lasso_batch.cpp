@@ -42,6 +42,10 @@ std::size_t later_choice(std::size_t dims, std::size_t size) {
   return std::max(first_choice(dims) * 3 / 4, size / 2);
 }
 
+bool LassoBatch::keeps_scores(std::size_t features) {
+  return kFewestKept * CompressedGram::stride(features) * sizeof(float) <= 2 * kKeptBytes;
+}
+
 LassoBatch::LassoBatch(const ScaledBatch& batch, const Dictionary& dictionary, const Lasso& options,
                        LassoGram& gram, const Execution& execution, std::vector<SampleResult>& out)
     : batch_(batch),
@@ -249,18 +253,17 @@ Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
     start(samples_[i], warm, first);
   });
   const std::size_t padded = CompressedGram::stride(dictionary_.features());
-  // Weights would make every list as long as the least of them wants it.
-  const bool keeps = !weighted();
-  const std::size_t at_once =
+  const bool keeps = !weighted() && keeps_scores(dictionary_.features());
+  const std::size_t together =
       keeps ? std::max(kFewestKept, kKeptBytes / (padded * sizeof(float))) : batch_.count();
-  if (keeps) gram_.kept.reserve(std::min(at_once, batch_.count()) * padded);
+  if (keeps) gram_.kept.reserve(std::min(together, batch_.count()) * padded);
   float* const kept = keeps ? gram_.kept.data() : nullptr;
   const auto lazy = [&] {
     return LazyCorrelations(gram_.gram, kept ? dictionary_.features() : 0, options_.nonnegative);
   };
   while (!active_.empty()) {
     for (std::size_t begin = 0, end; begin < active_.size(); begin = end) {
-      end = std::min(begin + at_once, active_.size());
+      end = std::min(begin + together, active_.size());
       const std::span<const std::uint32_t> samples = active_.samples().subspan(begin, end - begin);
       if (execution_.cancelled()) return Status::cancelled();
       const bool stored = score(samples, kept);

@@ -49,6 +49,9 @@ class LassoBatch {
   LassoBatch(const ScaledBatch& batch, const Dictionary& dictionary, const Lasso& options, LassoGram& gram,
              const Execution& execution, std::vector<SampleResult>& out);
 
+  /// Is there room for the scores of as many samples as a pass should have?
+  static bool keeps_scores(std::size_t features);
+
   Status run(const SparseCodes* warm, std::size_t first);
 
  private:

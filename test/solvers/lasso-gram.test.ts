@@ -81,6 +81,32 @@ describe.each([false, true])('nonnegative: %s', (nonnegative) => {
   });
 });
 
+it('hundreds of equal atoms: no list tells them apart, and the answer is the same', () => {
+  const { dims } = size;
+  const others = gaussian(184, { ...size, features: 700, samples: 12 });
+  const twin = others.atoms.data.subarray(5 * dims, 6 * dims);
+  const data = new Float32Array(1400 * dims);
+  for (let j = 0; j < 700; j++) data.set(twin, 2 * j * dims);
+  for (let j = 0; j < 700; j++)
+    data.set(others.atoms.data.subarray(j * dims, (j + 1) * dims), (2 * j + 1) * dims);
+  // Every sample has the twins in it.
+  const samples = others.samples.data.map((v, k) => v + at(twin, k % dims));
+  const problem: Problem = {
+    name: 'equal atoms',
+    atoms: { data, shape: [1400, dims] },
+    samples: { data: samples, shape: [12, dims] },
+  };
+  const dictionary = Dictionary.from(problem.atoms);
+  const lambda = 0.1 * at(lambdaMax(problem.samples, dictionary), 0);
+  for (const tolerance of [1e-4, 1e-6]) {
+    const options = { lambda, tolerance };
+    const plain = unfoldSync(problem.samples, dictionary, { ...options, gramBudget: 0 });
+    checkConvex(problem, options, plain);
+    for (let call = 0; call < 6; call++) unfoldSync(repeated(problem, 10), dictionary, options);
+    expectSameBits(unfoldSync(problem.samples, dictionary, options), plain, `${tolerance}`);
+  }
+});
+
 it('rows are made once they pay, within the budget, and kept', () => {
   const problem = gaussian(182, { ...size, samples: 100 });
   const lambda = 0.2 * at(lambdaMax(problem.samples, Dictionary.from(problem.atoms)), 0);
