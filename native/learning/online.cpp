@@ -27,7 +27,7 @@ constexpr std::uint64_t kShortLooks = 4;
 /// No sample's λ is below this share of its norm in the first step, and below a twentieth less in each step from there: atoms
 /// that are samples yet have sparse codes too, which cost little, and the atoms move apart before they compete for small codes.
 /// (Continuation: Hale, Yin & Zhang 2008, "Fixed-point continuation for ℓ1-minimization".)
-constexpr double kFirstShare = 0.3, kShareKept = 0.95;
+constexpr double kFirstShare = 0.3, kShareKept = 0.95, kLeastShare = 0x1p-100;
 
 /// Is it time to look for unused atoms, after so many steps of those planned?
 bool looks(std::uint64_t steps, std::uint64_t planned) {
@@ -81,7 +81,12 @@ void OnlineLearner::State::initialise(ConstMatrix32 batch) {
 std::vector<double> OnlineLearner::State::lambdas(ConstMatrix32 batch) const {
   const double lambda = std::ldexp(options.lambda, -scale.exponent());
   if (!eased) return {lambda};
-  const double share = kFirstShare * std::pow(kShareKept, static_cast<double>(steps));
+  // By products, whose bits no library of functions decides.
+  double share = kFirstShare;
+  for (std::uint64_t step = 0; step < steps; ++step) {
+    share *= kShareKept;
+    if (share < kLeastShare) return {lambda};
+  }
   std::vector<double> each(batch.rows);
   for (std::size_t i = 0; i < batch.rows; ++i)
     each[i] = std::max(lambda, share * std::sqrt(reduce::table().squared_norm(batch.row(i), dims)));
