@@ -16,8 +16,6 @@ export interface NativePenaltyOptions extends NativeConvexOptions {
   readonly lambda: Float64Array;
   readonly ridge: number;
   readonly warmStart: NativeCodes | undefined;
-  /** lasso: bytes */
-  readonly gramBudget: number;
   /** lasso and homotopy: the values of the codes come as a Float64Array */
   readonly float64: boolean;
   /** unfoldSync with lasso: answer where the time went. For the benchmarks. */

@@ -27,12 +27,6 @@ export interface ConvexBaseOptions extends CommonOptions {
   readonly tolerance?: number | undefined;
   /** Scoring passes (lasso), steps (fista, ista) or knots (homotopy) a sample. Default: the method's own. */
   readonly maxIterations?: number | undefined;
-  /**
-   * Of `'lasso'`: most bytes for rows of the dictionary's Gram matrix, one byte an entry. A row is made once enough samples would have had
-   * the use of it, and kept with the dictionary; it then spares them passes over all features. Codes are the same with it and without, bit
-   * for bit. 0: never. Default 512 MiB, all rows of 23,000 features.
-   */
-  readonly gramBudget?: number | undefined;
 }
 
 /** Options of `'lasso'`, `'fista'`, `'ista'` and `'homotopy'`. */
@@ -58,9 +52,7 @@ export type Float64Options = Omit<ConvexOptions, 'precision' | 'method'> & {
   readonly method?: 'lasso' | 'homotopy' | undefined;
 };
 
-export const CONVEX_NAMES = ['ridge', 'weights', 'tolerance', 'maxIterations', 'gramBudget'] as const;
-
-const DEFAULT_GRAM_BUDGET = 2 ** 29;
+export const CONVEX_NAMES = ['ridge', 'weights', 'tolerance', 'maxIterations'] as const;
 
 /** The default bound of the duality gap, relative to ½‖x‖²: of codes that are solved for, and of codes that are judged. */
 export const GAP_TOLERANCE = 1e-4;
@@ -101,16 +93,6 @@ export function readLambda(options: Options, method: string, samples: number): F
   return lambda;
 }
 
-/** Refuses `gramBudget` where no Gram rows are kept. */
-export function excludeGramBudget(options: Options, method: string): void {
-  if (method !== 'lasso' && method !== 'omp')
-    options.exclude(['gramBudget'], 'methods lasso and omp', `method ${method}`);
-}
-
-export function readGramBudget(options: Options): number {
-  return options.integer('gramBudget', { min: 0, max: Number.MAX_SAFE_INTEGER }, DEFAULT_GRAM_BUDGET);
-}
-
 /** The options of one LASSO but λ and the start. */
 export function readPenalty(
   options: Options,
@@ -118,7 +100,6 @@ export function readPenalty(
   features: number,
 ): Omit<NativePenaltyOptions, 'lambda' | 'warmStart' | 'float64'> {
   const ridge = options.number('ridge', { min: 0 }, 0);
-  const gramBudget = readGramBudget(options);
   const { weights, nonnegative, tolerance, maxIterations } = readConvex(options, features);
-  return { method, ridge, gramBudget, weights, nonnegative, tolerance, maxIterations };
+  return { method, ridge, weights, nonnegative, tolerance, maxIterations };
 }

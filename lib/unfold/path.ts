@@ -12,13 +12,7 @@ import { checkPreparation, preparationOf } from '../data/prepared.js';
 import type { NativeUnfolding } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
-import {
-  CONVEX_NAMES,
-  type ConvexBaseOptions,
-  excludeGramBudget,
-  readFloat64,
-  readPenalty,
-} from './convex.js';
+import { CONVEX_NAMES, type ConvexBaseOptions, readFloat64, readPenalty } from './convex.js';
 import {
   KNOT_NAMES,
   type KnotOptions,
@@ -193,7 +187,6 @@ export function unfoldPath(
   const onProgress = read.callback<Progress>('onProgress');
   checkDevice(read, ['auto', 'float32', 'float64']);
   const method = readMethod(read, CONVEX, 'lasso');
-  excludeGramBudget(read, method);
   const float64 = readFloat64(read, method);
   const knots = readFlag(read, method);
   const threads = readThreads(read);

@@ -5,7 +5,7 @@ import type { Options } from '../call/options.js';
 import { type PerSample, readCounts, readPerSample } from '../call/samples.js';
 import type { Dictionary } from '../data/dictionary.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
-import { GAP_TOLERANCE, MOST_ITERATIONS, readGramBudget } from './convex.js';
+import { GAP_TOLERANCE, MOST_ITERATIONS } from './convex.js';
 import type { ObservedOption } from './observed.js';
 
 /** Most atoms a sample: one number or one a sample. */
@@ -146,8 +146,9 @@ export type PursuitMethod = keyof typeof ALLOWED;
 type PursuitSettings = Extract<NativeUnfoldOptions, { method: PursuitMethod }>;
 export const PURSUIT_METHODS = Object.keys(ALLOWED) as PursuitMethod[];
 /** The options that no convex method has. */
-export const PURSUIT_ONLY = ['sparsity', 'residual', 'thresholdFactor', 'stepSize'] as const;
+export const PURSUIT_ONLY = ['sparsity', 'residual', 'gramBudget', 'thresholdFactor', 'stepSize'] as const;
 
+const DEFAULT_GRAM_BUDGET = 2 ** 29;
 /** μ of hard thresholding pursuit as Foucart has it. */
 const PUBLISHED_STEP = 1;
 /** How far a thresholding method may still move aD in its last round, relative to ‖x‖. */
@@ -206,9 +207,11 @@ export function readPursuit(
     residual: options.number('residual', { min: 0 }, 0),
     nonnegative,
   };
+  const budget = { min: 0, max: Number.MAX_SAFE_INTEGER };
   if (method === 'omp') {
     const { sparsity, residual } = greedy;
-    return { method, sparsity, residual, nonnegative, gramBudget: readGramBudget(options) };
+    const gramBudget = options.integer('gramBudget', budget, DEFAULT_GRAM_BUDGET);
+    return { method, sparsity, residual, nonnegative, gramBudget };
   }
   const rounds = limited(MOVE_TOLERANCE);
   if (method === 'mp' || method === 'gradient-pursuit') return { method, ...greedy, ...rounds };

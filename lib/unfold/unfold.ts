@@ -19,7 +19,6 @@ import { BALL_ONLY, type BallOptions, readBall } from './ball.js';
 import {
   CONVEX_NAMES,
   type ConvexOptions,
-  excludeGramBudget,
   type Float64Options,
   readConvex,
   readFloat64,
@@ -111,7 +110,6 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   checkDevice(options, ['auto', 'float32', 'float64']);
   const method = readMethod(options, METHODS, 'lasso');
   const float64 = readFloat64(options, method);
-  excludeGramBudget(options, method);
   if (isPursuit(method)) excludeFromPursuit(options, method, CONVEX_ONLY);
   else options.exclude(PURSUIT_ONLY, 'the pursuits', `method ${method}`);
   if (isPathMethod(method)) excludeFromPath(options, method);
@@ -131,8 +129,7 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
     if (method === 'l1-ball') return readBall(options, readConvex(options, features), matrix.rows);
     if (isPathMethod(method))
       return readPathMethod(options, method, readConvex(options, features), matrix.rows);
-    const penalty = readPenalty(options, method, features);
-    const { ridge, weights, nonnegative, tolerance, maxIterations, gramBudget } = penalty;
+    const { ridge, weights, nonnegative, tolerance, maxIterations } = readPenalty(options, method, features);
     return {
       // Field by field: spreads cost more than a small problem does.
       method,
@@ -141,7 +138,6 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
       nonnegative,
       tolerance,
       maxIterations,
-      gramBudget,
       float64,
       lambda: readLambda(options, method, matrix.rows),
       warmStart: readWarmStart(options.get('warmStart'), matrix.rows, features),

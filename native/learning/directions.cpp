@@ -78,7 +78,6 @@ Status lasso_codes(ConstMatrix32 samples, const Dictionary& dictionary, const Di
   lasso.ridge = options.ridge;
   lasso.nonnegative = options.nonnegative;
   lasso.tolerance = options.tolerance;
-  lasso.gram_budget = 0;  // the atoms change before rows would pay
   Unfolding unfolding;
   const Execution quiet{execution.threads, execution.monitor, false};
   const Status status = unfold(samples, dictionary, lasso, quiet, unfolding);

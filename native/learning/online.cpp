@@ -157,7 +157,6 @@ Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& executio
     lasso.lambda = lambdas(batch);
     lasso.nonnegative = options.nonnegative;
     lasso.tolerance = options.tolerance;
-    lasso.gram_budget = 0;  // the atoms change before rows would pay
     if (Status status = unfold(batch, *dictionary, lasso, inner, unfolding); !status.ok()) return status;
     lap.ends(seconds.codes);
     forget(share);

@@ -71,7 +71,6 @@ std::shared_ptr<Method> lasso(const Napi::Object& from) {
   auto method = std::make_shared<Lasso>();
   read_penalty(from, *method);
   method->float64 = flag(from, "float64");
-  method->gram_budget = byte_count(from, "gramBudget");
   // The one field that may be missing: what Object.prototype has under its name is none of ours.
   if (from.HasOwnProperty("profile") && flag(from, "profile")) method->profile = std::make_shared<Profile>();
   return method;

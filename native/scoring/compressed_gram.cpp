@@ -12,18 +12,6 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 384;
 /// Memory taken at a time: in large pages, which random rows are found in without delay.
 constexpr std::size_t kSlab = std::size_t{4} << 20;
-
-/// One more, until the end of the scope.
-class Counted {
- public:
-  explicit Counted(std::atomic<unsigned>& count) : count_(count) { ++count_; }
-  ~Counted() { --count_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::atomic<unsigned>& count_;
-};
 }  // namespace
 
 CompressedGram::CompressedGram(ConstMatrix32 atoms, const scoring::Rows& rows,
@@ -46,7 +34,6 @@ unsigned CompressedGram::missed(std::size_t i) const {
 
 bool CompressedGram::make(std::span<const std::uint32_t> rows, std::size_t budget,
                           const Execution& execution) const {
-  const Counted counted(makers_);
   const std::size_t features = atoms_.rows;
   std::vector<std::uint32_t> wanted;
   AlignedBuffer<float> block;

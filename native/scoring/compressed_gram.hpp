@@ -46,8 +46,6 @@ class CompressedGram {
   /// Makes those of these rows that are not made yet, in their order and while all rows take no more than `budget` bytes, from any thread.
   /// False if the call was cancelled.
   bool make(std::span<const std::uint32_t> rows, std::size_t budget, const Execution& execution) const;
-  /// Is another call making rows?
-  bool busy() const { return makers_.load(std::memory_order_relaxed) > 0; }
   /// Has the budget room for all rows?
   bool fits(std::size_t budget) const { return atoms_.rows * row_bytes() <= budget; }
   /// Are all rows made?
@@ -90,7 +88,6 @@ class CompressedGram {
   mutable std::vector<std::atomic<const std::int8_t*>> made_;  // null: not made
   mutable std::vector<std::atomic<std::uint8_t>> missed_;
   mutable std::atomic<std::size_t> count_{0};
-  mutable std::atomic<unsigned> makers_{0};  // calls in make()
 };
 
 }  // namespace unsuperpose

@@ -169,15 +169,11 @@ void Scorer::climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_e
 }
 
 void Scorer::score(ConstMatrix32 vectors, std::span<Request> requests, std::size_t capacity,
-                   const Execution& execution, Matrix32 all) {
+                   const Execution& execution) {
   climb(vectors, requests, false, execution, [&](std::size_t step, const Rung& rung) {
     product::SelectOptions select = options();
     select.capacity = std::min(rows_.count, capacity);
     select.floor = members_.floors.data();
-    members_.scores.clear();
-    if (all.data)
-      for (const std::uint32_t i : members_.requests) members_.scores.push_back(all.row(i));
-    select.scores = all.data ? members_.scores.data() : nullptr;
     product::Selection& selection = selections_[step];
     product::select(left(rung, vectors), rows_.packed(rung.precision), select, selection, execution);
     if (execution.cancelled()) return false;

@@ -76,15 +76,9 @@ class Scorer {
   /// At least max_j ‖d_j‖/w_j.
   double largest() const { return ladder_.back().rows.norm; }
 
-  /// For each request the rows whose strength may exceed its threshold: the `capacity` strongest, strongest first. `all` has room for
-  /// every product of request i in its row i, or is empty.
+  /// For each request the rows whose strength may exceed its threshold: the `capacity` strongest, strongest first.
   void score(ConstMatrix32 vectors, std::span<Request> requests, std::size_t capacity,
-             const Execution& execution, Matrix32 all = {});
-  /// What a strength may be wrong by in float32, for a vector of this norm.
-  double float32_error(double norm) const {
-    return strength_error(product::Precision::float32, rows_.dims, {norm, 0, 0}, ladder_.back().rows,
-                          largest_scale_);
-  }
+             const Execution& execution);
 
   /// The same without a capacity, each list ascending by index. A request that even float32's bound leaves open is undecided.
   void above(ConstMatrix32 vectors, std::span<Request> requests, const Execution& execution);
@@ -114,7 +108,6 @@ class Scorer {
   struct Members {
     std::vector<std::uint32_t> requests, rows;
     std::vector<float> floors;
-    std::vector<float*> scores;
   };
 
   Rung& measure(std::size_t rung);

@@ -8,7 +8,6 @@ namespace unsuperpose {
 struct Lasso final : Method, PenaltyOptions {
   std::shared_ptr<const SparseCodes> warm_start;  // one row a sample, or null
   bool float64 = false;                           // codes in float64, solved and certified in it
-  std::size_t gram_budget = kGramBudget;          // most bytes for Gram rows kept with the dictionary
   bool wide = false;  // solved and certified so, with the data's low parts, whatever the codes are in
   std::shared_ptr<Profile> profile;  // where the time goes is added to it, or null
 

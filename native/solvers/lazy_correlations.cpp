@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 #include "../kernels/reduce/reduce.hpp"
@@ -22,11 +21,11 @@ LazyCorrelations::LazyCorrelations(const CompressedGram* gram, std::size_t featu
       features_(features),
       padded_(CompressedGram::stride(features)),
       nonnegative_(nonnegative),
-      block_max_(compressed_rows::block_max_size(padded_)) {}
+      block_max_(compressed_rows::block_max_size(padded_)),
+      strong_(padded_) {}
 
-template <class Coefficient>
-void LazyCorrelations::take(float* correlations, double error, double size,
-                            std::span<const std::uint32_t> chosen, const Coefficient* coefficients) {
+void LazyCorrelations::start(float* correlations, double error, double size,
+                             std::span<const std::uint32_t> chosen, const std::vector<double>& coefficients) {
   correlations_ = correlations;
   chosen_.clear();
   std::fill(correlations + features_, correlations + padded_, kNotThere);
@@ -40,50 +39,6 @@ void LazyCorrelations::take(float* correlations, double error, double size,
   size_ = size + error;
   pending_ = 0;
   subtract();
-}
-
-void LazyCorrelations::start(float* correlations, double error, double size,
-                             std::span<const std::uint32_t> chosen, const std::vector<double>& coefficients) {
-  take(correlations, error, size, chosen, coefficients.data());
-}
-
-void LazyCorrelations::start(float* correlations, double error, double size,
-                             std::span<const std::uint32_t> chosen, const float* coefficients) {
-  take(correlations, error, size, chosen, coefficients);
-}
-
-bool LazyCorrelations::follow(std::span<const std::uint32_t> chosen, const float* coefficients, double small,
-                              std::size_t most, std::vector<std::uint32_t>& missing) {
-  for (std::size_t k = chosen_.size(); k < chosen.size(); ++k) {
-    chosen_.push_back({chosen[k], 0, 0});
-    correlations_[chosen[k]] = kNotThere;
-  }
-  const auto large = [&](const Chosen& atom) {
-    return std::fabs(atom.wanted - atom.applied) * gram_->largest(atom.atom) > small;
-  };
-  std::size_t count = 0;
-  for (std::size_t k = 0; k < chosen_.size(); ++k) {
-    chosen_[k].wanted = coefficients[k];
-    if (!large(chosen_[k])) continue;
-    ++count;
-    if (!gram_->has(chosen_[k].atom)) missing.push_back(chosen_[k].atom);
-  }
-  if (count > most || !missing.empty()) return false;
-  for (Chosen& atom : chosen_)
-    if (large(atom)) apply(atom);
-  subtract();
-  measure();
-  return true;
-}
-
-bool LazyCorrelations::above(double floor, std::size_t most, std::span<const std::uint32_t>& atoms) {
-  strong_.reserve(std::min(most, padded_));
-  const float below = std::nextafter(static_cast<float>(floor), -std::numeric_limits<float>::infinity());
-  const std::size_t found = compressed_rows::table().above(correlations_, padded_, block_max_.data(), below,
-                                                           nonnegative_, most, strong_.data());
-  if (found > most) return false;
-  atoms = {strong_.data(), found};
-  return true;
 }
 
 void LazyCorrelations::resume(float* correlations, const Paused& paused) {
@@ -138,14 +93,6 @@ void LazyCorrelations::add(std::span<const std::uint32_t> chosen, const std::vec
   measure();
 }
 
-double LazyCorrelations::floor_of(std::size_t count) {
-  if (count >= block_max_.size()) return 0;
-  ranked_ = block_max_;
-  const auto last = ranked_.begin() + static_cast<std::ptrdiff_t>(count);
-  std::nth_element(ranked_.begin(), last, ranked_.end(), std::greater<float>());
-  return static_cast<double>(*last);
-}
-
 bool LazyCorrelations::refresh() {
   for (const Chosen& chosen : chosen_)
     if (chosen.wanted != chosen.applied && !gram_->has(chosen.atom)) return false;
@@ -157,7 +104,6 @@ bool LazyCorrelations::refresh() {
 }
 
 bool LazyCorrelations::strong(std::size_t most, std::span<const std::uint32_t>& atoms) {
-  strong_.reserve(std::min(most, padded_));
   const auto floor = static_cast<float>(largest_ - 2 * error());
   const std::size_t found = compressed_rows::table().above(
       correlations_, padded_, block_max_.data(),

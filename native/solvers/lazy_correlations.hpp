@@ -21,19 +21,6 @@ class LazyCorrelations {
   void start(float* correlations, double error, double size, std::span<const std::uint32_t> chosen,
              const std::vector<double>& coefficients);
 
-  void start(float* correlations, double error, double size, std::span<const std::uint32_t> chosen,
-             const float* coefficients);
-  /// `chosen` has grown at its end, and coefficients may have changed. Changes of at most `small` in any correlation wait, the others are
-  /// applied. False, with nothing applied, where more than `most` rows are to be read, or one that is not made: those are appended to
-  /// `missing`.
-  bool follow(std::span<const std::uint32_t> chosen, const float* coefficients, double small,
-              std::size_t most, std::vector<std::uint32_t>& missing);
-  /// The atoms whose strength, as it is known, is above `floor`, in no order, valid until the next change. False if they are more than `most`.
-  bool above(double floor, std::size_t most, std::span<const std::uint32_t>& atoms);
-  /// A floor that about `count` atoms or a few more are above; 0 where there are not so many.
-  double floor_of(std::size_t count);
-  float operator[](std::size_t atom) const { return correlations_[atom]; }
-
   /// What is known of correlations that are left for a while.
   struct Chosen {
     std::uint32_t atom;
@@ -67,9 +54,6 @@ class LazyCorrelations {
   double error() const { return spent_ + pending_; }
 
  private:
-  template <class Coefficient>
-  void take(float* correlations, double error, double size, std::span<const std::uint32_t> chosen,
-            const Coefficient* coefficients);
   void apply(Chosen& chosen);
   void subtract();
   void measure();
@@ -85,7 +69,7 @@ class LazyCorrelations {
 
   std::vector<const std::int8_t*> rows_;
   std::vector<float> factors_;
-  std::vector<float> block_max_, ranked_;
+  std::vector<float> block_max_;
   AlignedBuffer<std::uint32_t> strong_;
 };
 

@@ -63,7 +63,6 @@ function convex(r, method, { samples, features }) {
     ...precise,
     ...r.some({ ridge: r.uniform(), weights: weights(r, features) }, 0.3),
     ...(method === 'homotopy' ? {} : r.some({ warmStart: start }, 0.2)),
-    ...(method === 'lasso' ? r.some({ gramBudget: r.pick([0, 1000, 2 ** 20]) }, 0.3) : {}),
   };
 }
 

@@ -96,8 +96,7 @@ const unfoldRows: Row[] = [
   { option: 'sparsity', also: { method: 'omp', lambda: undefined }, values: [[1, 2]], code: 'ERR_SHAPE' },
   { option: 'residual', also: { method: 'omp', lambda: undefined }, values: NOT_NEGATIVE },
   { option: 'gramBudget', also: { method: 'omp', sparsity: 2, lambda: undefined }, values: [-1, 0.5, '1'] },
-  { option: 'gramBudget', values: [-1, 0.5, '1'] },
-  { option: 'gramBudget', also: { method: 'fista' }, values: [1] }, // belongs to lasso and omp
+  { option: 'gramBudget', values: [1] }, // belongs to omp
   { option: 'lambda', also: { method: 'omp', sparsity: 2 }, values: [0.1] },
   { option: 'ridge', also: { method: 'omp', sparsity: 2, lambda: undefined }, values: [0.1] },
   { option: 'sparsity', also: { method: 'omp', lambda: undefined }, values: [undefined] }, // nor residual

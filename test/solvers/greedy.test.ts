@@ -174,7 +174,7 @@ describe.each(METHODS)('%s', (method) => {
       [{}, 'needs sparsity'],
       [{ sparsity: 0 }, 'sparsity must be an integer between 1 and 40 (dims)'],
       [{ sparsity: 2, lambda: 1 }, 'lambda is an option of the convex methods'],
-      [{ sparsity: 2, gramBudget: 1 }, 'gramBudget is an option of methods lasso and omp'],
+      [{ sparsity: 2, gramBudget: 1 }, 'gramBudget is an option of other pursuits'],
       [{ sparsity: 2, thresholdFactor: 1 }, 'thresholdFactor is an option of other pursuits'],
       [{ sparsity: 2, precision: 'float64' }, "precision 'float64' is for methods lasso and homotopy"],
     ] as const)

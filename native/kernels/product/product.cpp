@@ -204,10 +204,6 @@ void select(const LeftRows& left, const PackedRows& right, const SelectOptions& 
     };
     run_item(plan, right, left, packed, item, scratch.data(), execution, NoTarget(),
              [&](std::size_t first, std::size_t rows, std::size_t panel, const float* tile) {
-               if (options.scores)
-                 for (std::size_t r = 0; r < rows; ++r)
-                   std::memcpy(options.scores[item.rows.first + first + r] + panel * plan.kernels.panel,
-                               tile + r * plan.kernels.panel, valid_columns(plan, panel) * sizeof(float));
                plan.kernels.filter(
                    tile, rows, valid_columns(plan, panel),
                    scale ? scale + panel * plan.kernels.panel : nullptr, options.positive_only,

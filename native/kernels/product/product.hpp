@@ -117,8 +117,6 @@ struct SelectOptions {
   bool positive_only = false;
   /// One positive factor a feature, or null for 1.
   const float* scale = nullptr;
-  /// Where select() also writes all scores of row i, right.rows() floats, or null.
-  float* const* scores = nullptr;
 };
 
 /// What select found, row by row: strongest first, ties by lower index.
