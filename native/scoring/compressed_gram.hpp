@@ -17,10 +17,6 @@
 
 namespace unsuperpose {
 
-/// For rows kept with a dictionary, by default: all of 23,000 features, and a small part of the memory of a machine that holds such
-/// activations.
-inline constexpr std::size_t kGramBudget = std::size_t{512} << 20;
-
 /// Row i is scale(i)·row(i)[j] for the correlations d_i·d_j, j ≠ i; its own place holds 0.
 class CompressedGram {
  public:
@@ -28,15 +24,6 @@ class CompressedGram {
 
   /// Of one row.
   static std::size_t row_bytes(std::size_t features) { return stride(features) + sizeof(Row); }
-
-  /// How many scorings of a vector in this precision a row, which is one in float32, costs.
-  static unsigned row_cost(product::Precision scored) {
-    switch (scored) {
-      case product::Precision::int8: return 4;
-      case product::Precision::bfloat16: return 2;
-      default: return 1;
-    }
-  }
 
   /// No row is made yet. What is given must outlive it.
   CompressedGram(ConstMatrix32 atoms, const scoring::Rows& rows, const std::vector<double>& norms);

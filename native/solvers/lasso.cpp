@@ -179,7 +179,7 @@ double LassoBatch::certify(Sample& sample, std::size_t position, Workspace& scra
         return gap;
       }
     }
-    strongest = sample.strongest;
+    strongest = std::max(sample.strongest, lambda);  // what is not listed may be as strong as that
   }
   const StageTimer timer(options_.profile.get(), Stage::rescore);
   const auto exact_strength = [&](const product::Entry& entry) {

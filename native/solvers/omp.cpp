@@ -78,6 +78,15 @@ struct Scratch : PursuitScratch {
 /// What came of an atom: it stands at the end of an otherwise unchanged support, something else changed, or nothing did.
 enum class Taken : std::uint8_t { appended, changed, dependent };
 
+/// How many scorings of a residual a Gram row, which is one in float32, costs.
+unsigned row_cost(product::Precision scored) {
+  switch (scored) {
+    case product::Precision::int8: return 4;
+    case product::Precision::bfloat16: return 2;
+    default: return 1;
+  }
+}
+
 /// The bytes of AVX2 save less than the atoms cost that their bound leaves open after the first choices.
 scoring::Ladder ladder() {
   return active_isa() == Isa::avx2 ? scoring::Ladder::finest : scoring::Ladder::every;
@@ -98,8 +107,8 @@ class PursuitBatch {
         out_(out),
         scorer_(dictionary.rows(), no_weights_, options.nonnegative, ladder()),
         rough_rung_(scorer_.tells(0, kUsefulError) ? 0 : scorer_.last_rung()),
-        row_cost_(CompressedGram::row_cost(scorer_.precision(rough_rung_))),
-        rents_(wanted >= row_cost_ ? 1 : row_cost_),
+        rents_(wanted >= row_cost(scorer_.precision(rough_rung_)) ? 1
+                                                                  : row_cost(scorer_.precision(rough_rung_))),
         samples_(batch.count()),
         norms_(batch.count()),
         errors_(batch.count()) {}
@@ -130,7 +139,6 @@ class PursuitBatch {
   const std::vector<float> no_weights_;
   scoring::Scorer scorer_;
   const std::size_t rough_rung_;  // what leaves few atoms open, cheaply
-  const unsigned row_cost_;       // in scorings of one residual
   const unsigned rents_;          // a row is made when it was wanted that often
   std::vector<scoring::Request> requests_;
   std::vector<Sample> samples_;

@@ -4,6 +4,9 @@
 
 namespace unsuperpose {
 
+/// All rows of 23,000 features, and a small part of the memory of a machine that holds such activations.
+inline constexpr std::size_t kGramBudget = std::size_t{512} << 20;
+
 struct OrthogonalMatchingPursuit final : Method, GreedyOptions {
   std::size_t gram_budget = kGramBudget;  // most bytes for Gram rows kept with the dictionary
 

@@ -27,16 +27,7 @@ UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) {
 UNSUPERPOSE_INLINE void store_scaled(float* p, Sums sums, const float* columns, float row) {
   store(p, mul(mul(_mm256_cvtepi32_ps(reinterpret_cast<__m256i>(sums)), load(columns)), broadcast(row)));
 }
-UNSUPERPOSE_INLINE Vector nearest(Vector v) {
-  return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-UNSUPERPOSE_INLINE void round_store(std::int8_t* p, Vector v) {
-  const __m256i integers = _mm256_cvtps_epi32(v);
-  const __m128i halves =
-      _mm_packs_epi32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1));
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(halves, halves));
-}
-#include "round-inl.hpp"
+#include "avx2_bytes-inl.hpp"
 #include "rounded-inl.hpp"
 
 constexpr RoundedKernels kKernels = {kTileRows, 4, true, round_integers<std::int8_t>, multiply_rounded};
