@@ -1,0 +1,139 @@
+/* The table of C functions through which the CPU module uses the CUDA module (unsuperpose_cuda). Both include this page, and nothing else
+ * of each other. The CUDA module is loaded on demand, and hands its table over as a Node-API external.
+ *
+ * Every function answers 0, or an error of UnsuperposeCudaCode with `error` filled in. Pointers are the host's. Functions may be called
+ * from any thread; one scan is used by one thread at a time. Nothing touches a GPU before the first call of count(). */
+#ifndef UNSUPERPOSE_CUDA_ABI_H
+#define UNSUPERPOSE_CUDA_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Another number for every change that is not an addition at the end of the table. */
+#define UNSUPERPOSE_CUDA_ABI_VERSION 1u
+
+enum UnsuperposeCudaCode {
+  UNSUPERPOSE_CUDA_OK = 0,
+  UNSUPERPOSE_CUDA_NO_DEVICE = 1, /* no driver, too old a driver, no such device, a device that is too old */
+  UNSUPERPOSE_CUDA_MEMORY = 2,    /* the device's memory does not suffice: bytes_wanted and bytes_free say by how much */
+  UNSUPERPOSE_CUDA_FAILED = 3,    /* the device or the driver failed; the device cannot be used again in this process */
+  UNSUPERPOSE_CUDA_CANCELLED = 4
+};
+
+typedef struct UnsuperposeCudaError {
+  char message[256];
+  uint64_t bytes_wanted, bytes_free;
+} UnsuperposeCudaError;
+
+typedef struct UnsuperposeCudaDescription {
+  char name[128];
+  int32_t major, minor;      /* compute capability */
+  int32_t multiprocessors;
+  int32_t driver, runtime;   /* CUDA versions: 13000 is 13.0 */
+  int32_t emulated;          /* 1: a CPU that runs the kernels' source (test/cuda) */
+  uint64_t memory, free;     /* bytes */
+} UnsuperposeCudaDescription;
+
+typedef struct UnsuperposeCudaRows UnsuperposeCudaRows; /* rows that live on a device: a dictionary, one side of pairs */
+typedef struct UnsuperposeCudaScan UnsuperposeCudaScan; /* vectors to be scored against rows, with their memory and stream */
+
+/* What rows are rounded to before the tensor cores multiply them. */
+enum UnsuperposeCudaPrecision {
+  UNSUPERPOSE_CUDA_INT8 = 0,   /* integers -127 ... 127, one scale a row; sums are exact */
+  UNSUPERPOSE_CUDA_FLOAT16 = 1 /* 11 bits of significand, one power of two a row; sums in float32, truncated */
+};
+
+/* count x dims floats; row i is at data + pick[i] * stride, or + i * stride where pick is null. */
+typedef struct UnsuperposeCudaMatrix {
+  const float* data;
+  uint64_t stride;
+  uint64_t count, dims;
+  const uint32_t* pick;
+} UnsuperposeCudaMatrix;
+
+/* One score that was kept: the product as it was computed. */
+typedef struct UnsuperposeCudaEntry {
+  float value;
+  uint32_t index;
+} UnsuperposeCudaEntry;
+
+/* strength = |value| * scale[index], or value * scale[index] with positive_only; kept where strength > floors[vector]. */
+typedef struct UnsuperposeCudaSelect {
+  int32_t precision;
+  int32_t positive_only;
+  const float* floors; /* one a vector, >= 0; null: none (only strongest()) */
+  const float* scale;  /* one a row, or null for 1 */
+} UnsuperposeCudaSelect;
+
+/* What the lasso is asked: min 1/2 |x - aD|^2 + lambda sum_j w_j |a_j| + ridge/2 |a|^2 (a >= 0 when nonnegative). */
+typedef struct UnsuperposeCudaLasso {
+  UnsuperposeCudaMatrix samples; /* of norms 0, or from 1/2 to 1 */
+  const double* lambda;          /* one a sample, > 0 */
+  const float* weights;          /* one a row, > 0, or null for 1 */
+  double ridge;
+  double tolerance; /* of the duality gap, relative to 1/2 |x|^2 */
+  int32_t nonnegative;
+  uint32_t max_rounds;
+  uint32_t capacity; /* entries a sample in `indices` and `values`, at most 128 */
+  int (*cancelled)(void* context); /* asked between launches; may be null */
+  void* context;
+} UnsuperposeCudaLasso;
+
+enum UnsuperposeCudaOutcome {
+  UNSUPERPOSE_CUDA_CONVERGED = 0, /* certified on the device: gap <= tolerance */
+  UNSUPERPOSE_CUDA_UNFINISHED = 1 /* the code is where the device left it: a place to start from */
+};
+
+/* One entry a sample in every array but indices and values (capacity each). */
+typedef struct UnsuperposeCudaCodes {
+  uint32_t* indices; /* ascending */
+  float* values;
+  uint32_t* count;
+  uint8_t* outcome;
+  uint32_t* rounds;
+  double* gap;
+  double* objective;
+  double* squared_residual;
+  double stages[8]; /* seconds on the device: round, select, choose, gram, descend, evaluate, copies, all */
+} UnsuperposeCudaCodes;
+
+typedef struct UnsuperposeCuda {
+  uint32_t abi_version;
+  uint32_t struct_size;
+
+  int (*count)(int32_t* devices, UnsuperposeCudaError* error);
+  int (*describe)(int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCudaError* error);
+
+  /* Copies rows to a device. They are rounded on first use, and kept. */
+  int (*upload)(int32_t device, const UnsuperposeCudaMatrix* rows, UnsuperposeCudaRows** out,
+                UnsuperposeCudaError* error);
+  void (*release)(UnsuperposeCudaRows* rows);
+  uint64_t (*bytes)(const UnsuperposeCudaRows* rows);
+  /* Of every row: the norm of what rounding moved, at most. */
+  int (*moved)(UnsuperposeCudaRows* rows, int32_t precision, float* out, UnsuperposeCudaError* error);
+
+  int (*open)(UnsuperposeCudaRows* rows, UnsuperposeCudaScan** out, UnsuperposeCudaError* error);
+  void (*close)(UnsuperposeCudaScan* scan);
+  /* Sets the vectors of a scan, rounded. norms and moved (one a vector): the norm as rounded, and of what rounding moved, at most. */
+  int (*set_vectors)(UnsuperposeCudaScan* scan, const UnsuperposeCudaMatrix* vectors, int32_t precision,
+                     double* norms, double* moved, UnsuperposeCudaError* error);
+  /* Every row that passes. counts (one a vector) are set; then entries() copies them out, vector after vector, ascending by index. */
+  int (*above)(UnsuperposeCudaScan* scan, const UnsuperposeCudaSelect* select, uint32_t* counts,
+               UnsuperposeCudaError* error);
+  /* The `capacity` strongest that pass, strongest first, ties by lower index: counts <= capacity, then entries() as above. */
+  int (*strongest)(UnsuperposeCudaScan* scan, const UnsuperposeCudaSelect* select, uint32_t capacity,
+                   uint32_t* counts, UnsuperposeCudaError* error);
+  int (*entries)(UnsuperposeCudaScan* scan, UnsuperposeCudaEntry* out, UnsuperposeCudaError* error);
+
+  int (*lasso)(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, UnsuperposeCudaCodes* out,
+               UnsuperposeCudaError* error);
+} UnsuperposeCuda;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
