@@ -121,6 +121,10 @@ typedef struct UnsuperposeCuda {
   /* Sets the vectors of a scan, rounded. norms and moved (one a vector): the norm as rounded, and of what rounding moved, at most. */
   int (*set_vectors)(UnsuperposeCudaScan* scan, const UnsuperposeCudaMatrix* vectors, int32_t precision,
                      double* norms, double* moved, UnsuperposeCudaError* error);
+  /* The same of rows that are on the scan's device already, of as many dims: pick[i], or i where pick is null. */
+  int (*set_rows)(UnsuperposeCudaScan* scan, const UnsuperposeCudaRows* from, const uint32_t* pick,
+                  uint64_t count, int32_t precision, double* norms, double* moved,
+                  UnsuperposeCudaError* error);
   /* Every row that passes. counts (one a vector) are set; then entries() copies them out, vector after vector, ascending by index. */
   int (*above)(UnsuperposeCudaScan* scan, const UnsuperposeCudaSelect* select, uint32_t* counts,
                UnsuperposeCudaError* error);

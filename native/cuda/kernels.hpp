@@ -1,0 +1,60 @@
+// Every launch of this folder, as the host calls it. Pointers are the device's; all is asked of `stream`, in order.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "device.hpp"
+#include "tiles.hpp"
+
+namespace unsuperpose::cuda {
+
+/// Rounds rows pick[i] (or i) of `rows` (dense, `dims` entries) into rows 0 … padded - 1 of `to`, zeros from `count` on. norms and moved (count
+/// each, may be null): of the rounded row, and of what rounding moved; upper bounds.
+void round_rows(const float* rows, const std::uint32_t* pick, std::size_t count, std::size_t padded,
+                std::size_t dims, int precision, const Tiles& to, double* norms, double* moved,
+                cudaStream_t stream);
+
+/// factors[j] = scales[j] · weights[j] (1 where null), `padded` of them, 0 from `count` on.
+void column_factors(const float* scales, const float* weights, std::size_t count, std::size_t padded,
+                    float* factors, cudaStream_t stream);
+
+/// What a selecting product reads and writes.
+struct Select {
+  Tiles left, right;
+  std::size_t left_count = 0, right_count = 0;
+  const float* factors = nullptr;  // column_factors() of the right side
+  const float* floors = nullptr;   // one a left row, as strengths
+  bool positive_only = false;
+  UnsuperposeCudaEntry* entries = nullptr;  // left_count x capacity, in any order
+  unsigned* counts = nullptr;               // of what passed, listed or not; zero at first
+  unsigned capacity = 0;
+  float* strengths =
+      nullptr;  // instead of lists: left_count x stored, of every so many blocks of 256 right rows
+  unsigned stored = 0, every = 1;
+};
+/// Keeps what passes its row's floor. `hopper`: by wgmma, on devices that have it; where very many pass, it loses some, and the counts of their rows
+/// become kLost or more.
+inline constexpr unsigned kLost = 1u << 30;
+void select_rows(const Select& select, int precision, bool hopper, int multiprocessors,
+                 std::size_t shared_limit, cudaStream_t stream);
+
+/// Of a listing that select_rows() made: sorts and writes, for each left row, its first `most` entries to out + offsets[row]. By index, or strongest
+/// first, ties by lower index (`weights`: of strengths, 1 where null). Lists hold at most kMostListed.
+inline constexpr unsigned kMostListed = 4096;
+struct Sort {
+  const UnsuperposeCudaEntry* entries = nullptr;
+  const unsigned* counts = nullptr;
+  unsigned capacity = 0, most = 0;
+  std::size_t rows = 0;
+  const std::uint64_t* offsets = nullptr;
+  bool by_index = true, positive_only = false;
+  const float* weights = nullptr;
+  UnsuperposeCudaEntry* out = nullptr;
+};
+void sort_lists(const Sort& sort, cudaStream_t stream);
+
+/// out[i]: the rank-th largest (from 1) of row i of values (rows x columns), or more where that is a tie.
+void ranked(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out,
+            cudaStream_t stream);
+
+}  // namespace unsuperpose::cuda

@@ -1,0 +1,160 @@
+// The table of the CUDA module: what is thrown inside becomes an answer here.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "rows.hpp"
+
+using namespace unsuperpose::cuda;
+
+struct UnsuperposeCudaRows {
+  Rows rows;
+};
+struct UnsuperposeCudaScan {
+  Scan scan;
+};
+
+namespace {
+
+template <class Body>
+int guarded(UnsuperposeCudaError* error, const Body& body) {
+  *error = {};
+  try {
+    body();
+    return UNSUPERPOSE_CUDA_OK;
+  } catch (const Failure& failure) {
+    std::snprintf(error->message, sizeof error->message, "%s", failure.message.c_str());
+    error->bytes_wanted = failure.wanted;
+    error->bytes_free = failure.free;
+    return failure.code;
+  } catch (const std::bad_alloc&) {
+    std::snprintf(error->message, sizeof error->message, "out of memory");
+    return UNSUPERPOSE_CUDA_MEMORY;
+  } catch (const std::exception& failure) {
+    std::snprintf(error->message, sizeof error->message, "%s", failure.what());
+    return UNSUPERPOSE_CUDA_FAILED;
+  }
+}
+
+int count(std::int32_t* devices, UnsuperposeCudaError* error) {
+  *devices = 0;
+  return guarded(error, [&] {
+    int driver = 0, found = 0;
+    check(cudaDriverGetVersion(&driver), "asking for the driver");
+    if (driver == 0) throw Failure{UNSUPERPOSE_CUDA_NO_DEVICE, "no NVIDIA driver is installed"};
+    check(cudaGetDeviceCount(&found), "looking for CUDA devices");
+    *devices = found;
+  });
+}
+
+int describe(std::int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCudaError* error) {
+  *out = {};
+  return guarded(error, [&] {
+    cudaDeviceProp properties;
+    check(cudaGetDeviceProperties(&properties, device), "describing the device");
+    std::snprintf(out->name, sizeof out->name, "%s", properties.name);
+    out->major = properties.major;
+    out->minor = properties.minor;
+    out->multiprocessors = properties.multiProcessorCount;
+    check(cudaDriverGetVersion(&out->driver), "asking for the driver");
+    check(cudaRuntimeGetVersion(&out->runtime), "asking for the runtime");
+#ifdef UNSUPERPOSE_CUDA_EMULATED
+    out->emulated = 1;
+#endif
+    const OnDevice here(device);
+    std::size_t free = 0, all = 0;
+    check(cudaMemGetInfo(&free, &all), "asking for free memory");
+    out->memory = all;
+    out->free = free;
+  });
+}
+
+int upload(std::int32_t device, const UnsuperposeCudaMatrix* rows, UnsuperposeCudaRows** out,
+           UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] { *out = new UnsuperposeCudaRows{{device, *rows}}; });
+}
+
+void release(UnsuperposeCudaRows* rows) {
+  if (!rows) return;
+  UnsuperposeCudaError ignored;
+  const int device = rows->rows.device().index;
+  (void)guarded(&ignored, [&] {
+    const OnDevice here(device);
+    delete rows;
+  });
+}
+
+std::uint64_t bytes(const UnsuperposeCudaRows* rows) { return rows->rows.bytes(); }
+
+int moved(UnsuperposeCudaRows* rows, std::int32_t precision, float* out, UnsuperposeCudaError* error) {
+  return guarded(error, [&] {
+    const OnDevice here(rows->rows.device().index);
+    const std::vector<float>& found = rows->rows.rounded(precision).moved;
+    std::copy(found.begin(), found.end(), out);
+  });
+}
+
+int open(UnsuperposeCudaRows* rows, UnsuperposeCudaScan** out, UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] {
+    const OnDevice here(rows->rows.device().index);
+    *out = new UnsuperposeCudaScan{Scan(rows->rows)};
+  });
+}
+
+void close(UnsuperposeCudaScan* scan) {
+  if (!scan) return;
+  UnsuperposeCudaError ignored;
+  const int device = scan->scan.rows().device().index;
+  (void)guarded(&ignored, [&] {
+    const OnDevice here(device);
+    delete scan;
+  });
+}
+
+int set_vectors(UnsuperposeCudaScan* scan, const UnsuperposeCudaMatrix* vectors, std::int32_t precision,
+                double* norms, double* moved_, UnsuperposeCudaError* error) {
+  return guarded(error, [&] { scan->scan.set_vectors(*vectors, precision, norms, moved_); });
+}
+
+int set_rows(UnsuperposeCudaScan* scan, const UnsuperposeCudaRows* from, const std::uint32_t* pick,
+             std::uint64_t n, std::int32_t precision, double* norms, double* moved_,
+             UnsuperposeCudaError* error) {
+  return guarded(error, [&] { scan->scan.set_rows(from->rows, pick, n, precision, norms, moved_); });
+}
+
+int above(UnsuperposeCudaScan* scan, const UnsuperposeCudaSelect* select, std::uint32_t* counts,
+          UnsuperposeCudaError* error) {
+  return guarded(error, [&] { scan->scan.above(*select, counts); });
+}
+
+int strongest(UnsuperposeCudaScan* scan, const UnsuperposeCudaSelect* select, std::uint32_t capacity,
+              std::uint32_t* counts, UnsuperposeCudaError* error) {
+  return guarded(error, [&] { scan->scan.strongest(*select, capacity, counts); });
+}
+
+int entries(UnsuperposeCudaScan* scan, UnsuperposeCudaEntry* out, UnsuperposeCudaError* error) {
+  return guarded(error, [&] { scan->scan.entries(out); });
+}
+
+const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
+                                sizeof(UnsuperposeCuda),
+                                count,
+                                describe,
+                                upload,
+                                release,
+                                bytes,
+                                moved,
+                                open,
+                                close,
+                                set_vectors,
+                                set_rows,
+                                above,
+                                strongest,
+                                entries,
+                                nullptr};
+
+}  // namespace
+
+extern "C" const UnsuperposeCuda* unsuperpose_cuda_table() { return &kTable; }

@@ -1,0 +1,132 @@
+// Rounds rows for the tensor cores, with bounds of what that costs in float64. One warp a row.
+//   int8     q = round(x / s), s = max|x| / 127
+//   float16  x / s rounded to nearest, s the power of two that brings max|x| into [2¹⁴, 2¹⁵): float16's whole range serves one row
+// 4 bytes read and 1 or 2 written an entry.
+#include "kernels.hpp"
+
+namespace unsuperpose::cuda {
+
+namespace {
+
+constexpr unsigned kWarps = 8;
+/// Sums of squares of `dims` terms in float64 are off by less.
+constexpr double kUp = 1 + 0x1.0p-30;
+
+DEVICE double warp_sum(double v) {
+  for (int mask = 16; mask > 0; mask /= 2) v += shuffle_xor(v, mask);
+  return v;
+}
+DEVICE float warp_max(float v) {
+  for (int mask = 16; mask > 0; mask /= 2) v = fmaxf(v, shuffle_xor(v, mask));
+  return v;
+}
+
+/// 2^e, −126 ≤ e ≤ 127
+DEVICE double power(int e) { return ldexp(1.0, e); }
+
+/// Entry v as it is stored, 1 or 2 bytes; what it stands for is added to the sums.
+struct Int8 {
+  static constexpr unsigned kBytes = 1;
+  double inverse;
+  float scale;
+  DEVICE explicit Int8(float largest) {
+    scale = static_cast<float>(static_cast<double>(largest) / 127.0);
+    inverse = scale > 0 ? 1.0 / static_cast<double>(scale) : 0.0;
+  }
+  DEVICE unsigned round(float v, double* as) const {
+    double q = rint(static_cast<double>(v) * inverse);
+    q = q > 127.0 ? 127.0 : q < -127.0 ? -127.0 : q;
+    *as = q * static_cast<double>(scale);
+    return static_cast<unsigned>(static_cast<int>(q)) & 0xFFu;
+  }
+};
+
+struct Float16 {
+  static constexpr unsigned kBytes = 2;
+  double inverse;
+  float scale;
+  DEVICE explicit Float16(float largest) {
+    int e = 0;
+    frexp(static_cast<double>(largest), &e);  // largest = f · 2^e, ½ ≤ f < 1
+    e = largest > 0 ? e - 15 : 0;
+    e = e < -126 ? -126 : e;
+    scale = static_cast<float>(power(e));
+    inverse = power(-e);
+  }
+  DEVICE unsigned round(float v, double* as) const {
+    const std::uint16_t bits = to_half(static_cast<float>(static_cast<double>(v) * inverse));
+    *as = static_cast<double>(from_half(bits)) * static_cast<double>(scale);
+    return bits;
+  }
+};
+
+template <class Format>
+KERNEL round_kernel(const float* rows, const std::uint32_t* pick, std::size_t count, std::size_t padded,
+                    unsigned dims, Tiles to, double* norms, double* moved) {
+  const std::size_t row = static_cast<std::size_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  if (row >= padded) return;
+  const bool there = row < count;
+  const float* from = rows + (there ? (pick ? pick[row] : row) : 0) * static_cast<std::size_t>(dims);
+  float largest = 0;
+  if (there)
+    for (unsigned k = lane(); k < dims; k += 32) largest = fmaxf(largest, fabsf(from[k]));
+  largest = warp_max(largest);
+  const Format format(largest);
+  constexpr unsigned kEntries = 4 / Format::kBytes;  // of a word
+  const unsigned words = to.chunks * (kTileBytes / 4);
+  double norm = 0, error = 0;
+  for (unsigned w = lane(); w < words; w += 32) {
+    unsigned word = 0;
+    for (unsigned e = 0; e < kEntries; ++e) {
+      const unsigned k = w * kEntries + e;
+      if (!there || k >= dims) break;
+      double as = 0;
+      word |= format.round(from[k], &as) << (8 * Format::kBytes * e);
+      const double off = static_cast<double>(from[k]) - as;
+      norm = fma(as, as, norm);
+      error = fma(off, off, error);
+    }
+    *reinterpret_cast<unsigned*>(to.bytes + place(row, std::size_t{4} * w, to.chunks)) = word;
+  }
+  norm = warp_sum(norm);
+  error = warp_sum(error);
+  if (lane() != 0) return;
+  to.scales[row] = there ? format.scale : 0;
+  if (!there) return;
+  if (norms) norms[row] = sqrt(norm) * kUp;
+  if (moved) moved[row] = sqrt(error) * kUp;
+}
+
+KERNEL factors_kernel(const float* scales, const float* weights, std::size_t count, std::size_t padded,
+                      float* factors) {
+  const std::size_t j = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (j >= padded) return;
+  factors[j] = j < count ? scales[j] * (weights ? weights[j] : 1.0f) : 0.0f;
+}
+
+}  // namespace
+
+void round_rows(const float* rows, const std::uint32_t* pick, std::size_t count, std::size_t padded,
+                std::size_t dims, int precision, const Tiles& to, double* norms, double* moved,
+                cudaStream_t stream) {
+  if (padded == 0) return;
+  const unsigned blocks = static_cast<unsigned>((padded + kWarps - 1) / kWarps);
+  const unsigned entries = static_cast<unsigned>(dims);
+  if (precision == UNSUPERPOSE_CUDA_INT8)
+    LAUNCH((round_kernel<Int8>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to,
+           norms, moved);
+  else
+    LAUNCH((round_kernel<Float16>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to,
+           norms, moved);
+  check(cudaGetLastError(), "rounding rows");
+}
+
+void column_factors(const float* scales, const float* weights, std::size_t count, std::size_t padded,
+                    float* factors, cudaStream_t stream) {
+  constexpr unsigned kThreads = 256;
+  LAUNCH(factors_kernel, static_cast<unsigned>((padded + kThreads - 1) / kThreads), kThreads, 0, stream,
+         scales, weights, count, padded, factors);
+  check(cudaGetLastError(), "scaling rows");
+}
+
+}  // namespace unsuperpose::cuda

@@ -1,0 +1,101 @@
+#include "rows.hpp"
+
+#include <cstdlib>
+#include <string>
+
+namespace unsuperpose::cuda {
+
+namespace {
+
+constexpr int kLeastMajor = 8;
+
+int attribute(cudaDeviceAttr which, int device) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, which, device), "asking what the device can do");
+  return value;
+}
+
+}  // namespace
+
+Device::Device(int index_) : index(index_) {
+  int devices = 0;
+  check(cudaGetDeviceCount(&devices), "looking for CUDA devices");
+  if (index < 0 || index >= devices)
+    throw Failure{UNSUPERPOSE_CUDA_NO_DEVICE, "there is no device " + std::to_string(index) + ": " +
+                                                  std::to_string(devices) + " can be seen"};
+  const int major = attribute(cudaDevAttrComputeCapabilityMajor, index);
+  const int minor = attribute(cudaDevAttrComputeCapabilityMinor, index);
+  if (major < kLeastMajor)
+    throw Failure{UNSUPERPOSE_CUDA_NO_DEVICE, "device " + std::to_string(index) + " has compute capability " +
+                                                  std::to_string(major) + "." + std::to_string(minor) +
+                                                  ", at least 8.0 is needed"};
+  multiprocessors = attribute(cudaDevAttrMultiProcessorCount, index);
+  shared_limit = static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index));
+  // UNSUPERPOSE_CUDA_WGMMA=0: the products that every device has, for comparison.
+  const char* wgmma = std::getenv("UNSUPERPOSE_CUDA_WGMMA");
+  hopper = major == 9 && !(wgmma && std::strcmp(wgmma, "0") == 0);
+}
+
+void RoundedRows::reserve(std::size_t rows, std::size_t dims, int precision) {
+  chunks_ = chunks_of(dims, precision);
+  const std::size_t padded = padded_rows(rows);
+  bytes_.reserve(padded / kTileRows * chunks_ * kTileSize);
+  scales_.reserve(padded);
+}
+
+void Upload::rows(float* to, const UnsuperposeCudaMatrix& from) {
+  if (from.count == 0 || from.dims == 0) return;
+  const std::size_t together = std::max<std::size_t>(1, kBytes / sizeof(float) / from.dims);
+  std::size_t turn = 0;
+  for (std::size_t first = 0; first < from.count; first += together, turn ^= 1) {
+    const std::size_t count = std::min<std::size_t>(together, from.count - first);
+    Pinned<float>& buffer = buffers_[turn];
+    buffer.reserve(together * from.dims);
+    if (used_[turn]) sent_[turn].wait();
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t row = from.pick ? from.pick[first + i] : first + i;
+      std::memcpy(buffer.data() + i * from.dims, from.data + row * from.stride, from.dims * sizeof(float));
+    }
+    stream_.to_device(to + first * from.dims, buffer.data(), count * from.dims);
+    sent_[turn].record(stream_.get());
+    used_[turn] = true;
+  }
+}
+
+Rows::Rows(int device, const UnsuperposeCudaMatrix& from)
+    : device_(device), count_(from.count), dims_(from.dims) {
+  const OnDevice here(device_.index);
+  data_.reserve(count_ * dims_);
+  const Stream stream;
+  Upload upload(stream);
+  upload.rows(data_.data(), from);
+  stream.wait();
+}
+
+std::size_t Rows::bytes() const {
+  std::size_t bytes = data_.bytes();
+  for (const Rounded& rounded : rounded_)
+    if (rounded.made) bytes += rounded.rows.bytes();
+  return bytes;
+}
+
+const Rows::Rounded& Rows::rounded(int precision) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Rounded& rounded = rounded_[precision];
+  if (rounded.made) return rounded;
+  const Stream stream;
+  Memory<double> moved(count_);
+  rounded.rows.reserve(count_, dims_, precision);
+  round_rows(data_.data(), nullptr, count_, padded_rows(count_), dims_, precision, rounded.rows.tiles(),
+             nullptr, moved.data(), stream.get());
+  std::vector<double> exact(count_);
+  stream.to_host(exact.data(), moved.data(), count_);
+  stream.wait();
+  rounded.moved.resize(count_);
+  for (std::size_t j = 0; j < count_; ++j)
+    rounded.moved[j] = std::nextafter(static_cast<float>(exact[j]), std::numeric_limits<float>::infinity());
+  rounded.made = true;
+  return rounded;
+}
+
+}  // namespace unsuperpose::cuda
