@@ -45,6 +45,15 @@ DEVICE unsigned float_bits(float v) { return __float_as_uint(v); }
 DEVICE std::uint16_t to_half(float v) { return __half_as_ushort(__float2half_rn(v)); }
 DEVICE float from_half(std::uint16_t v) { return __half2float(__ushort_as_half(v)); }
 
+/// Four floats from an address that is a multiple of 16.
+DEVICE void load_four(float (&to)[4], const float* from) {
+  const float4 v = *reinterpret_cast<const float4*>(from);
+  to[0] = v.x;
+  to[1] = v.y;
+  to[2] = v.z;
+  to[3] = v.w;
+}
+
 /// 16 bytes from global to shared memory, arriving by the wait for their group.
 DEVICE void copy_async(void* shared, const void* global) {
   const unsigned to = static_cast<unsigned>(__cvta_generic_to_shared(shared));

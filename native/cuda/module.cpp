@@ -3,6 +3,7 @@
 #include <exception>
 #include <new>
 
+#include "rounds.hpp"
 #include "rows.hpp"
 
 using namespace unsuperpose::cuda;
@@ -138,6 +139,11 @@ int entries(UnsuperposeCudaScan* scan, UnsuperposeCudaEntry* out, UnsuperposeCud
   return guarded(error, [&] { scan->scan.entries(out); });
 }
 
+int lasso(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, UnsuperposeCudaCodes* out,
+          UnsuperposeCudaError* error) {
+  return guarded(error, [&] { solve_lasso(rows->rows, *problem, *out); });
+}
+
 const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 sizeof(UnsuperposeCuda),
                                 count,
@@ -153,7 +159,7 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 above,
                                 strongest,
                                 entries,
-                                nullptr};
+                                lasso};
 
 }  // namespace
 

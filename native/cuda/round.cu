@@ -3,6 +3,7 @@
 //   float16  x / s rounded to nearest, s the power of two that brings max|x| into [2¹⁴, 2¹⁵): float16's whole range serves one row
 // 4 bytes read and 1 or 2 written an entry.
 #include "kernels.hpp"
+#include "reduce.cuh"
 
 namespace unsuperpose::cuda {
 
@@ -11,15 +12,6 @@ namespace {
 constexpr unsigned kWarps = 8;
 /// Sums of squares of `dims` terms in float64 are off by less.
 constexpr double kUp = 1 + 0x1.0p-30;
-
-DEVICE double warp_sum(double v) {
-  for (int mask = 16; mask > 0; mask /= 2) v += shuffle_xor(v, mask);
-  return v;
-}
-DEVICE float warp_max(float v) {
-  for (int mask = 16; mask > 0; mask /= 2) v = fmaxf(v, shuffle_xor(v, mask));
-  return v;
-}
 
 /// 2^e, −126 ≤ e ≤ 127
 DEVICE double power(int e) { return ldexp(1.0, e); }

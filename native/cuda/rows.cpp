@@ -1,5 +1,6 @@
 #include "rows.hpp"
 
+#include <cmath>
 #include <cstdlib>
 #include <string>
 
@@ -84,16 +85,22 @@ const Rows::Rounded& Rows::rounded(int precision) {
   Rounded& rounded = rounded_[precision];
   if (rounded.made) return rounded;
   const Stream stream;
-  Memory<double> moved(count_);
+  Memory<double> sizes(2 * count_);
   rounded.rows.reserve(count_, dims_, precision);
   round_rows(data_.data(), nullptr, count_, padded_rows(count_), dims_, precision, rounded.rows.tiles(),
-             nullptr, moved.data(), stream.get());
-  std::vector<double> exact(count_);
-  stream.to_host(exact.data(), moved.data(), count_);
+             sizes.data(), sizes.data() + count_, stream.get());
+  std::vector<double> exact(2 * count_);
+  stream.to_host(exact.data(), sizes.data(), 2 * count_);
   stream.wait();
+  const auto up = [](double v) {
+    return std::nextafter(static_cast<float>(v), std::numeric_limits<float>::infinity());
+  };
+  rounded.norms.resize(count_);
   rounded.moved.resize(count_);
-  for (std::size_t j = 0; j < count_; ++j)
-    rounded.moved[j] = std::nextafter(static_cast<float>(exact[j]), std::numeric_limits<float>::infinity());
+  for (std::size_t j = 0; j < count_; ++j) {
+    rounded.norms[j] = up(exact[j]);
+    rounded.moved[j] = up(exact[count_ + j]);
+  }
   rounded.made = true;
   return rounded;
 }

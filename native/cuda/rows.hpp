@@ -44,10 +44,10 @@ class Rows {
   /// count x dims, dense
   const float* data() const { return data_.data(); }
   std::size_t bytes() const;
-  /// The rows rounded, and of each what that moved; made on first use.
+  /// The rows rounded, and of each at most its norm then, and what that moved; made on first use.
   struct Rounded {
     RoundedRows rows;
-    std::vector<float> moved;
+    std::vector<float> norms, moved;
     bool made = false;
   };
   const Rounded& rounded(int precision);

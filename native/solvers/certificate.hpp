@@ -9,6 +9,8 @@
 #include <cmath>
 #include <limits>
 
+#include "../core/shared.hpp"
+
 namespace unsuperpose {
 
 struct Evaluation {
@@ -19,13 +21,13 @@ struct Evaluation {
   double weighted_l1;       // Σ w_j|a_j|
   double squared_code;      // ‖a‖²
 
-  double objective(double lambda, double ridge) const {
+  UNSUPERPOSE_SHARED double objective(double lambda, double ridge) const {
     return 0.5 * squared_residual + lambda * weighted_l1 + 0.5 * ridge * squared_code;
   }
 };
 
 /// (P − lower bound) relative to ½‖x‖² > 0; Infinity where that is no number.
-inline double gap_between(double primal, double dual, double squared_input) {
+UNSUPERPOSE_SHARED inline double gap_between(double primal, double dual, double squared_input) {
   const double difference = primal - dual;
   if (!std::isfinite(difference)) return std::numeric_limits<double>::infinity();
   return std::max(0.0, difference) / (0.5 * squared_input);
@@ -33,7 +35,7 @@ inline double gap_between(double primal, double dual, double squared_input) {
 
 /// The gap relative to ½‖x‖² (0 for the zero code of a zero sample); Infinity where something is not finite. `strongest`
 /// bounds max_j |d_j·r̂ − βa_j|/w_j from above (nonnegative: without the absolute value).
-inline double relative_gap(const Evaluation& e, double lambda, double ridge, double strongest) {
+UNSUPERPOSE_SHARED inline double relative_gap(const Evaluation& e, double lambda, double ridge, double strongest) {
   const double curvature = e.squared_rounded + ridge * e.squared_code, primal = e.objective(lambda, ridge);
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (!std::isfinite(primal) || !std::isfinite(curvature) || !std::isfinite(e.input_residual) ||

@@ -1,0 +1,345 @@
+#include "lasso.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "rounds.hpp"
+
+namespace unsuperpose::cuda {
+
+namespace {
+
+/// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
+constexpr std::size_t kTogether = 4096;
+/// Atoms that a first choice's threshold is taken from, and the least of them that pass.
+constexpr unsigned kSample = 1024, kLeastRank = 3;
+/// With fewer features all that exceed λ can be listed.
+constexpr std::size_t kSampleFrom = 8192;
+
+/// Seconds of the device, by stage.
+class Timer {
+ public:
+  enum Stage { round, select, choose, gram, descend, evaluate, copies, kStages };
+  Timer(const Stream& stream, double* seconds) : stream_(stream), seconds_(seconds) {}
+  template <class Body>
+  void time(Stage stage, const Body& body) {
+    if (used_ == spans_.size()) spans_.push_back(std::make_unique<Span>());
+    Span& span = *spans_[used_++];
+    span.stage = stage;
+    span.before.record(stream_.get());
+    body();
+    span.after.record(stream_.get());
+  }
+  /// Once the stream was waited for.
+  void add() {
+    for (std::size_t i = 0; i < used_; ++i) {
+      const double took = spans_[i]->after.since(spans_[i]->before);
+      seconds_[spans_[i]->stage] += took;
+      seconds_[kStages] += took;
+    }
+    used_ = 0;
+  }
+
+ private:
+  struct Span {
+    Event before, after;
+    Stage stage = round;
+  };
+  const Stream& stream_;
+  double* seconds_;
+  std::vector<std::unique_ptr<Span>> spans_;
+  std::size_t used_ = 0;
+};
+
+class Solver {
+ public:
+  Solver(Rows& rows, const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
+      : rows_(rows),
+        problem_(problem),
+        out_(out),
+        upload_(stream_),
+        timer_(stream_, out.stages),
+        together_(std::min<std::size_t>(kTogether, problem.samples.count)) {}
+
+  void run();
+
+ private:
+  void reserve();
+  void weigh();
+  void solve(std::size_t first, std::size_t count);
+  void pass(int precision, const std::vector<std::uint32_t>& group, bool fresh);
+  void use(const std::vector<std::uint32_t>& group);
+  void read_state(std::size_t count);
+  void deliver(std::size_t first, std::size_t count);
+
+  Rows& rows_;
+  const UnsuperposeCudaLasso& problem_;
+  UnsuperposeCudaCodes& out_;
+  Stream stream_;
+  Upload upload_;
+  Timer timer_;
+  const std::size_t together_;
+  Batch batch_{};
+  RoundedRows rounded_;
+  Memory<float> samples_, residual_, code_, correlation_, gram_, raised_, floors_, factors_[2], scale_, strengths_, ranks_;
+  Memory<double> lambda_, weights_, strongest_, gap_, norms_, moved_;
+  Memory<std::uint32_t> set_, active_, with_gram_, stalled_;
+  Memory<Evaluation> at_;
+  Memory<UnsuperposeCudaEntry> entries_;
+  Memory<unsigned> counts_;
+  Memory<std::uint32_t> state_;  // rounds, size, stage and precision of every sample, copied together
+  Pinned<std::uint32_t> seen_, group_;
+  std::vector<std::uint32_t> rounds_, size_;
+  std::vector<std::uint8_t> stage_, precision_;
+};
+
+void Solver::reserve() {
+  const std::size_t n = together_, dims = rows_.dims();
+  samples_.reserve(n * dims);
+  residual_.reserve(n * dims);
+  gram_.reserve(n * kSet * kSet);
+  for (Memory<float>* of_set : {&code_, &correlation_}) of_set->reserve(n * kSet);
+  set_.reserve(n * kSet);
+  for (Memory<float>* one : {&raised_, &floors_, &ranks_}) one->reserve(n);
+  for (Memory<double>* one : {&lambda_, &strongest_, &gap_, &norms_, &moved_}) one->reserve(n);
+  for (Memory<std::uint32_t>* one : {&active_, &with_gram_, &stalled_}) one->reserve(n);
+  at_.reserve(n);
+  entries_.reserve(n * kListed);
+  counts_.reserve(n);
+  state_.reserve(3 * n);
+  seen_.reserve(3 * n);
+  group_.reserve(n);
+
+  batch_.atoms = rows_.data();
+  batch_.features = static_cast<unsigned>(rows_.count());
+  batch_.dims = static_cast<unsigned>(dims);
+  batch_.samples = samples_.data();
+  batch_.lambda = lambda_.data();
+  batch_.ridge = problem_.ridge;
+  batch_.tolerance = problem_.tolerance;
+  batch_.nonnegative = problem_.nonnegative != 0;
+  batch_.first_choice = static_cast<unsigned>(std::clamp<std::size_t>(dims / 32, 8, 64));
+  batch_.max_rounds = problem_.max_rounds;
+  batch_.residual = residual_.data();
+  batch_.set = set_.data();
+  batch_.code = code_.data();
+  batch_.correlation = correlation_.data();
+  batch_.with_gram = with_gram_.data();
+  batch_.gram = gram_.data();
+  batch_.at = at_.data();
+  batch_.strongest = strongest_.data();
+  batch_.gap = gap_.data();
+  batch_.stalled = stalled_.data();
+  batch_.raised = raised_.data();
+  batch_.rounds = state_.data();
+  batch_.size = state_.data() + n;
+  batch_.stage = reinterpret_cast<Stage*>(state_.data() + 2 * n);
+  batch_.precision = reinterpret_cast<std::uint8_t*>(state_.data() + 2 * n) + n;
+  batch_.active = active_.data();
+  batch_.norms = norms_.data();
+  batch_.moved = moved_.data();
+  batch_.floors = floors_.data();
+  batch_.entries = entries_.data();
+  batch_.counts = counts_.data();
+}
+
+/// Weights, and what they make of the rows' sizes.
+void Solver::weigh() {
+  const std::size_t features = rows_.count(), padded = padded_rows(features);
+  std::vector<float> scale;
+  batch_.weight_scale = 1;
+  if (problem_.weights) {
+    std::vector<double> weights(problem_.weights, problem_.weights + features);
+    scale.resize(features);
+    for (std::size_t j = 0; j < features; ++j) {
+      scale[j] = static_cast<float>(1 / weights[j]);
+      batch_.weight_scale = std::max(batch_.weight_scale, 1 / weights[j]);
+    }
+    weights_.reserve(features);
+    scale_.reserve(features);
+    stream_.to_device(weights_.data(), weights.data(), features);
+    stream_.to_device(scale_.data(), scale.data(), features);
+    stream_.wait();
+    batch_.weights = weights_.data();
+  }
+  for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16}) {
+    const Rows::Rounded& rounded = rows_.rounded(precision);
+    double norm = 0, moved = 0;
+    for (std::size_t j = 0; j < features; ++j) {
+      const double by = problem_.weights ? 1 / static_cast<double>(problem_.weights[j]) : 1;
+      const double off = static_cast<double>(rounded.moved[j]);
+      norm = std::max(norm, (static_cast<double>(rounded.norms[j]) + off) * by);
+      moved = std::max(moved, off * by);
+    }
+    batch_.row_norm[precision] = norm;
+    batch_.row_moved[precision] = moved;
+    factors_[precision].reserve(padded);
+    column_factors(rounded.rows.tiles().scales, problem_.weights ? scale_.data() : nullptr, features, padded,
+                   factors_[precision].data(), stream_.get());
+  }
+}
+
+void Solver::use(const std::vector<std::uint32_t>& group) {
+  // What was last sent from group_ has arrived: every round waits for the device.
+  std::copy(group.begin(), group.end(), group_.data());
+  stream_.to_device(active_.data(), group_.data(), group.size());
+  batch_.count = static_cast<unsigned>(group.size());
+}
+
+void Solver::pass(int precision, const std::vector<std::uint32_t>& group, bool fresh) {
+  use(group);
+  const std::size_t count = group.size(), dims = rows_.dims();
+  timer_.time(Timer::round, [&] {
+    rounded_.reserve(count, dims, precision);
+    round_rows(residual_.data(), active_.data(), count, padded_rows(count), dims, precision, rounded_.tiles(), norms_.data(),
+               moved_.data(), stream_.get());
+  });
+  timer_.time(Timer::select, [&] {
+    const Device& device = rows_.device();
+    Select select;
+    select.left = rounded_.tiles();
+    select.right = rows_.rounded(precision).rows.tiles();
+    select.left_count = count;
+    select.right_count = rows_.count();
+    select.factors = factors_[precision].data();
+    select.positive_only = problem_.nonnegative != 0;
+    const float* thresholds = nullptr;
+    if (fresh && rows_.count() >= kSampleFrom) {
+      // On the first pass λ is exceeded by a large share of the atoms.
+      strengths_.reserve(count * kSample);
+      Select sample = select;
+      sample.strengths = strengths_.data();
+      sample.stored = kSample;
+      sample.every = static_cast<unsigned>(padded_rows(rows_.count()) / kSample);
+      select_rows(sample, precision, false, device.multiprocessors, device.shared_limit, stream_.get());
+      const double share = 2.0 * batch_.first_choice / static_cast<double>(rows_.count());
+      const unsigned rank = std::max(kLeastRank, static_cast<unsigned>(std::ceil(share * kSample)));
+      ranked(strengths_.data(), count, kSample, rank, ranks_.data(), stream_.get());
+      thresholds = ranks_.data();
+    }
+    set_floors(batch_, precision, thresholds, stream_.get());
+    stream_.zero(counts_.data(), count);
+    select.floors = floors_.data();
+    select.entries = entries_.data();
+    select.counts = counts_.data();
+    select.capacity = kListed;
+    select_rows(select, precision, device.hopper, device.multiprocessors, device.shared_limit, stream_.get());
+  });
+  timer_.time(Timer::choose, [&] { choose(batch_, precision, stream_.get()); });
+}
+
+void Solver::read_state(std::size_t count) {
+  const std::size_t n = together_;
+  stream_.to_host(seen_.data(), state_.data(), 3 * n);
+  stream_.wait();
+  timer_.add();
+  const std::uint8_t* bytes = reinterpret_cast<const std::uint8_t*>(seen_.data() + 2 * n);
+  rounds_.assign(seen_.data(), seen_.data() + count);
+  size_.assign(seen_.data() + n, seen_.data() + n + count);
+  stage_.assign(bytes, bytes + count);
+  precision_.assign(bytes + n, bytes + n + count);
+}
+
+void Solver::solve(std::size_t first, std::size_t count) {
+  UnsuperposeCudaMatrix part = problem_.samples;
+  part.count = count;
+  if (part.pick)
+    part.pick += first;
+  else
+    part.data += first * part.stride;
+  timer_.time(Timer::copies, [&] {
+    upload_.rows(samples_.data(), part);
+    stream_.to_device(lambda_.data(), problem_.lambda + first, count);
+  });
+  start(batch_, static_cast<unsigned>(count), stream_.get());
+  read_state(count);
+  std::vector<std::uint32_t> active(count), group;
+  for (std::size_t i = 0; i < count; ++i) active[i] = static_cast<std::uint32_t>(i);
+  bool fresh = true;
+  while (!active.empty()) {
+    if (problem_.cancelled && problem_.cancelled(problem_.context)) throw Failure{UNSUPERPOSE_CUDA_CANCELLED, "cancelled"};
+    const std::vector<std::uint32_t> before = rounds_;
+    for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16}) {
+      group.clear();
+      for (const std::uint32_t i : active)
+        if (precision_[i] == precision) group.push_back(i);
+      if (group.empty()) continue;
+      pass(precision, group, fresh);
+      read_state(count);
+    }
+    fresh = false;
+    group.clear();
+    unsigned largest = 0;
+    for (const std::uint32_t i : active) {
+      if (stage_[i] != static_cast<std::uint8_t>(Stage::running) || rounds_[i] == before[i]) continue;
+      group.push_back(i);
+      largest = std::max(largest, size_[i]);
+    }
+    if (!group.empty()) {
+      use(group);
+      timer_.time(Timer::gram, [&] { complete_gram(batch_, stream_.get()); });
+      timer_.time(Timer::descend, [&] { descend(batch_, largest, stream_.get()); });
+      timer_.time(Timer::evaluate, [&] { evaluate(batch_, stream_.get()); });
+      stream_.wait();
+      timer_.add();
+    }
+    std::erase_if(active, [&](std::uint32_t i) { return stage_[i] != static_cast<std::uint8_t>(Stage::running); });
+  }
+}
+
+void Solver::deliver(std::size_t first, std::size_t count) {
+  std::vector<std::uint32_t> set(count * kSet);
+  std::vector<float> code(count * kSet);
+  std::vector<Evaluation> at(count);
+  timer_.time(Timer::copies, [&] {
+    stream_.to_host(set.data(), set_.data(), count * kSet);
+    stream_.to_host(code.data(), code_.data(), count * kSet);
+    stream_.to_host(at.data(), at_.data(), count);
+    stream_.to_host(out_.gap + first, gap_.data(), count);
+  });
+  stream_.wait();
+  timer_.add();
+  std::vector<std::pair<std::uint32_t, float>> sorted;
+  for (std::size_t i = 0; i < count; ++i) {
+    sorted.clear();
+    for (unsigned k = 0; k < size_[i]; ++k)
+      if (code[i * kSet + k] != 0) sorted.emplace_back(set[i * kSet + k], code[i * kSet + k]);
+    std::sort(sorted.begin(), sorted.end());
+    const std::size_t to = first + i;
+    const std::size_t fits = std::min<std::size_t>(sorted.size(), problem_.capacity);
+    out_.count[to] = static_cast<std::uint32_t>(fits);
+    out_.outcome[to] = stage_[i] == static_cast<std::uint8_t>(Stage::converged) && fits == sorted.size()
+                           ? UNSUPERPOSE_CUDA_CONVERGED
+                           : UNSUPERPOSE_CUDA_UNFINISHED;
+    for (std::size_t k = 0; k < fits; ++k) {
+      out_.indices[to * problem_.capacity + k] = sorted[k].first;
+      out_.values[to * problem_.capacity + k] = sorted[k].second;
+    }
+    out_.rounds[to] = rounds_[i];
+    out_.objective[to] = at[i].objective(problem_.lambda[to], problem_.ridge);
+    out_.squared_residual[to] = at[i].squared_residual;
+  }
+}
+
+void Solver::run() {
+  std::fill_n(out_.stages, 8, 0.0);
+  reserve();
+  weigh();
+  for (std::size_t first = 0; first < problem_.samples.count; first += together_) {
+    const std::size_t count = std::min(together_, problem_.samples.count - first);
+    solve(first, count);
+    deliver(first, count);
+  }
+}
+
+}  // namespace
+
+void solve_lasso(Rows& rows, const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out) {
+  if (problem.samples.count == 0) return;
+  const OnDevice here(rows.device().index);
+  Solver(rows, problem, out).run();
+}
+
+}  // namespace unsuperpose::cuda

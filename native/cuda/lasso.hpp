@@ -1,0 +1,70 @@
+// LASSO by working sets on the device, the rounds of solvers/lasso.cpp: score → choose → Gram → descend → evaluate → certify. What every kernel
+// reads and writes of a batch; one entry a sample in every array unless said.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "../solvers/certificate.hpp"
+#include "kernels.hpp"
+
+namespace unsuperpose::cuda {
+
+/// Atoms in a sample's working set, at most: a Gram matrix of that size fits in shared memory. What needs more ends on the CPU.
+inline constexpr unsigned kSet = 128;
+/// Atoms listed of a pass.
+inline constexpr unsigned kListed = 1024;
+
+enum class Stage : std::uint8_t { running, converged, unfinished };
+
+struct Batch {
+  // the problem
+  const float* atoms;  // features x dims
+  unsigned features, dims;
+  const float* samples;  // x dims
+  const double* lambda;
+  const double* weights;     // one a feature, or null for 1
+  double ridge, tolerance;
+  bool nonnegative;
+  unsigned first_choice, max_rounds;
+  // how far scores may be off
+  double row_norm[2], row_moved[2], weight_scale;  // over the features, divided by weights; by precision
+  // the state
+  float* residual;         // x dims
+  std::uint32_t* set;      // x kSet
+  float* code;             // x kSet
+  float* correlation;      // x kSet: of the set's atoms with the residual
+  unsigned* size;          // of the set
+  unsigned* with_gram;     // of the set's atoms, those whose Gram rows are there
+  float* gram;             // x kSet x kSet
+  Evaluation* at;          // the sums of the code
+  double* strongest;       // |d·r − βa| / w in the set
+  double* gap;
+  std::uint8_t* precision;  // of the next pass
+  Stage* stage;
+  unsigned* rounds;   // solves
+  unsigned* stalled;  // of them, the last ones without a new atom
+  float* raised;      // floors are multiplied by it, so that a list that overflowed will not again
+  // of the samples that are being scored, by their place among `active`
+  const std::uint32_t* active;
+  unsigned count;
+  const double* norms;
+  const double* moved;
+  float* floors;
+  const UnsuperposeCudaEntry* entries;  // x kListed
+  const unsigned* counts;
+};
+
+/// r = x, an empty set.
+void start(const Batch& batch, unsigned samples, cudaStream_t stream);
+/// floors of the active samples, which are scored in `precision`; thresholds of their first choice, or null.
+void set_floors(const Batch& batch, int precision, const float* thresholds, cudaStream_t stream);
+/// Certifies, or takes violators into the set. `chosen` counts the samples whose sets must be solved on.
+void choose(const Batch& batch, int precision, cudaStream_t stream);
+/// The Gram rows of new atoms, of the samples `active`.
+void complete_gram(const Batch& batch, cudaStream_t stream);
+/// Minimises over the codes of the sets of at most `largest` atoms.
+void descend(const Batch& batch, unsigned largest, cudaStream_t stream);
+/// Residuals, sums and the sets' correlations.
+void evaluate(const Batch& batch, cudaStream_t stream);
+
+}  // namespace unsuperpose::cuda
