@@ -1,6 +1,6 @@
 // What cuda.cuh promises, against plain loops, with another value in every place: where warp operations, copies and products find and
 // leave their numbers. The emulation is held to it here, and a GPU where this same file is compiled by nvcc:
-//   nvcc -x cu -std=c++20 --fmad=false -arch=sm_90a test/cuda/fragments.cpp -o fragments
+//   nvcc -x cu -std=c++20 --fmad=false -gencode arch=compute_90a,code=sm_90a test/cuda/fragments.cpp -o fragments
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -9,38 +9,13 @@
 #include <type_traits>
 #include <vector>
 
-#include "../../native/cuda/cuda.cuh"
-#include "../native/count.hpp"
+#include "device_memory.hpp"
 
 // Inside the namespace, where its names come before those that CUDA has for all.
 namespace unsuperpose::cuda {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-/// `n` of T on the device.
-template <class T>
-class OnDevice {
- public:
-  explicit OnDevice(const std::vector<T>& from) : size_(from.size()) {
-    cudaMalloc(&data_, size_ * sizeof(T));
-    cudaMemcpy(data_, from.data(), size_ * sizeof(T), cudaMemcpyHostToDevice);
-  }
-  ~OnDevice() { cudaFree(data_); }
-  OnDevice(const OnDevice&) = delete;
-  OnDevice& operator=(const OnDevice&) = delete;
-  T* data() const { return data_; }
-  std::vector<T> read() const {
-    std::vector<T> to(size_);
-    const cudaError_t error = cudaMemcpy(to.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost);
-    check::that(error == cudaSuccess, "the device said: %s", cudaGetErrorString(error));
-    return to;
-  }
-
- private:
-  T* data_ = nullptr;
-  std::size_t size_;
-};
 
 template <class T>
 KERNEL shuffle_kernel(const T* in, T* out) {
@@ -54,7 +29,7 @@ template <class T>
 void shuffles(const char* what) {
   std::vector<T> in(64);
   for (unsigned i = 0; i < 64; ++i) in[i] = static_cast<T>(1000003.0 * (i + 1)) + static_cast<T>(i);
-  const OnDevice<T> from(in), to(std::vector<T>(192));
+  const DeviceArray<T> from(in), to(192);
   LAUNCH((shuffle_kernel<T>), 1, 64, 0, nullptr, from.data(), to.data());
   const std::vector<T> out = to.read();
   for (unsigned t = 0; t < 64; ++t) {
@@ -74,7 +49,7 @@ KERNEL votes_kernel(unsigned* out, unsigned* counter) {
 }
 
 void votes() {
-  const OnDevice<unsigned> to(std::vector<unsigned>(129)), counter(std::vector<unsigned>(1));
+  const DeviceArray<unsigned> to(129), counter(1);
   LAUNCH(votes_kernel, 1, 64, 0, nullptr, to.data(), counter.data());
   const auto out = to.read();
   std::vector<bool> seen(64);
@@ -95,14 +70,6 @@ KERNEL halves_kernel(const float* in, unsigned n, std::uint16_t* halves, float* 
   for (unsigned i = threadIdx.x; i < n; i += blockDim.x) halves[i] = to_half(in[i]);
 }
 
-/// float16 from its definition.
-double half_value(unsigned bits) {
-  const int exponent = static_cast<int>(bits >> 10 & 31);
-  const double fraction = bits & 1023;
-  const double size = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
-  return bits & 0x8000 ? -size : size;
-}
-
 void halves() {
   // Every float16, and between every two: the middle, and the float32 numbers beside it.
   std::vector<float> in;
@@ -121,8 +88,8 @@ void halves() {
   }
   add(kInfinity, 0x7C00);
   add(0x1p-149f, 0);
-  const OnDevice<float> from(in), back(std::vector<float>(65536));
-  const OnDevice<std::uint16_t> to(std::vector<std::uint16_t>(in.size()));
+  const DeviceArray<float> from(in), back(65536);
+  const DeviceArray<std::uint16_t> to(in.size());
   LAUNCH(halves_kernel, 1, 256, 0, nullptr, from.data(), static_cast<unsigned>(in.size()), to.data(),
          back.data());
   const auto got = to.read();
@@ -177,9 +144,9 @@ void fragments(std::mt19937& random, const char* what) {
   for (auto& v : c)
     v = integers ? static_cast<Sum>(random() / 2)
                  : static_cast<Sum>(random()) / static_cast<Sum>(1u << 31) - 1;
-  const OnDevice<unsigned char> left(a), right(b);
-  const OnDevice<Sum> before(c), after(std::vector<Sum>(128));
-  const OnDevice<unsigned> matrices(std::vector<unsigned>(128));
+  const DeviceArray<unsigned char> left(a), right(b);
+  const DeviceArray<Sum> before(c), after(128);
+  const DeviceArray<unsigned> matrices(128);
   LAUNCH((multiply_kernel<Sum>), 1, 32, 768, nullptr, left.data(), right.data(), before.data(), after.data(),
          matrices.data());
   const auto out = after.read();

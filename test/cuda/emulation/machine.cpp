@@ -129,6 +129,7 @@ void run_block(dim3 block) {
   for (Warp& warp : m.warps) warp.ready = warp.lanes;
   m.ended = m.at_barrier = 0;
   m.bulk_copies.clear();
+  m.unpublished.clear();
 
   allow(memory, sizeof memory);
   {
@@ -152,7 +153,7 @@ void run_block(dim3 block) {
     if (!warp.products.empty()) stop(Place{}, "a warp ended without waiting for its products");
   if (!m.bulk_copies.empty()) stop(Place{}, "the block ended while copies were on their way");
   for (std::size_t w = 0; w < m.warps.size(); ++w)
-    if (m.warps[w].descriptions != m.warps[w / 4 * 4].descriptions)
+    if (m.warps[w].described != m.warps[w / 4 * 4].described)
       stop(Place{}, "warps %zu and %zu of one warpgroup did not begin the same products", w / 4 * 4, w);
   if (!intact(m.shared - kGuard, kGuard) || !intact(m.shared + m.shared_bytes, kGuard))
     stop(Place{}, "the block wrote outside its %zu bytes of shared memory", m.shared_bytes);

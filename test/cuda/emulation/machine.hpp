@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -60,8 +61,9 @@ struct Product {
   bool floats;
   void* sums[32];
   std::uint64_t a, b;
-  bool add;
+  bool add, done;
   unsigned group;
+  Place at;
 };
 
 struct Warp {
@@ -69,10 +71,10 @@ struct Warp {
   const char* operation = nullptr;
   Place at;
   void* arguments[32] = {};
-  std::vector<Product> products;
-  unsigned group = 0;  // its products are put into
-  std::vector<std::uint64_t>
-      descriptions;  // of the products so far, to compare with the warpgroup's other warps
+  std::deque<Product> products;  // until they were waited for
+  unsigned group = 0;            // its products are put into
+  bool begun = false;            // begin_products() was called
+  std::uint64_t described = 0;   // a hash of the products so far, to compare with the warpgroup's other warps
 };
 
 using Operation = void (*)(void* const (&arguments)[32]);
@@ -89,6 +91,7 @@ struct Machine {
   unsigned char* shared = nullptr;
   std::size_t shared_bytes = 0;
   std::vector<Copy> bulk_copies;
+  std::vector<const std::uint64_t*> unpublished;  // barriers
   Draw draw;
   Mood copies = Mood::early, products = Mood::early;
 
@@ -106,7 +109,6 @@ void together(const char* what, Place at, void* argument, Operation operation);
 /// Lets something of what was begun happen; false if there is nothing that happens by itself.
 bool happen();
 void land(const Copy& copy);
-void run_products(Warp& warp, unsigned left);
 /// The bytes must be the block's shared memory, or the process ends.
 void check_shared(const void* at, std::size_t bytes, std::size_t alignment, const char* what, Place place);
 
