@@ -6,6 +6,7 @@
 // does not belong to the block. Shared and device memory begin as NaN, with guards at both ends.
 #pragma once
 #include <math.h>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -85,7 +86,15 @@ T shuffle_xor(T v, int mask, emulation::Place at = emulation::Place::current()) 
 }
 unsigned ballot(bool v, emulation::Place at = emulation::Place::current());
 inline unsigned atomic_add(unsigned* at, unsigned v) { return __atomic_fetch_add(at, v, __ATOMIC_RELAXED); }
+inline unsigned atomic_max(unsigned* at, unsigned v) {
+  unsigned before = __atomic_load_n(at, __ATOMIC_RELAXED);
+  while (before < v &&
+         !__atomic_compare_exchange_n(at, &before, v, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+  return before;
+}
 inline int count_bits(unsigned v) { return __builtin_popcount(v); }
+inline unsigned float_bits(float v) { return std::bit_cast<unsigned>(v); }
 std::uint16_t to_half(float v);
 float from_half(std::uint16_t v);
 
