@@ -98,6 +98,14 @@ inline unsigned float_bits(float v) { return std::bit_cast<unsigned>(v); }
 std::uint16_t to_half(float v);
 float from_half(std::uint16_t v);
 
+inline void load_four(float (&to)[4], const float* from) {
+  const float4 v = *reinterpret_cast<const float4*>(from);
+  to[0] = v.x;
+  to[1] = v.y;
+  to[2] = v.z;
+  to[3] = v.w;
+}
+
 void copy_async(void* shared, const void* global, emulation::Place at = emulation::Place::current());
 void copy_commit();
 namespace emulation {
