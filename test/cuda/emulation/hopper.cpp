@@ -46,6 +46,12 @@ void store(std::uint64_t* word, State state) {
     }
 }
 
+template <class T>
+void keep(T& list, const typename T::value_type& what) {
+  const Unwatched unwatched;
+  list.push_back(what);
+}
+
 void land_bulk(const Copy& copy) {
   land(copy);
   State state = load(copy.barrier, Place{});
@@ -103,6 +109,7 @@ void run(unsigned warp, Product& product) {
 namespace emulation {
 
 bool happen() {
+  const Unwatched unwatched;
   Machine& m = machine();
   const auto w = m.draw.below(static_cast<std::uint32_t>(m.warps.size()));
   if (m.products == Mood::mixed)
@@ -129,7 +136,7 @@ void Barrier::init(unsigned arrivals, Place at) {
   if (std::bit_cast<State>(word).mark == State::kMark) stop(at, "the barrier is initialised already");
   writes(&word, 8);
   word = std::bit_cast<std::uint64_t>(State{State::kMark, 0, arrivals & 0x7FFu, arrivals & 0x7FFu, 0});
-  machine().unpublished.push_back(&word);
+  keep(machine().unpublished, &word);
 }
 
 void publish_barriers() { machine().unpublished.clear(); }
@@ -174,7 +181,7 @@ void copy_bulk(void* shared, const void* global, unsigned bytes, Barrier& barrie
         stop(at, "a copy into shared memory that a product begun at %s:%d still reads", product.at.file,
              product.at.line);
   if (m.late(m.copies))
-    m.bulk_copies.push_back(copy);
+    keep(m.bulk_copies, copy);
   else
     land_bulk(copy);
 }
@@ -212,6 +219,7 @@ void wait_for_products(unsigned left, Place at) {
       reads(m.shared + offset_of(product.a) / 128 * 128, kLeftRows * 128);
       reads(m.shared + offset_of(product.b) / 128 * 128, kRightRows * 128);
       run(m.current / 32, warp.products.front());
+      const Unwatched unwatched;
       warp.products.pop_front();
     }
     if (warp.products.empty()) warp.begun = false;
@@ -249,7 +257,7 @@ void begin_product(void* const (&lanes)[32]) {
   }
   warp.described =
       (warp.described ^ first.a) * 0x9E3779B97F4A7C15u ^ first.b ^ std::uint64_t{first.add} << 63;
-  warp.products.push_back(product);
+  keep(warp.products, product);
   if (m.late(m.products)) return;
   // In the order in which they were begun: sums are added up.
   for (Product& each : warp.products) run(m.current / 32, each);

@@ -91,10 +91,9 @@ void copy_async(void* shared, const void* global, Place at) {
   reads(global, 16);
   writes(shared, 16);
   const Copy copy{shared, global, 16, m.thread().group, nullptr};
-  if (m.late(m.copies))
-    m.thread().copies.push_back(copy);
-  else
-    land(copy);
+  if (!m.late(m.copies)) return land(copy);
+  const Unwatched unwatched;
+  m.thread().copies.push_back(copy);
 }
 
 void copy_commit() { ++machine().thread().group; }
