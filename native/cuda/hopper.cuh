@@ -2,7 +2,9 @@
 #pragma once
 #include "cuda.cuh"
 
-#ifndef UNSUPERPOSE_CUDA_EMULATED
+#ifdef UNSUPERPOSE_CUDA_EMULATED
+#include "emulation_hopper.hpp"
+#else
 namespace unsuperpose::cuda::hopper {
 
 /// A barrier in shared memory. A phase ends when all arrivals and all expected bytes have come; phases have parities 0, 1, 0, 1 …

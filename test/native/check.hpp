@@ -7,7 +7,6 @@
 #pragma once
 #include <bit>
 #include <cmath>
-#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -17,28 +16,13 @@
 #include "../../native/core/aligned.hpp"
 #include "../../native/core/random.hpp"
 #include "../../native/kernels/isa.hpp"
+#include "count.hpp"
 
 namespace unsuperpose::check {
 
 inline constexpr double kUnit = 0x1.0p-24, kDoubleUnit = 0x1.0p-53, kTiny = 0x1.0p-149;
 inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-inline long checks = 0, failures = 0;
-
-/// Counts a check; prints the first few that fail.
-__attribute__((format(printf, 2, 3))) inline bool that(bool holds, const char* format, ...) {
-  constexpr long kPrinted = 10;
-  ++checks;
-  if (holds) return true;
-  if (++failures > kPrinted) return false;
-  std::va_list values;
-  va_start(values, format);
-  std::vprintf(format, values);
-  va_end(values);
-  std::printf("\n");
-  return false;
-}
 
 /// |got − expected| ≤ bound. Never true for NaN.
 inline bool near(double got, double expected, double bound, const char* what, Isa isa, std::size_t size) {
@@ -58,12 +42,6 @@ inline bool same(float got, float expected, const char* what, Isa isa, std::size
 inline bool equal(std::size_t got, std::size_t expected, const char* what, Isa isa, std::size_t size) {
   return that(got == expected, "%s, %s, size %zu: got %zu, expected %zu", what, isa_name(isa), size, got,
               expected);
-}
-
-/// The exit status of the program: 1 where a check failed, or none was made.
-inline int finish() {
-  std::printf("%ld checks, %ld failed\n", checks, failures);
-  return checks > 0 && failures == 0 ? 0 : 1;
 }
 
 /// gaussian; a few entries thousands of times larger; below the normal range; around 1e-30 and 1e15; of thirty orders of magnitude;
