@@ -223,7 +223,9 @@ void wait_for_products(unsigned left, Place at) {
       warp.products.pop_front();
     }
     if (warp.products.empty()) warp.begun = false;
+    release(&warp.described);
   });
+  acquire(&machine().warp().described);
 }
 
 namespace {
@@ -257,6 +259,7 @@ void begin_product(void* const (&lanes)[32]) {
   }
   warp.described =
       (warp.described ^ first.a) * 0x9E3779B97F4A7C15u ^ first.b ^ std::uint64_t{first.add} << 63;
+  release(&warp.described);
   keep(warp.products, product);
   if (m.late(m.products)) return;
   // In the order in which they were begun: sums are added up.
