@@ -261,12 +261,12 @@ void Solver::solve(std::size_t first, std::size_t count) {
   while (!active.empty()) {
     if (problem_.cancelled && problem_.cancelled(problem_.context)) throw Failure{UNSUPERPOSE_CUDA_CANCELLED, "cancelled"};
     const std::vector<std::uint32_t> before = rounds_;
+    // Each sample once: a pass decides in which precision the next one is.
+    std::vector<std::uint32_t> groups[2];
+    for (const std::uint32_t i : active) groups[precision_[i]].push_back(i);
     for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16}) {
-      group.clear();
-      for (const std::uint32_t i : active)
-        if (precision_[i] == precision) group.push_back(i);
-      if (group.empty()) continue;
-      pass(precision, group, fresh);
+      if (groups[precision].empty()) continue;
+      pass(precision, groups[precision], fresh);
       read_state(count);
     }
     fresh = false;
