@@ -95,7 +95,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: '[options]',
     about: [
       'Compiles the native module on this machine; it takes a C++20 compiler. What the build',
-      'needs of npm packages is fetched. Options go to cmake-js, for example: --cxx clang++',
+      'needs of npm packages is fetched. With --cuda the module for NVIDIA GPUs too; it takes nvcc.',
+      'Other options go to cmake-js, for example: --cxx clang++',
     ],
     run: build,
   },

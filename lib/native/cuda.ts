@@ -58,10 +58,12 @@ function load(): void {
 /** What to do where the driver shows no device. */
 function advise(): string {
   const visible = process.env.CUDA_VISIBLE_DEVICES;
-  if (visible !== undefined)
-    return `CUDA_VISIBLE_DEVICES is ${describe(visible)} here, which hides all devices that it does not name`;
+  const hidden =
+    visible === undefined
+      ? ''
+      : `CUDA_VISIBLE_DEVICES is ${describe(visible)} here, which hides all devices that it does not name. `;
   return (
-    'It takes an NVIDIA GPU of compute capability 8.0 or newer, and a driver of at least the CUDA version that the module was built ' +
+    `${hidden}It takes an NVIDIA GPU of compute capability 8.0 or newer, and a driver of at least the CUDA version that the module was built ` +
     "with (CUDA 13: driver 580 or newer): nvidia-smi shows both. Else use device 'cpu'"
   );
 }
