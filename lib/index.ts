@@ -1,6 +1,7 @@
 // The public interface, by topic.
 
 export type { CommonOptions } from './call/common.js';
+export type { Device, DeviceOptions } from './call/device.js';
 export { type ErrorCode, isUnsuperposeError, UnsuperposeError } from './call/errors.js';
 export type { Float16Values, HalfType } from './call/half.js';
 export type { Matrix, MatrixData, MatrixLike } from './call/matrix.js';
@@ -39,8 +40,9 @@ export {
   learnDictionary,
   type MatrixStream,
 } from './learn/learn.js';
+export type { CudaDevice, CudaInfo } from './native/cuda.js';
 export { type Info, info } from './native/info.js';
-export type { QuestionOptions } from './native/question.js';
+export type { PairQuestionOptions, QuestionOptions } from './native/question.js';
 export type { Isa } from './native/values.js';
 export * as toy from './toy/index.js';
 export type { BallOptions } from './unfold/ball.js';

@@ -1,5 +1,6 @@
 // Compiles the native module into build/Release/unsuperpose.node, through cmake-js. Used by the npm scripts, by
 // binding.gyp, by prebuildify and by `npx unsuperpose build`.
+//   --cuda            then builds the CUDA module too (build-cuda.mjs), as does UNSUPERPOSE_CUDA=1 in the environment
 //   --sanitize LIST   instead builds with these sanitizers (address, undefined, thread) into build/sanitize-<LIST>
 // All other arguments go to cmake-js, for example --cxx clang++.
 import { spawnSync } from 'node:child_process';
@@ -30,7 +31,9 @@ function forgetStaleCache(out, command) {
   writeFileSync(stamp, asked);
 }
 
-const { sanitize, rest } = takeSanitizers(process.argv.slice(2));
+const { sanitize, rest: asked } = takeSanitizers(process.argv.slice(2));
+const rest = asked.filter((option) => option !== '--cuda');
+const cuda = rest.length < asked.length || process.env.UNSUPERPOSE_CUDA === '1';
 requireCompiler();
 const { cmakeJs, nodeAddonApi, cmake } = provideTools();
 const out = buildFolder(sanitize);
@@ -44,3 +47,8 @@ command.push(...rest);
 forgetStaleCache(out, command);
 const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
 if (status !== 0) fail(`the compilation failed (see above). It needs a C++20 compiler: ${COMPILER_HINT}.`);
+
+if (cuda && !sanitize) {
+  const built = spawnSync(process.execPath, [join(root, 'scripts', 'build-cuda.mjs')], { stdio: 'inherit' });
+  process.exitCode = built.status ?? 1;
+}

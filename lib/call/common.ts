@@ -1,25 +1,17 @@
 // What every method of unfolding lets the caller choose: the method, threads, device and precision.
+import type { DeviceOptions } from './device.js';
 import { UnsuperposeError } from './errors.js';
 import { describe, type Options } from './options.js';
 
 /** Options of every method. */
-export interface CommonOptions {
+export interface CommonOptions extends DeviceOptions {
   /** Threads to use: 1 … 1024. Default: UNSUPERPOSE_THREADS, or what the machine has. Results do not depend on it, bit for bit. */
   readonly threads?: number | undefined;
-  /** Where to compute. `'cuda'` is ERR_NO_DEVICE in this version. Default `'auto'`. */
-  readonly device?: 'auto' | 'cpu' | 'cuda' | undefined;
   /** Default `'auto'`: float32 codes with float64 certificates. For `'float64'` see `Float64Options`. */
   readonly precision?: 'auto' | 'float32' | undefined;
 }
 
 export const COMMON_NAMES = ['method', 'threads', 'device', 'precision'] as const;
-
-/** Refuses devices and precisions that are not there. */
-export function checkDevice(options: Options, precisions: readonly string[] = ['auto', 'float32']): void {
-  if (options.choice('device', ['auto', 'cpu', 'cuda'], 'auto') === 'cuda')
-    throw new UnsuperposeError('ERR_NO_DEVICE', "device 'cuda' is not available in this build", 'device');
-  options.choice('precision', precisions, 'auto');
-}
 
 /** The method, one of `methods`. */
 export function readMethod<T extends string>(options: Options, methods: readonly T[], absent: T): T {

@@ -3,9 +3,9 @@ import type { Dictionary } from '../data/dictionary.js';
 import { binding } from '../native/runtime.js';
 import { chainOf, checkBound, fingerprints, handleOf, ROUNDING, runAgain, verdict } from './again.js';
 import { type CircuitPath, type FeatureSet, noCircuit, ownPath, readPath, readSet } from './circuits.js';
-import { type Claim, type ClaimOptions, makeClaim, registerKind } from './claim.js';
+import { type Claim, makeClaim, type PairClaimOptions, registerKind } from './claim.js';
 import type { ClaimDatum } from './data.js';
-import { readFinite, readFlag, readIndex, readList, readRecord, readRun, refuseFormat } from './read.js';
+import { readFinite, readFlag, readIndex, readList, readPairRun, readRecord, refuseFormat } from './read.js';
 import { factorsOf, type Weight } from './weights.js';
 
 /** Parameters of a claim that no path is above ε. */
@@ -73,9 +73,9 @@ export async function claimNoCircuit(
   path: CircuitPath,
   to: FeatureSet,
   epsilon: number,
-  options?: ClaimOptions,
+  options?: PairClaimOptions,
 ): Promise<Claim<typeof NO_CIRCUIT, NoCircuitParameters, NoCircuitResult>> {
-  const run = readRun(options, 'claimNoCircuit');
+  const run = readPairRun(options, 'claimNoCircuit');
   const [start, end] = [readSet(from, 'from'), readSet(to, 'to')];
   const own = ownPath(path);
   readPath(own, start.dictionary, end.dictionary);
@@ -91,10 +91,10 @@ export async function claimNoCircuit(
     }
   }
   const pending = fingerprints(data, run);
-  const { threads, signal, onProgress } = run;
+  const { threads, device, signal, onProgress } = run;
   const [{ prints }, found] = await Promise.all([
     pending,
-    noCircuit(asSet(start), own, asSet(end), epsilon, { threads, signal, onProgress }),
+    noCircuit(asSet(start), own, asSet(end), epsilon, { threads, device, signal, onProgress }),
   ]);
   const list = (features: Uint32Array | undefined): number[] | null =>
     features ? Array.from(features) : null;

@@ -5,7 +5,7 @@ import { lengthOf, mapEntries } from '../call/memory.js';
 import { checkInteger, checkNumber, describe, Options } from '../call/options.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { NativeCircuit } from '../native/features.js';
-import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
+import { askDevice, PAIR_QUESTION_NAMES, type PairQuestionOptions } from '../native/question.js';
 import { binding } from '../native/runtime.js';
 import type { DictionaryHandle } from '../native/values.js';
 import { ownWeight, readWeight, type Weight } from './weights.js';
@@ -19,7 +19,7 @@ export type FeatureSet =
 export type CircuitPath = readonly (Weight | Dictionary)[];
 
 /** Options of {@link noCircuit}. */
-export interface NoCircuitOptions extends QuestionOptions {
+export interface NoCircuitOptions extends PairQuestionOptions {
   /** Also bound all paths together, by absolute sums; costs about a float32 product a layer. Default true. */
   readonly sums?: boolean | undefined;
 }
@@ -113,6 +113,15 @@ export function readPath(path: CircuitPath, from: Dictionary, to: Dictionary): N
   return steps;
 }
 
+/** Multiply-adds of one pass over the pairs of all layers; of a path that {@link readPath} has read. */
+function workOf(path: CircuitPath, from: Dictionary, to: Dictionary): number {
+  const layers = [from, ...path.filter((_, at) => at % 2 === 1), to] as Dictionary[];
+  return layers.slice(1).reduce((sum, layer, at) => {
+    const before = layers[at] as Dictionary;
+    return sum + before.features * layer.features * Math.min(before.dims, layer.dims);
+  }, 0);
+}
+
 /**
  * Is there no path of features from `from` to `to` that is stronger than ε? The strength of a path i₀ → i₁ → … is the product of the
  * absolute virtual weights along it, |v₁(i₁, i₀)| · |v₂(i₂, i₁)| · …, through any features of the dictionaries between (linear paths:
@@ -146,14 +155,16 @@ export async function noCircuit(
   epsilon: number,
   options?: NoCircuitOptions,
 ): Promise<CircuitVerdict> {
-  const read = new Options(options, ['sums', ...QUESTION_NAMES], 'noCircuit');
+  const read = new Options(options, ['sums', ...PAIR_QUESTION_NAMES], 'noCircuit');
   checkNumber('epsilon', epsilon, { min: 0 });
   const sums = read.has('sums') ? read.flag('sums') : true;
   const start = readSet(from, 'from');
   const end = readSet(to, 'to');
   const handle = Dictionary.handleOf(start.dictionary, 'from');
-  const steps = readPath(ownPath(path), start.dictionary, end.dictionary);
-  const circuit = await askNative<NativeCircuit>(read, (...rest) =>
+  const own = ownPath(path);
+  const steps = readPath(own, start.dictionary, end.dictionary);
+  const work = workOf(own, start.dictionary, end.dictionary);
+  const circuit = await askDevice<NativeCircuit>(read, work, (...rest) =>
     binding.strongestCircuit(handle, steps, start.features, end.features, sums, ...rest),
   );
   const { bound, strength, values, sumBound, sumFeature } = circuit;

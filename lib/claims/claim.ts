@@ -1,4 +1,5 @@
 // Claims: what was found about all features, as a value that can be stored, sent, and checked again against the data.
+import type { DeviceOptions } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { describe } from '../call/options.js';
 import type { AsyncOptions } from '../call/progress.js';
@@ -55,6 +56,9 @@ export interface ClaimOptions extends AsyncOptions {
   /** Threads to use: 1 … 1024. Results do not depend on it, bit for bit. */
   readonly threads?: number | undefined;
 }
+
+/** Options of calls that make claims about all pairs. {@link verify} checks them on the CPU. */
+export interface PairClaimOptions extends ClaimOptions, DeviceOptions {}
 
 /**
  * @internal Checks one kind of claim, in float64 and on a path of its own. Calls `fail` for each thing that does not hold; throws ERR_FORMAT

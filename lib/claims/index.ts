@@ -8,7 +8,14 @@ export {
   type NoCircuitOptions,
   noCircuit,
 } from './circuits.js';
-export { type Claim, type ClaimOptions, parseClaim, type Verification, verify } from './claim.js';
+export {
+  type Claim,
+  type ClaimOptions,
+  type PairClaimOptions,
+  parseClaim,
+  type Verification,
+  verify,
+} from './claim.js';
 export {
   type Coverage,
   type CoverageBaseOptions,

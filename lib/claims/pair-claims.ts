@@ -3,9 +3,9 @@ import { checkNumber } from '../call/options.js';
 import type { Dictionary } from '../data/dictionary.js';
 import { binding } from '../native/runtime.js';
 import { chainOf, checkBound, fingerprints, handleOf, ROUNDING, runAgain, verdict } from './again.js';
-import { type Claim, type ClaimOptions, makeClaim, registerKind } from './claim.js';
+import { type Claim, makeClaim, type PairClaimOptions, registerKind } from './claim.js';
 import type { ClaimDatum } from './data.js';
-import { readFinite, readFlag, readIndex, readRecord, readRun } from './read.js';
+import { readFinite, readFlag, readIndex, readPairRun, readRecord } from './read.js';
 import { virtualWeights } from './virtual-weights.js';
 import { factorsOf, ownWeight, type Weight } from './weights.js';
 
@@ -79,9 +79,9 @@ export async function claimNoPair(
   weight: Weight,
   to: Dictionary,
   epsilon: number,
-  options?: ClaimOptions,
+  options?: PairClaimOptions,
 ): Promise<Claim<typeof NO_PAIR, NoPairParameters, NoPairResult>> {
-  const run = readRun(options, 'claimNoPair');
+  const run = readPairRun(options, 'claimNoPair');
   checkNumber('epsilon', epsilon, { min: 0 });
   const own = ownWeight(weight, 'weight');
   using weights = virtualWeights(from, own, to);
@@ -89,8 +89,11 @@ export async function claimNoPair(
   const data: Record<string, ClaimDatum> = { from, to };
   for (const [i, factor] of factors.entries()) data[`weight.${i}`] = factor;
   const pending = fingerprints(data, run);
-  const { threads, signal, onProgress } = run;
-  const [{ prints }, found] = await Promise.all([pending, weights.maximum({ threads, signal, onProgress })]);
+  const { threads, device, signal, onProgress } = run;
+  const [{ prints }, found] = await Promise.all([
+    pending,
+    weights.maximum({ threads, device, signal, onProgress }),
+  ]);
   const { value, bound } = found;
   const parameters = { epsilon, factors: factors.length };
   const result: NoPairResult = {

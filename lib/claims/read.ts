@@ -1,4 +1,5 @@
 // How claims are read: their JSON, which nothing is trusted of, and the options of the calls that make and verify them.
+import { type Device, readDevice } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { mapEntries } from '../call/memory.js';
 import { describe, Options, refuseOption } from '../call/options.js';
@@ -15,10 +16,26 @@ export interface Run {
 
 /** @internal The options of claims: the signal before anything else is read. */
 export function readRun(options: unknown, call: string): Run {
-  const read = new Options(options, ['threads', ...ASYNC_NAMES], call);
+  return runOf(new Options(options, ['threads', ...ASYNC_NAMES], call));
+}
+
+function runOf(read: Options): Run {
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
   return { threads: readThreads(read), signal, onProgress };
+}
+
+/** How a claim about pairs is made. */
+export interface PairRun extends Run {
+  /** As the caller gave it, checked. */
+  readonly device: Device | undefined;
+}
+
+/** @internal The options of claims that a GPU can help to make. */
+export function readPairRun(options: unknown, call: string): PairRun {
+  const read = new Options(options, ['threads', 'device', ...ASYNC_NAMES], call);
+  readDevice(read);
+  return { ...runOf(read), device: read.get('device') as Device | undefined };
 }
 
 /** @internal Refuses a claim that is not one. */

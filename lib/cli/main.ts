@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { messageOf } from '../call/errors.js';
+import type { CudaInfo } from '../native/cuda.js';
 import { ROOT, readVersion } from '../native/root.js';
 
 interface Command {
@@ -41,6 +42,15 @@ async function build(options: readonly string[]): Promise<number> {
   }
 }
 
+function describeCuda(cuda: CudaInfo | null): string {
+  if (cuda === null) return 'no CUDA module';
+  if (!cuda.available) return `none: ${cuda.reason}`;
+  const names = cuda.devices.map(({ index, name, computeCapability, reason }) =>
+    reason === undefined ? `cuda:${index} ${name} (${computeCapability})` : `cuda:${index} ${reason}`,
+  );
+  return `${names.join(', ')}; driver ${cuda.driver}, runtime ${cuda.runtime}`;
+}
+
 async function showInfo(rest: readonly string[]): Promise<number> {
   const unknown = rest.find((option) => option !== '--json');
   if (unknown !== undefined) return misuse(`unknown option of info: ${unknown}`);
@@ -58,7 +68,7 @@ async function showInfo(rest: readonly string[]): Promise<number> {
       'more of it': capabilities.join(', ') || 'nothing',
       precisions: precisions.join(', '),
       threads: String(threads),
-      cuda: cuda?.name ?? 'none',
+      cuda: describeCuda(cuda),
     };
     const width = Math.max(...Object.keys(rows).map((name) => name.length));
     for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(width)}  ${value}`);
@@ -85,7 +95,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     usage: '[options]',
     about: [
       'Compiles the native module on this machine; it takes a C++20 compiler. What the build',
-      'needs of npm packages is fetched. Options go to cmake-js, for example: --cxx clang++',
+      'needs of npm packages is fetched. With --cuda the module for NVIDIA GPUs too; it takes nvcc.',
+      'Other options go to cmake-js, for example: --cxx clang++',
     ],
     run: build,
   },

@@ -1,5 +1,6 @@
 // Products of a tall matrix with a wide one that keep only what is asked for. Synchronous.
 import { types } from 'node:util';
+import { type DeviceOptions, readDevice, type Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { readLayout } from '../call/layout.js';
 import {
@@ -14,9 +15,10 @@ import { lengthOf } from '../call/memory.js';
 import { checkInteger, checkNumber, describe, Options } from '../call/options.js';
 import { readThreads } from '../call/threads.js';
 import type { NativeRight } from '../native/binding.js';
+import { resources } from '../native/resources.js';
 import { native } from '../native/runtime.js';
 import { takeTopK } from '../native/tray.js';
-import { PRECISIONS, type Precision } from '../native/values.js';
+import { PRECISIONS, type Precision, type Resources } from '../native/values.js';
 import { SparseCodes } from './codes.js';
 import { Dictionary } from './dictionary.js';
 
@@ -33,7 +35,7 @@ export interface CorrelateOptions extends OpOptions {
 }
 
 /** Options of operations that rank entries. */
-export interface SelectOptions extends OpOptions {
+export interface SelectOptions extends OpOptions, DeviceOptions {
   /** Rank by |entry| rather than by entry. Default false. */
   readonly absolute?: boolean | undefined;
 }
@@ -90,6 +92,10 @@ function readProduct(a: unknown, b: unknown): Product {
     );
   return { a: left, b: right, features: rows };
 }
+
+/** What all products of `left` with so many rows run on. */
+const resourcesFor = (threads: number, wanted: Wanted, left: NativeMatrix, features: number): Resources =>
+  resources(threads, wanted, left.rows * left.cols * features);
 
 /** Where to write: the data of the caller's matrix. */
 function readOut(value: unknown, rows: number, cols: number): Float32Array {
@@ -238,14 +244,16 @@ export function topK(
   k: number,
   options?: TopKOptions,
 ): TopK | SparseCodes {
-  const read = new Options(options, ['absolute', 'format', 'threads'], 'ops.topK');
+  const read = new Options(options, ['absolute', 'format', 'device', 'threads'], 'ops.topK');
   const absolute = read.flag('absolute');
   const format = read.choice('format', ['arrays', 'codes'], 'arrays');
   const threads = readThreads(read);
+  const wanted = readDevice(read);
   const { a: left, b: right, features } = readProduct(a, b);
   if (features === 0) throw new UnsuperposeError('ERR_SHAPE', 'b must have at least one feature (row)', 'b');
   checkInteger('k', k, { min: 1, max: features, note: 'features' });
-  const large = native((binding) => binding.topK(left, right, k, absolute, threads));
+  const given = resourcesFor(threads, wanted, left, features);
+  const large = native((binding) => binding.topK(left, right, k, absolute, given));
   const { indices, values } = large ?? takeTopK();
   if (format === 'codes') return rankedCodes(indices, values, left.rows, features, k);
   return { indices, values, shape: [left.rows, k] };
@@ -324,13 +332,15 @@ export function above(
   threshold: number,
   options?: AboveOptions,
 ): SparseCodes {
-  const read = new Options(options, ['absolute', 'limit', 'threads'], 'ops.above');
+  const read = new Options(options, ['absolute', 'limit', 'device', 'threads'], 'ops.above');
   const absolute = read.flag('absolute');
   const limit = read.integer('limit', { min: 0, max: Number.MAX_SAFE_INTEGER }, DEFAULT_LIMIT);
   const threads = readThreads(read);
+  const wanted = readDevice(read);
   checkNumber('threshold', threshold, {});
   const { a: left, b: right, features } = readProduct(a, b);
-  const codes = native((binding) => binding.above(left, right, threshold, absolute, limit, threads));
+  const given = resourcesFor(threads, wanted, left, features);
+  const codes = native((binding) => binding.above(left, right, threshold, absolute, limit, given));
   return SparseCodes.adopt(codes, left.rows, features);
 }
 
@@ -352,11 +362,13 @@ export function above(
  * ```
  */
 export function maximum(a: MatrixLike, b: MatrixLike | Dictionary, options?: SelectOptions): Float32Array {
-  const read = new Options(options, ['absolute', 'threads'], 'ops.maximum');
+  const read = new Options(options, ['absolute', 'device', 'threads'], 'ops.maximum');
   const absolute = read.flag('absolute');
   const threads = readThreads(read);
-  const { a: left, b: right } = readProduct(a, b);
+  const wanted = readDevice(read);
+  const { a: left, b: right, features } = readProduct(a, b);
   const out = allocate(left.rows, 1, 'ops.maximum()');
-  native((binding) => binding.maximum(left, right, absolute, out, threads));
+  const given = resourcesFor(threads, wanted, left, features);
+  native((binding) => binding.maximum(left, right, absolute, out, given));
   return out;
 }

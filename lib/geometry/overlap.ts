@@ -4,7 +4,14 @@ import { type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
 import { checkInteger, checkNumber, Options } from '../call/options.js';
 import { Dictionary } from '../data/dictionary.js';
 import { gram as gramMatrix, type OpOptions } from '../data/ops.js';
-import { askNative, QUESTION_NAMES, type QuestionOptions } from '../native/question.js';
+import {
+  askDevice,
+  askNative,
+  PAIR_QUESTION_NAMES,
+  type PairQuestionOptions,
+  QUESTION_NAMES,
+  type QuestionOptions,
+} from '../native/question.js';
 import { binding } from '../native/runtime.js';
 import { NONE } from '../native/values.js';
 
@@ -79,17 +86,20 @@ const MOST_COSINES = 2 ** 28;
  * console.log(value.toFixed(6), pair); // → 0.800000 [ 1, 2 ]
  * ```
  */
-export async function coherence(dictionary: Dictionary, options?: QuestionOptions): Promise<Coherence> {
-  const read = new Options(options, QUESTION_NAMES, 'geometry.coherence');
+export async function coherence(dictionary: Dictionary, options?: PairQuestionOptions): Promise<Coherence> {
+  const read = new Options(options, PAIR_QUESTION_NAMES, 'geometry.coherence');
   const handle = Dictionary.handleOf(dictionary);
-  const { value, error, first, second } = await askNative<{
+  const { value, error, first, second } = await askDevice<{
     value: number;
     error: number;
     first: number;
     second: number;
-  }>(read, (...rest) => binding.coherence(handle, ...rest));
+  }>(read, pairWork(dictionary), (...rest) => binding.coherence(handle, ...rest));
   return first === NONE ? { value, error } : { value, error, pair: [first, second] };
 }
+
+/** Multiply-adds of one pass over all pairs. */
+const pairWork = ({ features, dims }: Dictionary): number => features * features * dims;
 
 /** @internal Refuses one feature alone where pairs are asked about. */
 export function checkPairs(dictionary: Dictionary, call: string): void {
@@ -121,12 +131,16 @@ export function checkPairs(dictionary: Dictionary, call: string): void {
  * console.log([...value].map((v) => v.toFixed(2))); // → [ '0.80', '1.40' ]
  * ```
  */
-export async function babel(dictionary: Dictionary, k: number, options?: QuestionOptions): Promise<Babel> {
-  const read = new Options(options, QUESTION_NAMES, 'geometry.babel');
+export async function babel(
+  dictionary: Dictionary,
+  k: number,
+  options?: PairQuestionOptions,
+): Promise<Babel> {
+  const read = new Options(options, PAIR_QUESTION_NAMES, 'geometry.babel');
   const handle = Dictionary.handleOf(dictionary);
   checkPairs(dictionary, 'babel');
   checkInteger('k', k, { min: 1, max: dictionary.features - 1, note: 'features − 1' });
-  return askNative<Babel>(read, (...rest) => binding.babel(handle, k, ...rest));
+  return askDevice<Babel>(read, pairWork(dictionary), (...rest) => binding.babel(handle, k, ...rest));
 }
 
 /**
@@ -182,12 +196,14 @@ export function gram(dictionary: MatrixLike | Dictionary, options?: OpOptions): 
 export async function clusters(
   dictionary: Dictionary,
   threshold: number,
-  options?: QuestionOptions,
+  options?: PairQuestionOptions,
 ): Promise<Clusters> {
-  const read = new Options(options, QUESTION_NAMES, 'geometry.clusters');
+  const read = new Options(options, PAIR_QUESTION_NAMES, 'geometry.clusters');
   const handle = Dictionary.handleOf(dictionary);
   checkNumber('threshold', threshold, { above: 0, max: 1 });
-  return askNative<Clusters>(read, (...rest) => binding.clusters(handle, threshold, ...rest));
+  return askDevice<Clusters>(read, pairWork(dictionary), (...rest) =>
+    binding.clusters(handle, threshold, ...rest),
+  );
 }
 
 /**

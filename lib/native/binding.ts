@@ -13,6 +13,7 @@ import type {
   PathHandle,
   Precision,
   Report,
+  Resources,
   Settled,
 } from './values.js';
 
@@ -33,6 +34,24 @@ export interface NativeStages {
   readonly solve: number;
   readonly residual: number;
   readonly certify: number;
+}
+
+/** A CUDA device. */
+export interface NativeDevice {
+  readonly name: string;
+  /** of the compute capability */
+  readonly major: number;
+  readonly minor: number;
+  readonly multiprocessors: number;
+  /** CUDA versions: 13000 is 13.0 */
+  readonly driver: number;
+  readonly runtime: number;
+  readonly emulated: boolean;
+  /** bytes */
+  readonly memory: number;
+  readonly free: number;
+  /** why no call can use it; else empty */
+  readonly unusable: string;
 }
 
 export interface NativeUnfolding {
@@ -152,6 +171,10 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
   /** Asks a job to stop; ids that are not running are ignored. */
   cancel(job: JobId): void;
   tray(): NativeTray;
+  /** Takes what the CUDA module exports as `table`. */
+  useCuda(table: unknown): void;
+  /** Throws ERR_NO_DEVICE where there is none. The first call starts CUDA. */
+  cudaDevices(): readonly NativeDevice[];
 
   createDictionary(matrix: NativeMatrix, normalize: boolean): DictionaryHandle;
   /** Another handle of the same dictionary. */
@@ -195,14 +218,14 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     activations: NativeMatrix,
     options: NativeUnfoldOptions,
     observed: Uint8Array | undefined,
-    threads: number,
+    threads: Resources,
   ): NativeUnfolding | undefined;
   unfold(
     handle: DictionaryHandle,
     activations: NativeMatrix,
     options: NativeUnfoldOptions,
     observed: Uint8Array | undefined,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<NativeUnfolding>,
   ): JobId;
@@ -307,7 +330,7 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     b: NativeRight,
     k: number,
     absolute: boolean,
-    threads: number,
+    threads: Resources,
   ): NativeTopK | undefined;
   above(
     a: NativeMatrix,
@@ -315,9 +338,9 @@ export interface NativeBinding extends NativeFeatures, NativeToy {
     threshold: number,
     absolute: boolean,
     limit: number,
-    threads: number,
+    threads: Resources,
   ): NativeCodes;
-  maximum(a: NativeMatrix, b: NativeRight, absolute: boolean, out: Float32Array, threads: number): void;
+  maximum(a: NativeMatrix, b: NativeRight, absolute: boolean, out: Float32Array, threads: Resources): void;
   softThreshold(
     v: Float32Array,
     threshold: number,

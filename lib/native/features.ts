@@ -1,6 +1,6 @@
 // What the native module exports about pairs of features, geometry, recoverability and claims. Internal.
 import type { NativeMatrix } from '../call/matrix.js';
-import type { DictionaryHandle, JobId, NativeCodes, Report, Settled } from './values.js';
+import type { DictionaryHandle, JobId, NativeCodes, Report, Resources, Settled } from './values.js';
 
 /** All pairs of two sets of features: an opaque, tagged object. */
 export interface PairsHandle {
@@ -115,21 +115,21 @@ export interface NativeFeatures {
     pairs: PairsHandle,
     epsilon: number,
     limit: number,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<NativePairs>,
   ): JobId;
   pairsStrongest(
     pairs: PairsHandle,
     k: number,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<NativePairs>,
   ): JobId;
   pairsMaxima(
     pairs: PairsHandle,
     ofTo: boolean,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<{ partner: Uint32Array; value: Float64Array; error: number }>,
   ): JobId;
@@ -147,7 +147,7 @@ export interface NativeFeatures {
     fromFeatures: Uint32Array | undefined,
     toFeatures: Uint32Array | undefined,
     sums: boolean,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<NativeCircuit>,
   ): JobId;
@@ -176,21 +176,21 @@ export interface NativeFeatures {
 
   coherence(
     dictionary: DictionaryHandle,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<{ value: number; error: number; first: number; second: number }>,
   ): JobId;
   babel(
     dictionary: DictionaryHandle,
     most: number,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<{ value: Float64Array; feature: Uint32Array; error: number }>,
   ): JobId;
   clusters(
     dictionary: DictionaryHandle,
     threshold: number,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<{ labels: Uint32Array; count: number }>,
   ): JobId;

@@ -1,5 +1,6 @@
 // What runs.
 import { defaultThreads } from '../call/threads.js';
+import { type CudaInfo, cudaInfo } from './cuda.js';
 import { readVersion } from './root.js';
 import { nativeInfo } from './runtime.js';
 import type { Isa, Precision } from './values.js';
@@ -18,8 +19,11 @@ export interface Info {
   readonly precisions: readonly Precision[];
   /** Threads that calls use by default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads: number;
-  /** The CUDA device in use, or null. */
-  readonly cuda: null | { readonly name: string };
+  /**
+   * What the CUDA module says of devices and driver, or why it can use none; null where no CUDA module is installed. To read this is to ask:
+   * it loads the module and starts CUDA, which takes part of a second. Nothing else of this object does.
+   */
+  readonly cuda: CudaInfo | null;
 }
 
 let version: string | undefined;
@@ -46,6 +50,8 @@ export function info(): Info {
     capabilities: [...capabilities],
     precisions: [...precisions],
     threads: defaultThreads(),
-    cuda: null,
+    get cuda() {
+      return cudaInfo();
+    },
   };
 }

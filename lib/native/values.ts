@@ -23,6 +23,9 @@ export interface PathHandle {
   readonly __path: never;
 }
 
+/** How many threads a call may use, and the number of the CUDA device that it uses besides. */
+export type Resources = number | { readonly threads: number; readonly device: number };
+
 /** A running asynchronous call; see `NativeBinding.cancel`. */
 export type JobId = number;
 

@@ -1,5 +1,6 @@
 // Unfolding along a path of λ, each solution the start of the next.
-import { COMMON_NAMES, checkDevice, readMethod } from '../call/common.js';
+import { COMMON_NAMES, readMethod } from '../call/common.js';
+import { readNoDevice } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, readMatrix } from '../call/matrix.js';
 import { lengthOf, mapEntries } from '../call/memory.js';
@@ -185,7 +186,7 @@ export function unfoldPath(
   const read = new Options(options, NAMES, 'unfoldPath');
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
-  checkDevice(read, ['auto', 'float32', 'float64']);
+  readNoDevice(read, 'unfoldPath', 'unfold');
   const method = readMethod(read, CONVEX, 'lasso');
   const float64 = readFloat64(read, method);
   const knots = readFlag(read, method);

@@ -1,5 +1,6 @@
 // Unfolding: activations into sparse codes, each with its certificate.
-import { COMMON_NAMES, checkDevice, readMethod } from '../call/common.js';
+import { COMMON_NAMES, readMethod } from '../call/common.js';
+import { readDevice, readNoDevice, type Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import type { Note } from '../call/notes.js';
@@ -12,9 +13,10 @@ import { checkPreparation, type Preparation, preparationOf } from '../data/prepa
 import type { NativeUnfolding } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
+import { ranOn, resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import { takeUnfolding } from '../native/tray.js';
-import type { DictionaryHandle, NativeCodes } from '../native/values.js';
+import type { DictionaryHandle, NativeCodes, Resources } from '../native/values.js';
 import { BALL_ONLY, type BallOptions, readBall } from './ball.js';
 import {
   CONVEX_NAMES,
@@ -95,20 +97,28 @@ function readWarmStart(value: unknown, samples: number, features: number): Nativ
   return start.codes;
 }
 
+/** Methods that a GPU can help with. */
+const ON_DEVICES: readonly string[] = ['lasso'];
+
+function deviceOf(options: Options, method: string): Wanted {
+  if (ON_DEVICES.includes(method)) return readDevice(options);
+  return readNoDevice(options, `method ${method}`, `method ${ON_DEVICES.join(', ')}`);
+}
+
 interface Call {
   readonly handle: DictionaryHandle;
   readonly matrix: NativeMatrix;
   readonly settings: NativeUnfoldOptions;
   readonly observed: Uint8Array | undefined;
-  readonly threads: number;
+  readonly given: Resources;
   readonly notes: readonly Note[];
   readonly preparation: Preparation | undefined;
 }
 
 /** Everything validated. All code of the caller's that may run (getters, iterators) runs here: before native code looks at borrowed memory. */
 function prepare(activations: unknown, dictionary: Dictionary, options: Options): Call {
-  checkDevice(options, ['auto', 'float32', 'float64']);
   const method = readMethod(options, METHODS, 'lasso');
+  const wanted = deviceOf(options, method);
   const float64 = readFloat64(options, method);
   if (isPursuit(method)) excludeFromPursuit(options, method, CONVEX_ONLY);
   else options.exclude(PURSUIT_ONLY, 'the pursuits', `method ${method}`);
@@ -146,18 +156,19 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   const settings = read();
   const observed = readObserved(options, matrix.rows, matrix.cols);
   const notes = notesOf(dictionary, method, options);
-  return { handle, matrix, settings, observed, threads, notes, preparation };
+  const given = resources(threads, wanted, matrix.rows * matrix.cols * features);
+  return { handle, matrix, settings, observed, given, notes, preparation };
 }
 
 /** With λ where the method finds it. */
 function answer(
   result: NativeUnfolding,
-  { settings: { method }, matrix, notes, preparation }: Call,
+  { settings: { method }, matrix, given, notes, preparation }: Call,
   features: number,
 ): Unfolding {
   const finds = method === 'bpdn' || method === 'l1-ball' || method === 'amp';
   const lambda = finds ? result.lambda : undefined;
-  return toUnfolding(result, matrix.rows, features, { notes, preparation, lambda });
+  return toUnfolding(result, matrix.rows, features, { notes, preparation, lambda, device: ranOn(given) });
 }
 
 /**
@@ -211,10 +222,10 @@ export async function unfold(
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
   const call = prepare(activations, dictionary, read);
-  const { handle, matrix, settings, observed, threads } = call;
+  const { handle, matrix, settings, observed, given } = call;
   throwIfAborted(signal);
   const result = await runCounted<NativeUnfolding>(signal, onProgress, (...rest) =>
-    binding.unfold(handle, matrix, settings, observed, threads, ...rest),
+    binding.unfold(handle, matrix, settings, observed, given, ...rest),
   );
   return answer(result, call, dictionary.features);
 }
@@ -254,8 +265,8 @@ export function unfoldSync(
 ): Unfolding | Unfolding<Float64Array> {
   const read = new Options(options, SYNC_NAMES, 'unfoldSync', ASYNC_ONLY);
   const call = prepare(activations, dictionary, read);
-  const { handle, matrix, settings, observed, threads } = call;
-  const large = native((module) => module.unfoldSync(handle, matrix, settings, observed, threads));
+  const { handle, matrix, settings, observed, given } = call;
+  const large = native((module) => module.unfoldSync(handle, matrix, settings, observed, given));
   const result = large ?? takeUnfolding('float64' in settings && settings.float64);
   return answer(result, call, dictionary.features);
 }

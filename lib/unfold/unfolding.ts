@@ -4,6 +4,7 @@ import type { Note } from '../call/notes.js';
 import { type CodeValues, SparseCodes } from '../data/codes.js';
 import type { Preparation } from '../data/prepared.js';
 import type { NativeUnfolding } from '../native/binding.js';
+import type { RanOn } from '../native/resources.js';
 import { nativeInfo } from '../native/runtime.js';
 import type { Isa } from '../native/values.js';
 import { UnfoldStatus } from './status.js';
@@ -47,7 +48,8 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly converged: boolean;
   /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy, bpdn and l1-ball: knots; mp, gradient-pursuit, iht, htp, nhtp, cosamp, amp: rounds; reweighted: problems solved. */
   readonly iterations: Uint32Array;
-  readonly device: 'cpu';
+  /** Where it was computed. On a GPU, what the GPU left unfinished the CPU has finished. */
+  readonly device: RanOn;
   readonly isa: Isa;
   /** What the answer is worth reading with: nothing is printed. Empty where all is as usual. */
   readonly notes: readonly Note[];
@@ -80,12 +82,16 @@ class Answer implements Unfolding {
   readonly status: Uint8Array;
   readonly converged: boolean;
   readonly iterations: Uint32Array;
-  readonly device = 'cpu';
+  readonly device: RanOn;
   readonly isa = nativeInfo.isa;
   readonly notes: readonly Note[];
   declare readonly preparation?: Preparation;
 
-  constructor(codes: SparseCodes, figures: NativeUnfolding, { notes, preparation, lambda }: Besides) {
+  constructor(
+    codes: SparseCodes,
+    figures: NativeUnfolding,
+    { notes, preparation, lambda, device = 'cpu' }: Besides,
+  ) {
     this.codes = codes;
     this.gap = figures.gap;
     this.objective = figures.objective;
@@ -96,6 +102,7 @@ class Answer implements Unfolding {
     this.status = figures.status;
     this.converged = allConverged(figures.status);
     this.iterations = figures.iterations;
+    this.device = device;
     this.notes = notes;
     if (preparation !== undefined) this.preparation = preparation;
   }
@@ -113,6 +120,8 @@ export interface Besides {
   readonly preparation: Preparation | undefined;
   /** Where λ is part of the answer. */
   readonly lambda?: Float64Array | undefined;
+  /** Default `'cpu'`. */
+  readonly device?: RanOn;
 }
 
 export function toUnfolding(

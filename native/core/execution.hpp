@@ -1,4 +1,4 @@
-// How a call runs: on how many threads, watched by which monitor. Passed down by reference.
+// How a call runs: on how many threads, watched by which monitor, on which device. Passed down by reference.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -9,10 +9,15 @@
 
 namespace unsuperpose {
 
+namespace device {
+struct Device;  // scoring/device.hpp
+}
+
 struct Execution {
   unsigned threads = 1;
-  Monitor* monitor = nullptr;  // may be null
-  bool reports = true;         // false inside a larger call, which counts in its own unit
+  Monitor* monitor = nullptr;        // may be null
+  bool reports = true;               // false inside a larger call, which counts in its own unit
+  device::Device* device = nullptr;  // null: the CPU
 
   bool cancelled() const { return monitor && monitor->cancelled(); }
 

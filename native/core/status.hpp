@@ -5,7 +5,7 @@
 
 namespace unsuperpose {
 
-enum class Code { ok, shape, dtype, option, not_finite, disposed, too_large, cancelled, native };
+enum class Code { ok, shape, dtype, option, not_finite, disposed, too_large, no_device, cancelled, native };
 
 /// The code's stable name as JavaScript sees it ("ERR_SHAPE", …); "" for ok.
 inline const char* code_name(Code code) {
@@ -17,6 +17,7 @@ inline const char* code_name(Code code) {
     case Code::not_finite: return "ERR_NOT_FINITE";
     case Code::disposed: return "ERR_DISPOSED";
     case Code::too_large: return "ERR_TOO_LARGE";
+    case Code::no_device: return "ERR_NO_DEVICE";
     case Code::cancelled: return "ERR_CANCELLED";
     case Code::native: return "ERR_NATIVE";
   }

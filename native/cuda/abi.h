@@ -16,6 +16,10 @@ extern "C" {
 /* Another number for every change that is not an addition at the end of the table. */
 #define UNSUPERPOSE_CUDA_ABI_VERSION 1u
 
+/* The type tag of the external `table` that the CUDA module exports. Random: no other external has it. */
+#define UNSUPERPOSE_CUDA_TAG_LOWER 0x5b8e02d94c71fa36u
+#define UNSUPERPOSE_CUDA_TAG_UPPER 0x93d7c6e81f2a04b5u
+
 enum UnsuperposeCudaCode {
   UNSUPERPOSE_CUDA_OK = 0,
   UNSUPERPOSE_CUDA_NO_DEVICE = 1, /* no driver, too old a driver, no such device, a device that is too old */

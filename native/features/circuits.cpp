@@ -130,7 +130,8 @@ Status strongest_circuit(std::shared_ptr<const Dictionary> from, const std::vect
   out = {};
   out.sum_bound = std::numeric_limits<double>::quiet_NaN();
   // The passes count features of their own; progress is in passes.
-  const Execution pass{execution.threads, execution.monitor, false};
+  Execution pass = execution;
+  pass.reports = false;
   execution.set_total(options.sums ? 2 : 1);
   Status status = find_path(from, steps, options, pass, out);
   execution.advance(1);

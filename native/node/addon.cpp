@@ -51,6 +51,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_geometry(exports);
   add_recoverability(exports);
   add_claims(exports);
+  add_cuda(exports);
   add_half(exports);
   add_ops(exports);
   add_toy(exports);

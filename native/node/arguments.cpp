@@ -10,6 +10,7 @@
 #include "../core/cancellation.hpp"
 #include "../core/thread_pool.hpp"
 #include "../kernels/reduce/reduce.hpp"
+#include "../scoring/device.hpp"
 
 namespace unsuperpose::node {
 
@@ -74,6 +75,16 @@ unsigned threads(const Napi::Value& value) {
   if (result < 1 || result > ThreadPool::kMaxThreads)
     refuse(Code::option, "threads must be between 1 and " + std::to_string(ThreadPool::kMaxThreads));
   return static_cast<unsigned>(result);
+}
+
+Execution execution_of(const Napi::Value& value) {
+  if (!value.IsObject()) return Execution{threads(value)};
+  const auto object = value.As<Napi::Object>();
+  Execution execution{threads(object.Get("threads"))};
+  const std::size_t index = count(object.Get("device"), "device");
+  constexpr std::size_t kLargest = std::numeric_limits<int>::max();
+  require(device::find(static_cast<int>(std::min(index, kLargest)), execution.device));
+  return execution;
 }
 
 Matrix32 matrix(const Napi::Value& value, const char* name) {

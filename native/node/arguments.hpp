@@ -27,6 +27,8 @@ std::span<std::uint32_t> integers(const Napi::Value& value, const char* name);
 std::size_t count(const Napi::Value& value, const char* name);
 double number(const Napi::Value& value, const char* name);
 unsigned threads(const Napi::Value& value);
+/// How a call is to run: a number of threads, or { threads, device }, where device is a CUDA device's number. ERR_NO_DEVICE.
+Execution execution_of(const Napi::Value& value);
 
 /// A matrix borrowed from JavaScript: { data: Float32Array, rows, cols }. ERR_SHAPE if data is not rows × cols long.
 Matrix32 matrix(const Napi::Value& value, const char* name);

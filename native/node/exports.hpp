@@ -14,6 +14,7 @@ void add_pairs(Napi::Object exports);
 void add_geometry(Napi::Object exports);
 void add_recoverability(Napi::Object exports);
 void add_claims(Napi::Object exports);
+void add_cuda(Napi::Object exports);
 void add_half(Napi::Object exports);
 void add_ops(Napi::Object exports);
 void add_toy(Napi::Object exports);

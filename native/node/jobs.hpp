@@ -13,22 +13,24 @@
 
 namespace unsuperpose::node {
 
-/// Queues `work` on the pool and returns the job's id. The call's last three arguments, from `at` on, are threads, onProgress
-/// and onSettled. `work` fills an answer on a thread of the pool; `reply` makes JavaScript of it, on the environment's thread.
-/// onProgress gets (done, total), or what `figures` makes.
+/// Queues `work` on the pool and returns the job's id. The call's last three arguments, from `at` on, are threads (which may name a
+/// device: execution_of), onProgress and onSettled. `work` fills an answer on a thread of the pool; `reply` makes JavaScript of it,
+/// on the environment's thread. onProgress gets (done, total), or what `figures` makes.
 /// What `work` holds is let go as soon as it has run, or once the job is cancelled before it ran.
 template <class Answer>
 Napi::Value start_job(const Napi::CallbackInfo& call, std::size_t at,
                       std::function<Status(const Execution&, Answer&)> work,
                       std::function<Napi::Value(Napi::Env, Answer&)> reply,
                       std::function<Napi::Value(Napi::Env)> figures = nullptr) {
-  const unsigned limit = threads(call[at]);
+  const Execution asked = execution_of(call[at]);
   auto answer = std::make_shared<Answer>();
   const auto id =
       Environment::of(call.Env())
-          .start(limit,
-                 [limit, answer, work = std::move(work)](Monitor& monitor) {
-                   return work({limit, &monitor}, *answer);
+          .start(asked.threads,
+                 [asked, answer, work = std::move(work)](Monitor& monitor) {
+                   Execution execution = asked;
+                   execution.monitor = &monitor;
+                   return work(execution, *answer);
                  },
                  {[answer, reply = std::move(reply)](Napi::Env env) { return reply(env, *answer); },
                   std::move(figures), call[at + 1], call[at + 2].As<Napi::Function>()});

@@ -114,7 +114,7 @@ std::shared_ptr<const Dictionary> dictionary_of(const Napi::Value& value, const 
 
 /// (a, b, k, absolute, threads) → { indices, values }, k a row, or undefined: they are on the tray
 Napi::Value top_k(const Napi::CallbackInfo& call) {
-  const Execution execution{threads(call[4])};
+  const Execution execution = execution_of(call[4]);
   const auto right = dictionary_of(call[1], "b", execution);
   const Matrix32 left = left_of(call[0], right->dims(), execution);
   const std::size_t k = count(call[2], "k");
@@ -177,7 +177,7 @@ Napi::Value estimate(const Napi::CallbackInfo& call) {
 
 /// (a, b, threshold, absolute, limit, threads) → { indptr, indices, values }
 Napi::Value above(const Napi::CallbackInfo& call) {
-  const Execution execution{threads(call[5])};
+  const Execution execution = execution_of(call[5]);
   const Right right(call[1], execution);
   const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
   require_products(left, right, execution);
@@ -205,7 +205,7 @@ Napi::Value above(const Napi::CallbackInfo& call) {
 
 /// (a, b, absolute, out: Float32Array of a's rows, threads)
 Napi::Value maximum(const Napi::CallbackInfo& call) {
-  const Execution execution{threads(call[4])};
+  const Execution execution = execution_of(call[4]);
   const Right right(call[1], execution);
   const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
   const std::span<float> out = floats(call[3], "out");

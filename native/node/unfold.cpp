@@ -80,7 +80,7 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const auto method = read_method(call[2].As<Napi::Object>());
   const Observed observed = observed_of(call[3]);
-  const Execution execution{threads(call[4])};
+  const Execution execution = execution_of(call[4]);
   Unfolding unfolding;
   if (observed.empty() && !method->in_float64()) {
     require(check_and_unfold(matrix(call[1], "activations"), dictionary, *method, execution, unfolding));

@@ -1,5 +1,5 @@
 // Calls of what asks about features: geometry, claims, toy models. See calls.mjs.
-import { atoms, codes, matrix, sizes } from './random.mjs';
+import { atoms, codes, device, matrix, sizes } from './random.mjs';
 import { problem, weights } from './solving.mjs';
 
 function dictionaryOf(r, pkg, dims = r.int(1, 7)) {
@@ -136,15 +136,21 @@ const methods = {
 };
 
 export const asking = {
-  'geometry.coherence': { kind: 'async', make: (r, pkg) => [dictionaryOf(r, pkg), {}] },
+  'geometry.coherence': {
+    kind: 'async',
+    make: (r, pkg) => [dictionaryOf(r, pkg), r.some({ device: device(r) })],
+  },
   'geometry.babel': {
     kind: 'async',
     make(r, pkg) {
       const dictionary = pkg.Dictionary.from(atoms(r, r.int(2, 12), r.int(1, 7)));
-      return [dictionary, r.int(1, dictionary.features - 1), {}];
+      return [dictionary, r.int(1, dictionary.features - 1), r.some({ device: device(r) })];
     },
   },
-  'geometry.clusters': { kind: 'async', make: (r, pkg) => [dictionaryOf(r, pkg), r.uniform(), {}] },
+  'geometry.clusters': {
+    kind: 'async',
+    make: (r, pkg) => [dictionaryOf(r, pkg), r.uniform(), r.some({ device: device(r) })],
+  },
   'geometry.featureDimensionality': { kind: 'async', make: (r, pkg) => [rowsOf(r, pkg), {}] },
   'geometry.matchFeatures': {
     kind: 'async',
@@ -213,13 +219,17 @@ export const asking = {
   },
   'claims.claimNoPair': {
     kind: 'async',
-    make: (r, pkg) => [...layers(r, pkg), r.uniform(), {}],
+    make: (r, pkg) => [...layers(r, pkg), r.uniform(), r.some({ device: device(r) })],
     shown: claimed,
   },
-  'claims.claimNoCircuit': { kind: 'async', make: (r, pkg) => [...circuit(r, pkg), {}], shown: claimed },
+  'claims.claimNoCircuit': {
+    kind: 'async',
+    make: (r, pkg) => [...circuit(r, pkg), r.some({ device: device(r) })],
+    shown: claimed,
+  },
   'claims.noCircuit': {
     kind: 'async',
-    make: (r, pkg) => [...circuit(r, pkg), r.some({ sums: r.chance(0.5) })],
+    make: (r, pkg) => [...circuit(r, pkg), r.some({ sums: r.chance(0.5), device: device(r) })],
   },
   'claims.everyFeature': { kind: 'async', make: question, shown: claimed },
   'claims.someFeature': { kind: 'async', make: question, shown: claimed },

@@ -85,3 +85,6 @@ export function codes(r, samples, features, { nonnegative = false, Type = Float3
     shape: [samples, features],
   };
 }
+
+/** Where to compute; a machine without a GPU has no others. */
+export const device = (r) => r.pick(['auto', 'cpu']);

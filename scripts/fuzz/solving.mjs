@@ -1,5 +1,5 @@
 // Calls of what unfolds, judges and learns, and of the operations on plain matrices. See calls.mjs.
-import { atoms, codes, floats, matrix, sizes } from './random.mjs';
+import { atoms, codes, device, floats, matrix, sizes } from './random.mjs';
 
 const METHODS = ['lasso', 'lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'l1-ball', 'reweighted'];
 const GREEDY = ['omp', 'mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp', 'amp'];
@@ -29,7 +29,7 @@ function convex(r, method, { samples, features }) {
     nonnegative: r.chance(0.5),
     tolerance: 10 ** -r.int(2, 9),
     maxIterations: r.int(1, 300),
-    device: r.pick(['auto', 'cpu']),
+    device: device(r),
   });
   if (method === 'l1-ball')
     return {
@@ -294,7 +294,11 @@ export const solving = {
     make(r, pkg) {
       const args = product(r, pkg);
       const format = r.pick(['arrays', 'codes']);
-      return [...args, r.int(1, featuresOf(args)), r.some({ absolute: r.chance(0.5), format })];
+      return [
+        ...args,
+        r.int(1, featuresOf(args)),
+        r.some({ absolute: r.chance(0.5), format, device: device(r) }),
+      ];
     },
   },
   'ops.above': {
@@ -303,12 +307,12 @@ export const solving = {
     make: (r, pkg) => [
       ...product(r, pkg),
       r.uniform(),
-      r.some({ absolute: r.chance(0.5), limit: r.int(0, 1000) }),
+      r.some({ absolute: r.chance(0.5), limit: r.int(0, 1000), device: device(r) }),
     ],
   },
   'ops.maximum': {
     kind: 'sync',
-    make: (r, pkg) => [...product(r, pkg), r.some({ absolute: r.chance(0.5) })],
+    make: (r, pkg) => [...product(r, pkg), r.some({ absolute: r.chance(0.5), device: device(r) })],
   },
   'ops.estimate': {
     kind: 'sync',

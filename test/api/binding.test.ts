@@ -100,10 +100,8 @@ describe('the codes of errors', () => {
   const native = new Set([...status.matchAll(/return "(ERR_\w+)";/g)].map(([, code]) => code));
 
   it('of native code are those of lib/, but those that only one side has', () => {
-    // A cancelled call rejects with its signal's reason; devices and files are lib's alone.
-    expect([...native, 'ERR_NO_DEVICE', 'ERR_FORMAT'].sort()).toEqual(
-      [...ERROR_CODES, 'ERR_CANCELLED'].sort(),
-    );
+    // A cancelled call rejects with its signal's reason; files are lib's alone.
+    expect([...native, 'ERR_FORMAT'].sort()).toEqual([...ERROR_CODES, 'ERR_CANCELLED'].sort());
   });
 
   it('are documented, each once', () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { info, UnfoldStatus, UnsuperposeError } from '../../lib/index.js';
 
@@ -10,7 +10,8 @@ it('info says what runs', () => {
   expect(about.supportedIsas[0]).toMatch(/^(scalar|neon)$/);
   expect(Array.isArray(about.capabilities)).toBe(true);
   expect(about.threads).toBeGreaterThanOrEqual(1);
-  expect(about.cuda).toBeNull();
+  const installed = existsSync(new URL('../../build/Release/unsuperpose_cuda.node', import.meta.url));
+  expect(about.cuda !== null).toBe(installed || Boolean(process.env.UNSUPERPOSE_CUDA_BINARY));
   const forced = process.env.UNSUPERPOSE_ISA;
   expect(about.isa).toBe(forced ?? about.supportedIsas.at(-1));
 });

@@ -2,29 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-
-const entry = new URL('../../dist/index.js', import.meta.url).href;
-
-function run(
-  body: string,
-  env: Record<string, string> = {},
-  flags: string[] = [],
-): { status: number | null; out: string; err: string } {
-  const source = `
-    const pkg = await import(${JSON.stringify(entry)});
-    const matrix = (rows, cols, seed) => ({
-      data: Float32Array.from({ length: rows * cols }, (_, i) => Math.sin(seed + i * 1.7) * Math.cos(i * i * 0.13)),
-      shape: [rows, cols],
-    });
-    ${body}
-  `;
-  const environment = { ...process.env, ...env };
-  const child = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', source], {
-    env: environment,
-    encoding: 'utf8',
-  });
-  return { status: child.status, out: child.stdout, err: child.stderr };
-}
+import { entry, run } from './package-process.js';
 
 it('a process may exit with jobs queued and running', () => {
   const { status, err } = run(`

@@ -67,8 +67,7 @@ const convex: Row[] = [
   },
   { option: 'weights', also: { nonnegative: true }, values: [new Float32Array(FEATURES)] },
   { option: 'threads', values: [...NOT_COUNT] },
-  { option: 'device', values: ['gpu', 7, null] },
-  { option: 'device', values: ['cuda'], code: 'ERR_NO_DEVICE' },
+  { option: 'device', values: ['gpu', 7, null, 'cuda:', 'cuda:-1', 'cuda:01', 'CUDA', 'cuda:1e3'] },
   { option: 'precision', values: ['float16', 'double', 32] },
 ];
 

@@ -1,4 +1,5 @@
-// The oldest system that the Linux binary runs on, read from the symbol versions that it asks for; and what it shows.
+// The oldest system that the Linux binaries run on, read from the symbol versions that they ask for; and what they show.
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT, runOrThrow, which } from './package.js';
@@ -10,7 +11,13 @@ const NEWEST: Readonly<Record<string, readonly number[]>> = {
   CXXABI: [1, 3, 11],
   GCC: [7, 0, 0],
 };
-const LIBRARIES = ['libc.so.6', 'libgcc_s.so.1', 'libm.so.6', 'libpthread.so.0', 'libstdc++.so.6'];
+const LIBRARIES: readonly string[] = [
+  'libc.so.6',
+  'libgcc_s.so.1',
+  'libm.so.6',
+  'libpthread.so.0',
+  'libstdc++.so.6',
+];
 const LOADERS = ['ld-linux-x86-64.so.2', 'ld-linux-aarch64.so.1'];
 
 // A build with sanitizers, in UNSUPERPOSE_BINARY, is not what ships.
@@ -26,11 +33,22 @@ function compare(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
-describe.skipIf(!possible)('build/Release/unsuperpose.node', () => {
-  const objdump = (flag: string): string[] =>
-    runOrThrow('objdump', [flag, join(ROOT, 'build', 'Release', 'unsuperpose.node')], ROOT).split('\n');
+/** What a module needs besides: nothing, or where old systems have what CUDA's runtime asks for. */
+const MODULES: Readonly<Record<string, readonly string[]>> = {
+  'unsuperpose.node': [],
+  'unsuperpose_cuda.node': ['libdl.so.2', 'librt.so.1'],
+};
+const pathOf = (name: string): string => join(ROOT, 'build', 'Release', name);
+const CUDA = pathOf('unsuperpose_cuda.node');
+const withCuda = possible && existsSync(CUDA);
+if (possible && !withCuda)
+  console.warn('SKIPPED: the CUDA module is looked at where it has been built (npm run build:cuda)');
 
-  it.each(Object.keys(NEWEST))('asks for no newer %s than the floor', (library) => {
+describe.each(Object.entries(MODULES))('build/Release/%s', (name, others) => {
+  const there = possible && (name === 'unsuperpose.node' || withCuda);
+  const objdump = (flag: string): string[] => runOrThrow('objdump', [flag, pathOf(name)], ROOT).split('\n');
+
+  it.skipIf(!there).each(Object.keys(NEWEST))('asks for no newer %s than the floor', (library) => {
     const floor = NEWEST[library] as readonly number[];
     const wanted = objdump('-T').flatMap((line) => {
       const version = line.match(new RegExp(`\\b${library}_([0-9.]+)`))?.[1];
@@ -40,16 +58,30 @@ describe.skipIf(!possible)('build/Release/unsuperpose.node', () => {
     expect(wanted.filter(({ version }) => compare(version, floor) > 0).map(({ line }) => line)).toEqual([]);
   });
 
-  it('needs no libraries but the C and C++ run-time', () => {
+  it.skipIf(!there)('needs no libraries but the C and C++ run-time', () => {
     const needed = objdump('-p').flatMap((line) => line.match(/^\s+NEEDED\s+(\S+)/)?.[1] ?? []);
-    expect(needed.filter((name) => ![...LIBRARIES, ...LOADERS].includes(name))).toEqual([]);
+    const known = [...LIBRARIES, ...LOADERS, ...others];
+    expect(needed.filter((library) => !known.includes(library))).toEqual([]);
   });
 
-  it("shows Node's two entry points and nothing else", () => {
+  it.skipIf(!there)("shows Node's two entry points and nothing else", () => {
     const shown = objdump('-T').flatMap((line) => {
-      const name = line.match(/^[0-9a-f]{8,} .* (\S+)$/)?.[1];
-      return name && !line.includes('*UND*') ? [name] : [];
+      const symbol = line.match(/^[0-9a-f]{8,} .* (\S+)$/)?.[1];
+      return symbol && !line.includes('*UND*') ? [symbol] : [];
     });
     expect(shown.sort()).toEqual(['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
+  });
+});
+
+describe.skipIf(!withCuda)('the CUDA module', () => {
+  it('is smaller than 6 MB', () => {
+    expect(statSync(CUDA).size).toBeLessThan(6e6);
+  });
+
+  it('has kernels that keep their registers', () => {
+    const text = readFileSync(join(ROOT, 'build', 'cuda', 'kernels.json'), 'utf8');
+    const kernels = JSON.parse(text) as { kernel: string; architecture: string; spills: number }[];
+    expect(kernels.length).toBeGreaterThan(0);
+    expect(kernels.filter(({ spills }) => spills > 0)).toEqual([]);
   });
 });

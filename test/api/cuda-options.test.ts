@@ -1,0 +1,176 @@
+// `device` on every call that has it, on a machine where no CUDA module can be used: what is read, what is refused, and what runs on the CPU.
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  claims,
+  type Device,
+  geometry,
+  info,
+  ops,
+  UnsuperposeError,
+  unfold,
+  unfoldPath,
+  unfoldSync,
+} from '../../lib/index.js';
+import { type Anything, atoms, dictionary, drain, failure, samples } from './calls.js';
+
+const NOWHERE = '/nowhere/unsuperpose_cuda.node';
+process.env.UNSUPERPOSE_CUDA_BINARY = NOWHERE;
+delete process.env.UNSUPERPOSE_DEVICE;
+
+const pairs = claims.virtualWeights(dictionary, 'identity', dictionary);
+
+/** Every call that can use a GPU. */
+const CALLS: Record<string, (device: Anything) => unknown> = {
+  unfold: (device) => unfold(samples, dictionary, { lambda: 0.1, device }),
+  unfoldSync: (device) => unfoldSync(samples, dictionary, { lambda: 0.1, device }),
+  'unfoldSync of float64': (device) =>
+    unfoldSync(samples, dictionary, { lambda: 0.1, device, precision: 'float64' }),
+  'ops.topK': (device) => ops.topK(samples, atoms, 2, { device }),
+  'ops.above': (device) => ops.above(samples, dictionary, 0.1, { device }),
+  'ops.maximum': (device) => ops.maximum(samples, dictionary, { device }),
+  'pairs.maximum': (device) => pairs.maximum({ device }),
+  'pairs.above': (device) => pairs.above(0.5, { device }),
+  'pairs.strongest': (device) => pairs.strongest(3, { device }),
+  'pairs.maxima': (device) => pairs.maxima('to', { device }),
+  'claims.noCircuit': (device) => claims.noCircuit(dictionary, ['identity'], dictionary, 1, { device }),
+  'claims.claimNoPair': (device) => claims.claimNoPair(dictionary, 'identity', dictionary, 2, { device }),
+  'claims.claimNoCircuit': (device) =>
+    claims.claimNoCircuit(dictionary, ['identity'], dictionary, 2, { device }),
+  'geometry.coherence': (device) => geometry.coherence(dictionary, { device }),
+  'geometry.babel': (device) => geometry.babel(dictionary, 3, { device }),
+  'geometry.clusters': (device) => geometry.clusters(dictionary, 0.5, { device }),
+};
+
+const NOT_THERE = `the CUDA module ${NOWHERE} is not there. UNSUPERPOSE_CUDA_BINARY names it: correct it, or unset it to use what the package has`;
+
+afterEach(() => {
+  delete process.env.UNSUPERPOSE_DEVICE;
+  process.env.UNSUPERPOSE_CUDA_BINARY = NOWHERE;
+});
+
+describe.each(Object.entries(CALLS))('%s', (_, call) => {
+  it.each(['gpu', 'cuda:', 'cuda:-1', 'cuda:01', 'cuda:1.5', 'cuda:10000', 'CUDA', ' cpu', '', 0, null, {}])(
+    'refuses device %j',
+    async (device) => {
+      const error = await failure(() => call(device));
+      expect(error).toBeInstanceOf(UnsuperposeError);
+      expect(error).toMatchObject({ code: 'ERR_OPTION', argument: 'device' });
+      expect(String(error)).toContain("device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got ");
+    },
+  );
+
+  it.each(['cuda', 'cuda:0', 'cuda:3'])('has no device %s, and says why', async (device) => {
+    expect(await failure(() => call(device))).toMatchObject({
+      code: 'ERR_NO_DEVICE',
+      argument: 'device',
+      message: NOT_THERE,
+    });
+  });
+
+  it("takes 'cpu' and 'auto', which are what no device is", async () => {
+    const shown = async (device: unknown): Promise<string> =>
+      JSON.stringify(await call(device), (key, value) => (key === 'created' ? undefined : value));
+    const plain = await shown(undefined);
+    expect(await shown('cpu')).toBe(plain);
+    expect(await shown('auto')).toBe(plain);
+  });
+
+  it('has its default in UNSUPERPOSE_DEVICE', async () => {
+    process.env.UNSUPERPOSE_DEVICE = 'cuda';
+    expect(await failure(() => call(undefined))).toMatchObject({ code: 'ERR_NO_DEVICE' });
+    expect(await failure(() => call('cpu'))).toBeUndefined();
+    process.env.UNSUPERPOSE_DEVICE = '';
+    expect(await failure(() => call(undefined))).toBeUndefined();
+    process.env.UNSUPERPOSE_DEVICE = 'gpu';
+    expect(await failure(() => call(undefined))).toMatchObject({
+      code: 'ERR_OPTION',
+      argument: 'UNSUPERPOSE_DEVICE',
+      message:
+        "the environment variable UNSUPERPOSE_DEVICE must be 'auto', 'cpu', 'cuda' or 'cuda:N', got \"gpu\"",
+    });
+  });
+});
+
+describe('methods without a GPU', () => {
+  const greedy = ['omp', 'mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp'];
+  const methods: Record<string, Anything> = {
+    ...Object.fromEntries(['fista', 'ista', 'homotopy', 'reweighted'].map((m) => [m, { lambda: 0.1 }])),
+    bpdn: { epsilon: 0.1 },
+    'l1-ball': { radius: 1 },
+    amp: { lambda: 0.1 },
+    ...Object.fromEntries(greedy.map((m) => [m, { sparsity: 2 }])),
+  };
+
+  it.each(Object.entries(methods))('%s', (method, options) => {
+    const solve = (device: unknown) =>
+      unfoldSync(samples, dictionary, { method, ...options, device } as Anything);
+    expect(() => solve('cuda:1')).toThrow(
+      expect.objectContaining({
+        code: 'ERR_OPTION',
+        message: `device "cuda:1" is for method lasso: method ${method} runs on the CPU only`,
+      }),
+    );
+    expect(solve('auto').device).toBe('cpu');
+    process.env.UNSUPERPOSE_DEVICE = 'cuda';
+    expect(solve(undefined).device).toBe('cpu');
+  });
+
+  it('nor has unfoldPath', async () => {
+    const path = (device: unknown) =>
+      drain(unfoldPath(samples, dictionary, { lambdas: [0.2], device } as Anything));
+    expect(await failure(() => path('cuda'))).toMatchObject({
+      code: 'ERR_OPTION',
+      message: 'device "cuda" is for unfold: unfoldPath runs on the CPU only',
+    });
+    expect(await failure(() => path('auto'))).toBeUndefined();
+  });
+
+  it('and what asks about all pairs in plain float64, or of no pairs, has no such option', async () => {
+    expect(await failure(() => pairs.histogram({ device: 'cpu' } as Anything))).toMatchObject({
+      code: 'ERR_OPTION',
+      argument: 'device',
+    });
+    expect(() => ops.gram(atoms, { device: 'cpu' } as Anything)).toThrow(
+      'device is not an option of ops.gram',
+    );
+  });
+});
+
+it('an unfolding says where it was computed', async () => {
+  expect(unfoldSync(samples, dictionary, { lambda: 0.1 }).device).toBe('cpu');
+  expect((await unfold(samples, dictionary, { lambda: 0.1, device: 'auto' })).device).toBe('cpu');
+});
+
+describe('info().cuda', () => {
+  it('says why there is nothing', () => {
+    expect(info().cuda).toEqual({ available: false, reason: NOT_THERE, devices: [] });
+    expect(JSON.parse(JSON.stringify(info())).cuda.available).toBe(false);
+  });
+
+  it.each([
+    ['a file that is no module', 'package.json', /cannot be used: .*(header|format|short)/i],
+    [
+      'another module',
+      process.env.UNSUPERPOSE_BINARY ?? 'build/Release/unsuperpose.node',
+      /it exports no table/,
+    ],
+  ])('does so of %s', (_, path, reason) => {
+    process.env.UNSUPERPOSE_CUDA_BINARY = path;
+    const { cuda } = info();
+    expect(cuda).toMatchObject({ available: false, devices: [] });
+    expect(cuda?.reason).toMatch(reason);
+    expect(() => ops.maximum(samples, atoms, { device: 'cuda' })).toThrow(
+      expect.objectContaining({ code: 'ERR_NATIVE', argument: 'device', message: cuda?.reason }),
+    );
+    expect([...ops.maximum(samples, atoms, { device: 'auto' })]).toHaveLength(4);
+  });
+});
+
+it('the type has these names and no others', () => {
+  const names: Device[] = ['auto', 'cpu', 'cuda', 'cuda:0', 'cuda:12'];
+  // @ts-expect-error
+  names.push('gpu');
+  // @ts-expect-error
+  names.push('cuda:x');
+  expect(names).toHaveLength(7);
+});
