@@ -83,7 +83,8 @@ class Solver {
   const std::size_t together_;
   Batch batch_{};
   RoundedRows rounded_;
-  Memory<float> samples_, residual_, code_, correlation_, gram_, raised_, floors_, factors_[2], scale_, strengths_, ranks_;
+  Memory<float> samples_, residual_, code_, correlation_, gram_, raised_, floors_, factors_[2], scale_,
+      strengths_, ranks_;
   Memory<double> lambda_, weights_, strongest_, gap_, norms_, moved_;
   Memory<std::uint32_t> set_, active_, with_gram_, stalled_;
   Memory<Evaluation> at_;
@@ -193,8 +194,8 @@ void Solver::pass(int precision, const std::vector<std::uint32_t>& group, bool f
   const std::size_t count = group.size(), dims = rows_.dims();
   timer_.time(Timer::round, [&] {
     rounded_.reserve(count, dims, precision);
-    round_rows(residual_.data(), active_.data(), count, padded_rows(count), dims, precision, rounded_.tiles(), norms_.data(),
-               moved_.data(), stream_.get());
+    round_rows(residual_.data(), active_.data(), count, padded_rows(count), dims, precision, rounded_.tiles(),
+               norms_.data(), moved_.data(), stream_.get());
   });
   timer_.time(Timer::select, [&] {
     const Device& device = rows_.device();
@@ -259,7 +260,8 @@ void Solver::solve(std::size_t first, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) active[i] = static_cast<std::uint32_t>(i);
   bool fresh = true;
   while (!active.empty()) {
-    if (problem_.cancelled && problem_.cancelled(problem_.context)) throw Failure{UNSUPERPOSE_CUDA_CANCELLED, "cancelled"};
+    if (problem_.cancelled && problem_.cancelled(problem_.context))
+      throw Failure{UNSUPERPOSE_CUDA_CANCELLED, "cancelled"};
     const std::vector<std::uint32_t> before = rounds_;
     // Each sample once: a pass decides in which precision the next one is.
     std::vector<std::uint32_t> groups[2];
@@ -279,13 +281,14 @@ void Solver::solve(std::size_t first, std::size_t count) {
     }
     if (!group.empty()) {
       use(group);
-      timer_.time(Timer::gram, [&] { complete_gram(batch_, stream_.get()); });
+      timer_.time(Timer::gram, [&] { complete_gram(batch_, largest, stream_.get()); });
       timer_.time(Timer::descend, [&] { descend(batch_, largest, stream_.get()); });
       timer_.time(Timer::evaluate, [&] { evaluate(batch_, stream_.get()); });
       stream_.wait();
       timer_.add();
     }
-    std::erase_if(active, [&](std::uint32_t i) { return stage_[i] != static_cast<std::uint8_t>(Stage::running); });
+    std::erase_if(active,
+                  [&](std::uint32_t i) { return stage_[i] != static_cast<std::uint8_t>(Stage::running); });
   }
 }
 

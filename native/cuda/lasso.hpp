@@ -22,22 +22,22 @@ struct Batch {
   unsigned features, dims;
   const float* samples;  // x dims
   const double* lambda;
-  const double* weights;     // one a feature, or null for 1
+  const double* weights;  // one a feature, or null for 1
   double ridge, tolerance;
   bool nonnegative;
   unsigned first_choice, max_rounds;
   // how far scores may be off
   double row_norm[2], row_moved[2], weight_scale;  // over the features, divided by weights; by precision
   // the state
-  float* residual;         // x dims
-  std::uint32_t* set;      // x kSet
-  float* code;             // x kSet
-  float* correlation;      // x kSet: of the set's atoms with the residual
-  unsigned* size;          // of the set
-  unsigned* with_gram;     // of the set's atoms, those whose Gram rows are there
-  float* gram;             // x kSet x kSet
-  Evaluation* at;          // the sums of the code
-  double* strongest;       // |d·r − βa| / w in the set
+  float* residual;      // x dims
+  std::uint32_t* set;   // x kSet
+  float* code;          // x kSet
+  float* correlation;   // x kSet: of the set's atoms with the residual
+  unsigned* size;       // of the set
+  unsigned* with_gram;  // of the set's atoms, those whose Gram rows are there
+  float* gram;          // x kSet x kSet
+  Evaluation* at;       // the sums of the code
+  double* strongest;    // |d·r − βa| / w in the set
   double* gap;
   std::uint8_t* precision;  // of the next pass
   Stage* stage;
@@ -60,8 +60,8 @@ void start(const Batch& batch, unsigned samples, cudaStream_t stream);
 void set_floors(const Batch& batch, int precision, const float* thresholds, cudaStream_t stream);
 /// Certifies, or takes violators into the set. `chosen` counts the samples whose sets must be solved on.
 void choose(const Batch& batch, int precision, cudaStream_t stream);
-/// The Gram rows of new atoms, of the samples `active`.
-void complete_gram(const Batch& batch, cudaStream_t stream);
+/// The Gram rows of new atoms, for sets of at most `largest`.
+void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream);
 /// Minimises over the codes of the sets of at most `largest` atoms.
 void descend(const Batch& batch, unsigned largest, cudaStream_t stream);
 /// Residuals, sums and the sets' correlations.

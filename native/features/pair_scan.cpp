@@ -43,7 +43,9 @@ double pair_value(const PairSide& left, std::uint32_t j, const PairSide& right, 
 PairScan::PairScan(const PairSide& left, const PairSide& right, bool distinct, const Execution& execution)
     : left_(left), right_(right), distinct_(distinct), execution_(execution) {
   for (std::size_t b = 0; b < right.buckets().size(); ++b)
-    scorers_.emplace_back(right.rows(b), no_weights_, false, scoring::Ladder::every);
+    scorers_.emplace_back(right.rows(b, execution.device), no_weights_, false, scoring::Ladder::every);
+  if (execution.device)
+    for (scoring::Scorer& scorer : scorers_) scorer.take_vectors_from(&left.on_device(*execution.device));
 }
 
 void PairScan::ask(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> members,

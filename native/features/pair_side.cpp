@@ -209,6 +209,7 @@ void PairSide::fill_buckets() {
   }
   cache_->packed.resize(buckets_.size() * product::kPrecisions);
   cache_->ready.assign(cache_->packed.size(), 0);
+  bucket_copies_ = std::vector<scoring::DeviceCopies>(buckets_.size());
 }
 
 const product::PackedRows& PairSide::packed(std::size_t bucket, product::Precision precision) const {
@@ -233,6 +234,16 @@ scoring::Rows PairSide::rows(std::size_t bucket) const {
   };
   const PairBucket& of = buckets_[bucket];
   return {of.features.size(), dims_, packed_of, this, bucket, of.norm + of.low, {}, of.low};
+}
+
+scoring::Rows PairSide::rows(std::size_t bucket, device::Device* device) const {
+  scoring::Rows rows = this->rows(bucket);
+  if (!device) return rows;
+  const std::vector<std::uint32_t>& chosen = buckets_[bucket].features;
+  // One bucket of everything is what the left side is of too.
+  rows.device =
+      chosen.size() == features() ? &on_device(*device) : &bucket_copies_[bucket].of(*device, high(), chosen);
+  return rows;
 }
 
 std::size_t PairSide::bytes() const {

@@ -12,6 +12,7 @@
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "../kernels/product/product.hpp"
+#include "../scoring/device_rows.hpp"
 #include "../scoring/dictionary.hpp"
 #include "../scoring/rows.hpp"
 
@@ -54,6 +55,10 @@ class PairSide {
   const std::vector<PairBucket>& buckets() const { return buckets_; }
   /// The rows of a bucket as the scorer takes them, packed on first use and kept.
   scoring::Rows rows(std::size_t bucket) const;
+  /// The same, to be scored on a device where there is one (not null); throws device::Failed.
+  scoring::Rows rows(std::size_t bucket, device::Device* device) const;
+  /// Every feature's high(), on a device.
+  const scoring::DeviceRows& on_device(device::Device& device) const { return copies_.of(device, high()); }
   std::size_t bytes() const;
 
  private:
@@ -78,6 +83,8 @@ class PairSide {
     std::vector<std::uint8_t> ready;
   };
   std::unique_ptr<Cache> cache_ = std::make_unique<Cache>();
+  scoring::DeviceCopies copies_;
+  std::vector<scoring::DeviceCopies> bucket_copies_;
 };
 
 }  // namespace unsuperpose

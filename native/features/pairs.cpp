@@ -101,10 +101,10 @@ std::size_t FeaturePairs::faint_pairs(double threshold) const {
 Status FeaturePairs::scan_above(double threshold, const Execution& execution,
                                 const std::function<bool(std::span<const Pair>)>& each) const {
   PairScan scan(from(), to(), distinct_, execution);
-  const std::vector<double> thresholds(PairScan::kBatch, threshold);
+  const std::vector<double> thresholds(PairScan::batch(execution), threshold);
   std::vector<std::vector<PairFound>> found;
   std::vector<Pair> pairs;
-  for_batches(from(), PairScan::kBatch, execution, [&](const std::vector<std::uint32_t>& rows) {
+  for_batches(from(), PairScan::batch(execution), execution, [&](const std::vector<std::uint32_t>& rows) {
     scan.above(rows, thresholds.data(), found);
     if (execution.cancelled()) return false;
     pairs.clear();
@@ -177,8 +177,8 @@ Status FeaturePairs::strongest(std::size_t k, const Execution& execution, std::v
     least = kth();
     out.clear();
   }
-  std::vector<double> thresholds(PairScan::kBatch, just_below(least));
-  for_batches(from(), PairScan::kBatch, execution, [&](const std::vector<std::uint32_t>& rows) {
+  std::vector<double> thresholds(PairScan::batch(execution), just_below(least));
+  for_batches(from(), PairScan::batch(execution), execution, [&](const std::vector<std::uint32_t>& rows) {
     scan.above(rows, thresholds.data(), found);
     if (execution.cancelled()) return false;
     for (std::size_t i = 0; i < rows.size(); ++i)

@@ -35,6 +35,9 @@ class PairScan {
  public:
   /// Rows are best handed over by so many at a time.
   static constexpr std::size_t kBatch = 256;
+  static std::size_t batch(const Execution& execution) {
+    return execution.device ? std::size_t{16384} : kBatch;
+  }
 
   /// `distinct`: both sides are the same features, and a feature's pair with itself does not count.
   PairScan(const PairSide& left, const PairSide& right, bool distinct, const Execution& execution);

@@ -10,6 +10,7 @@
 #include "../core/aligned.hpp"
 #include "../core/cancellation.hpp"
 #include "../core/status.hpp"
+#include "../scoring/device.hpp"
 #include "memory.hpp"
 #include "napi.hpp"
 
@@ -47,6 +48,8 @@ Status status_of(const Call& call) {
     throw;  // node-addon-api makes it a JavaScript exception
   } catch (const Refusal& refusal) {
     return Status::fail(refusal.code, refusal.message);
+  } catch (const device::Failed& failure) {
+    return failure.status;
   } catch (const Cancelled&) {
     return Status::cancelled();
   } catch (const OutOfMemory& failure) {

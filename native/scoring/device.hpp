@@ -29,6 +29,11 @@ Status describe(int index, UnsuperposeCudaDescription& description);
 /// The device of that number. ERR_NO_DEVICE where there is none that the kernels run on, ERR_NATIVE once it has failed.
 Status find(int index, Device*& out);
 
+/// Thrown where a device answers anything but success to code that has no status to answer with.
+struct Failed {
+  Status status;
+};
+
 /// What a function of the table has answered.
 Status status_of(int code, const UnsuperposeCudaError& error);
 /// The same of one that was asked of this device, which is lost where it failed.

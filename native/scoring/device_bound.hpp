@@ -16,8 +16,9 @@ UNSUPERPOSE_SHARED inline double device_share(bool int8, std::size_t dims) {
 
 /// |strength computed − strength exact| of a vector, rounded, against rows: norms, and what rounding moved, divided by their weights where there are
 /// some. `scale`: of 1/w, at most.
-UNSUPERPOSE_SHARED inline double device_error(bool int8, std::size_t dims, double vector_norm, double vector_moved,
-                                              double row_norm, double row_moved, double scale) {
+UNSUPERPOSE_SHARED inline double device_error(bool int8, std::size_t dims, double vector_norm,
+                                              double vector_moved, double row_norm, double row_moved,
+                                              double scale) {
   constexpr double kSlack = 0x1.0p-20;  // of this bound, of a floor and of 1/w in float32
   constexpr double kUnderflow = 0x1.0p-115;
   const double moved = row_moved * vector_norm + row_norm * vector_moved;

@@ -76,6 +76,12 @@ scoring::Rows Dictionary::rows(bool with_low) const {
   return {features_, dims_, packed_of, this, 0, max_norm_, norms_, with_low ? hidden_ : 0};
 }
 
+scoring::Rows Dictionary::rows(device::Device* device) const {
+  scoring::Rows rows = this->rows();
+  if (device) rows.device = &on_device(*device);
+  return rows;
+}
+
 const CompressedGram& Dictionary::compressed_gram() const {
   if (const CompressedGram* gram = gram_.load(std::memory_order_acquire)) return *gram;
   const auto lock = cancellation::lock(gram_mutex_);

@@ -13,6 +13,7 @@
 #include "../core/view.hpp"
 #include "../kernels/product/product.hpp"
 #include "compressed_gram.hpp"
+#include "device_rows.hpp"
 #include "rows.hpp"
 
 namespace unsuperpose {
@@ -52,6 +53,9 @@ class Dictionary {
   const product::PackedRows& packed(product::Precision precision = product::Precision::float32) const;
   /// The atoms as the scorer takes them; `with_low`: with what their low parts can hide.
   scoring::Rows rows(bool with_low = false) const;
+  /// The same, to be scored on a device where there is one (not null); throws device::Failed.
+  scoring::Rows rows(device::Device* device) const;
+  const scoring::DeviceRows& on_device(device::Device& device) const { return copies_.of(device, atoms()); }
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }
   /// The Gram matrix in bytes, whose rows are made as they are asked for, and kept.
@@ -75,6 +79,8 @@ class Dictionary {
 
   mutable std::mutex packed_mutex_;
   mutable Packed packed_[product::kPrecisions];
+
+  scoring::DeviceCopies copies_;
 
   mutable std::mutex gram_mutex_;
   mutable std::unique_ptr<const CompressedGram> kept_gram_;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "device_bound.hpp"
+
 namespace unsuperpose::scoring {
 
 namespace {
@@ -30,6 +32,21 @@ std::vector<Precision> rounded_precisions(std::size_t dims, Ladder ladder) {
   return found;
 }
 
+constexpr UnsuperposeCudaPrecision kOfDevices[] = {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16};
+/// Sums of int8 products of more dims may overflow.
+constexpr std::size_t kMostInt8Dims = 2147483647 / (127 * 127);
+
+std::vector<UnsuperposeCudaPrecision> device_precisions(std::size_t dims, Ladder ladder) {
+  std::vector<UnsuperposeCudaPrecision> found;
+  if (ladder == Ladder::float32) return found;
+  for (const UnsuperposeCudaPrecision precision : kOfDevices) {
+    const bool int8 = precision == UNSUPERPOSE_CUDA_INT8;
+    if (int8 && (ladder == Ladder::finest || dims > kMostInt8Dims)) continue;
+    found.push_back(precision);
+  }
+  return found;
+}
+
 }  // namespace
 
 Scorer::Scorer(const Rows& rows, const std::vector<float>& weights, bool nonnegative, Ladder ladder,
@@ -49,21 +66,28 @@ Scorer::Scorer(const Rows& rows, const std::vector<float>& weights, bool nonnega
   }
   reliable_ = reliable_ && norm < kMostStrength;
   const double hidden = rows.hidden * largest_scale_;
-  for (const Precision precision : rounded_precisions(rows.dims, ladder)) {
-    ladder_.push_back({precision, {norm, 0, hidden}});
-    if (ladder != Ladder::useful) continue;
+  const auto add = [&](Precision precision, std::optional<UnsuperposeCudaPrecision> device) {
+    ladder_.push_back({precision, {norm, 0, hidden}, false, device});
+    if (ladder != Ladder::useful) return;
     // Useless for every vector: rows of very different sizes, or entries of very different sizes in a row.
     const Rung& rung = measure(ladder_.size() - 1);
     if (!(rung.rows.moved < kUsefulShare * rung.rows.norm)) ladder_.pop_back();
-  }
+  };
+  if (rows.device)
+    for (const UnsuperposeCudaPrecision precision : device_precisions(rows.dims, ladder))
+      add(Precision::float32, precision);
+  else
+    for (const Precision precision : rounded_precisions(rows.dims, ladder)) add(precision, {});
   ladder_.push_back({Precision::float32, {norm, 0, hidden}, true});
   selections_.resize(ladder_.size());
+  scans_.resize(ladder_.size());
 }
 
 Scorer::Rung& Scorer::measure(std::size_t rung) {
   Rung& measured = ladder_[rung];
   if (measured.measured) return measured;
-  const std::vector<float>& errors = rows_.packed(measured.precision).errors();
+  const std::vector<float> errors =
+      measured.device ? rows_.device->moved(*measured.device) : rows_.packed(measured.precision).errors();
   for (std::size_t j = 0; j < errors.size(); ++j) {
     const double scale = scale_.empty() ? 1 : 1 / weight(j);
     measured.rows.moved = std::max(measured.rows.moved, static_cast<double>(errors[j]) * scale);
@@ -79,6 +103,13 @@ bool Scorer::tells(std::size_t rung, double share) {
 
 /// Of a request's strengths; its vector is number `member` of those rounded.
 double Scorer::error_of(const Rung& rung, const Request& request, std::size_t member) const {
+  if (rung.device) {
+    const DeviceScan& scan = *scans_[static_cast<std::size_t>(&rung - ladder_.data())];
+    const double norm = scan.norm(member) + scan.moved(member);
+    return device_error(*rung.device == UNSUPERPOSE_CUDA_INT8, rows_.dims, scan.norm(member),
+                        scan.moved(member), rung.rows.norm, rung.rows.moved, largest_scale_) +
+           (1 + kSlack) * (norm * rung.rows.hidden + request.hidden * rung.rows.norm) + request.besides;
+  }
   const Size vector = rung.precision == Precision::float32
                           ? Size{request.norm, 0, request.hidden}
                           : Size{rounded_.norm(member), rounded_.error(member), request.hidden};
@@ -91,6 +122,13 @@ void Scorer::gather(const Rung& rung, ConstMatrix32 vectors, std::span<const Req
   members_.rows.resize(members_.requests.size());
   for (std::size_t m = 0; m < members_.rows.size(); ++m)
     members_.rows[m] = requests[members_.requests[m]].row;
+  if (rung.device) {
+    if (device_vectors_)
+      scan(rung).set_vectors(*device_vectors_, members_.rows, *rung.device);
+    else
+      scan(rung).set_vectors(vectors, members_.rows, *rung.device);
+    return;
+  }
   if (rung.precision != Precision::float32)
     rounded_.assign({vectors, members_.rows.data(), members_.rows.size()}, rung.precision,
                     rows_.packed(rung.precision).isa(), execution);
@@ -105,6 +143,34 @@ const Scorer::Rung& Scorer::gather_all(std::size_t rung, ConstMatrix32 vectors,
   const Rung& at = measure(rung);
   gather(at, vectors, requests, execution);
   return at;
+}
+
+DeviceScan& Scorer::scan(const Rung& rung) {
+  std::unique_ptr<DeviceScan>& scan = scans_[static_cast<std::size_t>(&rung - ladder_.data())];
+  if (!scan) scan = std::make_unique<DeviceScan>(*rows_.device);
+  return *scan;
+}
+
+bool Scorer::select(std::size_t step, const Rung& rung, ConstMatrix32 vectors, const float* floors,
+                    std::size_t capacity, const Execution& execution) {
+  capacity = std::min(rows_.count, capacity);
+  product::SelectOptions select = options();
+  if (rung.device) {
+    scan(rung).strongest(floors, select.scale, nonnegative_, capacity);
+  } else {
+    select.capacity = capacity;
+    select.floor = floors;
+    product::select(left(rung, vectors), rows_.packed(rung.precision), select, selections_[step], execution);
+  }
+  if (execution.cancelled()) return false;
+  for (std::size_t m = 0; m < members_.requests.size(); ++m) {
+    Scored& scored = found_[members_.requests[m]];
+    scored.entries = rung.device ? scan(rung).entries(m) : selections_[step].row(m);
+    scored.count = rung.device ? scan(rung).count(m) : selections_[step].count[m];
+    scored.full = scored.count == capacity && scored.count < rows_.count;
+    if (scored.full) scored.unlisted = strength(scored.entries[scored.count - 1]) + scored.error;
+  }
+  return true;
 }
 
 product::LeftRows Scorer::left(const Rung& rung, ConstMatrix32 vectors) const {
@@ -171,18 +237,9 @@ void Scorer::climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_e
 void Scorer::score(ConstMatrix32 vectors, std::span<Request> requests, std::size_t capacity,
                    const Execution& execution) {
   climb(vectors, requests, false, execution, [&](std::size_t step, const Rung& rung) {
-    product::SelectOptions select = options();
-    select.capacity = std::min(rows_.count, capacity);
-    select.floor = members_.floors.data();
-    product::Selection& selection = selections_[step];
-    product::select(left(rung, vectors), rows_.packed(rung.precision), select, selection, execution);
-    if (execution.cancelled()) return false;
+    if (!select(step, rung, vectors, members_.floors.data(), capacity, execution)) return false;
     for (std::size_t m = 0; m < members_.requests.size(); ++m) {
       Scored& scored = found_[members_.requests[m]];
-      scored.entries = selection.row(m);
-      scored.count = selection.count[m];
-      scored.full = scored.count == select.capacity && scored.count < rows_.count;
-      if (scored.full) scored.unlisted = strength(scored.entries[scored.count - 1]) + scored.error;
       if (!reliable_ && scored.count < rows_.count) scored.unlisted = std::numeric_limits<double>::infinity();
     }
     return true;
@@ -193,6 +250,18 @@ void Scorer::above(ConstMatrix32 vectors, std::span<Request> requests, const Exe
   lists_.resize(requests.size());
   climb(vectors, requests, true, execution, [&](std::size_t, const Rung& rung) {
     product::SelectOptions select = options();
+    if (rung.device) {
+      DeviceScan& on_device = scan(rung);
+      on_device.above(members_.floors.data(), select.scale, nonnegative_);
+      for (std::size_t m = 0; m < members_.requests.size(); ++m) {
+        Scored& scored = found_[members_.requests[m]];
+        std::vector<product::Entry>& list = lists_[members_.requests[m]];
+        list.assign(on_device.entries(m), on_device.entries(m) + on_device.count(m));
+        scored.entries = list.data();
+        scored.count = list.size();
+      }
+      return true;
+    }
     select.floor = members_.floors.data();
     const Status status = product::above(left(rung, vectors), rows_.packed(rung.precision), select,
                                          std::numeric_limits<std::size_t>::max(), passed_, execution);
@@ -212,19 +281,13 @@ void Scorer::list(std::size_t rung, ConstMatrix32 vectors, std::span<Request> re
                   const Execution& execution) {
   const Rung& at = gather_all(rung, vectors, requests, execution);
   if (execution.cancelled()) return;
-  product::SelectOptions select = options();
-  select.capacity = std::min(rows_.count, capacity);
-  product::Selection& selection = selections_[rung];
-  product::select(left(at, vectors), rows_.packed(at.precision), select, selection, execution);
-  if (execution.cancelled()) return;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     requests[i].rung = static_cast<std::uint8_t>(rung);
-    Scored& scored = found_[i];
-    scored = {selection.row(i), selection.count[i], false, error_of(at, requests[i], i)};
-    scored.full = scored.count == select.capacity && scored.count < rows_.count;
-    if (scored.full)
-      scored.unlisted = strength(scored.entries[scored.count - 1]) + scored.error;
-    else if (scored.count < rows_.count)
+    found_[i].error = error_of(at, requests[i], i);
+  }
+  if (!select(rung, at, vectors, nullptr, capacity, execution)) return;
+  for (Scored& scored : found_) {
+    if (!scored.full && scored.count < rows_.count)
       scored.unlisted = std::numeric_limits<double>::infinity();  // scores that are NaN are in no list
   }
 }

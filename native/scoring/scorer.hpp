@@ -3,10 +3,12 @@
 // A score is computed in the cheapest precision whose error bound still tells what matters (kernels/product/precision.hpp).
 // Where the bound is too wide the vector climbs to the next precision of the ladder, last to float32. A strength, |d_j·v|/w_j
 // or d_j·v/w_j, may be wrong by the error that comes with it, never by more; what that leaves open is decided in
-// float64 (exact.hpp).
+// float64 (exact.hpp). Rows that have a copy on a device are scored there, in its precisions; only float32 is the CPU's.
 #pragma once
 #include <cmath>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "../core/status.hpp"
 #include "../kernels/product/product.hpp"
 #include "bound.hpp"
+#include "device_rows.hpp"
 #include "rows.hpp"
 
 namespace unsuperpose::scoring {
@@ -60,6 +63,8 @@ class Scorer {
   product::Precision precision(std::size_t rung) const { return ladder_[rung].precision; }
   /// Is the error of this rung less than `share` of max ‖d_j‖/w_j, relative to a vector's norm?
   bool tells(std::size_t rung, double share);
+  /// The vectors' own copy on the device, where they have one: the scorings that follow take them from there.
+  void take_vectors_from(const DeviceRows* vectors) { device_vectors_ = vectors; }
   /// Can a float32 score divided by a weight neither overflow nor lose its bits? If not, no error holds.
   bool reliable() const { return reliable_; }
 
@@ -103,6 +108,8 @@ class Scorer {
     product::Precision precision;
     Size rows;  // max over the rows, divided by their weights
     bool measured = false;
+    std::optional<UnsuperposeCudaPrecision> device =
+        {};  // in which a device scores; `precision` has no part then
   };
   /// The requests that are being scored in one precision.
   struct Members {
@@ -119,6 +126,10 @@ class Scorer {
   template <class Pass>
   void climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_exact, const Execution& execution,
              const Pass& pass);
+  DeviceScan& scan(const Rung& rung);
+  /// The `capacity` strongest of the members, from floors (or null), as what was found of them.
+  bool select(std::size_t step, const Rung& rung, ConstMatrix32 vectors, const float* floors,
+              std::size_t capacity, const Execution& execution);
   product::LeftRows left(const Rung& rung, ConstMatrix32 vectors) const;
   product::SelectOptions options() const;
 
@@ -132,7 +143,9 @@ class Scorer {
 
   Members members_;
   product::RoundedRows rounded_;
-  std::vector<product::Selection> selections_;  // one a rung
+  std::vector<product::Selection> selections_;      // one a rung
+  std::vector<std::unique_ptr<DeviceScan>> scans_;  // one a rung on a device
+  const DeviceRows* device_vectors_ = nullptr;
   std::vector<std::vector<product::Entry>> lists_, passed_;
   std::vector<Scored> found_;
 };

@@ -10,8 +10,8 @@ namespace unsuperpose {
 
 namespace {
 
-/// Rows scored together, and rows of one unit of work.
-constexpr std::size_t kBatch = 512, kBlock = 16;
+/// Rows scored together, on the CPU and on a device, and rows of one unit of work.
+constexpr std::size_t kBatch = 512, kDeviceBatch = 8192, kBlock = 16;
 /// Entries listed beyond k, for what lies within the error of the k-th.
 std::size_t spare(std::size_t k) { return k / 2 + 16; }
 
@@ -34,7 +34,8 @@ class TopK {
         execution_(execution),
         indices_(indices),
         values_(values),
-        scorer_(dictionary.rows(), no_weights_, !absolute, scoring::Ladder::finest) {}
+        batch_(execution.device ? kDeviceBatch : kBatch),
+        scorer_(dictionary.rows(execution.device), no_weights_, !absolute, scoring::Ladder::finest) {}
 
   void run();
 
@@ -58,6 +59,7 @@ class TopK {
   std::uint32_t* indices_;
   float* values_;
   const std::vector<float> no_weights_;
+  const std::size_t batch_;
   scoring::Scorer scorer_;
 };
 
@@ -85,8 +87,8 @@ void TopK::rank(std::uint32_t row, Scratch& scratch) {
 std::vector<std::uint32_t> TopK::at(std::size_t rung, const std::vector<std::uint32_t>& rows) {
   std::vector<std::uint8_t> open(rows.size(), 0);
   std::vector<scoring::Request> requests;
-  for (std::size_t first = 0; first < rows.size() && !execution_.cancelled(); first += kBatch) {
-    const std::size_t count = std::min(kBatch, rows.size() - first);
+  for (std::size_t first = 0; first < rows.size() && !execution_.cancelled(); first += batch_) {
+    const std::size_t count = std::min(batch_, rows.size() - first);
     requests.assign(count, {});
     for (std::size_t i = 0; i < count; ++i) {
       requests[i].row = rows[first + i];

@@ -56,9 +56,11 @@ class LassoBatch {
         active_(batch.count(), kBlock, execution),
         residual_stride_(batch.samples().stride),
         residuals_(batch.count() * batch.samples().stride),
-        scorer_(dictionary.rows(), options.weights, options.nonnegative, scoring::Ladder::useful) {}
+        scorer_(dictionary.rows(execution.device), options.weights, options.nonnegative,
+                scoring::Ladder::useful) {}
 
-  Status run(const SparseCodes* warm, std::size_t first);
+  /// `done`: samples that are left alone, or null.
+  Status run(const SparseCodes* warm, std::size_t first, const std::vector<std::uint8_t>* done);
 
  private:
   void start(Sample& sample, const SparseCodes* warm, std::size_t first);
@@ -348,8 +350,9 @@ void LassoBatch::advance(std::size_t position) {
   evaluate(sample, scratch);
 }
 
-Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
+Status LassoBatch::run(const SparseCodes* warm, std::size_t first, const std::vector<std::uint8_t>* done) {
   samples_.resize(batch_.count());
+  if (done) active_.skip([&](std::uint32_t i) { return (*done)[i] != 0; });
   active_.for_each([&](std::uint32_t i, std::size_t) {
     samples_[i].slot = i;
     start(samples_[i], warm, first);
@@ -370,6 +373,12 @@ Status LassoBatch::run(const SparseCodes* warm, std::size_t first) {
 
 }  // namespace
 
+Status Lasso::solve(const ScaledBatch& batch, const Dictionary& dictionary, const Execution& execution,
+                    const SparseCodes* warm, std::size_t first, const std::vector<std::uint8_t>* done,
+                    std::vector<SampleResult>& out) const {
+  return LassoBatch(batch, dictionary, *this, execution, out).run(warm, first, done);
+}
+
 Status Lasso::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
   const Status status = check_penalty(*this, samples, dictionary, true);
   return status.ok() ? check_warm_start(warm_start.get(), samples.rows, dictionary) : status;
@@ -381,7 +390,9 @@ BatchSolver Lasso::start(const Dictionary& dictionary, std::size_t samples,
   if (float64 || wide || std::find(lambda.begin(), lambda.end(), 0.0) != lambda.end())
     return start_float64(dictionary, samples, execution);
   return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
-    return LassoBatch(batch, dictionary, *this, execution, out).run(warm_start.get(), first);
+    if (execution.device && on_device(dictionary))
+      return solve_on_device(batch, dictionary, execution, first, out);
+    return solve(batch, dictionary, execution, warm_start.get(), first, nullptr, out);
   };
 }
 

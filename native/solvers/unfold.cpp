@@ -14,6 +14,8 @@ namespace {
 /// Samples that are worked on together: as many as keep a pass bound by arithmetic rather than by reading the
 /// dictionary, and their working sets within some hundred megabytes.
 constexpr std::size_t kBatch = 512;
+/// The same on a device, which takes thousands to be filled.
+constexpr std::size_t kDeviceBatch = 4096;
 constexpr std::size_t kFoldBlock = 16;
 
 }  // namespace
@@ -85,8 +87,9 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
   const BatchSolver solve = (rescaled ? *rescaled : method).start(atoms, samples.rows(), execution);
   if (execution.cancelled()) return Status::cancelled();
   Variance variance;
-  for (std::size_t first = 0; first < samples.rows(); first += kBatch) {
-    const std::size_t count = std::min(kBatch, samples.rows() - first);
+  const std::size_t together = execution.device ? kDeviceBatch : kBatch;
+  for (std::size_t first = 0; first < samples.rows(); first += together) {
+    const std::size_t count = std::min(together, samples.rows() - first);
     const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first,
                             range.ordinary() ? nullptr : &range);
     variance.add(samples.slice(first, count));

@@ -107,6 +107,7 @@ inline void load_four(float (&to)[4], const float* from) {
 }
 
 void copy_async(void* shared, const void* global, emulation::Place at = emulation::Place::current());
+void copy_async_word(void* shared, const void* global, emulation::Place at = emulation::Place::current());
 void copy_commit();
 namespace emulation {
 void wait_for_copies(unsigned left);

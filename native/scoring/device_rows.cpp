@@ -1,0 +1,125 @@
+#include "device_rows.hpp"
+
+#include <map>
+#include <mutex>
+
+#include "../core/cancellation.hpp"
+
+namespace unsuperpose::scoring {
+
+namespace {
+
+void require(device::Device& device, int code, const UnsuperposeCudaError& error) {
+  if (code != UNSUPERPOSE_CUDA_OK) throw device::Failed{device::status_of(device, code, error)};
+}
+
+UnsuperposeCudaMatrix matrix_of(ConstMatrix32 rows, std::span<const std::uint32_t> pick) {
+  return {rows.data, rows.stride, pick.empty() ? rows.rows : pick.size(), rows.cols,
+          pick.empty() ? nullptr : pick.data()};
+}
+
+}  // namespace
+
+DeviceRows::DeviceRows(device::Device& device, ConstMatrix32 rows, std::span<const std::uint32_t> pick)
+    : device_(device), count_(pick.empty() ? rows.rows : pick.size()), dims_(rows.cols) {
+  UnsuperposeCudaError error;
+  const UnsuperposeCudaMatrix from = matrix_of(rows, pick);
+  require(device_, device_.table->upload(device_.index, &from, &handle_, &error), error);
+}
+
+DeviceRows::~DeviceRows() { device_.table->release(handle_); }
+
+std::vector<float> DeviceRows::moved(UnsuperposeCudaPrecision precision) const {
+  std::vector<float> moved(count_);
+  UnsuperposeCudaError error;
+  require(device_, device_.table->moved(handle_, precision, moved.data(), &error), error);
+  return moved;
+}
+
+struct DeviceCopies::Kept {
+  std::mutex mutex;
+  std::map<device::Device*, std::unique_ptr<DeviceRows>> copies;
+};
+
+DeviceCopies::DeviceCopies() : kept_(std::make_unique<Kept>()) {}
+DeviceCopies::~DeviceCopies() = default;
+DeviceCopies::DeviceCopies(DeviceCopies&&) noexcept = default;
+DeviceCopies& DeviceCopies::operator=(DeviceCopies&&) noexcept = default;
+
+const DeviceRows& DeviceCopies::of(device::Device& device, ConstMatrix32 rows,
+                                   std::span<const std::uint32_t> pick) const {
+  const auto lock = cancellation::lock(kept_->mutex);
+  std::unique_ptr<DeviceRows>& copy = kept_->copies[&device];
+  if (!copy) copy = std::make_unique<DeviceRows>(device, rows, pick);
+  return *copy;
+}
+
+DeviceScan::DeviceScan(const DeviceRows& rows) : rows_(rows) {
+  UnsuperposeCudaError error;
+  require(rows_.device(), rows_.device().table->open(rows_.handle(), &handle_, &error), error);
+}
+
+DeviceScan::~DeviceScan() { rows_.device().table->close(handle_); }
+
+void DeviceScan::set_vectors(ConstMatrix32 vectors, std::span<const std::uint32_t> pick,
+                             UnsuperposeCudaPrecision precision) {
+  const UnsuperposeCudaMatrix from = matrix_of(vectors, pick);
+  precision_ = precision;
+  norms_.resize(from.count);
+  moved_.resize(from.count);
+  UnsuperposeCudaError error;
+  require(rows_.device(),
+          rows_.device().table->set_vectors(handle_, &from, precision, norms_.data(), moved_.data(), &error),
+          error);
+}
+
+void DeviceScan::set_vectors(const DeviceRows& vectors, std::span<const std::uint32_t> pick,
+                             UnsuperposeCudaPrecision precision) {
+  precision_ = precision;
+  norms_.resize(pick.size());
+  moved_.resize(pick.size());
+  UnsuperposeCudaError error;
+  require(rows_.device(),
+          rows_.device().table->set_rows(handle_, vectors.handle(), pick.data(), pick.size(), precision,
+                                         norms_.data(), moved_.data(), &error),
+          error);
+}
+
+void DeviceScan::above(const float* floors, const float* scale, bool positive_only) {
+  counts_.resize(norms_.size());
+  const UnsuperposeCudaSelect select{precision_, positive_only, floors, scale};
+  UnsuperposeCudaError error;
+  require(rows_.device(), rows_.device().table->above(handle_, &select, counts_.data(), &error), error);
+  fetch();
+}
+
+void DeviceScan::strongest(const float* floors, const float* scale, bool positive_only,
+                           std::size_t capacity) {
+  counts_.resize(norms_.size());
+  const UnsuperposeCudaSelect select{precision_, positive_only, floors, scale};
+  UnsuperposeCudaError error;
+  require(rows_.device(),
+          rows_.device().table->strongest(handle_, &select, static_cast<std::uint32_t>(capacity),
+                                          counts_.data(), &error),
+          error);
+  fetch();
+}
+
+void DeviceScan::fetch() {
+  static_assert(sizeof(product::Entry) == sizeof(UnsuperposeCudaEntry) &&
+                offsetof(product::Entry, index) == offsetof(UnsuperposeCudaEntry, index));
+  starts_.resize(counts_.size());
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    starts_[i] = total;
+    total += counts_[i];
+  }
+  entries_.resize(total);
+  UnsuperposeCudaError error;
+  require(rows_.device(),
+          rows_.device().table->entries(handle_, reinterpret_cast<UnsuperposeCudaEntry*>(entries_.data()),
+                                        &error),
+          error);
+}
+
+}  // namespace unsuperpose::scoring
