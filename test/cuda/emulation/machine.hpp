@@ -104,6 +104,8 @@ Machine& machine();
 /// The running thread cannot go on: others do, until somebody makes it ready.
 void wait_here(const char* what, Place at);
 void make_ready(unsigned thread);
+/// Another thread that can go on does so now; this one later.
+void go_to(unsigned thread);
 /// All lanes of a warp come here, then the last runs `operation` with their arguments.
 void together(const char* what, Place at, void* argument, Operation operation);
 /// Lets something of what was begun happen; false if there is nothing that happens by itself.
