@@ -99,7 +99,8 @@ struct Machine {
   Warp& warp() { return warps[current / 32]; }
   bool late(Mood mood) { return mood == Mood::late || (mood == Mood::mixed && (draw.next() & 1u) != 0); }
 };
-Machine& machine();
+extern Machine& the_machine;
+inline Machine& machine() { return the_machine; }
 
 /// The running thread cannot go on: others do, until somebody makes it ready.
 void wait_here(const char* what, Place at);
