@@ -96,7 +96,11 @@ inline unsigned atomic_max(unsigned* at, unsigned v) {
 inline int count_bits(unsigned v) { return __builtin_popcount(v); }
 inline unsigned float_bits(float v) { return std::bit_cast<unsigned>(v); }
 std::uint16_t to_half(float v);
-float from_half(std::uint16_t v);
+inline float from_half(std::uint16_t v) {
+  const std::uint32_t size = (v & 0x7FFFu) << 13, beyond = size < 0x0F800000u ? 0 : 0x7F800000u;
+  const float moved = std::bit_cast<float>(size) * 0x1p112f;  // float32's exponents begin that much lower
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(moved) | beyond | (v & 0x8000u) << 16);
+}
 
 inline void load_four(float (&to)[4], const float* from) {
   const float4 v = *reinterpret_cast<const float4*>(from);

@@ -98,7 +98,7 @@ extern "C" void unsuperpose_emulation_switch(void** save, void* to);
 namespace unsuperpose::cuda::emulation {
 namespace {
 
-constexpr std::size_t kStack = EMULATION_ASAN || EMULATION_TSAN ? 256 * 1024 : 64 * 1024;
+constexpr std::size_t kStack = EMULATION_ASAN || EMULATION_TSAN ? 256 * 1024 : 128 * 1024;
 Fiber* came_from = nullptr;
 Fiber* running = nullptr;
 
@@ -116,7 +116,9 @@ Fiber::Fiber(void (*entry)()) : entry_(entry), size_(kStack) {
   auto* bottom = static_cast<unsigned char*>(mapping_) + page;
   bottom_ = bottom;
 #ifdef EMULATION_SAVED
-  auto* top = reinterpret_cast<void**>(bottom + kStack);
+  // Stacks that began at the same place of a page would share few lines of a cache.
+  static std::size_t made = 0;
+  auto* top = reinterpret_cast<void**>(bottom + kStack - made++ % 64 * 320);
 #if defined(__x86_64__)
   // As a call would leave it: the address to go to, and above it one to return to.
   void** position = top - 2 - EMULATION_SAVED;

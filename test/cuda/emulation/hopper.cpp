@@ -29,8 +29,8 @@ State load(const std::uint64_t* word, Place at) {
   return state;
 }
 
-/// Stores the state; a phase that is complete ends, and who waits for that goes on.
-void store(std::uint64_t* word, State state) {
+/// Stores the state; a phase that is complete ends, and who waits for that can go on. The last of them, or the caller.
+unsigned store(std::uint64_t* word, State state) {
   Machine& m = machine();
   const bool complete = state.pending == 0 && state.bytes == 0;
   if (complete) {
@@ -38,12 +38,14 @@ void store(std::uint64_t* word, State state) {
     state.pending = state.arrivals;
   }
   *word = std::bit_cast<std::uint64_t>(state);
-  if (!complete) return;
+  unsigned woken = m.current;
+  if (!complete) return woken;
   for (unsigned t = 0; t < m.count; ++t)
     if (m.threads[t]->barrier == word) {
       m.threads[t]->barrier = nullptr;
-      make_ready(t);
+      make_ready(woken = t);
     }
+  return woken;
 }
 
 template <class T>
@@ -56,7 +58,7 @@ void land_bulk(const Copy& copy) {
   land(copy);
   State state = load(copy.barrier, Place{});
   state.bytes -= static_cast<std::int32_t>(copy.bytes);
-  store(copy.barrier, state);
+  (void)store(copy.barrier, state);
 }
 
 /// Rows of 128 bytes that a description names: an offset in shared memory, of which the lower bits say where in the rows.
@@ -151,7 +153,8 @@ void Barrier::arrive_expecting(unsigned bytes, Place at) {
   release(&word);
   state.bytes += static_cast<std::int32_t>(bytes);
   state.pending = (state.pending - 1u) & 0x7FFu;
-  store(&word, state);
+  const unsigned woken = store(&word, state);
+  if (machine().draw.below(2) == 0) go_to(woken);
 }
 
 void Barrier::wait(unsigned parity, Place at) {

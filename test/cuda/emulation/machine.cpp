@@ -16,14 +16,6 @@ alignas(1024) unsigned char memory[kGuard + kLargestShared + kGuard];
 /// What the race detector is told at the start and the end of a block.
 char begun, over;
 
-void enter(unsigned next) {
-  Machine& m = machine();
-  const unsigned from = m.current;
-  m.current = next;
-  threadIdx = m.threads[next]->index;
-  if (next != from) m.threads[next]->fiber.continue_from(m.threads[from]->fiber);
-}
-
 /// Which thread runs next: one of the same warp while one can, else of any warp.
 unsigned choose() {
   Machine& m = machine();
@@ -101,7 +93,7 @@ void live() {
     }
     const unsigned next = choose();
     if (next == m.count) report_waiting();
-    enter(next);
+    go_to(next);
   }
 }
 
@@ -161,10 +153,7 @@ void run_block(dim3 block) {
 
 }  // namespace
 
-Machine& machine() {
-  static Machine* const one = new Machine;
-  return *one;
-}
+Machine& the_machine = *new Machine;
 
 void stop(Place at, const char* format, ...) {
   const Machine& m = machine();
@@ -203,13 +192,21 @@ void wait_here(const char* what, Place at) {
   m.warp().ready &= ~(1u << m.current % 32);
   const unsigned next = choose();
   if (next == m.count) report_waiting();
-  enter(next);
+  go_to(next);
 }
 
 void make_ready(unsigned t) {
   Machine& m = machine();
   m.threads[t]->waits_for = nullptr;
   m.warps[t / 32].ready |= 1u << t % 32;
+}
+
+void go_to(unsigned next) {
+  Machine& m = machine();
+  const unsigned from = m.current;
+  m.current = next;
+  threadIdx = m.threads[next]->index;
+  if (next != from) m.threads[next]->fiber.continue_from(m.threads[from]->fiber);
 }
 
 void together(const char* what, Place at, void* argument, Operation operation) {
@@ -236,7 +233,7 @@ void together(const char* what, Place at, void* argument, Operation operation) {
   if (m.draw.below(2) == 0) (void)happen();
   const unsigned w = m.draw.below(static_cast<unsigned>(m.warps.size()));
   if (w != m.current / 32 && m.warps[w].ready)
-    enter(32 * w + static_cast<unsigned>(__builtin_ctz(m.warps[w].ready)));
+    go_to(32 * w + static_cast<unsigned>(__builtin_ctz(m.warps[w].ready)));
 }
 
 void run_grid(const char* name, Place launched_at, dim3 grid, dim3 block, std::size_t shared,
@@ -293,7 +290,7 @@ void sync_block(Place at) {
     const unsigned self = m.current;
     for (unsigned t = 0; t < m.count; ++t) make_ready(t);
     const unsigned w = m.draw.below(static_cast<unsigned>(m.warps.size()));
-    if (w != self / 32) enter(32 * w);
+    if (w != self / 32) go_to(32 * w);
   }
   acquire(&block_state);
 }

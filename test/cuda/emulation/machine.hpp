@@ -99,11 +99,14 @@ struct Machine {
   Warp& warp() { return warps[current / 32]; }
   bool late(Mood mood) { return mood == Mood::late || (mood == Mood::mixed && (draw.next() & 1u) != 0); }
 };
-Machine& machine();
+extern Machine& the_machine;
+inline Machine& machine() { return the_machine; }
 
 /// The running thread cannot go on: others do, until somebody makes it ready.
 void wait_here(const char* what, Place at);
 void make_ready(unsigned thread);
+/// Another thread that can go on does so now; this one later.
+void go_to(unsigned thread);
 /// All lanes of a warp come here, then the last runs `operation` with their arguments.
 void together(const char* what, Place at, void* argument, Operation operation);
 /// Lets something of what was begun happen; false if there is nothing that happens by itself.

@@ -17,9 +17,10 @@ class Panel {
   /// row(j): 32 bytes, of int8 for Sum int and of float16 for float.
   template <class Sum, class Rows>
   void set(const Rows& row) {
+    known_ = Known{};
     for (unsigned j = 0; j < columns; ++j) {
       float entries[32];
-      const unsigned count = read<Sum>(row(j), entries);
+      const unsigned count = read<Sum>(row(j), entries, &known_);
       for (unsigned k = 0; k < count; ++k) entries_[k][j] = entries[k];
     }
   }
@@ -27,7 +28,9 @@ class Panel {
   /// 32 products of at most 2¹⁴ have a sum that float32 holds exactly, in any order.
   void multiply(int (&sums)[columns], const unsigned char* row) const {
     float a[32], total[columns] = {};
-    read<int>(row, a);
+    Known known;
+    read<int>(row, a, &known);
+    if (changes_nothing(known)) return;
     for (unsigned k = 0; k < 32; ++k)
       for (unsigned j = 0; j < columns; ++j) total[j] += a[k] * entries_[k][j];
     for (unsigned j = 0; j < columns; ++j)
@@ -38,7 +41,9 @@ class Panel {
   /// The 17 addends are cut, towards zero, to multiples of 2⁻²³ of the power of two in the largest; so is their sum.
   void multiply(float (&sums)[columns], const unsigned char* row) const {
     float a[32];
-    read<float>(row, a);
+    Known known;
+    read<float>(row, a, &known);
+    if (changes_nothing(known)) return;
     std::int32_t largest[columns];  // as bits, which are in the order of sizes
     for (unsigned j = 0; j < columns; ++j) largest[j] = size_bits(sums[j]);
     for (unsigned k = 0; k < 16; ++k)
@@ -72,27 +77,39 @@ class Panel {
 
  private:
   static std::int32_t size_bits(float v) { return std::bit_cast<std::int32_t>(v) & 0x7FFFFFFF; }
+  /// Of what was read: padding, mostly, is zero.
+  struct Known {
+    bool zero = true, finite = true;
+  };
+  bool changes_nothing(const Known& row) const {
+    return (row.zero && known_.finite) || (known_.zero && row.finite);
+  }
   template <class Sum>
-  static unsigned read(const unsigned char* row, float* entries);
+  static unsigned read(const unsigned char* row, float* entries, Known* known);
   void multiply_plainly(float (&sums)[columns], const float* a) const {
     for (unsigned j = 0; j < columns; ++j)
       for (unsigned k = 0; k < 16; ++k) sums[j] += a[k] * entries_[k][j];
   }
 
   alignas(16) float entries_[32][columns];
+  Known known_;
 };
 
 template <unsigned columns>
 template <class Sum>
-unsigned Panel<columns>::read(const unsigned char* row, float* entries) {
-  if constexpr (std::is_integral_v<Sum>) {
-    for (unsigned k = 0; k < 32; ++k) entries[k] = static_cast<float>(static_cast<std::int8_t>(row[k]));
-    return 32;
-  } else {
-    for (unsigned k = 0; k < 16; ++k)
+unsigned Panel<columns>::read(const unsigned char* row, float* entries, Known* known) {
+  constexpr unsigned count = std::is_integral_v<Sum> ? 32 : 16;
+  for (unsigned k = 0; k < count; ++k)
+    if constexpr (std::is_integral_v<Sum>)
+      entries[k] = static_cast<float>(static_cast<std::int8_t>(row[k]));
+    else
       entries[k] = from_half(static_cast<std::uint16_t>(row[2 * k] | row[2 * k + 1] << 8));
-    return 16;
-  }
+  std::int32_t largest = 0;
+  for (unsigned k = 0; k < count; ++k)
+    largest = size_bits(entries[k]) > largest ? size_bits(entries[k]) : largest;
+  known->zero &= largest == 0;
+  known->finite &= largest < 0x7F800000;
+  return count;
 }
 
 }  // namespace unsuperpose::cuda::emulation

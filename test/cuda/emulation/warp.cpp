@@ -75,14 +75,6 @@ std::uint16_t to_half(float v) {
   return static_cast<std::uint16_t>(sign | half);
 }
 
-float from_half(std::uint16_t v) {
-  const std::uint32_t sign = (v & 0x8000u) << 16, size = v & 0x7FFFu;
-  if (size >= 0x7C00u) return std::bit_cast<float>(sign | 0x7F800000u | (size & 0x3FFu) << 13);
-  if (size >= 0x0400u) return std::bit_cast<float>(sign | ((size << 13) + 0x38000000u));
-  const float subnormal = static_cast<float>(size) * 0x1p-24f;
-  return sign ? -subnormal : subnormal;
-}
-
 void copy_async(void* shared, const void* global, Place at) {
   Machine& m = machine();
   check_shared(shared, 16, 16, "a copy", at);
