@@ -30,7 +30,8 @@ KERNEL floors_kernel(Batch batch, int precision, const float* thresholds) {
   double floor = batch.lambda[sample];
   // Only what certifies needs all that may exceed λ; what chooses takes what probably does.
   if (precision == UNSUPERPOSE_CUDA_FLOAT16) floor = floor * (1 - kSlack) - error_of(batch, precision, place);
-  if (thresholds && static_cast<double>(thresholds[place]) > floor) floor = static_cast<double>(thresholds[place]);
+  if (thresholds && static_cast<double>(thresholds[place]) > floor)
+    floor = static_cast<double>(thresholds[place]);
   floor *= static_cast<double>(batch.raised[sample]);
   // Down, so that nothing above it is lost.
   batch.floors[place] = static_cast<float>(floor > 0 ? floor * (1 - 0x1.0p-23) : 0.0);
@@ -55,6 +56,7 @@ KERNEL choose_kernel(Batch batch, int precision) {
   const double error = error_of(batch, precision, place);
   const unsigned count = batch.counts[place];
   const float raised = batch.raised[sample];
+  const unsigned rounds = batch.rounds[sample];  // read before thread 0 may change it
   if (count > kListed) {
     // Which of them are listed is chance: once more, with a higher floor.
     if (thread == 0) batch.raised[sample] = raised * kRaise;
@@ -74,8 +76,9 @@ KERNEL choose_kernel(Batch batch, int precision) {
       const UnsuperposeCudaEntry entry = batch.entries[static_cast<std::size_t>(place) * kListed + e];
       bool known = false;
       for (unsigned k = 0; k < size; ++k) known |= shared.set[k] == entry.index;
-      const double strength = (batch.nonnegative ? static_cast<double>(entry.value) : fabs(static_cast<double>(entry.value))) /
-                              weight_of(batch, entry.index);
+      const double strength =
+          (batch.nonnegative ? static_cast<double>(entry.value) : fabs(static_cast<double>(entry.value))) /
+          weight_of(batch, entry.index);
       if (!known) {
         key = strongest_first(static_cast<float>(strength), entry.index);
         most = strength > most ? strength : most;
@@ -87,7 +90,6 @@ KERNEL choose_kernel(Batch batch, int precision) {
   most = block_max(most, shared.sums);
   sort_keys(shared.keys, nullptr, keys);
   const unsigned listed = shared.listed;
-  const unsigned rounds = batch.rounds[sample];
   const Evaluation at = batch.at[sample];
   const double in_set = batch.strongest[sample];
 
@@ -113,7 +115,8 @@ KERNEL choose_kernel(Batch batch, int precision) {
       double strongest = in_set > lambda ? in_set : lambda;
       for (unsigned e = warp; e < listed; e += kWarps) {
         const unsigned feature = static_cast<unsigned>(shared.keys[e]);
-        const double product = warp_dot(batch.atoms + static_cast<std::size_t>(feature) * dims, residual, dims);
+        const double product =
+            warp_dot(batch.atoms + static_cast<std::size_t>(feature) * dims, residual, dims);
         const double strength = (batch.nonnegative ? product : fabs(product)) / weight_of(batch, feature);
         if (lane() == 0) shared.dots[e] = strength;
       }
@@ -164,14 +167,10 @@ KERNEL choose_kernel(Batch batch, int precision) {
     return;
   }
   taken = taken < kSet - size ? taken : kSet - size;
-  for (unsigned e = warp; e < taken; e += kWarps) {
-    const unsigned feature = static_cast<unsigned>(shared.keys[e]);
-    const double product = warp_dot(batch.atoms + static_cast<std::size_t>(feature) * dims, residual, dims);
-    if (lane() != 0) continue;
+  for (unsigned e = thread; e < taken; e += kThreads) {
     const unsigned to = sample * kSet + size + e;
-    batch.set[to] = feature;
+    batch.set[to] = static_cast<unsigned>(shared.keys[e]);
     batch.code[to] = 0;
-    batch.correlation[to] = static_cast<float>(product);
   }
   if (thread == 0) {
     batch.size[sample] = size + taken;
@@ -184,7 +183,8 @@ KERNEL choose_kernel(Batch batch, int precision) {
 }  // namespace
 
 void set_floors(const Batch& batch, int precision, const float* thresholds, cudaStream_t stream) {
-  LAUNCH(floors_kernel, (batch.count + kThreads - 1) / kThreads, kThreads, 0, stream, batch, precision, thresholds);
+  LAUNCH(floors_kernel, (batch.count + kThreads - 1) / kThreads, kThreads, 0, stream, batch, precision,
+         thresholds);
   check(cudaGetLastError(), "setting floors");
 }
 

@@ -19,7 +19,8 @@
 #define KERNEL_BOUNDS(threads, blocks) __global__ void __launch_bounds__(threads, blocks)
 #define DEVICE __device__ __forceinline__
 #define BOTH __host__ __device__ __forceinline__
-#define LAUNCH(kernel, grid, block, shared, stream, ...) kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
+#define LAUNCH(kernel, grid, block, shared, stream, ...) \
+  kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
 /// Declares `name`, the block's dynamic shared memory, aligned to 1,024 bytes.
 #define SHARED(name) extern __shared__ __align__(1024) unsigned char name[]
 
@@ -90,7 +91,8 @@ DEVICE void multiply(int (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
 /// The same for 16 float16 numbers in place of 32 bytes. The sums of a product are truncated.
 DEVICE void multiply(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
   asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%0,%1,%2,%3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }

@@ -22,7 +22,8 @@ KERNEL descend_kernel(Batch batch, unsigned largest) {
   const unsigned stride = (size + 31) / 32 * 32;
   const float* from = batch.gram + static_cast<std::size_t>(sample) * kSet * kSet;
   for (unsigned k = 0; k < size; ++k)
-    for (unsigned l = lane(); l < stride; l += 32) gram[k * stride + l] = l < size ? from[k * kSet + l] : 0.0f;
+    for (unsigned l = lane(); l < stride; l += 32)
+      gram[k * stride + l] = l < size ? from[k * kSet + l] : 0.0f;
   sync_warp();
   const double lambda = batch.lambda[sample];
   const float ridge = static_cast<float>(batch.ridge);
@@ -75,7 +76,8 @@ KERNEL descend_kernel(Batch batch, unsigned largest) {
         if (opens == 0) break;
         if ((opens & 1u) == 0) continue;
         const float old = shuffle(code[i], static_cast<int>(from_lane));
-        const float rho = shuffle(c, static_cast<int>(from_lane)) + shuffle(diagonal[i], static_cast<int>(from_lane)) * old;
+        const float rho =
+            shuffle(c, static_cast<int>(from_lane)) + shuffle(diagonal[i], static_cast<int>(from_lane)) * old;
         const float t = shuffle(threshold[i], static_cast<int>(from_lane));
         const float scale = shuffle(inverse[i], static_cast<int>(from_lane));
         float next = 0;
@@ -109,7 +111,9 @@ KERNEL descend_kernel(Batch batch, unsigned largest) {
 #pragma unroll
   for (unsigned i = 0; i < kEach; ++i) {
     const unsigned k = 32 * i + lane();
-    if (k < size) batch.code[sample * kSet + k] = code[i];
+    if (k >= size) continue;
+    batch.code[sample * kSet + k] = code[i];
+    batch.correlation[sample * kSet + k] = correlation[i];
   }
 }
 
@@ -119,7 +123,8 @@ void descend(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (batch.count == 0 || largest == 0) return;
   const unsigned stride = (largest + 31) / 32 * 32;
   const unsigned shared = largest * stride * static_cast<unsigned>(sizeof(float));
-  check(cudaFuncSetAttribute(descend_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
+  check(cudaFuncSetAttribute(descend_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(shared)),
         "asking for shared memory");
   LAUNCH(descend_kernel, batch.count, 32, shared, stream, batch, largest);
   check(cudaGetLastError(), "descending");

@@ -41,7 +41,8 @@ KERNEL start_kernel(Batch batch) {
 KERNEL evaluate_kernel(Batch batch) {
   SHARED(memory);
   Shared& shared = *reinterpret_cast<Shared*>(memory);
-  const unsigned sample = batch.active[blockIdx.x], dims = batch.dims, thread = threadIdx.x, warp = thread / 32;
+  const unsigned sample = batch.active[blockIdx.x], dims = batch.dims, thread = threadIdx.x,
+                 warp = thread / 32;
   const unsigned size = batch.size[sample];
   for (unsigned k = thread; k < size; k += kThreads) {
     shared.set[k] = batch.set[sample * kSet + k];
@@ -94,8 +95,10 @@ KERNEL evaluate_kernel(Batch batch) {
   squared_code = block_sum(squared_code, shared.sums);
   // The residual is whole: block_sum() is a barrier.
   double strongest = 0;
-  for (unsigned k = warp; k < size; k += kWarps) {
-    const double product = warp_dot(batch.atoms + static_cast<std::size_t>(shared.set[k]) * dims, residual, dims);
+  const unsigned exact = batch.precision[sample] == UNSUPERPOSE_CUDA_FLOAT16 ? size : 0;
+  for (unsigned k = warp; k < exact; k += kWarps) {
+    const double product =
+        warp_dot(batch.atoms + static_cast<std::size_t>(shared.set[k]) * dims, residual, dims);
     const double weight = batch.weights ? batch.weights[shared.set[k]] : 1.0;
     const double slope = product - batch.ridge * static_cast<double>(shared.code[k]);
     const double strength = (batch.nonnegative ? slope : fabs(slope)) / weight;

@@ -12,17 +12,23 @@ namespace unsuperpose::cuda {
 namespace {
 
 /// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
-constexpr std::size_t kTogether = 4096;
+constexpr std::size_t kTogether = 4096, kFewestTogether = 64;
 /// Atoms that a first choice's threshold is taken from, and the least of them that pass.
 constexpr unsigned kSample = 1024, kLeastRank = 3;
 /// With fewer features all that exceed λ can be listed.
-constexpr std::size_t kSampleFrom = 8192;
+constexpr std::size_t kSampleFrom = 2048;
 
 /// Seconds of the device, by stage.
 class Timer {
  public:
   enum Stage { round, select, choose, gram, descend, evaluate, copies, kStages };
-  Timer(const Stream& stream, double* seconds) : stream_(stream), seconds_(seconds) {}
+  explicit Timer(const Stream& stream) : stream_(stream) {}
+  /// Where the seconds go from now on.
+  void start(double* seconds) {
+    std::fill_n(seconds, kStages + 1, 0.0);
+    seconds_ = seconds;
+    used_ = 0;
+  }
   template <class Body>
   void time(Stage stage, const Body& body) {
     if (used_ == spans_.size()) spans_.push_back(std::make_unique<Span>());
@@ -48,22 +54,17 @@ class Timer {
     Stage stage = round;
   };
   const Stream& stream_;
-  double* seconds_;
+  double* seconds_ = nullptr;
   std::vector<std::unique_ptr<Span>> spans_;
   std::size_t used_ = 0;
 };
 
+/// The memory of a call, and its rounds. Kept by the rows for the next call.
 class Solver {
  public:
-  Solver(Rows& rows, const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
-      : rows_(rows),
-        problem_(problem),
-        out_(out),
-        upload_(stream_),
-        timer_(stream_, out.stages),
-        together_(std::min<std::size_t>(kTogether, problem.samples.count)) {}
+  explicit Solver(Rows& rows) : rows_(rows), upload_(stream_), timer_(stream_) {}
 
-  void run();
+  void run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out);
 
  private:
   void reserve();
@@ -75,12 +76,12 @@ class Solver {
   void deliver(std::size_t first, std::size_t count);
 
   Rows& rows_;
-  const UnsuperposeCudaLasso& problem_;
-  UnsuperposeCudaCodes& out_;
+  const UnsuperposeCudaLasso* problem_ = nullptr;
+  UnsuperposeCudaCodes* out_ = nullptr;
   Stream stream_;
   Upload upload_;
   Timer timer_;
-  const std::size_t together_;
+  std::size_t together_ = 0;
   Batch batch_{};
   RoundedRows rounded_;
   Memory<float> samples_, residual_, code_, correlation_, gram_, raised_, floors_, factors_[2], scale_,
@@ -91,7 +92,9 @@ class Solver {
   Memory<UnsuperposeCudaEntry> entries_;
   Memory<unsigned> counts_;
   Memory<std::uint32_t> state_;  // rounds, size, stage and precision of every sample, copied together
-  Pinned<std::uint32_t> seen_, group_;
+  Pinned<std::uint32_t> seen_, group_, set_seen_;
+  Pinned<float> code_seen_;
+  Pinned<Evaluation> at_seen_;
   std::vector<std::uint32_t> rounds_, size_;
   std::vector<std::uint8_t> stage_, precision_;
 };
@@ -112,17 +115,21 @@ void Solver::reserve() {
   state_.reserve(3 * n);
   seen_.reserve(3 * n);
   group_.reserve(n);
+  set_seen_.reserve(n * kSet);
+  code_seen_.reserve(n * kSet);
+  at_seen_.reserve(n);
 
   batch_.atoms = rows_.data();
   batch_.features = static_cast<unsigned>(rows_.count());
   batch_.dims = static_cast<unsigned>(dims);
   batch_.samples = samples_.data();
   batch_.lambda = lambda_.data();
-  batch_.ridge = problem_.ridge;
-  batch_.tolerance = problem_.tolerance;
-  batch_.nonnegative = problem_.nonnegative != 0;
+  batch_.ridge = problem_->ridge;
+  batch_.tolerance = problem_->tolerance;
+  batch_.nonnegative = problem_->nonnegative != 0;
   batch_.first_choice = static_cast<unsigned>(std::clamp<std::size_t>(dims / 32, 8, 64));
-  batch_.max_rounds = problem_.max_rounds;
+  batch_.max_rounds = problem_->max_rounds;
+  batch_.row_scales = rows_.rounded(UNSUPERPOSE_CUDA_FLOAT16).rows.tiles().scales;
   batch_.residual = residual_.data();
   batch_.set = set_.data();
   batch_.code = code_.data();
@@ -151,8 +158,9 @@ void Solver::weigh() {
   const std::size_t features = rows_.count(), padded = padded_rows(features);
   std::vector<float> scale;
   batch_.weight_scale = 1;
-  if (problem_.weights) {
-    std::vector<double> weights(problem_.weights, problem_.weights + features);
+  batch_.weights = nullptr;
+  if (problem_->weights) {
+    std::vector<double> weights(problem_->weights, problem_->weights + features);
     scale.resize(features);
     for (std::size_t j = 0; j < features; ++j) {
       scale[j] = static_cast<float>(1 / weights[j]);
@@ -169,7 +177,7 @@ void Solver::weigh() {
     const Rows::Rounded& rounded = rows_.rounded(precision);
     double norm = 0, moved = 0;
     for (std::size_t j = 0; j < features; ++j) {
-      const double by = problem_.weights ? 1 / static_cast<double>(problem_.weights[j]) : 1;
+      const double by = problem_->weights ? 1 / static_cast<double>(problem_->weights[j]) : 1;
       const double off = static_cast<double>(rounded.moved[j]);
       norm = std::max(norm, (static_cast<double>(rounded.norms[j]) + off) * by);
       moved = std::max(moved, off * by);
@@ -177,7 +185,7 @@ void Solver::weigh() {
     batch_.row_norm[precision] = norm;
     batch_.row_moved[precision] = moved;
     factors_[precision].reserve(padded);
-    column_factors(rounded.rows.tiles().scales, problem_.weights ? scale_.data() : nullptr, features, padded,
+    column_factors(rounded.rows.tiles().scales, problem_->weights ? scale_.data() : nullptr, features, padded,
                    factors_[precision].data(), stream_.get());
   }
 }
@@ -205,9 +213,11 @@ void Solver::pass(int precision, const std::vector<std::uint32_t>& group, bool f
     select.left_count = count;
     select.right_count = rows_.count();
     select.factors = factors_[precision].data();
-    select.positive_only = problem_.nonnegative != 0;
+    select.positive_only = problem_->nonnegative != 0;
     const float* thresholds = nullptr;
-    if (fresh && rows_.count() >= kSampleFrom) {
+    // Of few features so many pass that wgmma's queues overflow.
+    const bool thresholds_help = rows_.count() >= kSampleFrom;
+    if (fresh && thresholds_help) {
       // On the first pass λ is exceeded by a large share of the atoms.
       strengths_.reserve(count * kSample);
       Select sample = select;
@@ -226,7 +236,8 @@ void Solver::pass(int precision, const std::vector<std::uint32_t>& group, bool f
     select.entries = entries_.data();
     select.counts = counts_.data();
     select.capacity = kListed;
-    select_rows(select, precision, device.hopper, device.multiprocessors, device.shared_limit, stream_.get());
+    select_rows(select, precision, device.hopper && thresholds_help, device.multiprocessors,
+                device.shared_limit, stream_.get());
   });
   timer_.time(Timer::choose, [&] { choose(batch_, precision, stream_.get()); });
 }
@@ -244,7 +255,7 @@ void Solver::read_state(std::size_t count) {
 }
 
 void Solver::solve(std::size_t first, std::size_t count) {
-  UnsuperposeCudaMatrix part = problem_.samples;
+  UnsuperposeCudaMatrix part = problem_->samples;
   part.count = count;
   if (part.pick)
     part.pick += first;
@@ -252,7 +263,7 @@ void Solver::solve(std::size_t first, std::size_t count) {
     part.data += first * part.stride;
   timer_.time(Timer::copies, [&] {
     upload_.rows(samples_.data(), part);
-    stream_.to_device(lambda_.data(), problem_.lambda + first, count);
+    stream_.to_device(lambda_.data(), problem_->lambda + first, count);
   });
   start(batch_, static_cast<unsigned>(count), stream_.get());
   read_state(count);
@@ -260,7 +271,7 @@ void Solver::solve(std::size_t first, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) active[i] = static_cast<std::uint32_t>(i);
   bool fresh = true;
   while (!active.empty()) {
-    if (problem_.cancelled && problem_.cancelled(problem_.context))
+    if (problem_->cancelled && problem_->cancelled(problem_->context))
       throw Failure{UNSUPERPOSE_CUDA_CANCELLED, "cancelled"};
     const std::vector<std::uint32_t> before = rounds_;
     // Each sample once: a pass decides in which precision the next one is.
@@ -293,14 +304,14 @@ void Solver::solve(std::size_t first, std::size_t count) {
 }
 
 void Solver::deliver(std::size_t first, std::size_t count) {
-  std::vector<std::uint32_t> set(count * kSet);
-  std::vector<float> code(count * kSet);
-  std::vector<Evaluation> at(count);
+  std::uint32_t* set = set_seen_.data();
+  float* code = code_seen_.data();
+  Evaluation* at = at_seen_.data();
   timer_.time(Timer::copies, [&] {
-    stream_.to_host(set.data(), set_.data(), count * kSet);
-    stream_.to_host(code.data(), code_.data(), count * kSet);
-    stream_.to_host(at.data(), at_.data(), count);
-    stream_.to_host(out_.gap + first, gap_.data(), count);
+    stream_.to_host(set, set_.data(), count * kSet);
+    stream_.to_host(code, code_.data(), count * kSet);
+    stream_.to_host(at, at_.data(), count);
+    stream_.to_host(out_->gap + first, gap_.data(), count);
   });
   stream_.wait();
   timer_.add();
@@ -311,27 +322,39 @@ void Solver::deliver(std::size_t first, std::size_t count) {
       if (code[i * kSet + k] != 0) sorted.emplace_back(set[i * kSet + k], code[i * kSet + k]);
     std::sort(sorted.begin(), sorted.end());
     const std::size_t to = first + i;
-    const std::size_t fits = std::min<std::size_t>(sorted.size(), problem_.capacity);
-    out_.count[to] = static_cast<std::uint32_t>(fits);
-    out_.outcome[to] = stage_[i] == static_cast<std::uint8_t>(Stage::converged) && fits == sorted.size()
-                           ? UNSUPERPOSE_CUDA_CONVERGED
-                           : UNSUPERPOSE_CUDA_UNFINISHED;
+    const std::size_t fits = std::min<std::size_t>(sorted.size(), problem_->capacity);
+    out_->count[to] = static_cast<std::uint32_t>(fits);
+    out_->outcome[to] = stage_[i] == static_cast<std::uint8_t>(Stage::converged) && fits == sorted.size()
+                            ? UNSUPERPOSE_CUDA_CONVERGED
+                            : UNSUPERPOSE_CUDA_UNFINISHED;
     for (std::size_t k = 0; k < fits; ++k) {
-      out_.indices[to * problem_.capacity + k] = sorted[k].first;
-      out_.values[to * problem_.capacity + k] = sorted[k].second;
+      out_->indices[to * problem_->capacity + k] = sorted[k].first;
+      out_->values[to * problem_->capacity + k] = sorted[k].second;
     }
-    out_.rounds[to] = rounds_[i];
-    out_.objective[to] = at[i].objective(problem_.lambda[to], problem_.ridge);
-    out_.squared_residual[to] = at[i].squared_residual;
+    out_->rounds[to] = rounds_[i];
+    out_->objective[to] = at[i].objective(problem_->lambda[to], problem_->ridge);
+    out_->squared_residual[to] = at[i].squared_residual;
   }
 }
 
-void Solver::run() {
-  std::fill_n(out_.stages, 8, 0.0);
-  reserve();
+void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out) {
+  problem_ = &problem;
+  out_ = &out;
+  timer_.start(out.stages);
+  together_ = std::min<std::size_t>(kTogether, problem.samples.count);
+  for (;;) {
+    try {
+      reserve();
+      break;
+    } catch (const Failure& failure) {
+      // Fewer at a time, as long as that is worth a device.
+      if (failure.code != UNSUPERPOSE_CUDA_MEMORY || together_ <= kFewestTogether) throw;
+      together_ /= 2;
+    }
+  }
   weigh();
-  for (std::size_t first = 0; first < problem_.samples.count; first += together_) {
-    const std::size_t count = std::min(together_, problem_.samples.count - first);
+  for (std::size_t first = 0; first < problem.samples.count; first += together_) {
+    const std::size_t count = std::min(together_, problem.samples.count - first);
     solve(first, count);
     deliver(first, count);
   }
@@ -342,7 +365,10 @@ void Solver::run() {
 void solve_lasso(Rows& rows, const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out) {
   if (problem.samples.count == 0) return;
   const OnDevice here(rows.device().index);
-  Solver(rows, problem, out).run();
+  std::shared_ptr<void> kept = rows.take_workspace();
+  if (!kept) kept = std::make_shared<Solver>(rows);
+  static_cast<Solver*>(kept.get())->run(problem, out);
+  rows.keep_workspace(std::move(kept));  // not after a failure
 }
 
 }  // namespace unsuperpose::cuda

@@ -22,7 +22,8 @@ struct Batch {
   unsigned features, dims;
   const float* samples;  // x dims
   const double* lambda;
-  const double* weights;  // one a feature, or null for 1
+  const float* row_scales;  // powers of two that bring the atoms' entries to float16's range
+  const double* weights;    // one a feature, or null for 1
   double ridge, tolerance;
   bool nonnegative;
   unsigned first_choice, max_rounds;
@@ -60,11 +61,11 @@ void start(const Batch& batch, unsigned samples, cudaStream_t stream);
 void set_floors(const Batch& batch, int precision, const float* thresholds, cudaStream_t stream);
 /// Certifies, or takes violators into the set. `chosen` counts the samples whose sets must be solved on.
 void choose(const Batch& batch, int precision, cudaStream_t stream);
-/// The Gram rows of new atoms, for sets of at most `largest`.
+/// The Gram rows of new atoms, and their correlations, for sets of at most `largest`.
 void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream);
 /// Minimises over the codes of the sets of at most `largest` atoms.
 void descend(const Batch& batch, unsigned largest, cudaStream_t stream);
-/// Residuals, sums and the sets' correlations.
+/// Residuals and sums; the sets' exact correlations where the next pass certifies.
 void evaluate(const Batch& batch, cudaStream_t stream);
 
 }  // namespace unsuperpose::cuda

@@ -1,6 +1,5 @@
 // The table of the CUDA module: what is thrown inside becomes an answer here.
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <new>
 
@@ -54,7 +53,7 @@ int describe(std::int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCu
   return guarded(error, [&] {
     cudaDeviceProp properties;
     check(cudaGetDeviceProperties(&properties, device), "describing the device");
-    std::strncpy(out->name, properties.name, sizeof out->name - 1);
+    std::snprintf(out->name, sizeof out->name, "%.127s", properties.name);
     out->major = properties.major;
     out->minor = properties.minor;
     out->multiprocessors = properties.multiProcessorCount;

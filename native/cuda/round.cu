@@ -59,26 +59,41 @@ KERNEL round_kernel(const float* rows, const std::uint32_t* pick, std::size_t co
   if (row >= padded) return;
   const bool there = row < count;
   const float* from = rows + (there ? (pick ? pick[row] : row) : 0) * static_cast<std::size_t>(dims);
+  // Four entries at a time where rows start at multiples of 16 bytes.
+  const bool by_four = dims % 4 == 0;
+  const auto four = [&](unsigned k, float(&v)[4]) {
+    if (by_four && k < dims) return load_four(v, from + k);
+    for (unsigned e = 0; e < 4; ++e) v[e] = k + e < dims ? from[k + e] : 0.0f;
+  };
   float largest = 0;
   if (there)
-    for (unsigned k = lane(); k < dims; k += 32) largest = fmaxf(largest, fabsf(from[k]));
+    for (unsigned k = 4 * lane(); k < dims; k += 128) {
+      float v[4];
+      four(k, v);
+      for (unsigned e = 0; e < 4; ++e) largest = fmaxf(largest, fabsf(v[e]));
+    }
   largest = warp_max(largest);
   const Format format(largest);
   constexpr unsigned kEntries = 4 / Format::kBytes;  // of a word
-  const unsigned words = to.chunks * (kTileBytes / 4);
+  const unsigned padded_dims = to.chunks * (kTileBytes / Format::kBytes);
   double norm = 0, error = 0;
-  for (unsigned w = lane(); w < words; w += 32) {
-    unsigned word = 0;
-    for (unsigned e = 0; e < kEntries; ++e) {
-      const unsigned k = w * kEntries + e;
-      if (!there || k >= dims) break;
-      double as = 0;
-      word |= format.round(from[k], &as) << (8 * Format::kBytes * e);
-      const double off = static_cast<double>(from[k]) - as;
-      norm = fma(as, as, norm);
-      error = fma(off, off, error);
+  for (unsigned k = 4 * lane(); k < padded_dims; k += 128) {
+    float v[4];
+    four(there ? k : dims, v);
+#pragma unroll
+    for (unsigned w = 0; w < 4 / kEntries; ++w) {
+      std::uint32_t word = 0;
+#pragma unroll
+      for (unsigned e = 0; e < kEntries; ++e) {
+        double as = 0;
+        word |= format.round(v[w * kEntries + e], &as) << (8 * Format::kBytes * e);
+        const double off = static_cast<double>(v[w * kEntries + e]) - as;
+        norm = fma(as, as, norm);
+        error = fma(off, off, error);
+      }
+      *reinterpret_cast<std::uint32_t*>(
+          to.bytes + place(row, std::size_t{Format::kBytes} * (k + w * kEntries), to.chunks)) = word;
     }
-    *reinterpret_cast<unsigned*>(to.bytes + place(row, std::size_t{4} * w, to.chunks)) = word;
   }
   norm = warp_sum(norm);
   error = warp_sum(error);

@@ -80,6 +80,19 @@ std::size_t Rows::bytes() const {
   return bytes;
 }
 
+std::shared_ptr<void> Rows::take_workspace() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (idle_.empty()) return nullptr;
+  std::shared_ptr<void> taken = std::move(idle_.back());
+  idle_.pop_back();
+  return taken;
+}
+
+void Rows::keep_workspace(std::shared_ptr<void> workspace) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (idle_.empty()) idle_.push_back(std::move(workspace));
+}
+
 const Rows::Rounded& Rows::rounded(int precision) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Rounded& rounded = rounded_[precision];

@@ -51,6 +51,9 @@ class Rows {
     bool made = false;
   };
   const Rounded& rounded(int precision);
+  /// Memory that a call used and another may use; null where there is none. One call has it at a time.
+  std::shared_ptr<void> take_workspace();
+  void keep_workspace(std::shared_ptr<void> workspace);
 
  private:
   const Device device_;
@@ -58,6 +61,7 @@ class Rows {
   Memory<float> data_;
   std::mutex mutex_;
   Rounded rounded_[2];
+  std::vector<std::shared_ptr<void>> idle_;  // after what they refer to: they go first
 };
 
 class Scan {

@@ -16,8 +16,10 @@ select_mma(SelectTask task) {
   unsigned left_block, right_block;
   block_at(task, blockIdx.x, &left_block, &right_block);
   const unsigned chunks = task.select.left.chunks;
-  const std::uint8_t* left = task.select.left.bytes + static_cast<std::size_t>(left_block) * chunks * kTileSize;
-  const std::uint8_t* right = task.select.right.bytes + static_cast<std::size_t>(right_block) * 2 * chunks * kTileSize;
+  const std::uint8_t* left =
+      task.select.left.bytes + static_cast<std::size_t>(left_block) * chunks * kTileSize;
+  const std::uint8_t* right =
+      task.select.right.bytes + static_cast<std::size_t>(right_block) * 2 * chunks * kTileSize;
   const unsigned thread = threadIdx.x, warp = thread / 32;
   const unsigned first_row = warp / 4 * 64, first_column = warp % 4 * 64;
 
@@ -55,7 +57,8 @@ select_mma(SelectTask task) {
       std::uint32_t rows[4][4], columns[4][4];
 #pragma unroll
       for (unsigned m = 0; m < 4; ++m)
-        load_matrices(rows[m], a + within_tile(first_row + 16 * m + lane() % 16, 32 * step + lane() / 16 * 16));
+        load_matrices(rows[m],
+                      a + within_tile(first_row + 16 * m + lane() % 16, 32 * step + lane() / 16 * 16));
 #pragma unroll
       for (unsigned n = 0; n < 4; ++n)
         load_matrices(columns[n], b + within_tile(first_column + 16 * n + lane() % 8 + lane() / 16 * 8,
@@ -80,8 +83,8 @@ select_mma(SelectTask task) {
   for (unsigned m = 0; m < 4; ++m)
 #pragma unroll
     for (unsigned h = 0; h < 2; ++h) {
-      const Row<positive> row(select,
-                              static_cast<std::size_t>(left_block) * kLeftRows + first_row + 16 * m + 8 * h + lane() / 4);
+      const Row<positive> row(
+          select, static_cast<std::size_t>(left_block) * kLeftRows + first_row + 16 * m + 8 * h + lane() / 4);
       bool any = storing;
 #pragma unroll
       for (unsigned n = 0; n < 8; ++n)
@@ -98,7 +101,8 @@ select_mma(SelectTask task) {
           if (storing) {
             const unsigned stored = right_block / select.every * kRightRows + column % kRightRows;
             if (row.there && stored < select.stored)
-              select.strengths[row.row * select.stored + stored] = row.strength(product, factors[n][k]) * row.scale;
+              select.strengths[row.row * select.stored + stored] =
+                  row.strength(product, factors[n][k]) * row.scale;
           } else if (row.passes(product, factors[n][k])) {
             keep(select, row.row, column, product);
           }
@@ -110,7 +114,8 @@ template <class Sum, bool positive, bool storing, unsigned stages>
 void launch(const SelectTask& task, cudaStream_t stream) {
   constexpr unsigned kShared = stages * kStageSize;
   const auto kernel = select_mma<Sum, positive, storing, stages>;
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared), "asking for shared memory");
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared),
+        "asking for shared memory");
   LAUNCH(kernel, task.left_blocks * task.right_blocks, kThreads, kShared, stream, task);
 }
 
@@ -132,11 +137,12 @@ void launch_mma(const SelectTask& task, int precision, std::size_t shared_limit,
   if (precision == UNSUPERPOSE_CUDA_INT8)
     positive ? launch<int, true>(task, shared_limit, stream) : launch<int, false>(task, shared_limit, stream);
   else
-    positive ? launch<float, true>(task, shared_limit, stream) : launch<float, false>(task, shared_limit, stream);
+    positive ? launch<float, true>(task, shared_limit, stream)
+             : launch<float, false>(task, shared_limit, stream);
 }
 
-void select_rows(const Select& select, int precision, bool hopper, int multiprocessors, std::size_t shared_limit,
-                 cudaStream_t stream) {
+void select_rows(const Select& select, int precision, bool hopper, int multiprocessors,
+                 std::size_t shared_limit, cudaStream_t stream) {
   if (select.left_count == 0 || select.right_count == 0) return;
   SelectTask task{select, static_cast<unsigned>((select.left_count + kLeftRows - 1) / kLeftRows),
                   static_cast<unsigned>(padded_rows(select.right_count) / kRightRows)};

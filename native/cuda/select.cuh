@@ -6,7 +6,8 @@ namespace unsuperpose::cuda {
 
 /// Left rows of a block; its right side is kRightRows.
 inline constexpr unsigned kLeftRows = kTileRows;
-inline constexpr unsigned kLeftSize = kTileSize, kRightSize = 2 * kTileSize, kStageSize = kLeftSize + kRightSize;
+inline constexpr unsigned kLeftSize = kTileSize, kRightSize = 2 * kTileSize,
+                          kStageSize = kLeftSize + kRightSize;
 
 /// Above every strength.
 inline constexpr float kNever = std::numeric_limits<float>::infinity();

@@ -11,10 +11,10 @@ namespace unsuperpose::cuda {
 namespace {
 
 constexpr unsigned kThreads = 384, kStages = 4;
-constexpr unsigned kMultipliers = 8;       // warps
-constexpr unsigned kFactors = 8;           // right blocks whose factors are kept: more than can be on their way
-constexpr unsigned kQueue = 1536;          // entries that pass of one tile; there are two queues
-constexpr unsigned kNowhere = ~0u;         // the place of an entry that did not fit
+constexpr unsigned kMultipliers = 8;  // warps
+constexpr unsigned kFactors = 8;      // right blocks whose factors are kept: more than can be on their way
+constexpr unsigned kQueue = 1536;     // entries that pass of one tile; there are two queues
+
 constexpr unsigned kFactorBytes = kRightRows * sizeof(float);
 
 /// An entry of a tile that passed.
@@ -55,7 +55,8 @@ DEVICE void copy_tiles(const SelectTask& task, unsigned char* stages, Shared& sh
   unsigned use = 0;  // of a stage, counted over all tiles
   for_tiles(task, [&](unsigned turn, unsigned left_block, unsigned right_block) {
     const std::uint8_t* left = select.left.bytes + static_cast<std::size_t>(left_block) * chunks * kTileSize;
-    const std::uint8_t* right = select.right.bytes + static_cast<std::size_t>(right_block) * 2 * chunks * kTileSize;
+    const std::uint8_t* right =
+        select.right.bytes + static_cast<std::size_t>(right_block) * 2 * chunks * kTileSize;
     for (unsigned chunk = 0; chunk < chunks; ++chunk, ++use) {
       const unsigned stage = use % kStages;
       hopper::Barrier& full = shared.full[stage];
@@ -63,11 +64,13 @@ DEVICE void copy_tiles(const SelectTask& task, unsigned char* stages, Shared& sh
       unsigned char* to = stages + stage * kStageSize;
       full.arrive_expecting(kStageSize + (chunk == 0 ? kFactorBytes : 0));
       if (chunk == 0)
-        hopper::copy_bulk(shared.factors[turn % kFactors], select.factors + static_cast<std::size_t>(right_block) * kRightRows,
-                          kFactorBytes, full);
+        hopper::copy_bulk(shared.factors[turn % kFactors],
+                          select.factors + static_cast<std::size_t>(right_block) * kRightRows, kFactorBytes,
+                          full);
       hopper::copy_bulk(to, left + static_cast<std::size_t>(chunk) * kTileSize, kTileSize, full);
       hopper::copy_bulk(to + kLeftSize, right + static_cast<std::size_t>(chunk) * kTileSize, kTileSize, full);
-      hopper::copy_bulk(to + kLeftSize + kTileSize, right + static_cast<std::size_t>(chunks + chunk) * kTileSize, kTileSize, full);
+      hopper::copy_bulk(to + kLeftSize + kTileSize,
+                        right + static_cast<std::size_t>(chunks + chunk) * kTileSize, kTileSize, full);
     }
   });
 }
@@ -76,7 +79,13 @@ DEVICE void empty_queues(const SelectTask& task, Shared& shared) {
   for_tiles(task, [&](unsigned turn, unsigned left_block, unsigned right_block) {
     const unsigned which = turn % 2;
     shared.queue_full[which].wait(turn / 2 & 1u);
-    const unsigned queued = shared.queued[which], count = queued < kQueue ? queued : kQueue;
+    const unsigned queued = shared.queued[which], count = queued <= kQueue ? queued : 0;
+    // Which of them fitted is chance: none counts.
+    if (queued > kQueue)
+      for (unsigned i = lane(); i < kLeftRows; i += 32)
+        if (const std::size_t row = static_cast<std::size_t>(left_block) * kLeftRows + i;
+            row < task.select.left_count)
+          atomic_max(&task.select.counts[row], kLost);
     // Several at a time, so that their atomics are on their way together.
     constexpr unsigned kTogether = 4;
     for (unsigned first = 0; first < count; first += 32 * kTogether) {
@@ -85,7 +94,7 @@ DEVICE void empty_queues(const SelectTask& task, Shared& shared) {
         const unsigned i = first + 32 * e + lane();
         if (i >= count) continue;
         const Passed passed = shared.queue[which][i];
-        if (passed.place == kNowhere) continue;
+
         keep(task.select, static_cast<std::size_t>(left_block) * kLeftRows + passed.place / kRightRows,
              right_block * kRightRows + passed.place % kRightRows, passed.product);
       }
@@ -156,13 +165,8 @@ DEVICE void multiply_tiles(const SelectTask& task, unsigned char* stages, Shared
           for (unsigned k = 0; k < 2; ++k)
             passed |= (rows[h].passes(product(i, h, k), factor[2 * i + k]) ? 1u : 0u) << (4 * i + 2 * h + k);
       const unsigned count = static_cast<unsigned>(count_bits(passed));
-      unsigned place = atomic_add(&shared.queued[which], count);
-      if (place + count > kQueue) {
-        if ((passed & 0x3333u) != 0) atomic_max(&task.select.counts[rows[0].row], kLost);
-        if ((passed & 0xCCCCu) != 0) atomic_max(&task.select.counts[rows[1].row], kLost);
-        passed = 0;
-        for (; place < kQueue; ++place) shared.queue[which][place].place = kNowhere;
-      }
+      const unsigned place = atomic_add(&shared.queued[which], count);
+      if (place + count > kQueue) passed = 0;
       Passed* to = shared.queue[which] + place;
 #pragma unroll
       for (unsigned i = 0; i < 4; ++i)
@@ -171,7 +175,8 @@ DEVICE void multiply_tiles(const SelectTask& task, unsigned char* stages, Shared
 #pragma unroll
           for (unsigned k = 0; k < 2; ++k)
             if ((passed >> (4 * i + 2 * h + k) & 1u) != 0)
-              *to++ = {product(i, h, k), (row + 8 * h) * kRightRows + 8 * (4 * part + i) + lane() % 4 * 2 + k};
+              *to++ = {product(i, h, k),
+                       (row + 8 * h) * kRightRows + 8 * (4 * part + i) + lane() % 4 * 2 + k};
     }
     sync_warp();
     if (lane() == 0) shared.queue_full[which].arrive();
@@ -216,7 +221,8 @@ void launch(const SelectTask& task, int multiprocessors, cudaStream_t stream) {
   const auto kernel = select_wgmma<Sum, positive>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes),
         "asking for shared memory");
-  const unsigned blocks = task.left_blocks * task.right_blocks, at_once = static_cast<unsigned>(multiprocessors);
+  const unsigned blocks = task.left_blocks * task.right_blocks,
+                 at_once = static_cast<unsigned>(multiprocessors);
   LAUNCH(kernel, blocks < at_once ? blocks : at_once, kThreads, kSharedBytes, stream, task);
 }
 
@@ -225,9 +231,11 @@ void launch(const SelectTask& task, int multiprocessors, cudaStream_t stream) {
 void launch_wgmma(const SelectTask& task, int precision, int multiprocessors, cudaStream_t stream) {
   const bool positive = task.select.positive_only;
   if (precision == UNSUPERPOSE_CUDA_INT8)
-    positive ? launch<int, true>(task, multiprocessors, stream) : launch<int, false>(task, multiprocessors, stream);
+    positive ? launch<int, true>(task, multiprocessors, stream)
+             : launch<int, false>(task, multiprocessors, stream);
   else
-    positive ? launch<float, true>(task, multiprocessors, stream) : launch<float, false>(task, multiprocessors, stream);
+    positive ? launch<float, true>(task, multiprocessors, stream)
+             : launch<float, false>(task, multiprocessors, stream);
 }
 
 }  // namespace unsuperpose::cuda

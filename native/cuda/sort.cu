@@ -51,13 +51,15 @@ KERNEL ranked_kernel(const float* values, unsigned columns, unsigned rank, float
 void sort_lists(const Sort& sort, cudaStream_t stream) {
   if (sort.rows == 0) return;
   const unsigned shared = power_above(sort.capacity) * (sizeof(std::uint64_t) + sizeof(float));
-  check(cudaFuncSetAttribute(sort_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
+  check(cudaFuncSetAttribute(sort_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(shared)),
         "asking for shared memory");
   LAUNCH(sort_kernel, static_cast<unsigned>(sort.rows), kThreads, shared, stream, sort);
   check(cudaGetLastError(), "sorting lists");
 }
 
-void ranked(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out, cudaStream_t stream) {
+void ranked(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out,
+            cudaStream_t stream) {
   if (rows == 0) return;
   const unsigned shared = power_above(columns) * sizeof(std::uint64_t);
   LAUNCH(ranked_kernel, static_cast<unsigned>(rows), kThreads, shared, stream, values, columns, rank, out);

@@ -75,18 +75,25 @@ std::uint16_t to_half(float v) {
   return static_cast<std::uint16_t>(sign | half);
 }
 
-void copy_async(void* shared, const void* global, Place at) {
+namespace {
+
+void copy_later(void* shared, const void* global, std::size_t bytes, Place at) {
   Machine& m = machine();
-  check_shared(shared, 16, 16, "a copy", at);
-  if (reinterpret_cast<std::uintptr_t>(global) % 16 != 0)
-    stop(at, "a copy from an address that is no multiple of 16");
-  reads(global, 16);
-  writes(shared, 16);
-  const Copy copy{shared, global, 16, m.thread().group, nullptr};
+  check_shared(shared, bytes, bytes, "a copy", at);
+  if (reinterpret_cast<std::uintptr_t>(global) % bytes != 0)
+    stop(at, "a copy from an address that is no multiple of its size");
+  reads(global, bytes);
+  writes(shared, bytes);
+  const Copy copy{shared, global, bytes, m.thread().group, nullptr};
   if (!m.late(m.copies)) return land(copy);
   const Unwatched unwatched;
   m.thread().copies.push_back(copy);
 }
+
+}  // namespace
+
+void copy_async(void* shared, const void* global, Place at) { copy_later(shared, global, 16, at); }
+void copy_async_word(void* shared, const void* global, Place at) { copy_later(shared, global, 4, at); }
 
 void copy_commit() { ++machine().thread().group; }
 
