@@ -42,7 +42,7 @@ class Fiber {
   const void* bottom_ = nullptr;
   std::size_t size_ = 0;
   void* fake_stack_ = nullptr;
-  void* race_detector_ = nullptr;
+  [[maybe_unused]] void* race_detector_ = nullptr;
 };
 
 /// For the race detector: what ran before release(at) is seen by what runs after acquire(at).
