@@ -12,6 +12,8 @@ constexpr unsigned kMostSweeps = 300;
 constexpr unsigned kActiveSweeps = 8;  // over the codes that are not zero, between two over all
 /// The inner solve aims at this share of the gap that is asked for.
 constexpr double kInnerShare = 0.25;
+/// A set that was chosen in int8 will grow: this much less accuracy does.
+constexpr double kRough = 16;
 
 KERNEL descend_kernel(Batch batch, unsigned largest) {
   SHARED(memory);
@@ -50,7 +52,8 @@ KERNEL descend_kernel(Batch batch, unsigned largest) {
   weight_least = -warp_max(-weight_least);
   most = warp_max(most);
   const Evaluation at = batch.at[sample];
-  const double affordable = kInnerShare * batch.tolerance * 0.5 * at.squared_input;
+  const bool rough = batch.precision[sample] == UNSUPERPOSE_CUDA_INT8;
+  const double affordable = kInnerShare * (rough ? kRough : 1) * batch.tolerance * 0.5 * at.squared_input;
   const double shrunk = lambda * sqrt(2 * affordable / at.squared_residual);
 
   bool all = true;

@@ -18,61 +18,98 @@ constexpr unsigned kStep = 64;                // dims in shared memory
 constexpr float kLow = 2048;                  // 2¹¹
 constexpr float kResidualScale = 0x1.0p-14f;  // its norm is at most 1
 
+/// Of the head, a multiple of what tiles start at.
+constexpr unsigned kHeadBytes = 2048;
+static_assert((kSet + 16) * 12 <= kHeadBytes);
+
 BOTH unsigned rows_of(unsigned size) { return (size + 1 + 15) / 16 * 16; }
 
-/// Blocks of 16 rows from `first` on, a warp each and all of them in turn; `columns`: blocks of 8 columns of a block of rows, at most. Sets of up to
-/// `most` atoms, more than `least`.
+/// What lies before the tiles.
+struct Head {
+  std::uint32_t set[kSet + 16];
+  float scale[kSet + 16], inverse[kSet + 16];
+};
+
+/// Of sets of more than `least` and up to `most` atoms. Blocks of 16 rows from the first that has a new atom on, a warp each, four at a time.
 template <unsigned least, unsigned most>
 KERNEL gram_kernel(Batch batch) {
-  constexpr unsigned kColumns = (most + 16) / 8;
+  constexpr unsigned kMostRows = (most + 1 + 15) / 16 * 16;
+  constexpr unsigned kColumns = kMostRows / 8;  // blocks of 8 columns of a block of rows, at most
+  constexpr bool kAhead = most < 64;            // registers suffice to hold all rows' entries ahead
+  constexpr unsigned kHeld =
+      kMostRows / kWarps / (kAhead ? 1 : 4);  // rows whose entries a thread holds ahead
   SHARED(memory);
   const unsigned sample = batch.active[blockIdx.x], thread = threadIdx.x, warp = thread / 32,
                  dims = batch.dims;
   const unsigned size = batch.size[sample], old = batch.with_gram[sample];
   if (size == old || size <= least || size > most) return;
   const unsigned rows = rows_of(size);
-  unsigned char* high = memory;
-  unsigned char* low = memory + rows * kTileBytes;
-  const std::uint32_t* set = batch.set + static_cast<std::size_t>(sample) * kSet;
+  Head& head = *reinterpret_cast<Head*>(memory);
+  unsigned char* high = memory + kHeadBytes;
+  unsigned char* low = high + rows * kTileBytes;
   const float* residual = batch.residual + static_cast<std::size_t>(sample) * dims;
   float* gram = batch.gram + static_cast<std::size_t>(sample) * kSet * kSet;
+  for (unsigned row = thread; row < rows; row += kThreads) {
+    const std::uint32_t atom = row < size ? batch.set[static_cast<std::size_t>(sample) * kSet + row] : 0;
+    head.set[row] = atom;
+    head.scale[row] = row < size ? batch.row_scales[atom] : kResidualScale;
+    head.inverse[row] = 1.0f / head.scale[row];
+  }
+  sync_block();
 
-  const auto scale_of = [&](unsigned row) {
-    return row < size ? batch.row_scales[set[row]] : kResidualScale;
+  // A warp copies every fourth row; a lane two entries of each, held in registers while those before them are multiplied.
+  float held[kHeld][2];
+  const auto fetch = [&](unsigned start, unsigned part) {
+    const unsigned k = start + 2 * lane();
+#pragma unroll
+    for (unsigned j = 0; j < kHeld; ++j) {
+      const unsigned row = warp + kWarps * (part * kHeld + j);
+      held[j][0] = held[j][1] = 0;
+      if (row > size) continue;
+      const float* from =
+          row < size ? batch.atoms + static_cast<std::size_t>(head.set[row]) * dims : residual;
+      if (k < dims) held[j][0] = from[k];
+      if (k + 1 < dims) held[j][1] = from[k + 1];
+    }
   };
+  const auto put = [&](unsigned part) {
+#pragma unroll
+    for (unsigned j = 0; j < kHeld; ++j) {
+      const unsigned row = warp + kWarps * (part * kHeld + j);
+      if (row >= rows) continue;
+      std::uint32_t highs = 0, lows = 0;
+#pragma unroll
+      for (unsigned e = 0; e < 2; ++e) {
+        const float v = held[j][e] * head.inverse[row];
+        const std::uint16_t top = to_half(v);
+        highs |= static_cast<std::uint32_t>(top) << (16 * e);
+        lows |= static_cast<std::uint32_t>(to_half((v - from_half(top)) * kLow)) << (16 * e);
+      }
+      const unsigned at = within_tile(row, 4 * lane());
+      *reinterpret_cast<std::uint32_t*>(high + at) = highs;
+      *reinterpret_cast<std::uint32_t*>(low + at) = lows;
+    }
+  };
+
   for (unsigned first = old / 16; first < rows / 16; first += kWarps) {
     const unsigned block = first + warp;
-    const bool works = block < rows / 16;
-    const unsigned columns = works ? 2 * (block + 1) : 0;
+    const unsigned columns = block < rows / 16 ? 2 * (block + 1) : 0;
     float tops[kColumns][4], rests[kColumns][4];
 #pragma unroll
     for (unsigned n = 0; n < kColumns; ++n)
 #pragma unroll
       for (unsigned i = 0; i < 4; ++i) tops[n][i] = rests[n][i] = 0;
 
+    if (kAhead) fetch(0, 0);
     for (unsigned start = 0; start < dims; start += kStep) {
       sync_block();
-      // Two entries of a row at a time.
-      for (unsigned i = thread; i < rows * (kStep / 2); i += kThreads) {
-        const unsigned row = i / (kStep / 2), k = start + 2 * (i % (kStep / 2));
-        std::uint32_t highs = 0, lows = 0;
-        if (row <= size) {
-          const float* from = row < size ? batch.atoms + static_cast<std::size_t>(set[row]) * dims : residual;
-          const float by = 1.0f / scale_of(row);
-#pragma unroll
-          for (unsigned e = 0; e < 2; ++e) {
-            const float v = k + e < dims ? from[k + e] * by : 0.0f;
-            const std::uint16_t top = to_half(v);
-            highs |= static_cast<std::uint32_t>(top) << (16 * e);
-            lows |= static_cast<std::uint32_t>(to_half((v - from_half(top)) * kLow)) << (16 * e);
-          }
-        }
-        const unsigned at = within_tile(row, 4 * (i % (kStep / 2)));
-        *reinterpret_cast<std::uint32_t*>(high + at) = highs;
-        *reinterpret_cast<std::uint32_t*>(low + at) = lows;
+      for (unsigned part = 0; part < (kAhead ? 1 : 4); ++part) {
+        if (!kAhead) fetch(start, part);
+        put(part);
       }
       sync_block();
-      if (!works) continue;
+      if (kAhead) fetch(start + kStep, 0);
+      if (columns == 0) continue;
 #pragma unroll
       for (unsigned step = 0; step < kStep / 16; ++step) {
         std::uint32_t a_high[4], a_low[4];
@@ -92,7 +129,6 @@ KERNEL gram_kernel(Batch batch) {
         }
       }
     }
-    if (!works) continue;
 #pragma unroll
     for (unsigned n = 0; n < kColumns; ++n) {
       if (n >= columns) break;
@@ -100,7 +136,8 @@ KERNEL gram_kernel(Batch batch) {
       for (unsigned i = 0; i < 4; ++i) {
         const unsigned row = 16 * block + lane() / 4 + i / 2 * 8, column = 8 * n + lane() % 4 * 2 + i % 2;
         if (row > size || column >= size) continue;
-        const float product = fmaf(rests[n][i], 1.0f / kLow, tops[n][i]) * scale_of(row) * scale_of(column);
+        const float product =
+            fmaf(rests[n][i], 1.0f / kLow, tops[n][i]) * head.scale[row] * head.scale[column];
         if (row == size) {
           if (column >= old) batch.correlation[sample * kSet + column] = product;
         } else {
@@ -117,7 +154,7 @@ KERNEL gram_kernel(Batch batch) {
 template <unsigned least, unsigned most>
 void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (largest <= least) return;
-  const unsigned shared = 2 * rows_of(largest < most ? largest : most) * kTileBytes;
+  const unsigned shared = kHeadBytes + 2 * rows_of(largest < most ? largest : most) * kTileBytes;
   const auto kernel = gram_kernel<least, most>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
         "asking for shared memory");
@@ -129,8 +166,8 @@ void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
 void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (batch.count == 0) return;
   // Each sample by the kernel with registers for its set; the others pass it by.
-  launch<0, 47>(batch, largest, stream);
-  launch<47, kSet>(batch, largest, stream);
+  launch<0, 63>(batch, largest, stream);
+  launch<63, kSet>(batch, largest, stream);
   check(cudaGetLastError(), "making Gram matrices");
 }
 

@@ -35,7 +35,8 @@ UNSUPERPOSE_SHARED inline double gap_between(double primal, double dual, double 
 
 /// The gap relative to ½‖x‖² (0 for the zero code of a zero sample); Infinity where something is not finite. `strongest`
 /// bounds max_j |d_j·r̂ − βa_j|/w_j from above (nonnegative: without the absolute value).
-UNSUPERPOSE_SHARED inline double relative_gap(const Evaluation& e, double lambda, double ridge, double strongest) {
+UNSUPERPOSE_SHARED inline double relative_gap(const Evaluation& e, double lambda, double ridge,
+                                              double strongest) {
   const double curvature = e.squared_rounded + ridge * e.squared_code, primal = e.objective(lambda, ridge);
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (!std::isfinite(primal) || !std::isfinite(curvature) || !std::isfinite(e.input_residual) ||

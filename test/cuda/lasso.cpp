@@ -14,8 +14,8 @@ extern "C" const UnsuperposeCuda* unsuperpose_cuda_table();
 namespace {
 
 int failures = 0;
-#define EXPECT(condition)                                                                        \
-  do {                                                                                           \
+#define EXPECT(condition)                                                                            \
+  do {                                                                                               \
     if (!(condition) && ++failures < 20) std::printf("%s:%d: " #condition "\n", __FILE__, __LINE__); \
   } while (false)
 
@@ -55,9 +55,9 @@ struct Answer {
 
 Answer solve(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso& lasso) {
   Answer answer(lasso.samples.count);
-  UnsuperposeCudaCodes codes{answer.indices.data(), answer.values.data(), answer.count.data(),     answer.outcome.data(),
-                             answer.rounds.data(),  answer.gap.data(),    answer.objective.data(), answer.squared_residual.data(),
-                             {}};
+  UnsuperposeCudaCodes codes{answer.indices.data(),   answer.values.data(),           answer.count.data(),
+                             answer.outcome.data(),   answer.rounds.data(),           answer.gap.data(),
+                             answer.objective.data(), answer.squared_residual.data(), {}};
   UnsuperposeCudaError error;
   require(table.lasso(rows, &lasso, &codes, &error), error);
   return answer;
@@ -67,7 +67,8 @@ Answer solve(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso& lasso) {
 std::size_t test(const Problem& p) {
   std::mt19937 random(p.seed);
   std::normal_distribution<float> normal;
-  std::vector<float> atoms(p.features * p.dims), samples(p.samples * p.dims), weights(p.weighted ? p.features : 0);
+  std::vector<float> atoms(p.features * p.dims), samples(p.samples * p.dims),
+      weights(p.weighted ? p.features : 0);
   std::vector<float> common(p.dims);
   for (float& v : common) v = normal(random);
   for (std::size_t j = 0; j < p.features; ++j) {
@@ -97,7 +98,8 @@ std::size_t test(const Problem& p) {
     for (std::size_t k = 0; k < p.dims; ++k) x[k] *= scale;
   }
   std::vector<double> lambda(p.samples);
-  for (std::size_t i = 0; i < p.samples; ++i) lambda[i] = p.lambda * (i == 5 ? 100 : 1 + 0.1 * static_cast<double>(i % 5));
+  for (std::size_t i = 0; i < p.samples; ++i)
+    lambda[i] = p.lambda * (i == 5 ? 100 : 1 + 0.1 * static_cast<double>(i % 5));
 
   UnsuperposeCudaError error;
   const UnsuperposeCudaMatrix right{atoms.data(), p.dims, p.features, p.dims, nullptr};
@@ -122,7 +124,8 @@ std::size_t test(const Problem& p) {
     const float* x = samples.data() + i * p.dims;
     std::vector<double> residual(x, x + p.dims);
     double l1 = 0, squared_code = 0, squared_input = 0;
-    for (std::size_t k = 0; k < p.dims; ++k) squared_input += static_cast<double>(x[k]) * static_cast<double>(x[k]);
+    for (std::size_t k = 0; k < p.dims; ++k)
+      squared_input += static_cast<double>(x[k]) * static_cast<double>(x[k]);
     std::vector<double> code(p.features);
     for (std::size_t e = 0; e < answer.count[i]; ++e) {
       const std::uint32_t j = answer.indices[i * kCapacity + e];
@@ -153,7 +156,8 @@ std::size_t test(const Problem& p) {
     for (std::size_t j = 0; j < p.features; ++j) {
       double c = -p.ridge * code[j];
       for (std::size_t k = 0; k < p.dims; ++k) c += residual[k] * static_cast<double>(atoms[j * p.dims + k]);
-      strongest = std::max(strongest, (p.nonnegative ? c : std::fabs(c)) / (p.weighted ? static_cast<double>(weights[j]) : 1));
+      strongest = std::max(
+          strongest, (p.nonnegative ? c : std::fabs(c)) / (p.weighted ? static_cast<double>(weights[j]) : 1));
     }
     const double curvature = squared + p.ridge * squared_code;
     double s = curvature > 0 ? with_input / curvature : 1;
