@@ -1,18 +1,25 @@
-// npm run prebuilds [-- --out FOLDER]: writes prebuilds/<platform>-<arch>/ for this machine, through prebuildify. It moves
-// what it finds, so it gets a folder of its own and build/Release stays.
+// npm run prebuilds [-- --out FOLDER] [--cuda]: writes prebuilds/<platform>-<arch>/ for this machine, through prebuildify. It moves
+// what it finds, so it gets a folder of its own and build/Release stays. With --cuda the CUDA module goes there too, built before
+// (npm run build:cuda).
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { root } from './tools.mjs';
+import { fail, root } from './tools.mjs';
 
-const { values } = parseArgs({ options: { out: { type: 'string', default: root } } });
+const { values } = parseArgs({
+  options: { out: { type: 'string', default: root }, cuda: { type: 'boolean', default: false } },
+});
 const out = resolve(values.out);
+const folder = join(out, 'prebuilds', `${process.platform}-${process.arch}`);
+const cuda = 'unsuperpose_cuda.node';
+const built = join(root, 'build', 'Release', cuda);
+if (values.cuda && !existsSync(built)) fail(`${built} is not there: run npm run build:cuda first`);
 const work = join(root, 'build', 'prebuild');
 mkdirSync(work, { recursive: true });
-rmSync(join(out, 'prebuilds', `${process.platform}-${process.arch}`), { recursive: true, force: true });
+rmSync(folder, { recursive: true, force: true });
 
 const prebuildify = createRequire(import.meta.url).resolve('prebuildify/bin.js');
 const args = ['--napi', '--strip', '--name', 'unsuperpose', '--cwd', work, '--out', out];
@@ -27,3 +34,4 @@ const { status } = spawnSync(process.execPath, [prebuildify, ...args], {
   stdio: 'inherit',
 });
 process.exitCode = status ?? 1;
+if (status === 0 && values.cuda) copyFileSync(built, join(folder, cuda));

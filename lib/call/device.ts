@@ -17,6 +17,9 @@ export interface DeviceOptions {
    * - `'auto'`: the first GPU that can be used, where the call has at least 2³⁴ multiply-adds (rows · features · dims; pairs of features · dims):
    *   below that the copies cost more than they spare. Else the CPU, without a word.
    *
+   * Of unfold's methods `'lasso'` can use a GPU. The others, and unfoldPath, run on the CPU, and refuse a GPU that they are asked for
+   * (`ERR_OPTION`).
+   *
    * Answers keep to the same bounds wherever they come from. The first call that asks for a GPU starts CUDA, which takes part of a second.
    */
   readonly device?: Device | undefined;

@@ -134,7 +134,7 @@ function workOf(path: CircuitPath, from: Dictionary, to: Dictionary): number {
  * @param path a weight (shape: dims of what follows × dims of what comes before), or weight, dictionary, weight, …, weight
  * @param to where they end
  * @param epsilon ≥ 0
- * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_DISPOSED`; `signal.reason` once
+ * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_DISPOSED`, `ERR_NO_DEVICE`; `signal.reason` once
  *   aborted
  *
  * @example

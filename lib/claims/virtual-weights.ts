@@ -133,7 +133,7 @@ export class VirtualWeights {
   /**
    * The strongest pair, with the bound that no pair exceeds: "no two features interact by more than that".
    * Cost: one pass over all pairs in low precision, about a quarter of the float32 product with AVX-512 VNNI.
-   * @throws UnsuperposeError (as a rejection) `ERR_OPTION`, `ERR_DISPOSED`; `signal.reason` once aborted
+   * @throws UnsuperposeError (as a rejection) `ERR_OPTION`, `ERR_DISPOSED`, `ERR_NO_DEVICE`; `signal.reason` once aborted
    */
   async maximum(options?: PairQuestionOptions): Promise<StrongestPair> {
     const read = new Options(options, PAIR_QUESTION_NAMES, 'maximum');
@@ -151,7 +151,7 @@ export class VirtualWeights {
   /**
    * The complete list of pairs with |value| > ε, ascending by `from`, then `to`.
    * @param epsilon ≥ 0
-   * @throws UnsuperposeError (as a rejection) `ERR_TOO_LARGE` if there are more than `limit`, `ERR_OPTION`, `ERR_DISPOSED`;
+   * @throws UnsuperposeError (as a rejection) `ERR_TOO_LARGE` if there are more than `limit`, `ERR_OPTION`, `ERR_DISPOSED`, `ERR_NO_DEVICE`;
    *   `signal.reason` once aborted
    */
   async above(epsilon: number, options?: AboveEpsilonOptions): Promise<PairsAbove> {
@@ -167,7 +167,7 @@ export class VirtualWeights {
 
   /**
    * The k strongest pairs by |value|, strongest first, ties by the lower `from`, then `to`. Fewer if fewer are not zero.
-   * @throws UnsuperposeError (as a rejection) `ERR_OPTION`, `ERR_DISPOSED`; `signal.reason` once aborted
+   * @throws UnsuperposeError (as a rejection) `ERR_OPTION`, `ERR_DISPOSED`, `ERR_NO_DEVICE`; `signal.reason` once aborted
    */
   async strongest(k: number, options?: PairQuestionOptions): Promise<PairList> {
     const read = new Options(options, PAIR_QUESTION_NAMES, 'strongest');
@@ -178,7 +178,7 @@ export class VirtualWeights {
   /**
    * For each feature of one side, its strongest pair.
    * @param side whose features
-   * @throws UnsuperposeError (as a rejection) `ERR_OPTION`, `ERR_DISPOSED`; `signal.reason` once aborted
+   * @throws UnsuperposeError (as a rejection) `ERR_OPTION`, `ERR_DISPOSED`, `ERR_NO_DEVICE`; `signal.reason` once aborted
    */
   async maxima(side: 'from' | 'to', options?: PairQuestionOptions): Promise<FeatureMaxima> {
     const read = new Options(options, PAIR_QUESTION_NAMES, 'maxima');

@@ -213,7 +213,7 @@ function rankedCodes(
  * @param a rows × dims, finite
  * @param b features × dims, finite
  * @param k 1 … features
- * @throws UnsuperposeError as {@link correlate}
+ * @throws UnsuperposeError as {@link correlate}; `ERR_NO_DEVICE`
  *
  * @example
  * ```ts
@@ -315,7 +315,7 @@ export function estimate(
  * @param b features × dims, finite
  * @param threshold compared in float32
  * @returns rows × features
- * @throws UnsuperposeError as {@link correlate}; `ERR_TOO_LARGE` beyond `limit` entries
+ * @throws UnsuperposeError as {@link correlate}; `ERR_NO_DEVICE`; `ERR_TOO_LARGE` beyond `limit` entries
  *
  * @example
  * ```ts
@@ -350,7 +350,7 @@ export function above(
  * @param a rows × dims, finite
  * @param b features × dims, finite
  * @returns one value a row
- * @throws UnsuperposeError as {@link correlate}
+ * @throws UnsuperposeError as {@link correlate}; `ERR_NO_DEVICE`
  *
  * @example
  * ```ts

@@ -74,7 +74,7 @@ const MOST_COSINES = 2 ** 28;
  *
  * Cost: one pass over all pairs in low precision, about a third of the float32 product.
  *
- * @throws UnsuperposeError (as a rejection) `ERR_DTYPE`, `ERR_OPTION`, `ERR_DISPOSED`; `signal.reason` once aborted
+ * @throws UnsuperposeError (as a rejection) `ERR_DTYPE`, `ERR_OPTION`, `ERR_DISPOSED`, `ERR_NO_DEVICE`; `signal.reason` once aborted
  * @see Donoho & Elad, "Optimally sparse representation in general dictionaries via ℓ1 minimization", 2003
  *
  * @example
@@ -119,7 +119,7 @@ export function checkPairs(dictionary: Dictionary, call: string): void {
  * the features × k cosines are never held together.
  *
  * @param k 1 … features − 1
- * @throws UnsuperposeError (as a rejection) `ERR_DTYPE`, `ERR_SHAPE` for a single feature, `ERR_OPTION`, `ERR_DISPOSED`; `signal.reason` once aborted
+ * @throws UnsuperposeError (as a rejection) `ERR_DTYPE`, `ERR_SHAPE` for a single feature, `ERR_OPTION`, `ERR_DISPOSED`, `ERR_NO_DEVICE`; `signal.reason` once aborted
  * @see Tropp, "Greed is good", 2004
  *
  * @example
@@ -182,7 +182,7 @@ export function gram(dictionary: MatrixLike | Dictionary, options?: OpOptions): 
  * Clusters of features: those with |cos| ≥ threshold belong together, directly or through others (single linkage).
  *
  * @param threshold in (0, 1]
- * @throws UnsuperposeError (as a rejection) `ERR_DTYPE`, `ERR_OPTION`, `ERR_DISPOSED`; `signal.reason` once aborted
+ * @throws UnsuperposeError (as a rejection) `ERR_DTYPE`, `ERR_OPTION`, `ERR_DISPOSED`, `ERR_NO_DEVICE`; `signal.reason` once aborted
  *
  * @example
  * ```ts

@@ -34,24 +34,27 @@ foreach(architecture ${UNSUPERPOSE_CUDA_ARCHITECTURES})
   list(APPEND gencodes -gencode arch=compute_${architecture},code=sm_${architecture})
 endforeach()
 # As for the rest: no contraction. Scalar sums are those of the CPU, bit for bit.
-set(nvcc_flags -std=c++20 -O3 --fmad=false --compress-mode=size -Xptxas -v -Xcompiler -fPIC,-fvisibility=hidden)
+set(nvcc_flags -std=c++20 -O3 --fmad=false --expt-relaxed-constexpr --compress-mode=size -Xptxas -v -Xcompiler -fPIC,-fvisibility=hidden)
 set(cuda_folder "${CMAKE_CURRENT_BINARY_DIR}/cuda")
 file(MAKE_DIRECTORY "${cuda_folder}")
+function(add_nvcc_object source object)
+  get_filename_component(name ${object} NAME_WLE)
+  add_custom_command(OUTPUT ${object}
+    COMMAND ${CMAKE_COMMAND} -DLOG=${cuda_folder}/${name}.log -P ${CMAKE_CURRENT_SOURCE_DIR}/native/cuda/logged.cmake --
+      ${CMAKE_CXX_COMPILER_LAUNCHER} ${CUDAToolkit_NVCC_EXECUTABLE} -ccbin ${CMAKE_CXX_COMPILER} ${nvcc_flags} -x cu ${ARGN}
+      -MD -MF ${object}.d -c ${source} -o ${object}
+    DEPENDS ${source} DEPFILE ${object}.d COMMENT "nvcc ${name}" VERBATIM)
+endfunction()
 set(cuda_objects "")
 foreach(source ${cuda_kernels} ${cuda_sources})
   get_filename_component(name ${source} NAME)
   # Host code has no kernels, but includes their headers.
-  set(language -x cu ${gencodes})
+  set(targeted ${gencodes})
   if(name MATCHES "\\.cpp$")
-    set(language -x cu -gencode arch=compute_80,code=compute_80)
+    set(targeted -gencode arch=compute_80,code=compute_80)
   endif()
-  set(object "${cuda_folder}/${name}.o")
-  add_custom_command(OUTPUT ${object}
-    COMMAND ${CMAKE_COMMAND} -DLOG=${cuda_folder}/${name}.log -P ${CMAKE_CURRENT_SOURCE_DIR}/native/cuda/logged.cmake --
-      ${CMAKE_CXX_COMPILER_LAUNCHER} ${CUDAToolkit_NVCC_EXECUTABLE} -ccbin ${CMAKE_CXX_COMPILER} ${nvcc_flags} ${language}
-      -MD -MF ${object}.d -c ${source} -o ${object}
-    DEPENDS ${source} DEPFILE ${object}.d COMMENT "nvcc ${name}" VERBATIM)
-  list(APPEND cuda_objects ${object})
+  add_nvcc_object(${source} ${cuda_folder}/${name}.o ${targeted})
+  list(APPEND cuda_objects ${cuda_folder}/${name}.o)
 endforeach()
 
 # libcudart_static.a asks for what glibc 2.34 moved from libpthread, libdl and librt into libc, and a linker takes the newest version of
@@ -62,14 +65,15 @@ function(add_old_library name soname functions)
     set(version GLIBC_2.17)
   endif()
   set(map "${version} { global: *; };\n")
-  list(REMOVE_ITEM functions dlmopen)
+  set(younger "")
+  if(version STREQUAL "GLIBC_2.2.5" AND "dlmopen" IN_LIST functions)
+    list(REMOVE_ITEM functions dlmopen)
+    set(younger "void dlmopen() {}\n")
+    string(APPEND map "GLIBC_2.3.4 { global: dlmopen; };\n")
+  endif()
   list(TRANSFORM functions REPLACE "(.+)" "void \\1() {}\n" OUTPUT_VARIABLE bodies)
   list(JOIN bodies "" bodies)
-  if(name STREQUAL "old_dl" AND version STREQUAL "GLIBC_2.2.5") # the one that is younger
-    string(APPEND bodies "void dlmopen() {}\n")
-    set(map "GLIBC_2.2.5 { global: *; };\nGLIBC_2.3.4 { global: dlmopen; };\n")
-  endif()
-  file(WRITE ${cuda_folder}/${name}.cpp.new "extern \"C\" {\n${bodies}}\n")
+  file(WRITE ${cuda_folder}/${name}.cpp.new "extern \"C\" {\n${bodies}${younger}}\n")
   file(WRITE ${cuda_folder}/${name}.map "${map}")
   configure_file(${cuda_folder}/${name}.cpp.new ${cuda_folder}/${name}.cpp COPYONLY)
   add_library(${name} SHARED EXCLUDE_FROM_ALL ${cuda_folder}/${name}.cpp)
@@ -98,3 +102,28 @@ add_old_library(old_pthread libpthread.so.0
 add_old_library(old_dl libdl.so.2 "dlclose;dlerror;dlmopen;dlopen;dlsym;dlvsym")
 add_old_library(old_rt librt.so.1 "shm_open;shm_unlink")
 list(APPEND targets unsuperpose_cuda)
+
+# The programs of test/cuda/ that a GPU can run (npm run gpu-check): those that are not about the emulation. The published package has none.
+file(GLOB gpu_programs CONFIGURE_DEPENDS test/cuda/*.cpp)
+list(FILTER gpu_programs EXCLUDE REGEX "/(emulation|faults)\\.cpp$")
+if(NOT "90a" IN_LIST UNSUPERPOSE_CUDA_ARCHITECTURES)
+  list(FILTER gpu_programs EXCLUDE REGEX "/hopper\\.cpp$")
+endif()
+if(gpu_programs)
+  find_package(Threads REQUIRED)
+  add_custom_target(gpu_checks)
+  foreach(source ${gpu_programs})
+    get_filename_component(name ${source} NAME_WE)
+    set(targeted ${gencodes})
+    if(name STREQUAL "hopper") # wgmma and TMA are of no other architecture
+      set(targeted -gencode arch=compute_90a,code=sm_90a)
+    endif()
+    add_nvcc_object(${source} ${cuda_folder}/gpu_${name}.o ${targeted})
+    add_executable(gpu_${name} EXCLUDE_FROM_ALL ${cuda_folder}/gpu_${name}.o ${cuda_objects})
+    set_target_properties(gpu_${name} PROPERTIES LINKER_LANGUAGE CXX RUNTIME_OUTPUT_DIRECTORY ${cuda_folder}
+      RUNTIME_OUTPUT_DIRECTORY_RELEASE ${cuda_folder})
+    target_link_libraries(gpu_${name} PRIVATE
+      unsuperpose_core ${CUDA_cudart_static_LIBRARY} Threads::Threads dl rt)
+    add_dependencies(gpu_checks gpu_${name})
+  endforeach()
+endif()

@@ -114,3 +114,25 @@ it.runIf(process.platform === 'linux')('a system with musl is named, and told wh
   expect(error?.message).toContain('musl (Alpine)');
   expect(error?.message).toContain('npx unsuperpose build');
 });
+
+it('finds the CUDA module in the build, then among the prebuilt ones, and never takes it for its own', () => {
+  place(PREBUILD, 'module');
+  const about = (): unknown => {
+    const source =
+      "const { info } = await import('./dist/index.js'); console.log(JSON.stringify(info().cuda?.reason ?? null))";
+    const env = { ...process.env, UNSUPERPOSE_BINARY: '', UNSUPERPOSE_CUDA_BINARY: '' };
+    return JSON.parse(run(process.execPath, ['--input-type=module', '-e', source], copy, env).out);
+  };
+  expect(about()).toBeNull();
+  const prebuilt = `${dirname(PREBUILD)}/unsuperpose_cuda.node`;
+  place(prebuilt, 'rubbish');
+  expect(about()).toContain(join(copy, prebuilt));
+  place('build/Release/unsuperpose_cuda.node', 'module'); // of the CPU
+  expect(about()).toContain(join(copy, 'build/Release/unsuperpose_cuda.node'));
+  expect(about()).toContain('it exports no table');
+
+  rmSync(join(copy, PREBUILD));
+  const { error } = load();
+  expect(error?.code).toBe('ERR_NATIVE');
+  expect(error?.message).not.toContain('_cuda');
+});

@@ -1,8 +1,9 @@
 // The published package: what is in it, and that it works where there is nothing but node, npm and sh.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { onlyPrograms, type Packed, pack, run, runOrThrow } from './package.js';
+import { onlyPrograms, type Packed, pack, packFiles, ROOT, run, runOrThrow } from './package.js';
 
 let packed: Packed;
 let app: string;
@@ -104,4 +105,45 @@ it('on a machine without a compiler, the build says what to install', () => {
   const { status, err } = run('node', ['node_modules/unsuperpose/dist/cli/main.js', 'build'], app, env);
   expect(status).not.toBe(0);
   expect(err).toMatch(/neither ninja nor make is on the PATH: install one/);
+});
+
+const CUDA = 'console.log(JSON.stringify((await import("unsuperpose")).info().cuda))';
+
+it('has no CUDA module unless it is put in', () => {
+  expect(packed.files.filter((file) => file.endsWith('_cuda.node'))).toEqual([]);
+  expect(run('node', ['--input-type=module', '-e', CUDA], app, env).out.trim()).toBe('null');
+});
+
+const built = (name: string): string => join(ROOT, 'build', 'Release', name);
+const withCuda = existsSync(built('unsuperpose_cuda.node'));
+if (!withCuda)
+  console.warn('SKIPPED: no package with the CUDA module: it has not been built (npm run build:cuda)');
+
+it.skipIf(!withCuda)('with the CUDA module it says what that finds, and works as before', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-cuda-'));
+  try {
+    const system = `${process.platform}-${process.arch}`;
+    const { files, tarball } = packFiles(folder, (copy) => {
+      mkdirSync(join(copy, 'prebuilds', system), { recursive: true });
+      for (const [from, to] of [
+        ['unsuperpose.node', 'unsuperpose.glibc.node'],
+        ['unsuperpose_cuda.node', 'unsuperpose_cuda.node'],
+      ] as const)
+        copyFileSync(built(from), join(copy, 'prebuilds', system, to));
+    });
+    expect(files).toContain(`prebuilds/${system}/unsuperpose_cuda.node`);
+    const other = join(folder, 'app');
+    mkdirSync(other);
+    runOrThrow('npm', ['init', '--yes'], other, env);
+    runOrThrow('npm', ['install', '--offline', tarball], other, env);
+    const { out, err } = run('node', ['--input-type=module', '-e', CUDA], other, env);
+    const cuda = JSON.parse(out);
+    expect(err).toBe('');
+    expect(cuda.available || cuda.reason.length > 0).toBe(true);
+    expect(JSON.parse(run('node', ['--input-type=module', '-e', UNFOLD], other, env).out).converged).toBe(
+      true,
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
