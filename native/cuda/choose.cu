@@ -112,7 +112,19 @@ KERNEL choose_kernel(Batch batch, int precision) {
       violators = listed;  // what probably violates comes along
     } else {
       // Exact correlations of whatever may be stronger than what the set and λ say already.
-      double strongest = in_set > lambda ? in_set : lambda;
+      double strongest = in_set;
+      if (in_set == kUnknown) {
+        strongest = 0;
+        for (unsigned k = warp; k < size; k += kWarps) {
+          const double product =
+              warp_dot(batch.atoms + static_cast<std::size_t>(shared.set[k]) * dims, residual, dims);
+          const double slope = product - batch.ridge * static_cast<double>(batch.code[sample * kSet + k]);
+          const double strength = (batch.nonnegative ? slope : fabs(slope)) / weight_of(batch, shared.set[k]);
+          strongest = strength > strongest ? strength : strongest;
+        }
+        strongest = block_max(strongest, shared.sums);
+      }
+      strongest = strongest > lambda ? strongest : lambda;
       for (unsigned e = warp; e < listed; e += kWarps) {
         const unsigned feature = static_cast<unsigned>(shared.keys[e]);
         const double product =

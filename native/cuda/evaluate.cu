@@ -113,7 +113,7 @@ KERNEL evaluate_kernel(Batch batch) {
   at.input_residual = with_input;
   at.weighted_l1 = l1;
   at.squared_code = squared_code;
-  batch.strongest[sample] = strongest;
+  batch.strongest[sample] = exact == size ? strongest : kUnknown;
 }
 
 }  // namespace

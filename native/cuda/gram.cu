@@ -1,11 +1,11 @@
 // The Gram rows of atoms that are new in a working set, G[k][l] = d_k · d_l, and their correlations with the residual. One block a sample.
 //
 // Tensor cores multiply float16 numbers: an entry, brought to float16's range by its row's power of two, is split into two of them,
-// x = high + low · 2⁻¹¹, which leaves less than 2⁻²² of it, and  x·y = high·high + (high·low + low·high) · 2⁻¹¹.  Sums are in float32. What the
+// x = top + low · 2⁻¹¹, which leaves less than 2⁻²² of it, and  x·y = top·top + (top·low + low·top) · 2⁻¹¹.  Sums are in float32. What the
 // set is solved with is therefore as good as a Gram matrix in float32; what certifies it does not depend on it.
 //
-// The set's rows, 64 dims at a time, lie in shared memory as two tiles of 128 bytes a row (tiles.hpp), the residual behind them. Of n atoms
-// 4 n · dims bytes are read, and 1½ n² · dims multiply-adds done.
+// The dictionary lies in memory split (tiles.hpp). Of the set's rows 64 dims at a time are copied to shared memory, one step ahead, as two tiles of
+// 128 bytes a row; the residual is split on the way and lies behind them. Of n atoms 4 n · dims bytes are read, and 1½ n² · dims multiply-adds done.
 #include "lasso.hpp"
 #include "tiles.hpp"
 
@@ -13,31 +13,27 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-constexpr unsigned kWarps = 4, kThreads = 32 * kWarps;
 constexpr unsigned kStep = 64;                // dims in shared memory
-constexpr float kLow = 2048;                  // 2¹¹
 constexpr float kResidualScale = 0x1.0p-14f;  // its norm is at most 1
-
-/// Of the head, a multiple of what tiles start at.
-constexpr unsigned kHeadBytes = 2048;
-static_assert((kSet + 16) * 12 <= kHeadBytes);
-
-BOTH unsigned rows_of(unsigned size) { return (size + 1 + 15) / 16 * 16; }
 
 /// What lies before the tiles.
 struct Head {
   std::uint32_t set[kSet + 16];
-  float scale[kSet + 16], inverse[kSet + 16];
+  float scale[kSet + 16];
 };
+/// Of the head, a multiple of what tiles start at.
+constexpr unsigned kHeadBytes = 2048;
+static_assert(sizeof(Head) <= kHeadBytes);
 
-/// Of sets of more than `least` and up to `most` atoms. Blocks of 16 rows from the first that has a new atom on, a warp each, four at a time.
-template <unsigned least, unsigned most>
-KERNEL gram_kernel(Batch batch) {
+BOTH unsigned rows_of(unsigned size) { return (size + 1 + 15) / 16 * 16; }
+
+/// Of sets of more than `least` and up to `most` atoms. Blocks of 16 rows from the first that has a new atom on, a warp each, `warps` at a time.
+template <unsigned least, unsigned most, unsigned warps>
+KERNEL_BOUNDS(32 * warps, 1)
+gram_kernel(Batch batch) {
+  constexpr unsigned kThreads = 32 * warps;
   constexpr unsigned kMostRows = (most + 1 + 15) / 16 * 16;
   constexpr unsigned kColumns = kMostRows / 8;  // blocks of 8 columns of a block of rows, at most
-  constexpr bool kAhead = most < 64;            // registers suffice to hold all rows' entries ahead
-  constexpr unsigned kHeld =
-      kMostRows / kWarps / (kAhead ? 1 : 4);  // rows whose entries a thread holds ahead
   SHARED(memory);
   const unsigned sample = batch.active[blockIdx.x], thread = threadIdx.x, warp = thread / 32,
                  dims = batch.dims;
@@ -45,53 +41,48 @@ KERNEL gram_kernel(Batch batch) {
   if (size == old || size <= least || size > most) return;
   const unsigned rows = rows_of(size);
   Head& head = *reinterpret_cast<Head*>(memory);
-  unsigned char* high = memory + kHeadBytes;
-  unsigned char* low = high + rows * kTileBytes;
+  const unsigned tile = rows * kTileBytes;  // tops, then lows; twice
+  unsigned char* tiles = memory + kHeadBytes;
   const float* residual = batch.residual + static_cast<std::size_t>(sample) * dims;
   float* gram = batch.gram + static_cast<std::size_t>(sample) * kSet * kSet;
   for (unsigned row = thread; row < rows; row += kThreads) {
     const std::uint32_t atom = row < size ? batch.set[static_cast<std::size_t>(sample) * kSet + row] : 0;
     head.set[row] = atom;
-    head.scale[row] = row < size ? batch.row_scales[atom] : kResidualScale;
-    head.inverse[row] = 1.0f / head.scale[row];
+    head.scale[row] = row < size ? batch.tops.scales[atom] : kResidualScale;
   }
   sync_block();
 
-  // A warp copies every fourth row; a lane two entries of each, held in registers while those before them are multiplied.
-  float held[kHeld][2];
-  const auto fetch = [&](unsigned start, unsigned part) {
-    const unsigned k = start + 2 * lane();
-#pragma unroll
-    for (unsigned j = 0; j < kHeld; ++j) {
-      const unsigned row = warp + kWarps * (part * kHeld + j);
-      held[j][0] = held[j][1] = 0;
-      if (row > size) continue;
-      const float* from =
-          row < size ? batch.atoms + static_cast<std::size_t>(head.set[row]) * dims : residual;
-      if (k < dims) held[j][0] = from[k];
-      if (k + 1 < dims) held[j][1] = from[k + 1];
-    }
-  };
-  const auto put = [&](unsigned part) {
-#pragma unroll
-    for (unsigned j = 0; j < kHeld; ++j) {
-      const unsigned row = warp + kWarps * (part * kHeld + j);
-      if (row >= rows) continue;
-      std::uint32_t highs = 0, lows = 0;
-#pragma unroll
-      for (unsigned e = 0; e < 2; ++e) {
-        const float v = held[j][e] * head.inverse[row];
-        const std::uint16_t top = to_half(v);
-        highs |= static_cast<std::uint32_t>(top) << (16 * e);
-        lows |= static_cast<std::uint32_t>(to_half((v - from_half(top)) * kLow)) << (16 * e);
+  // Step `step` of 64 dims to one of the two places.
+  const unsigned steps = batch.tops.chunks;
+  const auto load = [&](unsigned step) {
+    unsigned char* to = tiles + step % 2 * 2 * tile;
+    if (step < steps) {
+      for (unsigned i = thread; i < 16 * size; i += kThreads) {
+        const unsigned row = i / 16, piece = i % 8;
+        const Tiles& from = i % 16 < 8 ? batch.tops : batch.lows;
+        copy_async(to + (i % 16 < 8 ? 0 : tile) + within_tile(row, 16 * piece),
+                   from.bytes + place(head.set[row], std::size_t{step} * kTileBytes + 16 * piece, steps));
       }
-      const unsigned at = within_tile(row, 4 * lane());
-      *reinterpret_cast<std::uint32_t*>(high + at) = highs;
-      *reinterpret_cast<std::uint32_t*>(low + at) = lows;
+      for (unsigned row = size + warp; row < rows; row += warps) {
+        std::uint32_t tops = 0, lows = 0;
+        if (row == size)
+#pragma unroll
+          for (unsigned e = 0; e < 2; ++e) {
+            const unsigned k = step * kStep + 2 * lane() + e;
+            const float v = k < dims ? residual[k] * (1.0f / kResidualScale) : 0.0f;
+            const std::uint16_t top = to_half(v);
+            tops |= static_cast<std::uint32_t>(top) << (16 * e);
+            lows |= static_cast<std::uint32_t>(to_half((v - from_half(top)) * kLowFactor)) << (16 * e);
+          }
+        const unsigned at = within_tile(row, 4 * lane());
+        *reinterpret_cast<std::uint32_t*>(to + at) = tops;
+        *reinterpret_cast<std::uint32_t*>(to + tile + at) = lows;
+      }
     }
+    copy_commit();
   };
 
-  for (unsigned first = old / 16; first < rows / 16; first += kWarps) {
+  for (unsigned first = old / 16; first < rows / 16; first += warps) {
     const unsigned block = first + warp;
     const unsigned columns = block < rows / 16 ? 2 * (block + 1) : 0;
     float tops[kColumns][4], rests[kColumns][4];
@@ -100,16 +91,15 @@ KERNEL gram_kernel(Batch batch) {
 #pragma unroll
       for (unsigned i = 0; i < 4; ++i) tops[n][i] = rests[n][i] = 0;
 
-    if (kAhead) fetch(0, 0);
-    for (unsigned start = 0; start < dims; start += kStep) {
+    sync_block();
+    load(0);
+    for (unsigned at_step = 0; at_step < steps; ++at_step) {
+      copy_wait<0>();
       sync_block();
-      for (unsigned part = 0; part < (kAhead ? 1 : 4); ++part) {
-        if (!kAhead) fetch(start, part);
-        put(part);
-      }
-      sync_block();
-      if (kAhead) fetch(start + kStep, 0);
+      load(at_step + 1);
       if (columns == 0) continue;
+      const unsigned char* high = tiles + at_step % 2 * 2 * tile;
+      const unsigned char* low = high + tile;
 #pragma unroll
       for (unsigned step = 0; step < kStep / 16; ++step) {
         std::uint32_t a_high[4], a_low[4];
@@ -137,7 +127,7 @@ KERNEL gram_kernel(Batch batch) {
         const unsigned row = 16 * block + lane() / 4 + i / 2 * 8, column = 8 * n + lane() % 4 * 2 + i % 2;
         if (row > size || column >= size) continue;
         const float product =
-            fmaf(rests[n][i], 1.0f / kLow, tops[n][i]) * head.scale[row] * head.scale[column];
+            fmaf(rests[n][i], 1.0f / kLowFactor, tops[n][i]) * head.scale[row] * head.scale[column];
         if (row == size) {
           if (column >= old) batch.correlation[sample * kSet + column] = product;
         } else {
@@ -151,14 +141,14 @@ KERNEL gram_kernel(Batch batch) {
   if (thread == 0) batch.with_gram[sample] = size;
 }
 
-template <unsigned least, unsigned most>
+template <unsigned least, unsigned most, unsigned warps>
 void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (largest <= least) return;
-  const unsigned shared = kHeadBytes + 2 * rows_of(largest < most ? largest : most) * kTileBytes;
-  const auto kernel = gram_kernel<least, most>;
+  const unsigned shared = kHeadBytes + 4 * rows_of(largest < most ? largest : most) * kTileBytes;
+  const auto kernel = gram_kernel<least, most, warps>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
         "asking for shared memory");
-  LAUNCH(kernel, batch.count, kThreads, shared, stream, batch);
+  LAUNCH(kernel, batch.count, 32 * warps, shared, stream, batch);
 }
 
 }  // namespace
@@ -166,8 +156,9 @@ void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
 void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (batch.count == 0) return;
   // Each sample by the kernel with registers for its set; the others pass it by.
-  launch<0, 63>(batch, largest, stream);
-  launch<63, kSet>(batch, largest, stream);
+  launch<0, 63, 4>(batch, largest, stream);
+  launch<63, 111, 8>(batch, largest, stream);
+  launch<111, kSet, 8>(batch, largest, stream);
   check(cudaGetLastError(), "making Gram matrices");
 }
 

@@ -14,7 +14,9 @@ namespace {
 /// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
 constexpr std::size_t kTogether = 4096, kFewestTogether = 64;
 /// Atoms that a first choice's threshold is taken from, and the least of them that pass.
-constexpr unsigned kSample = 1024, kLeastRank = 3;
+constexpr unsigned kLeastSample = 1024, kMostSample = 8192, kLeastRank = 3;
+/// So that some 200 atoms pass by that rank.
+constexpr std::size_t kSampleShare = 64;
 /// With fewer features all that exceed λ can be listed.
 constexpr std::size_t kSampleFrom = 2048;
 
@@ -119,6 +121,11 @@ void Solver::reserve() {
   code_seen_.reserve(n * kSet);
   at_seen_.reserve(n);
 
+  // Copied whole, also where nothing was written.
+  stream_.zero(set_.data(), n * kSet);
+  stream_.zero(code_.data(), n * kSet);
+  stream_.zero(state_.data(), 3 * n);
+
   batch_.atoms = rows_.data();
   batch_.features = static_cast<unsigned>(rows_.count());
   batch_.dims = static_cast<unsigned>(dims);
@@ -127,9 +134,10 @@ void Solver::reserve() {
   batch_.ridge = problem_->ridge;
   batch_.tolerance = problem_->tolerance;
   batch_.nonnegative = problem_->nonnegative != 0;
-  batch_.first_choice = static_cast<unsigned>(std::clamp<std::size_t>(dims / 32, 8, 64));
+  batch_.first_choice = static_cast<unsigned>(std::clamp<std::size_t>(dims / 32, 8, 63));
   batch_.max_rounds = problem_->max_rounds;
-  batch_.row_scales = rows_.rounded(UNSUPERPOSE_CUDA_FLOAT16).rows.tiles().scales;
+  batch_.tops = rows_.rounded(UNSUPERPOSE_CUDA_FLOAT16).rows.tiles();
+  batch_.lows = rows_.rounded(kLowHalf).rows.tiles();
   batch_.residual = residual_.data();
   batch_.set = set_.data();
   batch_.code = code_.data();
@@ -219,15 +227,18 @@ void Solver::pass(int precision, const std::vector<std::uint32_t>& group, bool f
     const bool thresholds_help = rows_.count() >= kSampleFrom;
     if (fresh && thresholds_help) {
       // On the first pass λ is exceeded by a large share of the atoms.
-      strengths_.reserve(count * kSample);
+      const unsigned sampled = static_cast<unsigned>(std::clamp<std::size_t>(rows_.count() / kSampleShare,
+                                                                             kLeastSample, kMostSample)) /
+                               kRightRows * kRightRows;
+      strengths_.reserve(count * sampled);
       Select sample = select;
       sample.strengths = strengths_.data();
-      sample.stored = kSample;
-      sample.every = static_cast<unsigned>(padded_rows(rows_.count()) / kSample);
+      sample.stored = sampled;
+      sample.every = static_cast<unsigned>(padded_rows(rows_.count()) / sampled);
       select_rows(sample, precision, false, device.multiprocessors, device.shared_limit, stream_.get());
       const double share = 2.0 * batch_.first_choice / static_cast<double>(rows_.count());
-      const unsigned rank = std::max(kLeastRank, static_cast<unsigned>(std::ceil(share * kSample)));
-      ranked(strengths_.data(), count, kSample, rank, ranks_.data(), stream_.get());
+      const unsigned rank = std::max(kLeastRank, static_cast<unsigned>(std::ceil(share * sampled)));
+      ranked(strengths_.data(), count, sampled, rank, ranks_.data(), stream_.get());
       thresholds = ranks_.data();
     }
     set_floors(batch_, precision, thresholds, stream_.get());

@@ -14,6 +14,9 @@ inline constexpr unsigned kSet = 128;
 /// Atoms listed of a pass.
 inline constexpr unsigned kListed = 1024;
 
+/// Of Batch::strongest.
+inline constexpr double kUnknown = -1;
+
 enum class Stage : std::uint8_t { running, converged, unfinished };
 
 struct Batch {
@@ -22,8 +25,8 @@ struct Batch {
   unsigned features, dims;
   const float* samples;  // x dims
   const double* lambda;
-  const float* row_scales;  // powers of two that bring the atoms' entries to float16's range
-  const double* weights;    // one a feature, or null for 1
+  Tiles tops, lows;       // the atoms in float16, and what that leaves
+  const double* weights;  // one a feature, or null for 1
   double ridge, tolerance;
   bool nonnegative;
   unsigned first_choice, max_rounds;

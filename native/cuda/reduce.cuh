@@ -43,6 +43,15 @@ DEVICE double block_max(double v, double* scratch) {
 /// a · b of two float32 rows in float64, by a warp: exact products, a fixed order of sums.
 DEVICE double warp_dot(const float* a, const float* b, unsigned dims) {
   double sum = 0;
+  if (dims % 4 == 0) {  // rows start at multiples of 16 bytes
+    for (unsigned k = 4 * lane(); k < dims; k += 128) {
+      float x[4], y[4];
+      load_four(x, a + k);
+      load_four(y, b + k);
+      for (unsigned e = 0; e < 4; ++e) sum = fma(static_cast<double>(x[e]), static_cast<double>(y[e]), sum);
+    }
+    return warp_sum(sum);
+  }
   for (unsigned k = lane(); k < dims; k += 32)
     sum = fma(static_cast<double>(a[k]), static_cast<double>(b[k]), sum);
   return warp_sum(sum);

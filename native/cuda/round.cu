@@ -52,6 +52,19 @@ struct Float16 {
   }
 };
 
+/// What float16 leaves of an entry, times 2¹¹: with the same power of two.
+struct Low : Float16 {
+  DEVICE explicit Low(float largest) : Float16(largest) {}
+  DEVICE unsigned round(float v, double* as) const {
+    double top = 0;
+    Float16::round(v, &top);
+    const double left = (static_cast<double>(v) - top) * inverse * kLowFactor;
+    const std::uint16_t bits = to_half(static_cast<float>(left));
+    *as = top + static_cast<double>(from_half(bits)) * static_cast<double>(scale) / kLowFactor;
+    return bits;
+  }
+};
+
 template <class Format>
 KERNEL round_kernel(const float* rows, const std::uint32_t* pick, std::size_t count, std::size_t padded,
                     unsigned dims, Tiles to, double* norms, double* moved) {
@@ -122,6 +135,9 @@ void round_rows(const float* rows, const std::uint32_t* pick, std::size_t count,
   if (precision == UNSUPERPOSE_CUDA_INT8)
     LAUNCH((round_kernel<Int8>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to,
            norms, moved);
+  else if (precision == kLowHalf)
+    LAUNCH((round_kernel<Low>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to, norms,
+           moved);
   else
     LAUNCH((round_kernel<Float16>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to,
            norms, moved);

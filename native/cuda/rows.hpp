@@ -60,7 +60,7 @@ class Rows {
   const std::size_t count_, dims_;
   Memory<float> data_;
   std::mutex mutex_;
-  Rounded rounded_[2];
+  Rounded rounded_[3];                       // by precision, kLowHalf the last
   std::vector<std::shared_ptr<void>> idle_;  // after what they refer to: they go first
 };
 

@@ -1,5 +1,6 @@
 // Lists come from atomics in any order: sorted, the answer is the same every time. One block a list, a bitonic network in shared memory.
 #include "kernels.hpp"
+#include "reduce.cuh"
 #include "sort.cuh"
 
 namespace unsuperpose::cuda {
@@ -46,6 +47,38 @@ KERNEL ranked_kernel(const float* values, unsigned columns, unsigned rank, float
   if (threadIdx.x == 0) out[blockIdx.x] = row[static_cast<std::uint32_t>(keys[rank - 1])];
 }
 
+/// The same for ranks up to kFew, a warp a row: each lane keeps its largest few.
+constexpr unsigned kFew = 4, kRankWarps = 8;
+KERNEL few_ranked_kernel(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out) {
+  const std::size_t at = static_cast<std::size_t>(blockIdx.x) * kRankWarps + threadIdx.x / 32;
+  if (at >= rows) return;
+  const float* row = values + at * columns;
+  constexpr float kNone = -3.402823466e38f;
+  float largest[kFew];
+#pragma unroll
+  for (unsigned i = 0; i < kFew; ++i) largest[i] = kNone;
+  for (unsigned k = lane(); k < columns; k += 32) {
+    float v = row[k];
+#pragma unroll
+    for (unsigned i = 0; i < kFew; ++i) {
+      const float less = fminf(largest[i], v);
+      largest[i] = fmaxf(largest[i], v);
+      v = less;
+    }
+  }
+  float found = 0;
+  for (unsigned r = 0; r < rank; ++r) {
+    found = warp_max(largest[0]);
+    // The first lane that has it gives it up.
+    const unsigned holders = ballot(largest[0] == found);
+    if ((holders & (1u << lane())) == 0 || (holders & ((1u << lane()) - 1)) != 0) continue;
+#pragma unroll
+    for (unsigned i = 0; i + 1 < kFew; ++i) largest[i] = largest[i + 1];
+    largest[kFew - 1] = kNone;
+  }
+  if (lane() == 0) out[at] = found;
+}
+
 }  // namespace
 
 void sort_lists(const Sort& sort, cudaStream_t stream) {
@@ -61,7 +94,16 @@ void sort_lists(const Sort& sort, cudaStream_t stream) {
 void ranked(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out,
             cudaStream_t stream) {
   if (rows == 0) return;
+  if (rank <= kFew) {
+    LAUNCH(few_ranked_kernel, static_cast<unsigned>((rows + kRankWarps - 1) / kRankWarps), 32 * kRankWarps, 0,
+           stream, values, rows, columns, rank, out);
+    check(cudaGetLastError(), "ranking a sample");
+    return;
+  }
   const unsigned shared = power_above(columns) * sizeof(std::uint64_t);
+  check(cudaFuncSetAttribute(ranked_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(shared)),
+        "asking for shared memory");
   LAUNCH(ranked_kernel, static_cast<unsigned>(rows), kThreads, shared, stream, values, columns, rank, out);
   check(cudaGetLastError(), "ranking a sample");
 }

@@ -13,6 +13,10 @@ namespace unsuperpose::cuda {
 inline constexpr unsigned kTileRows = 128, kTileBytes = 128, kTileSize = kTileRows * kTileBytes;
 inline constexpr unsigned kRightRows = 256;  // of a block's right side; rows are padded to a multiple
 
+/// Beside the precisions of the table: what float16 leaves of an entry, times kLowFactor, in float16 again. With it 22 bits are known.
+inline constexpr int kLowHalf = 2;
+inline constexpr float kLowFactor = 2048;
+
 BOTH unsigned entries_of_tile(int precision) { return precision == UNSUPERPOSE_CUDA_INT8 ? 128u : 64u; }
 BOTH unsigned chunks_of(std::size_t dims, int precision) {
   const unsigned entries = entries_of_tile(precision);
