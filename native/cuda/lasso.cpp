@@ -12,7 +12,7 @@ namespace unsuperpose::cuda {
 namespace {
 
 /// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
-constexpr std::size_t kTogether = 4096, kFewestTogether = 64;
+constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
 /// Atoms that a first choice's threshold is taken from, and the least of them that pass.
 constexpr unsigned kLeastSample = 1024, kMostSample = 8192, kLeastRank = 3;
 /// So that some 200 atoms pass by that rank.
@@ -70,6 +70,8 @@ class Solver {
 
  private:
   void reserve();
+  /// Gives all memory back.
+  void release();
   void weigh();
   void solve(std::size_t first, std::size_t count);
   void pass(int precision, const std::vector<std::uint32_t>& group, bool fresh);
@@ -348,26 +350,44 @@ void Solver::deliver(std::size_t first, std::size_t count) {
   }
 }
 
+void Solver::release() {
+  for (Memory<float>* memory : {&samples_, &residual_, &code_, &correlation_, &gram_, &raised_, &floors_,
+                                &factors_[0], &factors_[1], &scale_, &strengths_, &ranks_})
+    memory->free();
+  for (Memory<double>* memory : {&lambda_, &weights_, &strongest_, &gap_, &norms_, &moved_}) memory->free();
+  for (Memory<std::uint32_t>* memory : {&set_, &active_, &with_gram_, &stalled_, &state_}) memory->free();
+  rounded_ = RoundedRows();
+  at_.free();
+  entries_.free();
+  counts_.free();
+}
+
 void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out) {
   problem_ = &problem;
   out_ = &out;
   timer_.start(out.stages);
-  together_ = std::min<std::size_t>(kTogether, problem.samples.count);
-  for (;;) {
+  const std::size_t all = problem.samples.count;
+  together_ = std::min<std::size_t>(kTogether, all);
+  bool ready = false;
+  for (std::size_t first = 0; first < all;) {
     try {
-      reserve();
-      break;
+      if (!ready) {
+        reserve();
+        weigh();
+      }
+      ready = true;
+      const std::size_t count = std::min(together_, all - first);
+      solve(first, count);
+      deliver(first, count);
+      first += count;
     } catch (const Failure& failure) {
-      // Fewer at a time, as long as that is worth a device.
+      // Fewer at a time, as long as there are fewer.
       if (failure.code != UNSUPERPOSE_CUDA_MEMORY || together_ <= kFewestTogether) throw;
-      together_ /= 2;
+      stream_.wait();
+      release();
+      together_ = std::max(kFewestTogether, together_ / 2);
+      ready = false;
     }
-  }
-  weigh();
-  for (std::size_t first = 0; first < problem.samples.count; first += together_) {
-    const std::size_t count = std::min(together_, problem.samples.count - first);
-    solve(first, count);
-    deliver(first, count);
   }
 }
 

@@ -10,6 +10,8 @@ namespace unsuperpose {
 
 namespace {
 
+/// Samples scaled by a thread at a time.
+constexpr std::size_t kTogether = 64;
 constexpr double kLargest = std::numeric_limits<float>::max();
 /// λ is at most this: it is above every λ_max, and no sum that it goes into overflows.
 constexpr double kMostLambda = 0x1.0p400;
@@ -19,7 +21,7 @@ float in_range(double v) { return static_cast<float>(std::clamp(v, -kLargest, kL
 }  // namespace
 
 ScaledBatch::ScaledBatch(const Samples& samples, std::span<const double> lambda, std::size_t first,
-                         const Range* range)
+                         const Range* range, const Execution& execution)
     : samples_(samples.rows() * round_up(samples.cols(), kCacheLine / sizeof(float))),
       low_(samples.split() ? samples_.size() : 0),
       exponents_(samples.rows()),
@@ -27,27 +29,30 @@ ScaledBatch::ScaledBatch(const Samples& samples, std::span<const double> lambda,
       dims_(samples.cols()),
       stride_(round_up(samples.cols(), kCacheLine / sizeof(float))),
       range_(range) {
-  const auto& reduce = reduce::table();
-  if (!lambda.empty()) lambdas_.resize(samples.rows());
+  execution.for_items(samples.rows(), kTogether, [&](std::size_t i) { scale(samples, i); });
+  if (lambda.empty()) return;
+  lambdas_.resize(samples.rows());
   for (std::size_t i = 0; i < samples.rows(); ++i) {
-    const float* from = samples.high.row(i);
-    float* to = samples_.data() + i * stride_;
-    const double norm = std::sqrt(reduce.squared_norm(from, dims_));
-    int exponent = 0;
-    if (norm > 0) std::frexp(norm, &exponent);
-    // Through double: a subnormal sample needs a factor that float32 cannot hold.
-    const double factor = std::ldexp(1.0, -exponent);
-    for (std::size_t k = 0; k < dims_; ++k) to[k] = static_cast<float>(from[k] * factor);
-    std::fill(to + dims_, to + stride_, 0.0f);
-    exponents_[i] = exponent + samples.exponent(i);
-    squared_norms_[i] = reduce.squared_norm(to, dims_);
-    if (split()) add_low(samples, i, factor);
-    if (!lambdas_.empty()) {
-      const double given = per_sample(lambda, first + i),
-                   scaled = samples.exponents ? to_scaled(i, given) : given * factor;
-      lambdas_[i] = std::min(range ? std::ldexp(scaled, range->penalty) : scaled, kMostLambda);
-    }
+    const double given = per_sample(lambda, first + i);
+    const double scaled = samples.exponents ? to_scaled(i, given) : given * std::ldexp(1.0, -exponents_[i]);
+    lambdas_[i] = std::min(range ? std::ldexp(scaled, range->penalty) : scaled, kMostLambda);
   }
+}
+
+void ScaledBatch::scale(const Samples& samples, std::size_t i) {
+  const auto& reduce = reduce::table();
+  const float* from = samples.high.row(i);
+  float* to = samples_.data() + i * stride_;
+  const double norm = std::sqrt(reduce.squared_norm(from, dims_));
+  int exponent = 0;
+  if (norm > 0) std::frexp(norm, &exponent);
+  // Through double: a subnormal sample needs a factor that float32 cannot hold.
+  const double factor = std::ldexp(1.0, -exponent);
+  for (std::size_t k = 0; k < dims_; ++k) to[k] = static_cast<float>(from[k] * factor);
+  std::fill(to + dims_, to + stride_, 0.0f);
+  exponents_[i] = exponent + samples.exponent(i);
+  squared_norms_[i] = reduce.squared_norm(to, dims_);
+  if (split()) add_low(samples, i, factor);
 }
 
 void ScaledBatch::add_low(const Samples& samples, std::size_t i, double factor) {

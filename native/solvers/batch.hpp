@@ -30,7 +30,7 @@ class ScaledBatch {
   /// `lambda`: none, one for all or one a sample of the call, in which the batch starts at sample `first`. With a range, codes and λ
   /// scale by its powers of two as well; it must outlive the batch.
   ScaledBatch(const Samples& samples, std::span<const double> lambda, std::size_t first,
-              const Range* range = nullptr);
+              const Range* range = nullptr, const Execution& execution = {});
 
   std::size_t count() const { return exponents_.size(); }
   ConstMatrix32 samples() const { return {samples_.data(), count(), dims_, stride_}; }
@@ -61,6 +61,7 @@ class ScaledBatch {
                 double squared_residual, SampleResult& result) const;
 
  private:
+  void scale(const Samples& samples, std::size_t i);
   void add_low(const Samples& samples, std::size_t i, double factor);
 
   AlignedBuffer<float> samples_, low_;

@@ -91,7 +91,8 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
   for (std::size_t first = 0; first < samples.rows(); first += together) {
     const std::size_t count = std::min(together, samples.rows() - first);
     const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first,
-                            range.ordinary() ? nullptr : &range);
+                            range.ordinary() ? nullptr : &range, execution);
+    if (execution.cancelled()) return Status::cancelled();
     variance.add(samples.slice(first, count));
     std::vector<SampleResult> results(count);
     Status status = solve(batch, first, results);

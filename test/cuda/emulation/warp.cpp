@@ -77,7 +77,7 @@ std::uint16_t to_half(float v) {
 
 namespace {
 
-void copy_later(void* shared, const void* global, std::size_t bytes, Place at) {
+void copy_later(void* shared, const void* global, unsigned bytes, Place at) {
   Machine& m = machine();
   check_shared(shared, bytes, bytes, "a copy", at);
   if (reinterpret_cast<std::uintptr_t>(global) % bytes != 0)
