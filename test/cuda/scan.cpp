@@ -194,7 +194,8 @@ int main(int argc, char**) {
     for (const bool positive : {false, true})
       for (const bool weighted : {false, true}) {
         test(5, 3, 7, precision, positive, weighted, ++seed);
-        // Enough pass that lists overflow, and wgmma's queues. Every two of the three occur together, as they do in all eight.
+        // Every two of the three choices meet, as in all eight. Of 300 rows so many pass that lists overflow, and wgmma's queues; of 2,100 a
+        // sample is taken.
         const bool chosen = ((precision + (positive ? 1 : 0) + (weighted ? 1 : 0)) & 1) == 0;
         if (chosen || large) test(130, 300, 65, precision, positive, weighted, ++seed);
         if (!chosen || large) test(37, 2100, 130, precision, positive, weighted, ++seed);
