@@ -175,20 +175,48 @@ Napi::Value estimate(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
+/// b as a device scores it; null where the call has none, and where only the CPU's float32 tells what is asked: for products that may
+/// overflow, and for rows that are no dictionary's.
+std::shared_ptr<const Dictionary> for_device(const Napi::Value& a, const Napi::Value& b,
+                                             const Execution& execution) {
+  if (!execution.device || !b.IsObject()) return nullptr;
+  std::shared_ptr<const Dictionary> made;
+  if (const Napi::Value handle = b.As<Napi::Object>().Get("handle"); !handle.IsUndefined()) {
+    made = held_dictionary(handle);
+  } else {
+    const Matrix32 rows = matrix(b, "b");
+    require_finite(rows, "b", execution);
+    if (!Dictionary::make(rows, false, made).ok()) return nullptr;
+  }
+  const Matrix32 left = left_of(a, made->dims(), execution);
+  for (std::size_t i = 0; i < left.rows; ++i)
+    if (may_overflow(left.row(i), left.cols, made->max_norm())) return nullptr;
+  return made;
+}
+
 /// (a, b, threshold, absolute, limit, threads) → { indptr, indices, values }
 Napi::Value above(const Napi::CallbackInfo& call) {
   const Execution execution = execution_of(call[5]);
-  const Right right(call[1], execution);
-  const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
-  require_products(left, right, execution);
-  const std::vector<float> floor(left.rows, static_cast<float>(number(call[2], "threshold")));
+  const auto threshold = static_cast<float>(number(call[2], "threshold"));
   const std::size_t limit =
       std::min<std::size_t>(count(call[4], "limit"), std::numeric_limits<std::uint32_t>::max());
-  product::SelectOptions options;
-  options.floor = floor.data();
-  options.positive_only = !call[3].ToBoolean();
   std::vector<std::vector<product::Entry>> rows;
-  require(product::above(ConstMatrix32(left), right.packed(), options, limit, rows, execution));
+  // Below zero nearly everything passes, and no bound is small beside zero.
+  const auto on_device = threshold > 0 ? for_device(call[0], call[1], execution) : nullptr;
+  if (on_device) {
+    const Matrix32 left = left_of(call[0], on_device->dims(), execution);
+    require(above_in_float64(ConstMatrix32(left), *on_device, threshold, call[3].ToBoolean(), limit,
+                             execution, rows));
+  } else {
+    const Right right(call[1], execution);
+    const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
+    require_products(left, right, execution);
+    const std::vector<float> floor(left.rows, threshold);
+    product::SelectOptions options;
+    options.floor = floor.data();
+    options.positive_only = !call[3].ToBoolean();
+    require(product::above(ConstMatrix32(left), right.packed(), options, limit, rows, execution));
+  }
 
   SparseCodes codes;
   codes.indptr.push_back(0);
@@ -206,6 +234,17 @@ Napi::Value above(const Napi::CallbackInfo& call) {
 /// (a, b, absolute, out: Float32Array of a's rows, threads)
 Napi::Value maximum(const Napi::CallbackInfo& call) {
   const Execution execution = execution_of(call[4]);
+  if (const auto on_device = for_device(call[0], call[1], execution)) {
+    const Matrix32 left = left_of(call[0], on_device->dims(), execution);
+    const std::span<float> strongest = floats(call[3], "out");
+    if (strongest.size() != left.rows) refuse(Code::shape, "out must hold one value a row");
+    const bool absolute = call[2].ToBoolean();
+    std::vector<std::uint32_t> indices(left.rows);
+    unsuperpose::top_k(ConstMatrix32(left), *on_device, 1, absolute, execution, indices.data(),
+                       strongest.data());
+    for (float& value : strongest) value = absolute ? std::fabs(value) : value;
+    return call.Env().Undefined();
+  }
   const Right right(call[1], execution);
   const Matrix32 left = left_of(call[0], right.packed().dims(), execution);
   const std::span<float> out = floats(call[3], "out");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "../kernels/reduce/reduce.hpp"
 #include "exact.hpp"
@@ -140,6 +141,42 @@ void TopK::run() {
 void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,
            const Execution& execution, std::uint32_t* indices, float* values) {
   TopK(rows, dictionary, k, absolute, execution, indices, values).run();
+}
+
+Status above_in_float64(ConstMatrix32 rows, const Dictionary& dictionary, float threshold, bool absolute,
+                        std::size_t limit, const Execution& execution,
+                        std::vector<std::vector<product::Entry>>& out) {
+  out.assign(rows.rows, {});
+  const std::vector<float> no_weights;
+  scoring::Scorer scorer(dictionary.rows(execution.device), no_weights, !absolute, scoring::Ladder::finest);
+  std::vector<scoring::Request> requests;
+  std::size_t total = 0;
+  for (std::size_t first = 0; first < rows.rows; first += kDeviceBatch) {
+    requests.assign(std::min(kDeviceBatch, rows.rows - first), {});
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      requests[i].row = static_cast<std::uint32_t>(first + i);
+      requests[i].norm = std::sqrt(reduce::table().squared_norm(rows.row(first + i), dictionary.dims()));
+      // What rounds to float32 above the threshold may be half a unit below.
+      requests[i].threshold = static_cast<double>(threshold) * (1 - 0x1p-23);
+    }
+    scorer.above(rows, requests, execution);
+    if (execution.cancelled()) return Status::cancelled();
+    execution.for_items(requests.size(), kBlock, [&](std::size_t i) {
+      const scoring::Scored& scored = scorer[i];
+      const std::size_t count = scored.undecided ? dictionary.features() : scored.count;
+      for (std::size_t e = 0; e < count; ++e) {
+        const auto j = scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index;
+        const double exact = dots::table().dot(dictionary.atom(j), rows.row(first + i), dictionary.dims());
+        const auto value = static_cast<float>(exact);
+        if ((absolute ? std::fabs(value) : value) > threshold) out[first + i].push_back({value, j});
+      }
+    });
+    for (std::size_t i = 0; i < requests.size(); ++i) total += out[first + i].size();
+    if (total > limit)
+      return Status::fail(Code::too_large,
+                          "more than " + std::to_string(limit) + " entries lie above the threshold");
+  }
+  return {};
 }
 
 }  // namespace unsuperpose

@@ -5,6 +5,8 @@
 
 #include "../core/execution.hpp"
 #include "../core/view.hpp"
+#include "../core/status.hpp"
+#include "../kernels/product/product.hpp"
 #include "dictionary.hpp"
 
 namespace unsuperpose {
@@ -18,5 +20,11 @@ namespace unsuperpose {
 /// that, or overflow, go on in float32, and in the last resort every atom is scored in float64.
 void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,
            const Execution& execution, std::uint32_t* indices, float* values);
+
+/// What product::above() answers, of products as float64 has them, rounded to float32: for a device, whose own are too rough. threshold > 0;
+/// no product may overflow float32. ERR_TOO_LARGE beyond `limit` entries.
+Status above_in_float64(ConstMatrix32 rows, const Dictionary& dictionary, float threshold, bool absolute,
+                        std::size_t limit, const Execution& execution,
+                        std::vector<std::vector<product::Entry>>& out);
 
 }  // namespace unsuperpose

@@ -167,6 +167,7 @@ void test(std::size_t count, std::size_t features, std::size_t dims, int precisi
     require(table.strongest(scan, &select, capacity, found.counts.data(), &error), error);
     fetch();
     check(true, capacity, found);
+    if (capacity == 1) continue;
     const Found before = found;
     require(table.strongest(scan, &select, capacity, found.counts.data(), &error), error);
     fetch();
@@ -193,8 +194,11 @@ int main(int argc, char**) {
     for (const bool positive : {false, true})
       for (const bool weighted : {false, true}) {
         test(5, 3, 7, precision, positive, weighted, ++seed);
-        test(130, 300, 65, precision, positive, weighted, ++seed);
-        test(37, 2500, 200, precision, positive, weighted, ++seed);
+        // Every two of the three choices meet, as in all eight. Of 300 rows so many pass that lists overflow, and wgmma's queues; of 2,100 a
+        // sample is taken.
+        const bool chosen = ((precision + (positive ? 1 : 0) + (weighted ? 1 : 0)) & 1) == 0;
+        if (chosen || large) test(130, 300, 65, precision, positive, weighted, ++seed);
+        if (!chosen || large) test(37, 2100, 130, precision, positive, weighted, ++seed);
         if (large) {
           test(300, 5000, 1024, precision, positive, weighted, ++seed);
           test(257, 9000, 515, precision, positive, weighted, ++seed);
