@@ -16,6 +16,18 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
+/** The quarter and three quarter points of the sorted values, between neighbours in proportion. */
+export function quartiles(values: readonly number[]): [number, number] {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number => {
+    const place = share * (sorted.length - 1);
+    const below = sorted[Math.floor(place)] as number;
+    const above = sorted[Math.ceil(place)] as number;
+    return below + (place - Math.floor(place)) * (above - below);
+  };
+  return [at(0.25), at(0.75)];
+}
+
 export function summarise(values: readonly number[]): Summary {
   const centre = median(values);
   return {

@@ -2,7 +2,7 @@
 // npm run gpu-check: all that only a machine with an NVIDIA GPU can show. Builds the CUDA module for that GPU, compares it with the CPU (the
 // C++ programs of test/cuda/, then the API's tests), runs the programs under compute-sanitizer, times, and writes what came out to
 // bench/results/<date>-<gpu>.json. A stage that cannot run is skipped, with the reason; one that fails makes the whole fail.
-//   --skip LIST           leaves stages out, of: build, programs, api, sanitizer, bench, torch
+//   --skip LIST           leaves stages out, of: build, programs, api, sanitizer, bench, kernels, torch
 //   --only LIST           runs these alone
 //   --architecture NAME   of the build, such as 90a; default: the GPU's own
 //   --out FILE            where to write; default as above
@@ -14,7 +14,7 @@ import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildFolder, provideTools, root } from './tools.mjs';
 
-const STAGES = ['build', 'programs', 'api', 'sanitizer', 'bench', 'torch'];
+const STAGES = ['build', 'programs', 'api', 'sanitizer', 'bench', 'kernels', 'torch'];
 const TOOLS = ['memcheck', 'racecheck', 'initcheck', 'synccheck'];
 /** Tests of ordinary calls that run once more with the GPU as the default. */
 const BY_DEFAULT = [
@@ -108,8 +108,9 @@ stage('build', () => {
     return { failed: 'the CUDA module was not built, or its kernels spill registers' };
   const { cmake } = provideTools();
   const parallel = ['--parallel', String(availableParallelism())];
-  if (run(cmake, ['--build', out, '--target', 'gpu_checks', ...parallel]).status !== 0)
-    return { failed: 'the programs of test/cuda/ were not built' };
+  const targets = ['gpu_checks', 'gpu_bench'];
+  if (run(cmake, ['--build', out, '--target', ...targets, ...parallel]).status !== 0)
+    return { failed: 'the programs of test/cuda/ and bench/cuda_kernels.cu were not built' };
   if (run('npm', ['run', '--silent', 'build:ts']).status !== 0) return { failed: 'lib/ was not compiled' };
   return { kernels: JSON.parse(readFileSync(join(folder, 'kernels.json'), 'utf8')) };
 });
@@ -161,15 +162,16 @@ stage('sanitizer', () => {
   return { ran, ...(wrong.length > 0 && { failed: wrong.join(', ') }) };
 });
 
-/** Runs what writes one JSON value as its last line. */
-function timed(command, args, env) {
+const lastLine = (said) => JSON.parse(said.trim().split('\n').at(-1));
+/** Runs what writes JSON; `read` takes it from what was said: the last line is one value, unless said otherwise. */
+function timed(command, args, env, read = lastLine) {
   const { status, out: said } = run(command, args, { env, show: false });
   console.log(tail(said));
   if (status !== 0) return { failed: `status ${status}: ${tail(said)}` };
   try {
-    return { rows: JSON.parse(said.trim().split('\n').at(-1)) };
+    return { rows: read(said) };
   } catch {
-    return { failed: `its last line is no JSON: ${tail(said)}` };
+    return { failed: `what it said is not the JSON that it should be: ${tail(said)}` };
   }
 }
 
@@ -180,6 +182,17 @@ stage('bench', () => {
   if (!existsSync(tsx)) return { skipped: 'tsx is not installed (npm ci)' };
   if (!existsSync(module)) return { skipped: `${module} is not there` };
   return timed(process.execPath, [tsx, bench, '--json'], { UNSUPERPOSE_CUDA_BINARY: module });
+});
+
+stage('kernels', () => {
+  const program = join(folder, 'bench_cuda_kernels');
+  if (!existsSync(program)) return { skipped: `${relative(root, program)} has not been built` };
+  const lines = (said) =>
+    said
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  return timed(program, [], {}, lines);
 });
 
 stage('torch', () => {

@@ -127,3 +127,14 @@ if(gpu_programs)
     add_dependencies(gpu_checks gpu_${name})
   endforeach()
 endif()
+
+# What the kernels take on a GPU (npm run gpu-check runs it). The published package does not have it.
+set(gpu_bench_source "${CMAKE_CURRENT_SOURCE_DIR}/bench/cuda_kernels.cu")
+if(EXISTS "${gpu_bench_source}")
+  find_package(Threads REQUIRED)
+  add_nvcc_object(${gpu_bench_source} ${cuda_folder}/bench_cuda_kernels.o -gencode arch=compute_80,code=compute_80) # has no kernels of its own
+  add_executable(gpu_bench EXCLUDE_FROM_ALL ${cuda_folder}/bench_cuda_kernels.o ${cuda_objects})
+  set_target_properties(gpu_bench PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME bench_cuda_kernels
+    RUNTIME_OUTPUT_DIRECTORY ${cuda_folder} RUNTIME_OUTPUT_DIRECTORY_RELEASE ${cuda_folder})
+  target_link_libraries(gpu_bench PRIVATE unsuperpose_core ${CUDA_cudart_static_LIBRARY} Threads::Threads dl rt)
+endif()

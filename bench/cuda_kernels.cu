@@ -1,0 +1,314 @@
+// What the CUDA module's kernels take on a GPU, by the GPU's own clock: the selecting products, by wgmma and by mma.sync, and the stages of the
+// lasso. One line of JSON a measurement. bench/cuda.ts times the same through the API, copies and all.
+//   npm run build:cuda && cmake --build build --target gpu_bench && build/cuda/bench_cuda_kernels [select] [lasso]
+// `npm run gpu-check` runs it too. A tiny size, for a try: build/cuda/bench_cuda_kernels --shrink 64
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "../native/cuda/rows.hpp"
+
+extern "C" const UnsuperposeCuda* unsuperpose_cuda_table();
+
+using namespace unsuperpose::cuda;
+
+namespace {
+
+constexpr int kWarm = 2, kRuns = 9;
+
+struct Spread {
+  double quarter, median, three_quarters;
+};
+Spread spread(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t last = values.size() - 1;
+  return {values[last / 4], values[last / 2], values[last - last / 4]};
+}
+
+/// Numbers for data: uniform ones by xorshift (Marsaglia 2003), normal ones drawn from a table, a nanosecond each.
+class Draws {
+ public:
+  explicit Draws(std::uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u | 1), table_(kTable) {
+    for (float& v : table_) {
+      const double a = 1 - uniform(), b = uniform();
+      v = static_cast<float>(std::sqrt(-2 * std::log(a)) * std::cos(6.283185307179586 * b));
+    }
+  }
+  std::uint64_t bits() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return state_;
+  }
+  double uniform() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
+  float normal() { return table_[bits() >> 50]; }
+  std::size_t below(std::size_t n) { return bits() % n; }
+
+ private:
+  static constexpr std::size_t kTable = std::size_t{1} << 14;  // bits() >> 50
+  std::uint64_t state_;
+  std::vector<float> table_;
+};
+
+void scale_to(float* row, std::size_t dims, double norm) {
+  double squared = 0;
+  for (std::size_t k = 0; k < dims; ++k) squared += static_cast<double>(row[k]) * static_cast<double>(row[k]);
+  const auto scale = static_cast<float>(norm / std::sqrt(squared));
+  for (std::size_t k = 0; k < dims; ++k) row[k] *= scale;
+}
+
+/// count x dims, independent, of norm 1
+std::vector<float> unit_rows(std::size_t count, std::size_t dims, std::uint64_t seed) {
+  Draws draws(seed);
+  std::vector<float> rows(count * dims);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t k = 0; k < dims; ++k) rows[i * dims + k] = draws.normal();
+    scale_to(&rows[i * dims], dims, 1);
+  }
+  return rows;
+}
+
+const char* name_of(int precision) { return precision == UNSUPERPOSE_CUDA_INT8 ? "int8" : "float16"; }
+
+/// Rows on the device, rounded.
+struct Rounded {
+  RoundedRows rows;
+  std::size_t count;
+  Rounded(const std::vector<float>& from, std::size_t dims, int precision, const Stream& stream)
+      : count(from.size() / dims) {
+    Memory<float> given(from.size());
+    stream.to_device(given.data(), from.data(), from.size());
+    rows.reserve(count, dims, precision);
+    round_rows(given.data(), nullptr, count, padded_rows(count), dims, precision, rows.tiles(), nullptr,
+               nullptr, stream.get());
+    stream.wait();
+  }
+};
+
+struct Product {
+  std::size_t left, right, dims;
+};
+
+/// |product| of two unit rows of normal numbers that `passing` of `right` exceed: 2 Φ(−t √dims) = passing / right.
+float floor_of(const Product& product, double passing) {
+  double low = 0, high = 10;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (std::erfc(middle / std::sqrt(2.0)) * static_cast<double>(product.right) > passing ? low : high) = middle;
+  }
+  return static_cast<float>(low / std::sqrt(static_cast<double>(product.dims)));
+}
+
+void time_select(const Device& device, const Product& product, const std::vector<float>& left_rows,
+                 const std::vector<float>& right_rows, int precision) {
+  constexpr unsigned kCapacity = 256;
+  const Stream stream;
+  const Rounded left(left_rows, product.dims, precision, stream),
+      right(right_rows, product.dims, precision, stream);
+  Memory<float> factors(padded_rows(right.count)), floors(left.count);
+  Memory<UnsuperposeCudaEntry> entries(left.count * kCapacity);
+  Memory<unsigned> counts(left.count);
+  column_factors(right.rows.tiles().scales, nullptr, right.count, padded_rows(right.count), factors.data(),
+                 stream.get());
+  Select select;
+  select.left = left.rows.tiles();
+  select.right = right.rows.tiles();
+  select.left_count = left.count;
+  select.right_count = right.count;
+  select.factors = factors.data();
+  select.floors = floors.data();
+  select.entries = entries.data();
+  select.counts = counts.data();
+  select.capacity = kCapacity;
+  for (const double passing : {0.01, 90.0}) {
+    const std::vector<float> floor(left.count, floor_of(product, passing));
+    stream.to_device(floors.data(), floor.data(), floor.size());
+    stream.wait();
+    for (const bool hopper : {true, false}) {
+      if (hopper && !device.hopper) continue;
+      std::vector<double> seconds;
+      for (int run = 0; run < kWarm + kRuns; ++run) {
+        Event before, after;
+        stream.zero(counts.data(), left.count);
+        before.record(stream.get());
+        select_rows(select, precision, hopper, device.multiprocessors, device.shared_limit, stream.get());
+        after.record(stream.get());
+        after.wait();
+        if (run >= kWarm) seconds.push_back(after.since(before));
+      }
+      std::vector<unsigned> passed(left.count);
+      stream.to_host(passed.data(), counts.data(), left.count);
+      stream.wait();
+      std::size_t lost = 0;  // rows of which wgmma's queues lost some
+      double all = 0;
+      for (const unsigned count : passed)
+        if (count >= kLost)
+          ++lost;
+        else
+          all += count;
+      const Spread s = spread(seconds);
+      const double operations = 2.0 * static_cast<double>(product.left) * static_cast<double>(product.right) *
+                                static_cast<double>(product.dims);
+      std::printf(
+          "{\"kernel\":\"select\",\"by\":\"%s\",\"precision\":\"%s\",\"left\":%zu,\"right\":%zu,\"dims\":%zu,"
+          "\"passed\":%.4g,\"lost\":%zu,\"seconds\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"tera\":%."
+          "4g}\n",
+          hopper ? "wgmma" : "mma.sync", name_of(precision), product.left, product.right, product.dims,
+          all / static_cast<double>(std::max<std::size_t>(1, left.count - lost)), lost, s.median, s.quarter,
+          s.three_quarters, operations / s.median / 1e12);
+      std::fflush(stdout);
+    }
+  }
+}
+
+struct Problem {
+  std::size_t features, dims, active;
+};
+
+/// Mixtures of `active` atoms of `atoms`, with a tenth of noise, of norm 3/4 (the table wants 1/2 to 1).
+std::vector<float> mixtures(const Problem& problem, const std::vector<float>& atoms, std::size_t count) {
+  const std::size_t dims = problem.dims;
+  Draws draws(2);
+  std::vector<float> samples(count * dims);
+  for (std::size_t i = 0; i < count; ++i) {
+    float* x = &samples[i * dims];
+    for (std::size_t chosen = 0; chosen < problem.active; ++chosen) {
+      const float* atom = &atoms[draws.below(problem.features) * dims];
+      const double sign = draws.bits() >> 63 ? 1 : -1;
+      const auto weight = static_cast<float>((0.5 + draws.uniform()) * sign);
+      for (std::size_t k = 0; k < dims; ++k) x[k] += weight * atom[k];
+    }
+    scale_to(x, dims, 1);
+    const auto noise = static_cast<float>(0.1 / std::sqrt(static_cast<double>(dims)));
+    for (std::size_t k = 0; k < dims; ++k) x[k] += noise * draws.normal();
+    scale_to(x, dims, 0.75);
+  }
+  return samples;
+}
+
+const UnsuperposeCuda& table = *unsuperpose_cuda_table();
+
+void require(int code, const UnsuperposeCudaError& error) {
+  if (code != UNSUPERPOSE_CUDA_OK) throw Failure{code, error.message, error.bytes_wanted, error.bytes_free};
+}
+
+/// The mean over some samples of max|D·x|.
+double mean_strongest(UnsuperposeCudaRows* rows, UnsuperposeCudaMatrix samples) {
+  samples.count = std::min<std::uint64_t>(samples.count, 64);
+  UnsuperposeCudaError error{};
+  UnsuperposeCudaScan* scan = nullptr;
+  require(table.open(rows, &scan, &error), error);
+  std::vector<double> norms(samples.count), moved(samples.count);
+  std::vector<std::uint32_t> counts(samples.count);
+  std::vector<UnsuperposeCudaEntry> entries(samples.count);
+  require(table.set_vectors(scan, &samples, UNSUPERPOSE_CUDA_FLOAT16, norms.data(), moved.data(), &error),
+          error);
+  const UnsuperposeCudaSelect select{UNSUPERPOSE_CUDA_FLOAT16, 0, nullptr, nullptr};
+  require(table.strongest(scan, &select, 1, counts.data(), &error), error);
+  require(table.entries(scan, entries.data(), &error), error);
+  table.close(scan);
+  double sum = 0;
+  for (const UnsuperposeCudaEntry& entry : entries) sum += std::abs(static_cast<double>(entry.value));
+  return sum / static_cast<double>(samples.count);
+}
+
+void time_lasso(const Problem& problem, std::size_t batch) {
+  constexpr std::uint32_t kCapacity = 128;
+  constexpr const char* kStages[] = {"round",   "select",   "choose", "gram",
+                                     "descend", "evaluate", "copies", "all"};
+  using Clock = std::chrono::steady_clock;
+  const std::vector<float> atoms = unit_rows(problem.features, problem.dims, 1),
+                           samples = mixtures(problem, atoms, batch);
+  UnsuperposeCudaError error{};
+  UnsuperposeCudaRows* rows = nullptr;
+  const UnsuperposeCudaMatrix dictionary{atoms.data(), problem.dims, problem.features, problem.dims, nullptr};
+  require(table.upload(0, &dictionary, &rows, &error), error);
+  UnsuperposeCudaLasso lasso{};
+  lasso.samples = {samples.data(), problem.dims, batch, problem.dims, nullptr};
+  const double lambda = 0.1 * mean_strongest(rows, lasso.samples);
+  const std::vector<double> lambdas(batch, lambda);
+  lasso.lambda = lambdas.data();
+  lasso.max_rounds = 60;
+  lasso.capacity = kCapacity;
+  std::vector<std::uint32_t> indices(batch * kCapacity), count(batch), rounds(batch);
+  std::vector<float> values(batch * kCapacity);
+  std::vector<std::uint8_t> outcome(batch);
+  std::vector<double> gap(batch), objective(batch), squared_residual(batch);
+  for (const double tolerance : {1e-3, 1e-4}) {
+    lasso.tolerance = tolerance;
+    UnsuperposeCudaCodes codes{indices.data(),   values.data(),           count.data(),
+                               outcome.data(),   rounds.data(),           gap.data(),
+                               objective.data(), squared_residual.data(), {}};
+    std::vector<double> wall, stages[8];
+    for (int run = 0; run < kWarm + kRuns; ++run) {
+      const auto started = Clock::now();
+      require(table.lasso(rows, &lasso, &codes, &error), error);
+      if (run < kWarm) continue;
+      wall.push_back(std::chrono::duration<double>(Clock::now() - started).count());
+      for (int stage = 0; stage < 8; ++stage) stages[stage].push_back(codes.stages[stage]);
+    }
+    double active = 0, solves = 0;
+    for (std::size_t i = 0; i < batch; ++i) active += count[i], solves += rounds[i];
+    const auto n = static_cast<double>(batch);
+    const Spread all = spread(wall);
+    std::printf(
+        "{\"kernel\":\"lasso\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"mixed\":%zu,"
+        "\"lambda\":%.5g,\"tolerance\":%.0e,\"converged\":%td,\"active\":%.4g,\"rounds\":%.3g,"
+        "\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
+        batch, problem.features, problem.dims, problem.active, lambda, tolerance,
+        std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_CONVERGED), active / n, solves / n,
+        all.median, all.quarter, all.three_quarters);
+    for (int stage = 0; stage < 8; ++stage)
+      std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
+    std::printf("}}\n");
+    std::fflush(stdout);
+  }
+  table.release(rows);
+}
+
+}  // namespace
+
+int main(int arguments, char** argument) {
+  std::size_t shrink = 1;
+  bool selects = false, lassos = false;
+  for (int i = 1; i < arguments; ++i) {
+    const std::string word = argument[i];
+    if (word == "select")
+      selects = true;
+    else if (word == "lasso")
+      lassos = true;
+    else if (word == "--shrink" && i + 1 < arguments)
+      shrink = std::max<std::size_t>(1, std::strtoul(argument[++i], nullptr, 10));
+    else {
+      std::fprintf(stderr, "arguments: [select] [lasso] [--shrink N]; got %s\n", word.c_str());
+      return 2;
+    }
+  }
+  const bool both = selects == lassos;
+  try {
+    const Device device(0);
+    if (both || selects)
+      for (const Product& full :
+           {Product{4096, 16384, 1024}, Product{4096, 65536, 1024}, Product{65536, 65536, 512}}) {
+        const Product product{full.left / shrink, full.right / shrink, full.dims / shrink};
+        const std::vector<float> left = unit_rows(product.left, product.dims, 1),
+                                 right = unit_rows(product.right, product.dims, 2);
+        for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16})
+          time_select(device, product, left, right, precision);
+      }
+    if (both || lassos)
+      for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32},
+                                  Problem{262144, 1024, 32}, Problem{65536, 2304, 64}})
+        time_lasso(
+            {full.features / shrink, full.dims / shrink, std::max<std::size_t>(1, full.active / shrink)},
+            4096 / shrink);
+  } catch (const Failure& failure) {
+    std::fprintf(stderr, "bench_cuda_kernels: %s\n", failure.message.c_str());
+    return 1;
+  }
+}
