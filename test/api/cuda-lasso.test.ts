@@ -139,6 +139,15 @@ function judge({ problem, options }: Case, found: Unfolding, cpu: Unfolding): vo
   });
 }
 
+it.skipIf(!there)('the same bits, run after run', () => {
+  const { atoms, samples } = gaussian(900, { features: 96, dims: 24, samples: 9, active: 4 });
+  const lambda = Float64Array.from({ length: 9 }, (_, i) => 0.02 * 2 ** (i % 6));
+  const solve = (): Unfolding => unfoldSync(samples, Dictionary.from(atoms), { lambda, device: 'cuda' });
+  const first = solve();
+  // Each run draws other orders of blocks and warps.
+  for (let again = 0; again < 12; again++) expectSame(solve(), first);
+});
+
 // Processes of their own: the emulation reads its environment once.
 const emulated = there && BINARY.endsWith('unsuperpose_cuda_emulated.node');
 const SOME = CASES.filter(({ name }) =>
