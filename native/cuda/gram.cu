@@ -130,7 +130,7 @@ gram_kernel(Batch batch) {
             fmaf(rests[n][i], 1.0f / kLowFactor, tops[n][i]) * head.scale[row] * head.scale[column];
         if (row == size) {
           if (column >= old) batch.correlation[sample * kSet + column] = product;
-        } else {
+        } else if (column <= row) {  // the mirrored sum of another lane may differ in its last bit
           gram[row * kSet + column] = product;
           gram[column * kSet + row] = product;
         }
