@@ -43,8 +43,8 @@ const TOP = 64;
 /** Of the largest pair: an epsilon whose list is short. */
 const EPSILON_SHARE = 0.9;
 const CPU_REPEATS = 3;
-/** Bytes on the device for an entry of the dictionary: float32, float16 and int8, and some for lists. Beside them, what a batch takes. */
-const DEVICE_BYTES = 8;
+/** Bytes on the device for an entry of the dictionary: float32, int8, two parts in float16, and some for lists. Beside them, what a batch takes. */
+const DEVICE_BYTES = 10;
 const BATCH_BYTES = 2 ** 31;
 /** In JavaScript and in the dictionary, and its packed copies for the CPU. */
 const HOST_BYTES = 20;
