@@ -18,7 +18,6 @@ const STAGES = ['build', 'programs', 'api', 'sanitizer', 'bench', 'kernels', 'to
 const TOOLS = ['memcheck', 'racecheck', 'initcheck', 'synccheck'];
 /** Tests of ordinary calls that run once more with the GPU as the default. */
 const BY_DEFAULT = [
-  'test/kernels/select.test.ts',
   'test/features/pairs.test.ts',
   'test/features/circuits.test.ts',
   'test/features/geometry.test.ts',

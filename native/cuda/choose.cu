@@ -124,7 +124,8 @@ KERNEL choose_kernel(Batch batch, int precision) {
         }
         strongest = block_max(strongest, shared.sums);
       }
-      strongest = strongest > lambda ? strongest : lambda;
+      // What is in neither the set nor the list is at most λ.
+      if (size < batch.features) strongest = strongest > lambda ? strongest : lambda;
       for (unsigned e = warp; e < listed; e += kWarps) {
         const unsigned feature = static_cast<unsigned>(shared.keys[e]);
         const double product =

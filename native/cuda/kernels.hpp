@@ -41,6 +41,8 @@ void select_rows(const Select& select, int precision, bool hopper, int multiproc
 /// Of a listing that select_rows() made: sorts and writes, for each left row, its first `most` entries to out + offsets[row]. By index, or strongest
 /// first, ties by lower index (`weights`: of strengths, 1 where null). Lists hold at most kMostListed.
 inline constexpr unsigned kMostListed = 4096;
+inline constexpr std::uint64_t kSkipped =
+    ~std::uint64_t{0};  // in place of an offset: this list is not asked for
 struct Sort {
   const UnsuperposeCudaEntry* entries = nullptr;
   const unsigned* counts = nullptr;

@@ -13,7 +13,10 @@ constexpr std::size_t kListBytes = std::size_t{512} << 20;
 constexpr unsigned kFirstRoom = 64;
 /// Up to this many rows a sample is not worth it: all may be listed.
 constexpr std::size_t kListAll = 2048;
-constexpr unsigned kSample = 1024;
+/// Rows that a threshold is taken from: a share of all, so that a few of them are above it, and what is listed varies little.
+constexpr std::size_t kSampleShare = 64, kLeastSample = 1024, kMostSample = 8192;
+/// Times as many as wanted are to pass.
+constexpr double kSpareShare = 3;
 constexpr int kTries = 8;
 
 unsigned rounded_up(std::size_t n) {
@@ -137,12 +140,12 @@ void Scan::take(const std::vector<std::uint32_t>& which, const std::vector<std::
   std::vector<std::uint64_t> offsets(count);
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < count; ++i) {
+    offsets[i] = kSkipped;
+    if (!done[i]) continue;
     offsets[i] = total;
     const unsigned listed = std::min({found_counts_[i], capacity_, most});
-    if (done[i]) {
-      starts_[which[i]] = before + total;
-      lengths_[which[i]] = listed;
-    }
+    starts_[which[i]] = before + total;
+    lengths_[which[i]] = listed;
     total += listed;
   }
   if (total == 0) return;
@@ -170,6 +173,7 @@ void Scan::take(const std::vector<std::uint32_t>& which, const std::vector<std::
   // Longer than shared memory: sorted here.
   std::vector<UnsuperposeCudaEntry> lists;
   for (std::size_t i = 0; i < count; ++i) {
+    if (!done[i]) continue;
     lists.resize(std::min(found_counts_[i], capacity_));
     stream_.to_host(lists.data(), lists_.data() + i * capacity_, lists.size());
     stream_.wait();
@@ -224,6 +228,8 @@ void Scan::above(const UnsuperposeCudaSelect& select, std::uint32_t* counts) {
 
 std::vector<float> Scan::sampled(const UnsuperposeCudaSelect& select, unsigned wanted) {
   const std::size_t right_blocks = padded_rows(rows_.count()) / kRightRows;
+  const unsigned sample = static_cast<unsigned>(
+      std::clamp(rows_.count() / kSampleShare, kLeastSample, kMostSample) / kRightRows * kRightRows);
   Select task;
   task.left = vectors_.tiles();
   task.right = rows_.rounded(precision_).rows.tiles();
@@ -231,17 +237,16 @@ std::vector<float> Scan::sampled(const UnsuperposeCudaSelect& select, unsigned w
   task.right_count = rows_.count();
   task.factors = factors_.data();
   task.positive_only = select.positive_only != 0;
-  task.stored = kSample;
-  task.every = static_cast<unsigned>(right_blocks / (kSample / kRightRows));
-  strengths_.reserve(count_ * kSample);
+  task.stored = sample;
+  task.every = static_cast<unsigned>(right_blocks / (sample / kRightRows));
+  strengths_.reserve(count_ * sample);
   task.strengths = strengths_.data();
   const Device& device = rows_.device();
   select_rows(task, precision_, false, device.multiprocessors, device.shared_limit, stream_.get());
-  // So that some twice as many as wanted pass.
-  const double share = 2.0 * wanted / static_cast<double>(rows_.count());
-  const unsigned rank = std::clamp(static_cast<unsigned>(std::ceil(share * kSample)), 1u, kSample);
+  const double share = kSpareShare * wanted / static_cast<double>(rows_.count());
+  const unsigned rank = std::clamp(static_cast<unsigned>(std::ceil(share * sample)), 1u, sample);
   ranks_.reserve(count_);
-  ranked(strengths_.data(), count_, kSample, rank, ranks_.data(), stream_.get());
+  ranked(strengths_.data(), count_, sample, rank, ranks_.data(), stream_.get());
   std::vector<float> thresholds(count_);
   stream_.to_host(thresholds.data(), ranks_.data(), count_);
   stream_.wait();
@@ -256,13 +261,13 @@ void Scan::strongest(const UnsuperposeCudaSelect& select, unsigned capacity, std
   capacity = static_cast<unsigned>(std::min<std::size_t>(capacity, features));
   std::vector<float> least(count_, kNone), floors;
   if (select.floors) least.assign(select.floors, select.floors + count_);
-  const bool sampling = features > kListAll && std::size_t{4} * capacity < features;
+  const bool sampling = features > kListAll && std::size_t{12} * capacity < features;
   floors = least;
   unsigned room = rounded_up(features);
   if (sampling) {
     const std::vector<float> thresholds = sampled(select, capacity);
     for (std::size_t i = 0; i < count_; ++i) floors[i] = std::max(floors[i], thresholds[i]);
-    room = rounded_up(std::size_t{4} * capacity + 128);
+    room = rounded_up(std::size_t{6} * capacity + 128);
   }
   // Thresholds that let too many pass, and too few.
   std::vector<float> low(least), high(count_, std::numeric_limits<float>::infinity());

@@ -100,8 +100,7 @@ DEVICE void empty_queues(const SelectTask& task, Shared& shared) {
       }
     }
     sync_warp();
-    if (lane() != 0) return;
-    shared.queued[which] = 0;
+    if (lane() == 0) shared.queued[which] = 0;
     shared.queue_empty[which].arrive();
   });
 }
@@ -178,8 +177,7 @@ DEVICE void multiply_tiles(const SelectTask& task, unsigned char* stages, Shared
               *to++ = {product(i, h, k),
                        (row + 8 * h) * kRightRows + 8 * (4 * part + i) + lane() % 4 * 2 + k};
     }
-    sync_warp();
-    if (lane() == 0) shared.queue_full[which].arrive();
+    shared.queue_full[which].arrive();  // every lane for what it wrote itself
   });
 }
 #endif
@@ -196,8 +194,8 @@ select_wgmma(SelectTask task) {
       shared.empty[s].init(kMultipliers);
     }
     for (unsigned q = 0; q < 2; ++q) {
-      shared.queue_full[q].init(kMultipliers);
-      shared.queue_empty[q].init(1);
+      shared.queue_full[q].init(32 * kMultipliers);
+      shared.queue_empty[q].init(32);
       shared.queued[q] = 0;
     }
     hopper::publish_barriers();

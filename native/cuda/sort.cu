@@ -13,7 +13,7 @@ KERNEL sort_kernel(Sort sort) {
   SHARED(memory);
   const std::size_t row = blockIdx.x;
   const unsigned passed = sort.counts[row], listed = passed < sort.capacity ? passed : sort.capacity;
-  if (passed >= kLost) return;  // its list has holes
+  if (sort.offsets[row] == kSkipped) return;
   const unsigned size = power_above(listed);
   std::uint64_t* keys = reinterpret_cast<std::uint64_t*>(memory);
   float* values = reinterpret_cast<float*>(keys + size);
