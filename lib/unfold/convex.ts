@@ -38,7 +38,7 @@ export interface ConvexOptions extends ConvexBaseOptions, ObservedOption {
    * how far P(a) lies above that residual's.
    */
   readonly lambda: PerSample;
-  /** Codes to start from, samples × features, such as the last call's. */
+  /** Codes to start from, samples × features, such as the last call's. A GPU starts from zero whatever they are. */
   readonly warmStart?: CodesLike | undefined;
 }
 

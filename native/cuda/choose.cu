@@ -1,4 +1,8 @@
 // Floors for a pass, and what is made of its lists: a certificate, or new atoms for the working set. One block a sample.
+//   floor    λ where a pass chooses; λ less the bound of a score's error (scoring/device_bound.hpp) where it certifies, so that no violator is lost
+//   gap      solvers/certificate.hpp, in float64, with the largest |d·r − βa| / w of the set and the list, exact, and λ for what is in neither
+//   chosen   the strongest violators, by their exact strength where they were met exactly, else as they were scored
+// A list that overflowed certifies nothing, and chooses nothing, for which of its entries it has is chance: its floor is raised for the next pass.
 #include "../scoring/device_bound.hpp"
 #include "lasso.hpp"
 #include "reduce.cuh"

@@ -1,5 +1,6 @@
-// What a code is worth: the residual x − aD and the sums of its certificate in float64, and the set's correlations with the residual as it was
-// rounded to float32. One block a sample; the atoms are read twice, the second time mostly from cache.
+// What a code is worth: the residual r = x − Σ a_k d_k and the sums of its certificate (½‖r‖², x·r, Σ w|a|, ‖a‖²) in float64, and, where the next
+// pass certifies, the set's correlations d_k · r with the residual as it was rounded to float32. One block a sample; the atoms are read twice, the
+// second time mostly from cache: 8 n · dims bytes and 2 n · dims multiply-adds in float64 for n atoms. And the start: r = x, an empty set.
 #include "lasso.hpp"
 #include "reduce.cuh"
 

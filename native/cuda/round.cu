@@ -1,7 +1,7 @@
 // Rounds rows for the tensor cores, with bounds of what that costs in float64. One warp a row.
 //   int8     q = round(x / s), s = max|x| / 127
 //   float16  x / s rounded to nearest, s the power of two that brings max|x| into [2¹⁴, 2¹⁵): float16's whole range serves one row
-// 4 bytes read and 1 or 2 written an entry.
+// 4 bytes read and 1 or 2 written an entry. Norms, and what rounding moved, are upper bounds, summed in float64.
 #include "kernels.hpp"
 #include "reduce.cuh"
 

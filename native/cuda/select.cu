@@ -1,5 +1,8 @@
-// The selecting product by mma.sync, on every device from compute capability 8.0 on: 128 left rows x 256 right rows a block, eight warps of
-// 64 x 64 each. Tiles of 128 bytes along the dims come through two or three stages of shared memory.
+// The selecting product: of every left row i, the right rows j with |l_i · r_j| f_j > floor_i (or l_i · r_j f_j with positive_only), l and r as
+// rounded. By mma.sync, on every device from compute capability 8.0 on: 128 left rows x 256 right rows a block, eight warps of 64 x 64 each. Tiles
+// of 128 bytes along the dims come through two or three stages of shared memory, 48 KiB each; blocks that run together share 32 left tiles, which stay
+// in the L2 cache. Sums of int8 are exact; those of float16 are off by scoring/device_bound.hpp's share. In place of lists it can store the
+// strengths of every so many right blocks: what thresholds are taken from.
 #include "select.cuh"
 
 namespace unsuperpose::cuda {

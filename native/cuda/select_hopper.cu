@@ -1,8 +1,8 @@
-// The selecting product on Hopper, by wgmma. A block stays for all its tiles, and its warps share the work:
+// The selecting product of select.cu on Hopper, by wgmma, with the same bounds. A block stays for all its tiles, and its warps share the work:
 //   warp 0        copies tiles into four stages of shared memory, ahead of those that multiply
 //   warps 4 - 11  two warpgroups multiply 64 x 256 each, look through the sums in their registers, and queue what passes
 //   warp 1        takes the queue to the lists, whose atomics take long
-// H100, 4,096 x 65,536: see bench/README.md for what each part costs.
+// A queue holds kQueue entries of a tile. Where more pass, the tile is lost: its rows' counts become kLost. bench/README.md has the times.
 #include "hopper.cuh"
 #include "select.cuh"
 
@@ -11,11 +11,11 @@ namespace unsuperpose::cuda {
 namespace {
 
 constexpr unsigned kThreads = 384, kStages = 4;
-constexpr unsigned kMultipliers = 8;  // warps
-constexpr unsigned kFactors = 8;      // right blocks whose factors are kept: more than can be on their way
-constexpr unsigned kQueue = 1536;     // entries that pass of one tile; there are two queues
+[[maybe_unused]] constexpr unsigned kMultipliers = 8;  // warps
+constexpr unsigned kFactors = 8;   // right blocks whose factors are kept: more than can be on their way
+constexpr unsigned kQueue = 1536;  // entries that pass of one tile; there are two queues
 
-constexpr unsigned kFactorBytes = kRightRows * sizeof(float);
+[[maybe_unused]] constexpr unsigned kFactorBytes = kRightRows * sizeof(float);
 
 /// An entry of a tile that passed.
 struct Passed {

@@ -1,4 +1,5 @@
-// Lists come from atomics in any order: sorted, the answer is the same every time. One block a list, a bitonic network in shared memory.
+// Lists come from atomics in any order: sorted, the answer is the same every time. One block a list, a bitonic network in shared memory, n log² n
+// comparisons. And the rank-th largest of a row, which a threshold is made of: by a warp for low ranks, else by the same network. Exact.
 #include "kernels.hpp"
 #include "reduce.cuh"
 #include "sort.cuh"
