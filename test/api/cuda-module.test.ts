@@ -15,7 +15,8 @@ const compiled =
   spawnSync(
     process.env.CXX ?? 'c++',
     [
-      ...['-std=c++20', '-shared', '-fPIC', '-DNAPI_VERSION=8', '-o', STAND_IN],
+      // -z nodelete as the module itself has it: it must outlast a worker that loaded it first.
+      ...['-std=c++20', '-shared', '-fPIC', '-Wl,-z,nodelete', '-DNAPI_VERSION=8', '-o', STAND_IN],
       ...['-isystem', join(ROOT, 'node_modules', 'node-api-headers', 'include')],
       ...['test/api/cuda-stand-in.cpp', 'native/cuda/node_entry.cpp'],
     ],
