@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "rounds.hpp"
+#include "thresholds.hpp"
+#include "timer.hpp"
 
 namespace unsuperpose::cuda {
 
@@ -13,53 +15,10 @@ namespace {
 
 /// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
 constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
-/// Atoms that a first choice's threshold is taken from, and the least of them that pass.
-constexpr unsigned kLeastSample = 1024, kMostSample = 8192, kLeastRank = 3;
-/// So that some 200 atoms pass by that rank.
-constexpr std::size_t kSampleShare = 64;
+/// Of the first choice's sample, atoms that pass at least: with fewer, how many pass of all would vary much.
+constexpr unsigned kLeastRank = 3;
 /// With fewer features all that exceed λ can be listed.
-constexpr std::size_t kSampleFrom = 2048;
-
-/// Seconds of the device, by stage.
-class Timer {
- public:
-  enum Stage { round, select, choose, gram, descend, evaluate, copies, kStages };
-  explicit Timer(const Stream& stream) : stream_(stream) {}
-  /// Where the seconds go from now on.
-  void start(double* seconds) {
-    std::fill_n(seconds, kStages + 1, 0.0);
-    seconds_ = seconds;
-    used_ = 0;
-  }
-  template <class Body>
-  void time(Stage stage, const Body& body) {
-    if (used_ == spans_.size()) spans_.push_back(std::make_unique<Span>());
-    Span& span = *spans_[used_++];
-    span.stage = stage;
-    span.before.record(stream_.get());
-    body();
-    span.after.record(stream_.get());
-  }
-  /// Once the stream was waited for.
-  void add() {
-    for (std::size_t i = 0; i < used_; ++i) {
-      const double took = spans_[i]->after.since(spans_[i]->before);
-      seconds_[spans_[i]->stage] += took;
-      seconds_[kStages] += took;
-    }
-    used_ = 0;
-  }
-
- private:
-  struct Span {
-    Event before, after;
-    Stage stage = round;
-  };
-  const Stream& stream_;
-  double* seconds_ = nullptr;
-  std::vector<std::unique_ptr<Span>> spans_;
-  std::size_t used_ = 0;
-};
+constexpr std::size_t kSampleFrom = Thresholds::kLeastRows;
 
 /// The memory of a call, and its rounds. Kept by the rows for the next call.
 class Solver {
@@ -88,8 +47,8 @@ class Solver {
   std::size_t together_ = 0;
   Batch batch_{};
   RoundedRows rounded_;
-  Memory<float> samples_, residual_, code_, correlation_, gram_, raised_, floors_, factors_[2], scale_,
-      strengths_, ranks_;
+  Memory<float> samples_, residual_, code_, correlation_, gram_, raised_, floors_, factors_[2], scale_;
+  Thresholds thresholds_;
   Memory<double> lambda_, weights_, strongest_, gap_, norms_, moved_;
   Memory<std::uint32_t> set_, active_, with_gram_, stalled_;
   Memory<Evaluation> at_;
@@ -110,7 +69,7 @@ void Solver::reserve() {
   gram_.reserve(n * kSet * kSet);
   for (Memory<float>* of_set : {&code_, &correlation_}) of_set->reserve(n * kSet);
   set_.reserve(n * kSet);
-  for (Memory<float>* one : {&raised_, &floors_, &ranks_}) one->reserve(n);
+  for (Memory<float>* one : {&raised_, &floors_}) one->reserve(n);
   for (Memory<double>* one : {&lambda_, &strongest_, &gap_, &norms_, &moved_}) one->reserve(n);
   for (Memory<std::uint32_t>* one : {&active_, &with_gram_, &stalled_}) one->reserve(n);
   at_.reserve(n);
@@ -229,19 +188,7 @@ void Solver::pass(int precision, const std::vector<std::uint32_t>& group, bool f
     const bool thresholds_help = rows_.count() >= kSampleFrom;
     if (fresh && thresholds_help) {
       // On the first pass λ is exceeded by a large share of the atoms.
-      const unsigned sampled = static_cast<unsigned>(std::clamp<std::size_t>(rows_.count() / kSampleShare,
-                                                                             kLeastSample, kMostSample)) /
-                               kRightRows * kRightRows;
-      strengths_.reserve(count * sampled);
-      Select sample = select;
-      sample.strengths = strengths_.data();
-      sample.stored = sampled;
-      sample.every = static_cast<unsigned>(padded_rows(rows_.count()) / sampled);
-      select_rows(sample, precision, false, device.multiprocessors, device.shared_limit, stream_.get());
-      const double share = 2.0 * batch_.first_choice / static_cast<double>(rows_.count());
-      const unsigned rank = std::max(kLeastRank, static_cast<unsigned>(std::ceil(share * sampled)));
-      ranked(strengths_.data(), count, sampled, rank, ranks_.data(), stream_.get());
-      thresholds = ranks_.data();
+      thresholds = thresholds_.of(select, precision, device, 2.0 * batch_.first_choice, kLeastRank, stream_);
     }
     set_floors(batch_, precision, thresholds, stream_.get());
     stream_.zero(counts_.data(), count);
@@ -352,8 +299,9 @@ void Solver::deliver(std::size_t first, std::size_t count) {
 
 void Solver::release() {
   for (Memory<float>* memory : {&samples_, &residual_, &code_, &correlation_, &gram_, &raised_, &floors_,
-                                &factors_[0], &factors_[1], &scale_, &strengths_, &ranks_})
+                                &factors_[0], &factors_[1], &scale_})
     memory->free();
+  thresholds_.free();
   for (Memory<double>* memory : {&lambda_, &weights_, &strongest_, &gap_, &norms_, &moved_}) memory->free();
   for (Memory<std::uint32_t>* memory : {&set_, &active_, &with_gram_, &stalled_, &state_}) memory->free();
   rounded_ = RoundedRows();

@@ -4,7 +4,7 @@
 #include <new>
 
 #include "rounds.hpp"
-#include "rows.hpp"
+#include "scan.hpp"
 
 using namespace unsuperpose::cuda;
 

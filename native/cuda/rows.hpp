@@ -1,4 +1,4 @@
-// Rows that live on a device, and vectors that are scored against them. What the table's functions do (module.cpp).
+// Rows that live on a device, with their rounded copies.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -62,55 +62,6 @@ class Rows {
   std::mutex mutex_;
   Rounded rounded_[3];                       // by precision, kLowHalf the last
   std::vector<std::shared_ptr<void>> idle_;  // after what they refer to: they go first
-};
-
-class Scan {
- public:
-  explicit Scan(Rows& rows) : rows_(rows), upload_(stream_) {}
-
-  void set_vectors(const UnsuperposeCudaMatrix& vectors, int precision, double* norms, double* moved);
-  void set_rows(const Rows& from, const std::uint32_t* pick, std::size_t count, int precision, double* norms,
-                double* moved);
-  void above(const UnsuperposeCudaSelect& select, std::uint32_t* counts);
-  void strongest(const UnsuperposeCudaSelect& select, unsigned capacity, std::uint32_t* counts);
-  void entries(UnsuperposeCudaEntry* out) const;
-  const Rows& rows() const { return rows_; }
-
- private:
-  /// Rounds the vectors of `source_` that `pick` names.
-  void round(const std::uint32_t* pick, std::size_t count, RoundedRows& to, double* norms, double* moved);
-  void prepare(const UnsuperposeCudaSelect& select);
-  /// The lists of vectors `which` (all where empty) above their floors, of up to `capacity` each; their counts come to `found_counts_`.
-  void list(const std::vector<std::uint32_t>& which, const std::vector<float>& floors, unsigned capacity,
-            const UnsuperposeCudaSelect& select);
-  /// What list() found, sorted; the answer of the vectors `which` that `done` names (by place in `which`).
-  void take(const std::vector<std::uint32_t>& which, const std::vector<std::uint8_t>& done, bool by_index,
-            unsigned most, const UnsuperposeCudaSelect& select);
-  std::vector<float> sampled(const UnsuperposeCudaSelect& select, unsigned wanted);
-
-  Rows& rows_;
-  Stream stream_;
-  Upload upload_;
-  std::size_t count_ = 0;
-  int precision_ = 0;
-  Memory<float> own_;              // vectors that came from the host
-  const float* source_ = nullptr;  // the vectors, dense
-  const std::uint32_t* source_pick_ = nullptr;
-  RoundedRows vectors_, some_;
-  Memory<std::uint32_t> pick_, some_pick_;
-  Memory<double> norms_, moved_;
-  Memory<float> factors_, weights_, floors_, strengths_, ranks_;
-  const float* weights_used_ = nullptr;
-  Memory<UnsuperposeCudaEntry> lists_, sorted_;
-  Memory<unsigned> counts_;
-  Memory<std::uint64_t> offsets_;
-  unsigned capacity_ = 0;
-  bool many_ = false;  // list(): by the product that loses nothing
-  std::vector<unsigned> found_counts_;
-  /// The answer: of each vector where its entries start, and how many.
-  std::vector<UnsuperposeCudaEntry> answer_;
-  std::vector<std::uint64_t> starts_;
-  std::vector<std::uint32_t> lengths_;
 };
 
 }  // namespace unsuperpose::cuda

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "rows.hpp"
+#include "scan.hpp"
 
 namespace unsuperpose::cuda {
 
@@ -11,10 +11,6 @@ namespace {
 constexpr std::size_t kListBytes = std::size_t{512} << 20;
 /// Room of a first listing by above(): few pass, or none.
 constexpr unsigned kFirstRoom = 64;
-/// Up to this many rows a sample is not worth it: all may be listed.
-constexpr std::size_t kListAll = 2048;
-/// Rows that a threshold is taken from: a share of all, so that a few of them are above it, and what is listed varies little.
-constexpr std::size_t kSampleShare = 64, kLeastSample = 1024, kMostSample = 8192;
 /// Times as many as wanted are to pass.
 constexpr double kSpareShare = 3;
 constexpr int kTries = 8;
@@ -227,9 +223,6 @@ void Scan::above(const UnsuperposeCudaSelect& select, std::uint32_t* counts) {
 }
 
 std::vector<float> Scan::sampled(const UnsuperposeCudaSelect& select, unsigned wanted) {
-  const std::size_t right_blocks = padded_rows(rows_.count()) / kRightRows;
-  const unsigned sample = static_cast<unsigned>(
-      std::clamp(rows_.count() / kSampleShare, kLeastSample, kMostSample) / kRightRows * kRightRows);
   Select task;
   task.left = vectors_.tiles();
   task.right = rows_.rounded(precision_).rows.tiles();
@@ -237,18 +230,9 @@ std::vector<float> Scan::sampled(const UnsuperposeCudaSelect& select, unsigned w
   task.right_count = rows_.count();
   task.factors = factors_.data();
   task.positive_only = select.positive_only != 0;
-  task.stored = sample;
-  task.every = static_cast<unsigned>(right_blocks / (sample / kRightRows));
-  strengths_.reserve(count_ * sample);
-  task.strengths = strengths_.data();
-  const Device& device = rows_.device();
-  select_rows(task, precision_, false, device.multiprocessors, device.shared_limit, stream_.get());
-  const double share = kSpareShare * wanted / static_cast<double>(rows_.count());
-  const unsigned rank = std::clamp(static_cast<unsigned>(std::ceil(share * sample)), 1u, sample);
-  ranks_.reserve(count_);
-  ranked(strengths_.data(), count_, sample, rank, ranks_.data(), stream_.get());
+  const float* found = thresholds_.of(task, precision_, rows_.device(), kSpareShare * wanted, 1, stream_);
   std::vector<float> thresholds(count_);
-  stream_.to_host(thresholds.data(), ranks_.data(), count_);
+  stream_.to_host(thresholds.data(), found, count_);
   stream_.wait();
   return thresholds;
 }
@@ -261,7 +245,7 @@ void Scan::strongest(const UnsuperposeCudaSelect& select, unsigned capacity, std
   capacity = static_cast<unsigned>(std::min<std::size_t>(capacity, features));
   std::vector<float> least(count_, kNone), floors;
   if (select.floors) least.assign(select.floors, select.floors + count_);
-  const bool sampling = features > kListAll && std::size_t{12} * capacity < features;
+  const bool sampling = features > Thresholds::kLeastRows && std::size_t{12} * capacity < features;
   floors = least;
   unsigned room = rounded_up(features);
   if (sampling) {

@@ -390,8 +390,7 @@ BatchSolver Lasso::start(const Dictionary& dictionary, std::size_t samples,
   if (float64 || wide || std::find(lambda.begin(), lambda.end(), 0.0) != lambda.end())
     return start_float64(dictionary, samples, execution);
   return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
-    if (execution.device && on_device(dictionary))
-      return solve_on_device(batch, dictionary, execution, first, out);
+    if (execution.device && on_device(dictionary)) return solve_on_device(batch, dictionary, execution, out);
     return solve(batch, dictionary, execution, warm_start.get(), first, nullptr, out);
   };
 }

@@ -42,7 +42,7 @@ struct Lasso final : Method, PenaltyOptions {
   bool on_device(const Dictionary& dictionary) const;
   /// What the device leaves unfinished is solved on here, from where it is.
   Status solve_on_device(const ScaledBatch& batch, const Dictionary& dictionary, const Execution& execution,
-                         std::size_t first, std::vector<SampleResult>& out) const;
+                         std::vector<SampleResult>& out) const;
   BatchSolver start_float64(const Dictionary& dictionary, std::size_t samples,
                             const Execution& execution) const;
 };

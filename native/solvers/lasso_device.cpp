@@ -25,8 +25,7 @@ bool Lasso::on_device(const Dictionary& dictionary) const {
 }
 
 Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictionary,
-                              const Execution& execution, std::size_t first,
-                              std::vector<SampleResult>& out) const {
+                              const Execution& execution, std::vector<SampleResult>& out) const {
   const std::size_t count = batch.count();
   std::vector<double> lambdas(count);
   for (std::size_t i = 0; i < count; ++i) lambdas[i] = batch.lambda(i);
@@ -81,7 +80,6 @@ Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictio
   }
   execution.advance(finished);
   if (finished == count) return {};
-  (void)first;
   return solve(batch, dictionary, execution, &left, 0, &done, out);
 }
 
