@@ -2,6 +2,9 @@
 import { atoms, codes, device, matrix, sizes } from './random.mjs';
 import { problem, weights } from './solving.mjs';
 
+/** The options of a call that can use a GPU, and has no others. */
+const anywhere = (r) => r.some({ device: device(r) });
+
 function dictionaryOf(r, pkg, dims = r.int(1, 7)) {
   return pkg.Dictionary.from(atoms(r, r.int(1, 12), dims));
 }
@@ -136,21 +139,15 @@ const methods = {
 };
 
 export const asking = {
-  'geometry.coherence': {
-    kind: 'async',
-    make: (r, pkg) => [dictionaryOf(r, pkg), r.some({ device: device(r) })],
-  },
+  'geometry.coherence': { kind: 'async', make: (r, pkg) => [dictionaryOf(r, pkg), anywhere(r)] },
   'geometry.babel': {
     kind: 'async',
     make(r, pkg) {
       const dictionary = pkg.Dictionary.from(atoms(r, r.int(2, 12), r.int(1, 7)));
-      return [dictionary, r.int(1, dictionary.features - 1), r.some({ device: device(r) })];
+      return [dictionary, r.int(1, dictionary.features - 1), anywhere(r)];
     },
   },
-  'geometry.clusters': {
-    kind: 'async',
-    make: (r, pkg) => [dictionaryOf(r, pkg), r.uniform(), r.some({ device: device(r) })],
-  },
+  'geometry.clusters': { kind: 'async', make: (r, pkg) => [dictionaryOf(r, pkg), r.uniform(), anywhere(r)] },
   'geometry.featureDimensionality': { kind: 'async', make: (r, pkg) => [rowsOf(r, pkg), {}] },
   'geometry.matchFeatures': {
     kind: 'async',
@@ -219,12 +216,12 @@ export const asking = {
   },
   'claims.claimNoPair': {
     kind: 'async',
-    make: (r, pkg) => [...layers(r, pkg), r.uniform(), r.some({ device: device(r) })],
+    make: (r, pkg) => [...layers(r, pkg), r.uniform(), anywhere(r)],
     shown: claimed,
   },
   'claims.claimNoCircuit': {
     kind: 'async',
-    make: (r, pkg) => [...circuit(r, pkg), r.some({ device: device(r) })],
+    make: (r, pkg) => [...circuit(r, pkg), anywhere(r)],
     shown: claimed,
   },
   'claims.noCircuit': {

@@ -3,29 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <vector>
 
-#include "../../native/cuda/abi.h"
-
-extern "C" const UnsuperposeCuda* unsuperpose_cuda_table();
+#include "table.hpp"
 
 namespace {
-
-int failures = 0;
-#define EXPECT(condition)                                                                            \
-  do {                                                                                               \
-    if (!(condition) && ++failures < 20) std::printf("%s:%d: " #condition "\n", __FILE__, __LINE__); \
-  } while (false)
-
-const UnsuperposeCuda& table = *unsuperpose_cuda_table();
-
-void require(int code, const UnsuperposeCudaError& error) {
-  if (code == 0) return;
-  std::printf("error %d: %s\n", code, error.message);
-  std::exit(1);
-}
 
 struct Problem {
   std::size_t samples, features, dims;
@@ -197,6 +180,5 @@ int main(int argc, char**) {
   }
   std::printf("%zu of %zu samples converged on the device\n", converged, all);
   EXPECT(converged * 10 >= all * 9);
-  std::printf(failures ? "%d failures\n" : "ok\n", failures);
-  return failures ? 1 : 0;
+  return ended();
 }

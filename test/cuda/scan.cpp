@@ -2,32 +2,12 @@
 // device states. Runs on the emulation, and on a GPU (npm run gpu-check).
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <vector>
 
-#include "../../native/cuda/abi.h"
-
-extern "C" const UnsuperposeCuda* unsuperpose_cuda_table();
+#include "table.hpp"
 
 namespace {
-
-int failures = 0;
-#define EXPECT(condition)                                                              \
-  do {                                                                                 \
-    if (!(condition)) {                                                                \
-      if (++failures < 20) std::printf("%s:%d: " #condition "\n", __FILE__, __LINE__); \
-    }                                                                                  \
-  } while (false)
-
-const UnsuperposeCuda& table = *unsuperpose_cuda_table();
-
-void require(int code, const UnsuperposeCudaError& error) {
-  if (code == 0) return;
-  std::printf("error %d: %s\n", code, error.message);
-  std::exit(1);
-}
 
 struct Matrix {
   std::size_t rows, cols;
@@ -204,6 +184,5 @@ int main(int argc, char**) {
           test(257, 9000, 515, precision, positive, weighted, ++seed);
         }
       }
-  std::printf(failures ? "%d failures\n" : "ok\n", failures);
-  return failures ? 1 : 0;
+  return ended();
 }
