@@ -9,7 +9,7 @@ const FLOORS = [
   ['native'], // the native module: found, loaded, asked
   ['data'], // dictionaries, codes, and the kernels on them
   ['unfold'],
-  ['learn', 'geometry', 'claims', 'toy'],
+  ['learn', 'sae', 'geometry', 'claims', 'toy'],
   ['cli'],
 ];
 

@@ -44,6 +44,39 @@ export type { CudaDevice, CudaInfo } from './native/cuda.js';
 export { type Info, info } from './native/info.js';
 export type { PairQuestionOptions, QuestionOptions } from './native/question.js';
 export type { Isa } from './native/values.js';
+export { type EncodeOptions, type EncodeSyncOptions, SparseAutoencoder } from './sae/autoencoder.js';
+export type {
+  BatchTopKLearner,
+  GatedLearner,
+  JumpReluLearner,
+  LearnerBaseOptions,
+  LearnerOptions,
+  MatryoshkaLearner,
+  ReluLearner,
+  RevivalOptions,
+  RunOptions,
+  TopKLearner,
+} from './sae/options.js';
+export type {
+  AutoencoderParameters,
+  AutoencoderParametersLike,
+  InputNorm,
+  SaeActivation,
+} from './sae/parameters.js';
+export {
+  type TrainingBatch,
+  type TrainingStream,
+  type TrainSparseAutoencoderOptions,
+  type TrainSparseAutoencodersOptions,
+  trainSparseAutoencoder,
+  trainSparseAutoencoders,
+} from './sae/train.js';
+export type {
+  Architecture,
+  TrainingFigures,
+  TrainingProgress,
+  TrainingSummary,
+} from './sae/training.js';
 export * as toy from './toy/index.js';
 export type { BallOptions } from './unfold/ball.js';
 export {

@@ -5,10 +5,16 @@
  *
  * - `NOTE_ATOM_NORMS`: atoms of norms other than 1, where the method's options count on unit atoms
  * - `NOTE_DEAD_ATOMS`: learned atoms that no sample has used
+ * - `NOTE_DEAD_FEATURES`: features of an autoencoder that no sample used at the end of training
  * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
  * - `NOTE_LAMBDA_AT_END`: the best λ is the smallest of those that were compared
  */
-export type NoteCode = 'NOTE_ATOM_NORMS' | 'NOTE_DEAD_ATOMS' | 'NOTE_MEDIAN_UNSETTLED' | 'NOTE_LAMBDA_AT_END';
+export type NoteCode =
+  | 'NOTE_ATOM_NORMS'
+  | 'NOTE_DEAD_ATOMS'
+  | 'NOTE_DEAD_FEATURES'
+  | 'NOTE_MEDIAN_UNSETTLED'
+  | 'NOTE_LAMBDA_AT_END';
 
 /** Something that the answer is worth reading with. */
 export interface Note {

@@ -5,13 +5,13 @@ import { type Note, warning } from '../call/notes.js';
 import { Options } from '../call/options.js';
 import type { AsyncOptions } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
+import { BatchSource, isStream } from '../data/batches.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { NativeStatistics } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type { DictionaryHandle, LearnerHandle } from '../native/values.js';
 import { unfold } from '../unfold/unfold.js';
-import { BatchSource } from './batches.js';
 
 /** Figures of the steps since the last report (of the stream's last batch): means over their samples. */
 export interface LearningFigures {
@@ -332,17 +332,6 @@ async function learnFromStream(
       throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
   }
   return finish(learner as LearnerHandle, last as NativeStatistics, learning);
-}
-
-function isStream(activations: unknown): boolean {
-  if (typeof activations === 'function') return true;
-  if (typeof activations !== 'object' || activations === null) return false;
-  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = activations as Partial<
-    AsyncIterable<unknown>
-  > &
-    Partial<Iterable<unknown>>;
-  if (typeof later === 'function') return true;
-  return typeof now === 'function' && !('shape' in activations) && !ArrayBuffer.isView(activations);
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeFeatures } from './features.js';
 import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
+import type { NativeSae } from './sae.js';
 import type { NativeToy } from './toy.js';
 import type {
   DictionaryHandle,
@@ -166,7 +167,7 @@ export interface NativeTray {
 export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
 /** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
-export interface NativeBinding extends NativeFeatures, NativeToy {
+export interface NativeBinding extends NativeFeatures, NativeSae, NativeToy {
   info(): NativeInfo;
   /** Asks a job to stop; ids that are not running are ignored. */
   cancel(job: JobId): void;

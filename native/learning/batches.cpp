@@ -5,10 +5,13 @@
 
 namespace unsuperpose {
 
-ShuffledBatches::ShuffledBatches(ConstMatrix32 data, std::size_t size, std::uint64_t seed)
+ShuffledBatches::ShuffledBatches(ConstMatrix32 data, std::size_t size, std::uint64_t seed,
+                                 ConstMatrix32 targets)
     : data_(data),
+      targets_(targets),
       size_(std::min(size, data.rows)),
       stride_(round_up(data.cols, kCacheLine / sizeof(float))),
+      target_stride_(round_up(targets.cols, kCacheLine / sizeof(float))),
       random_(seed) {}
 
 void ShuffledBatches::new_epoch() {
@@ -21,12 +24,18 @@ void ShuffledBatches::new_epoch() {
 Status ShuffledBatches::gather(std::size_t count, Batch& out) {
   if (data_.rows == 0) return Status::fail(Code::shape, "activations must have at least one sample");
   gathered_.reserve(count * stride_);
+  gathered_targets_.reserve(count * target_stride_);
   for (std::size_t i = 0; i < count; ++i) {
     if (position_ == order_.size()) new_epoch();
-    std::memcpy(gathered_.data() + i * stride_, data_.row(order_[position_++]), data_.cols * sizeof(float));
+    const std::uint32_t sample = order_[position_++];
+    std::memcpy(gathered_.data() + i * stride_, data_.row(sample), data_.cols * sizeof(float));
+    if (targets_.rows > 0)
+      std::memcpy(gathered_targets_.data() + i * target_stride_, targets_.row(sample),
+                  targets_.cols * sizeof(float));
   }
   out = {};
   out.input = {gathered_.data(), count, data_.cols, stride_};
+  if (targets_.rows > 0) out.target = {gathered_targets_.data(), count, targets_.cols, target_stride_};
   return {};
 }
 

@@ -36,11 +36,11 @@ class BatchSource {
 };
 
 /// A matrix (n × dims) in seeded epochs without end: each visits the samples in a new random order, and batches go on
-/// from one epoch into the next. The matrix is borrowed.
+/// from one epoch into the next. The matrix is borrowed, and so is the one of targets, a row a sample, if there is one.
 class ShuffledBatches final : public BatchSource {
  public:
   /// min(size, n) samples a batch; size ≥ 1.
-  ShuffledBatches(ConstMatrix32 data, std::size_t size, std::uint64_t seed);
+  ShuffledBatches(ConstMatrix32 data, std::size_t size, std::uint64_t seed, ConstMatrix32 targets = {});
 
   Status next(Batch& out) override;
   /// Goes back to the beginning of the running epoch.
@@ -52,12 +52,12 @@ class ShuffledBatches final : public BatchSource {
   Status gather(std::size_t count, Batch& out);
   void new_epoch();
 
-  ConstMatrix32 data_;
-  std::size_t size_, stride_;
+  ConstMatrix32 data_, targets_;
+  std::size_t size_, stride_, target_stride_;
   Random random_;
   std::vector<std::uint32_t> order_;  // of the running epoch
   std::size_t position_ = 0;
-  AlignedBuffer<float> gathered_;
+  AlignedBuffer<float> gathered_, gathered_targets_;
 };
 
 /// What came from outside, once and in its own order, cut into batches of at most `size` samples (≥ 1). Borrowed.

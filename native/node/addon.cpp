@@ -47,6 +47,8 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_path(exports);
   add_certify(exports);
   add_learn(exports);
+  add_train(exports);
+  add_autoencoder(exports);
   add_pairs(exports);
   add_geometry(exports);
   add_recoverability(exports);

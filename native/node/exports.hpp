@@ -10,6 +10,8 @@ void add_unfold(Napi::Object exports);
 void add_path(Napi::Object exports);
 void add_certify(Napi::Object exports);
 void add_learn(Napi::Object exports);
+void add_train(Napi::Object exports);
+void add_autoencoder(Napi::Object exports);
 void add_pairs(Napi::Object exports);
 void add_geometry(Napi::Object exports);
 void add_recoverability(Napi::Object exports);

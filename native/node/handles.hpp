@@ -5,12 +5,14 @@
 #include <memory>
 #include <utility>
 
+#include "../learning/autoencoder.hpp"
 #include "../scoring/dictionary.hpp"
 #include "guard.hpp"
 
 namespace unsuperpose::node {
 
 class Learner;
+class Trainer;
 class Path;
 class SharedPairs;
 
@@ -31,6 +33,13 @@ inline constexpr HandleType kHandleType<const Dictionary>{{0x6f1d2b0c5a934e71, 0
 template <>
 inline constexpr HandleType kHandleType<Learner>{
     {0x2ac7e08b41f65d39, 0x8d5f1e63b907a2c4}, "learner must be a learner", "the learner was disposed"};
+template <>
+inline constexpr HandleType kHandleType<Trainer>{
+    {0xfb0e907ae1732308, 0x0a110855e844458a}, "trainer must be a trainer", "the trainer was disposed"};
+template <>
+inline constexpr HandleType kHandleType<const Autoencoder>{{0x4ded8c87ce12cc81, 0x493dfc0b4527de04},
+                                                           "autoencoder must be a SparseAutoencoder",
+                                                           "the autoencoder was disposed"};
 template <>
 inline constexpr HandleType kHandleType<Path>{
     {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48}, "path must be a path", "the path was disposed"};

@@ -73,6 +73,12 @@ float* MutableDictionary::edit(std::size_t j) {
   return held_->atoms_.data() + j * held_->stride_;
 }
 
+Matrix32 MutableDictionary::edit_all() {
+  own();
+  std::fill(touched_.begin(), touched_.end(), std::uint8_t{1});
+  return {held_->atoms_.data(), held_->features_, held_->dims_, held_->stride_};
+}
+
 void MutableDictionary::set_atom(std::size_t j, const float* from) {
   std::memcpy(edit(j), from, dims() * sizeof(float));
 }

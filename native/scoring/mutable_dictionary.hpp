@@ -35,6 +35,8 @@ class MutableDictionary {
   void resize(std::size_t features);
   /// Atom j, to be written (dims entries) before the next call of current() or freeze().
   float* edit(std::size_t j);
+  /// All atoms, rows as in atoms(), to be written likewise: several threads may each write rows of their own.
+  Matrix32 edit_all();
   void set_atom(std::size_t j, const float* from);
   void append(const float* from);
   /// All atoms: any number of rows of dims().

@@ -1,7 +1,7 @@
 // The reader of batches: the same matrices from every kind of source, dims that must stay, and sources that are closed.
 import { describe, expect, it } from 'vitest';
+import { BatchSource } from '../../lib/data/batches.js';
 import { isUnsuperposeError, learnDictionary, type Matrix } from '../../lib/index.js';
-import { BatchSource } from '../../lib/learn/batches.js';
 import { type Anything, failure, gone } from '../api/calls.js';
 
 function matrix(rows: number, cols: number, first = 0): Matrix<Float32Array> {

@@ -1,4 +1,4 @@
-// Where learning gets its batches from: one reader for all that can give matrices one after the other.
+// Where learners get their batches from: one reader for all that can give matrices one after the other.
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { type NativeMatrix, readMatrix } from '../call/matrix.js';
@@ -63,33 +63,55 @@ function nextStep(iterator: Steps, signal: AbortSignal | undefined): Promise<Ite
   });
 }
 
+/** What a batch must tell of itself. */
+export interface Sized {
+  readonly rows: number;
+  readonly cols: number;
+}
+
 /**
  * Batches of samples, all of the same dims: a matrix, an array of matrices, a generator, anything else that is iterable at once or
  * asynchronously, or a function that gives one of these anew. Read in its own order; batches without samples are passed over.
  */
-export class BatchSource {
+export class BatchSource<T extends Sized = NativeMatrix> {
   readonly #open: () => Steps;
+  readonly #item: (value: unknown, name: string) => T;
   readonly #source: unknown;
   readonly #name: string;
   #dims: number | undefined;
 
-  private constructor(start: () => Steps, source: unknown, name: string) {
+  private constructor(
+    start: () => Steps,
+    source: unknown,
+    name: string,
+    item: (value: unknown, name: string) => T,
+  ) {
     this.#open = start;
+    this.#item = item;
     this.#source = source;
     this.#name = name;
   }
 
   /** Undefined for what gives no matrices. `name` is the argument's, for messages. */
   static from(source: unknown, name: string): BatchSource | undefined {
+    return BatchSource.of(source, name, (value) => readMatrix(value, name));
+  }
+
+  /** The same of other items than matrices, as `item` reads them. */
+  static of<T extends Sized>(
+    source: unknown,
+    name: string,
+    item: (value: unknown, name: string) => T,
+  ): BatchSource<T> | undefined {
     const start = open(source, name);
-    return start && new BatchSource(start, source, name);
+    return start && new BatchSource(start, source, name, item);
   }
 
   /**
    * Opens the source when first asked; `again` says that it has to be opened again afterwards, which an iterator that is its own
    * iterable (a generator) cannot. Whoever stops early must leave the loop: that closes the source, and waits for it.
    */
-  async *read(signal: AbortSignal | undefined, again = false): AsyncGenerator<NativeMatrix, void, undefined> {
+  async *read(signal: AbortSignal | undefined, again = false): AsyncGenerator<T, void, undefined> {
     const iterator = this.#open();
     if (again && iterator === this.#source)
       throw new UnsuperposeError(
@@ -114,7 +136,7 @@ export class BatchSource {
         waiting = false;
         ended = done === true;
         if (ended) return;
-        const batch = readMatrix(value, this.#name);
+        const batch = this.#item(value, this.#name);
         if (this.#dims !== undefined && batch.cols !== this.#dims)
           throw new UnsuperposeError(
             'ERR_SHAPE',
@@ -133,4 +155,16 @@ export class BatchSource {
       }
     }
   }
+}
+
+/** Does `activations` give matrices one after the other, rather than being one? */
+export function isStream(activations: unknown): boolean {
+  if (typeof activations === 'function') return true;
+  if (typeof activations !== 'object' || activations === null) return false;
+  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = activations as Partial<
+    AsyncIterable<unknown>
+  > &
+    Partial<Iterable<unknown>>;
+  if (typeof later === 'function') return true;
+  return typeof now === 'function' && !('shape' in activations) && !ArrayBuffer.isView(activations);
 }

@@ -1,0 +1,239 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// The handle of a native autoencoder.
+import { UnsuperposeError } from '../call/errors.js';
+import { count, keepFromCloning, printsAs } from '../call/inspect.js';
+import { allocate, type Matrix, type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
+import { describe, Options } from '../call/options.js';
+import { ASYNC_ONLY, type AsyncOptions } from '../call/progress.js';
+import { defaultThreads, readThreads } from '../call/threads.js';
+import { type CodesLike, readCodes, SparseCodes } from '../data/codes.js';
+import { Dictionary } from '../data/dictionary.js';
+import { runCounted, throwIfAborted } from '../native/job.js';
+import { binding, native } from '../native/runtime.js';
+import type { AutoencoderHandle, NativeAutoencoder } from '../native/sae.js';
+import type { NativeCodes } from '../native/values.js';
+import {
+  type AutoencoderParameters,
+  type AutoencoderParametersLike,
+  readParameters,
+  type SaeActivation,
+  showParameters,
+} from './parameters.js';
+import type { TrainingSummary } from './training.js';
+
+/** Options of {@link SparseAutoencoder.encodeSync}. */
+export interface EncodeSyncOptions {
+  /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
+  readonly threads?: number | undefined;
+}
+
+/** Options of {@link SparseAutoencoder.encode}. */
+export interface EncodeOptions extends EncodeSyncOptions, AsyncOptions {}
+
+/**
+ * A sparse autoencoder, or a transcoder: features with an encoder row and a decoder row each. Trained by {@link trainSparseAutoencoder},
+ * or made of parameters. What it computes stands at {@link AutoencoderParameters}.
+ *
+ * Which features are active is decided by float64 sums of exact products of the float32 parameters; values are these sums, rounded once.
+ *
+ * It owns native memory, which is freed by `dispose()`, `using`, or the garbage collector. Calls that run keep what they need. It belongs to
+ * its thread: post `parameters()` and call `SparseAutoencoder.from` there.
+ *
+ * @example
+ * ```ts
+ * import { SparseAutoencoder } from 'unsuperpose';
+ *
+ * const identity = { data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] };
+ * const sae = SparseAutoencoder.from({
+ *   activation: 'topk',
+ *   k: 1,
+ *   encoder: identity,
+ *   encoderBias: Float32Array.of(0, 0),
+ *   decoder: identity,
+ *   decoderBias: Float32Array.of(0, 0),
+ * });
+ * const codes = sae.encodeSync({ data: Float32Array.of(3, 1, -1, 2), shape: [2, 2] });
+ * console.log(codes.toDense().data.join(' ')); // → 3 0 0 2
+ * console.log(sae.decode(codes).data.join(' ')); // → 3 0 0 2
+ * ```
+ */
+export class SparseAutoencoder {
+  readonly #handle: AutoencoderHandle;
+  readonly #needsInput: boolean;
+  #disposed = false;
+  /** Number of features. */
+  readonly features: number;
+  /** Dims of what is encoded. */
+  readonly dims: number;
+  /** Dims of what decoding gives: `dims`, but for transcoders. */
+  readonly outputDims: number;
+  readonly activation: SaeActivation;
+  /** How it was trained; undefined if it was not trained here. */
+  readonly training: TrainingSummary | undefined;
+
+  private constructor(own: NativeAutoencoder, training: TrainingSummary | undefined) {
+    this.#handle = native((module) => module.createAutoencoder(own));
+    this.#needsInput = own.skip.length > 0 || own.norm !== 'none';
+    this.features = own.features;
+    this.dims = own.inputs;
+    this.outputDims = own.outputs;
+    this.activation = own.activation;
+    this.training = training;
+    keepFromCloning(
+      this,
+      'a SparseAutoencoder has native memory of its thread: post parameters() and call SparseAutoencoder.from there',
+    );
+  }
+
+  /**
+   * Of parameters, which are copied.
+   * @throws UnsuperposeError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` (also for parameters of another activation), `ERR_NOT_FINITE` naming the tensor,
+   *   `ERR_TOO_LARGE`
+   */
+  static from(parameters: AutoencoderParametersLike): SparseAutoencoder {
+    return new SparseAutoencoder(readParameters(parameters), undefined);
+  }
+
+  /** @internal */
+  static adopt(own: NativeAutoencoder, training: TrainingSummary): SparseAutoencoder {
+    return new SparseAutoencoder(own, training);
+  }
+
+  #use(): AutoencoderHandle {
+    if (this.#disposed)
+      throw new UnsuperposeError(
+        'ERR_DISPOSED',
+        'the autoencoder was disposed: a SparseAutoencoder cannot be used after that',
+      );
+    return this.#handle;
+  }
+
+  #activations(value: unknown): NativeMatrix {
+    const samples = readMatrix(value, 'activations');
+    if (samples.cols !== this.dims)
+      throw new UnsuperposeError(
+        'ERR_SHAPE',
+        `activations have ${samples.cols} dims, the autoencoder has ${this.dims}`,
+        'activations',
+      );
+    return samples;
+  }
+
+  #codes({ indptr, indices, values }: NativeCodes, samples: number): SparseCodes {
+    return SparseCodes.adopt({ indptr, indices, values }, samples, this.features);
+  }
+
+  /**
+   * Codes of samples. Does not block the JavaScript thread; a copy of the samples is made before this returns.
+   *
+   * @param activations samples × dims, finite
+   * @returns samples × features, values > 0
+   * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`, `ERR_DISPOSED`; `signal.reason` once
+   *   aborted
+   */
+  async encode(activations: MatrixLike, options?: EncodeOptions): Promise<SparseCodes> {
+    const read = new Options(options, ['threads', 'signal', 'onProgress'], 'encode');
+    const signal = read.signal();
+    const onProgress = read.callback<{ done: number; total: number }>('onProgress');
+    const threads = readThreads(read);
+    throwIfAborted(signal);
+    const samples = this.#activations(activations);
+    const handle = this.#use();
+    const codes = await runCounted<NativeCodes>(signal, onProgress, (report, onSettled) =>
+      binding.encode(handle, samples, threads, report, onSettled),
+    );
+    return this.#codes(codes, samples.rows);
+  }
+
+  /**
+   * The same at once, for scripts and small work.
+   * @throws UnsuperposeError as {@link encode} rejects with
+   */
+  encodeSync(activations: MatrixLike, options?: EncodeSyncOptions): SparseCodes {
+    const threads = readThreads(new Options(options, ['threads'], 'encodeSync', ASYNC_ONLY));
+    const samples = this.#activations(activations);
+    const handle = this.#use();
+    return this.#codes(
+      native((module) => module.encodeSync(handle, samples, threads)),
+      samples.rows,
+    );
+  }
+
+  /**
+   * What codes stand for: ŷ = Σ_j a_j d_j + b_dec, accumulated in float64.
+   *
+   * @param codes samples × features
+   * @param activations what was encoded; needed, and only read, where there is a skip connection or inputs are normalised
+   * @returns samples × outputDims
+   * @throws UnsuperposeError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_NOT_FINITE`, `ERR_DISPOSED`, `ERR_TOO_LARGE`; `ERR_OPTION` where activations are needed and missing
+   */
+  decode(codes: CodesLike, activations?: MatrixLike): Matrix<Float32Array> {
+    const { codes: given, samples, features } = readCodes(codes, 'codes', 'ERR_DTYPE');
+    if (features !== this.features)
+      throw new UnsuperposeError(
+        'ERR_SHAPE',
+        `codes have ${features} features, the autoencoder has ${this.features}`,
+        'codes',
+      );
+    if (this.#needsInput && activations === undefined)
+      throw new UnsuperposeError(
+        'ERR_OPTION',
+        'activations must be given too: this autoencoder has a skip connection or normalises its inputs',
+        'activations',
+      );
+    const data = allocate(samples, this.outputDims, 'decode()');
+    const inputs = this.#needsInput ? this.#activations(activations) : undefined;
+    const handle = this.#use();
+    native((module) => module.decodeCodes(handle, given, samples, inputs, data, defaultThreads()));
+    return { data, shape: [samples, this.outputDims] };
+  }
+
+  /** The decoder's rows as a dictionary, features × outputDims: for `unfold`, `geometry`, `claims`. */
+  dictionary(): Dictionary {
+    return Dictionary.from(this.parameters().decoder);
+  }
+
+  /** A copy of all parameters. */
+  parameters(): AutoencoderParameters {
+    const handle = this.#use();
+    return showParameters(native((module) => module.autoencoderParameters(handle)));
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Lets go of the native memory. Running calls keep what they use until they end. May be called again. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    native((module) => module.disposeAutoencoder(this.#handle));
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** @internal Whether this is one, of this copy of the package. */
+  static is(value: unknown): value is SparseAutoencoder {
+    return typeof value === 'object' && value !== null && #handle in value;
+  }
+
+  /** @internal One that can be used, or ERR_DTYPE, ERR_DISPOSED. */
+  static usable(value: unknown, name: string): SparseAutoencoder {
+    if (!SparseAutoencoder.is(value))
+      throw new UnsuperposeError(
+        'ERR_DTYPE',
+        `${name} must be a SparseAutoencoder, got ${describe(value)}`,
+        name,
+      );
+    value.#use();
+    return value;
+  }
+}
+
+printsAs(SparseAutoencoder.prototype, 'SparseAutoencoder', (sae) => {
+  const dims =
+    sae.dims === sae.outputDims ? `${count(sae.dims)}` : `${count(sae.dims)} → ${count(sae.outputDims)}`;
+  return `SparseAutoencoder ${sae.activation}, ${count(sae.features)} features × ${dims} dims${sae.disposed ? ' (disposed)' : ''}`;
+});

@@ -1,0 +1,53 @@
+// What training tells, while it runs and afterwards.
+import type { Note } from '../call/notes.js';
+import { warning } from '../call/notes.js';
+import type { NativeTrainingFigures } from '../native/sae.js';
+
+/** Figures of the steps since the last report (of the stream's last matrix): means over their samples. */
+export interface TrainingFigures {
+  /** What is minimised, the mean a sample; see {@link trainSparseAutoencoder}. */
+  readonly objective: number;
+  /** 1 − Σ‖y − ŷ‖² / Σ‖y − mean‖². */
+  readonly explainedVariance: number;
+  /** Mean number of active features a sample. */
+  readonly l0: number;
+  /** Norm of the gradient before clipping, where the objective is relative to ½E‖y − median‖²: what `clip` bounds. */
+  readonly gradientNorm: number;
+  /** Features that no sample has used in the last `deadAfter` steps. */
+  readonly dead: number;
+}
+
+/** How far training has come, in steps; `total` is unknown for streams without `steps`. */
+export interface TrainingProgress extends TrainingFigures {
+  readonly done: number;
+  readonly total?: number;
+  /** One for each that is trained, in their order; the figures beside this are the first one's. */
+  readonly learners: readonly TrainingFigures[];
+}
+
+/** How an autoencoder was trained. Its figures are those of the last report. */
+export interface TrainingSummary extends TrainingFigures {
+  readonly architecture: Architecture;
+  readonly steps: number;
+  /** Samples seen, over all steps. */
+  readonly samples: number;
+  /** How many samples used each feature, over all steps: one count a feature. */
+  readonly usage: Float64Array;
+  readonly seed: number;
+  /** What is worth knowing besides: `NOTE_DEAD_FEATURES`. */
+  readonly notes: readonly Note[];
+}
+
+/** What {@link trainSparseAutoencoder} can train. */
+export type Architecture = 'relu' | 'topk' | 'batchtopk' | 'matryoshka' | 'jumprelu' | 'gated';
+
+export function figuresOf(native: NativeTrainingFigures): TrainingFigures {
+  const { objective, explainedVariance, l0, gradientNorm, dead } = native;
+  return { objective, explainedVariance, l0, gradientNorm, dead };
+}
+
+export function notesOf(dead: number, features: number): Note[] {
+  if (dead === 0) return [];
+  const message = `${dead} of ${features} features were used by no sample at the end of training: fewer features, more active ones (sparsity, or a smaller lambda), or more steps leave fewer of them`;
+  return [warning('NOTE_DEAD_FEATURES', message)];
+}

@@ -1,0 +1,188 @@
+#include "autoencoder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "../core/aligned.hpp"
+#include "../kernels/dots/dots.hpp"
+#include "../kernels/reduce/reduce.hpp"
+#include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../solvers/encoding.hpp"
+
+namespace unsuperpose {
+
+namespace {
+
+constexpr double kLayerEpsilon = 1e-5;
+/// Samples of one unit of work.
+constexpr std::size_t kBlock = 32;
+
+/// n(x) = (x − shift)·scale, and back.
+struct Normal {
+  double shift = 0, scale = 1, back = 1;
+};
+
+Normal normal_of(InputNorm norm, const float* x, std::size_t dims) {
+  Normal result;
+  const auto n = static_cast<double>(dims);
+  if (norm == InputNorm::constant) {
+    const double size = std::sqrt(reduce::table().squared_norm(x, dims));
+    if (size > 0) result = {0, std::sqrt(n) / size, size / std::sqrt(n)};
+  } else if (norm == InputNorm::layer) {
+    double mean = 0, squares = 0;
+    for (std::size_t d = 0; d < dims; ++d) mean += static_cast<double>(x[d]) / n;
+    for (std::size_t d = 0; d < dims; ++d) {
+      const double off = static_cast<double>(x[d]) - mean;
+      squares += off * off;
+    }
+    const double deviation = dims > 1 ? std::sqrt(squares / (n - 1)) : 0;
+    result = {mean, 1 / (deviation + kLayerEpsilon), deviation};
+  }
+  return result;
+}
+
+Status check(const AutoencoderParameters& p) {
+  const auto shape = [](const char* name) {
+    return Status::fail(Code::shape, std::string(name) + " does not fit the numbers of features and dims");
+  };
+  if (p.features == 0 || p.inputs == 0 || p.outputs == 0)
+    return Status::fail(Code::shape, "an autoencoder must have at least one feature and one dim");
+  if (p.encoder.size() != p.features * p.inputs) return shape("encoder");
+  if (p.encoder_bias.size() != p.features) return shape("encoderBias");
+  if (p.decoder.size() != p.features * p.outputs) return shape("decoder");
+  if (p.decoder_bias.size() != p.outputs) return shape("decoderBias");
+  if (!p.skip.empty() && p.skip.size() != p.outputs * p.inputs) return shape("skip");
+  if ((p.activation == Activation::threshold) != (p.threshold.size() == p.features) ||
+      (p.activation != Activation::threshold && !p.threshold.empty()))
+    return shape("threshold");
+  if (p.activation == Activation::gated && p.log_scale.size() != p.features) return shape("logScale");
+  if (p.activation == Activation::gated && p.magnitude_bias.size() != p.features)
+    return shape("magnitudeBias");
+  if (p.activation == Activation::top_k && (p.k == 0 || p.k > p.features))
+    return Status::fail(Code::option, "k must be between 1 and the number of features");
+  if (p.inputs != p.outputs && (p.subtract_bias || p.norm != InputNorm::none))
+    return Status::fail(Code::shape,
+                        "decoderBias and normalisation need inputs and outputs of the same dims");
+  const std::pair<const char*, const std::vector<float>*> tensors[] = {
+      {"encoder", &p.encoder},    {"encoderBias", &p.encoder_bias},
+      {"decoder", &p.decoder},    {"decoderBias", &p.decoder_bias},
+      {"skip", &p.skip},          {"threshold", &p.threshold},
+      {"logScale", &p.log_scale}, {"magnitudeBias", &p.magnitude_bias}};
+  for (const auto& [name, values] : tensors)
+    if (!reduce::table().all_finite(values->data(), values->size()))
+      return Status::fail(Code::not_finite, std::string(name) + " holds NaN or Infinity");
+  return {};
+}
+
+}  // namespace
+
+Status Autoencoder::make(AutoencoderParameters parameters, std::shared_ptr<const Autoencoder>& out) {
+  if (Status status = check(parameters); !status.ok()) return status;
+  auto made = std::make_shared<Autoencoder>();
+  const AutoencoderParameters& p = made->parameters_ = std::move(parameters);
+  const bool thresholds = p.activation == Activation::threshold;
+  const std::size_t dims = p.inputs + (thresholds ? 2 : 1);
+  // Biases and thresholds count for as much as their rows do: then neither side loses bits where rows are rounded.
+  double largest = 0;
+  for (std::size_t j = 0; j < p.features; ++j) {
+    const double norm = std::sqrt(reduce::table().squared_norm(p.encoder.data() + j * p.inputs, p.inputs));
+    double offset = std::fabs(static_cast<double>(p.encoder_bias[j]));
+    if (thresholds) offset = std::max(offset, std::fabs(static_cast<double>(p.threshold[j])));
+    if (norm > 0) largest = std::max(largest, offset / norm);
+  }
+  int exponent = 0;
+  if (largest > 0) std::frexp(largest, &exponent);
+  exponent = std::clamp(exponent, -60, 60);
+  made->constant_ = std::ldexp(1.0f, exponent);
+  AlignedBuffer<float> rows(p.features * dims);
+  for (std::size_t j = 0; j < p.features; ++j) {
+    float* row = rows.data() + j * dims;
+    std::copy_n(p.encoder.data() + j * p.inputs, p.inputs, row);
+    row[p.inputs] = std::ldexp(p.encoder_bias[j], -exponent);
+    if (thresholds) row[p.inputs + 1] = -std::ldexp(p.threshold[j], -exponent);
+  }
+  if (Status status = Dictionary::make({rows.data(), p.features, dims}, false, made->encoder_); !status.ok())
+    return status;
+  out = std::move(made);
+  return {};
+}
+
+std::size_t Autoencoder::bytes() const {
+  const AutoencoderParameters& p = parameters_;
+  return encoder_->bytes() +
+         (p.encoder.size() + p.decoder.size() + p.skip.size() + 4 * p.features) * sizeof(float);
+}
+
+Status Autoencoder::encode(ConstMatrix32 x, const Execution& execution, SparseCodes& out) const {
+  const AutoencoderParameters& p = parameters_;
+  const std::size_t dims = encoder_->dims(), stride = round_up(dims, kCacheLine / sizeof(float));
+  AlignedBuffer<float> prepared(x.rows * stride);
+  execution.for_items(x.rows, kBlock, [&](std::size_t i) {
+    const float* from = x.row(i);
+    float* to = prepared.data() + i * stride;
+    const Normal normal = normal_of(p.norm, from, p.inputs);
+    for (std::size_t d = 0; d < p.inputs; ++d) {
+      float value = from[d];
+      if (p.norm != InputNorm::none)
+        value = static_cast<float>((static_cast<double>(value) - normal.shift) * normal.scale);
+      to[d] = p.subtract_bias ? value - p.decoder_bias[d] : value;
+    }
+    for (std::size_t d = p.inputs; d < dims; ++d) to[d] = constant_;
+  });
+  const ConstMatrix32 rows{prepared.data(), x.rows, dims, stride};
+  for (std::size_t i = 0; i < x.rows; ++i)
+    if (!reduce::table().all_finite(rows.row(i), dims))
+      return Status::fail(Code::not_finite,
+                          "sample " + std::to_string(i) + " overflows float32 once it is normalised");
+  if (p.activation == Activation::top_k) return encoding::strongest(rows, *encoder_, p.k, execution, out);
+  if (Status status = encoding::above(rows, *encoder_, 0, p.inputs + 1, execution, out); !status.ok())
+    return status;
+  // What is active and yet zero is no code.
+  std::size_t kept = 0, next = 0;
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    const std::size_t end = out.indptr[i + 1];
+    for (; next < end; ++next) {
+      const std::uint32_t j = out.indices[next];
+      double value = out.values[next];
+      if (p.activation == Activation::gated)
+        value = static_cast<double>(expf(p.log_scale[j])) * (value - static_cast<double>(p.encoder_bias[j])) +
+                static_cast<double>(p.magnitude_bias[j]);
+      if (!(value > 0)) continue;
+      out.indices[kept] = j;
+      out.values[kept++] = static_cast<float>(value);
+    }
+    out.indptr[i + 1] = static_cast<std::uint32_t>(kept);
+  }
+  out.indices.resize(kept);
+  out.values.resize(kept);
+  return {};
+}
+
+void Autoencoder::decode(const SparseCodes& codes, ConstMatrix32 x, const Execution& execution,
+                         Matrix32 out) const {
+  const AutoencoderParameters& p = parameters_;
+  const auto& sparse = sparse_rows::table();
+  const auto& dots = dots::table();
+  execution.for_items(
+      out.rows, kBlock, [] { return std::vector<float>(); },
+      [&](std::size_t i, std::vector<float>& negative) {
+        const std::uint32_t first = codes.indptr[i], count = codes.indptr[i + 1] - first;
+        negative.resize(count);
+        for (std::uint32_t e = 0; e < count; ++e) negative[e] = -codes.values[first + e];
+        float* to = out.row(i);
+        sparse.residual(p.decoder_bias.data(), codes.indices.data() + first, negative.data(), count,
+                        p.decoder.data(), p.outputs, p.outputs, to);
+        if (p.norm != InputNorm::none) {
+          const Normal normal = normal_of(p.norm, x.row(i), p.inputs);
+          for (std::size_t d = 0; d < p.outputs; ++d)
+            to[d] = static_cast<float>(static_cast<double>(to[d]) * normal.back + normal.shift);
+        }
+        if (p.skip.empty()) return;
+        for (std::size_t d = 0; d < p.outputs; ++d)
+          to[d] += static_cast<float>(dots.dot(p.skip.data() + d * p.inputs, x.row(i), p.inputs));
+      });
+}
+
+}  // namespace unsuperpose

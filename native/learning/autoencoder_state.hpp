@@ -1,0 +1,62 @@
+// What training an autoencoder keeps between steps.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "../core/aligned.hpp"
+#include "autoencoder_learner.hpp"
+#include "autoencoder_pass.hpp"
+
+namespace unsuperpose {
+
+struct AutoencoderLearner::State {
+  /// One tensor of parameters with what Adam needs of it. Vectors are one row.
+  struct Tensor {
+    const char* name;
+    Matrix32 values, gradient, first, second;
+  };
+  struct Moments {
+    explicit Moments(const autoencoder::Gradients& like);
+    AlignedBuffer<float> encoder, decoder, decoder_bias, threshold, log_scale, magnitude_bias, skip;
+  };
+  struct Sums {
+    double loss = 0, squared_residual = 0, squared_target = 0, active = 0, gradient_norm = 0;
+    std::uint64_t samples = 0, steps = 0;
+    std::vector<double> mean;
+  };
+
+  AutoencoderOptions options;
+  std::size_t inputs, outputs;
+  autoencoder::Weights weights;
+  autoencoder::Gradients gradients;
+  Moments moments;
+  autoencoder::Pass pass;
+  autoencoder::Rows x, y;  // a batch in the units of training
+  bool started = false;
+  double input_scale = 1, target_scale = 1;  // units of training = these times what was given
+  double power1 = 1, power2 = 1;             // β^t
+  double weakest = 0,
+         weakest_weight = 0;  // moving mean of the weakest activation kept, before the correction of its bias
+  double guess = 0;
+  std::uint64_t steps = 0, samples = 0;
+  std::vector<std::uint64_t> last_used;  // the step, counted from 1; 0: never
+  std::vector<std::uint64_t> usage;
+  std::vector<std::uint32_t> dead;
+  Sums since;
+  AlignedBuffer<float> kept, kept_target;  // what the mask of a batch lets through
+
+  State(std::size_t inputs_, std::size_t outputs_, const AutoencoderOptions& options_);
+
+  /// Every tensor there is; the encoder's and the decoder's rows are features.
+  std::vector<Tensor> tensors();
+  void initialise(ConstMatrix32 decoder);
+  void begin(ConstMatrix32 input, ConstMatrix32 target);
+  /// λ and k of the next step, in the units of training.
+  autoencoder::Settings settings() const;
+  double rate() const;
+  void observe(ConstMatrix32 target, const autoencoder::Outcome& outcome);
+  Status update(const Execution& execution);
+  Status step(ConstMatrix32 input, ConstMatrix32 target, const Execution& execution);
+};
+
+}  // namespace unsuperpose
