@@ -27,6 +27,13 @@ constexpr double kNearest = 1e-6;
 /// Samples of one unit of work.
 constexpr std::size_t kBlock = 64;
 
+/// First biases of features that no k holds back: with pre-activations of size 1 a fifteenth of them is active, not half.
+constexpr float kFirstGate = 1.5f;
+
+bool by_k(const AutoencoderOptions& options) {
+  return options.architecture == Architecture::top_k || options.architecture == Architecture::batch_top_k;
+}
+
 double mean_distance(ConstMatrix32 rows, const std::vector<double>& from) {
   double sum = 0;
   for (std::size_t i = 0; i < rows.rows; ++i) {
@@ -84,10 +91,9 @@ Status fail(const std::string& message) { return Status::fail(Code::option, mess
 Status check(std::size_t inputs, std::size_t outputs, const AutoencoderOptions& o) {
   if (inputs == 0 || outputs == 0) return Status::fail(Code::shape, "activations must have at least one dim");
   if (o.features == 0 || o.features > 0x7fffffff) return fail("features must be between 1 and 2³¹ − 1");
-  const bool by_k = o.architecture == Architecture::top_k || o.architecture == Architecture::batch_top_k;
-  if (by_k && (o.k == 0 || o.k > o.features || o.k_start > o.features))
+  if (by_k(o) && (o.k == 0 || o.k > o.features || o.k_start > o.features))
     return fail("sparsity must be between 1 and features");
-  if (!by_k && !(o.lambda > 0) && !(o.architecture == Architecture::jump_relu && o.target_l0 > 0))
+  if (!by_k(o) && !(o.lambda > 0) && !(o.architecture == Architecture::jump_relu && o.target_l0 > 0))
     return fail("lambda must be > 0");
   if (o.subtract_bias && inputs != outputs)
     return Status::fail(Code::shape, "b_dec can be taken from an input of the target's dims only");
@@ -130,6 +136,7 @@ void AutoencoderLearner::State::initialise(ConstMatrix32 decoder) {
     const double norm = std::sqrt(reduce::table().squared_norm(row, outputs));
     for (std::size_t d = 0; d < outputs; ++d) row[d] = static_cast<float>(row[d] / norm);
     float* to = encoder.row(j);
+    if (!by_k(options)) to[inputs] = -kFirstGate;
     if (inputs == outputs) {
       std::copy_n(row, outputs, to);
     } else {
