@@ -29,6 +29,7 @@ export {
   prepare,
   type ScaleTo,
 } from './data/prepared.js';
+export * as files from './files/index.js';
 export * as geometry from './geometry/index.js';
 export {
   type LearnBaseOptions,
