@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FloatType, files, type Matrix } from '../../lib/index.js';
+import { files, type Matrix } from '../../lib/index.js';
 import { binding } from '../../lib/native/runtime.js';
 import { file, fresh, numbers, refused } from './fixtures.js';
 
@@ -80,7 +80,7 @@ describe.each([
   });
 });
 
-const dtypes: FloatType[] = ['float32', 'float64', 'float16', 'bfloat16'];
+const dtypes: files.FloatType[] = ['float32', 'float64', 'float16', 'bfloat16'];
 /** Values that all four types have. */
 const exact = fc.integer({ min: -128, max: 128 }).map((n) => n / 16);
 

@@ -61,11 +61,11 @@ describe('reads', () => {
 });
 
 describe('refuses', () => {
-  it.each([
+  it.each<[string, RegExp, number?]>([
     ['(6,)', /has the shape \[6\].*save it as \[1, cols\]/],
     ['()', /has the shape \[\]/, 1],
     ['(1, 1, 2, 3)', /which of the axes make a row is not known/],
-  ] as const)('the shape %s', async (shape, words, count = 6) => {
+  ])('the shape %s', async (shape, words, count = 6) => {
     const bytes = npy('<f4', shape, numbers('f4', VALUES.slice(0, count)));
     await refused(() => read(bytes), 'ERR_SHAPE', words);
   });
