@@ -100,8 +100,8 @@ describe.each([...FORMS, 'bin'] as const)('%s shards', (form) => {
     expect(again).toEqual(first);
     expect(second).not.toEqual(first);
     expect(other).not.toEqual(first);
-    // The first bufferful has rows from all over the files.
-    expect(Math.max(...(first as number[]).slice(0, 64))).toBeGreaterThan(200);
+    // The first bufferful has rows from all over the files, but of what can only be read from its start.
+    if (form !== 'deflated') expect(Math.max(...(first as number[]).slice(0, 64))).toBeGreaterThan(200);
   });
 });
 
