@@ -7,6 +7,7 @@
 const FLOORS = [
   ['call'], // what any call checks before it knows what it computes
   ['native'], // the native module: found, loaded, asked
+  ['files'], // matrices and arrays in files, which know nothing of dictionaries or codes; so what these are saved as is for data/ to say
   ['data'], // dictionaries, codes, and the kernels on them
   ['unfold'],
   ['learn', 'sae', 'geometry', 'claims', 'toy'],

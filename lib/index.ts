@@ -17,8 +17,14 @@ export {
   type CodeValues,
   SparseCodes,
 } from './data/codes.js';
+export type { SaveCodesOptions, TokenIds } from './data/codes-files.js';
 export type { CodesJSON } from './data/codes-json.js';
-export { Dictionary, type DictionaryOptions } from './data/dictionary.js';
+export {
+  Dictionary,
+  type DictionaryOptions,
+  type LoadDictionaryOptions,
+  type SaveDictionaryOptions,
+} from './data/dictionary.js';
 export * as ops from './data/ops.js';
 export {
   type CenterOf,
@@ -29,6 +35,7 @@ export {
   prepare,
   type ScaleTo,
 } from './data/prepared.js';
+export * as files from './files/index.js';
 export * as geometry from './geometry/index.js';
 export {
   type LearnBaseOptions,

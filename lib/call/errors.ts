@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   'ERR_TOO_LARGE',
   'ERR_NO_DEVICE',
   'ERR_FORMAT',
+  'ERR_FILE',
   'ERR_NATIVE',
 ] as const;
 
@@ -24,6 +25,7 @@ export const ERROR_CODES = [
  * - `ERR_TOO_LARGE`: a result or a copy that does not fit in memory or in an array
  * - `ERR_NO_DEVICE`: a device that this build or this machine lacks
  * - `ERR_FORMAT`: a file or structure that breaks its own format
+ * - `ERR_FILE`: a file that is missing, or cannot be read or written; `cause` is the system's error
  * - `ERR_NATIVE`: the native module is missing or failed
  */
 export type ErrorCode = (typeof ERROR_CODES)[number];

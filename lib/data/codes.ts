@@ -5,9 +5,11 @@ import { count, digits, printsAs } from '../call/inspect.js';
 import { allocate, type Matrix, readShape } from '../call/matrix.js';
 import { copyFloat32, lengthOf, unshared } from '../call/memory.js';
 import { describe, refuseOption } from '../call/options.js';
+import type { Path } from '../files/index.js';
 import { native } from '../native/runtime.js';
 import type { GivenCodes, NativeCodes } from '../native/values.js';
 import { type CodesByFeature, transpose, zerosLike } from './by-feature.js';
+import { readSaving, type SaveCodesOptions, saveCodes } from './codes-files.js';
 import { type CodesJSON, fromCodesJSON, isCodesJSON, toCodesJSON } from './codes-json.js';
 
 /** Values of codes: float32, or float64 where that was asked for. */
@@ -187,6 +189,36 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
   toJSON(): CodesJSON {
     const { given, shape } = checked(this);
     return toCodesJSON(given, shape);
+  }
+
+  /**
+   * Writes the codes for other tools; see {@link SaveCodesOptions}. Whatever fails, what was there before stays whole; the arrays may change
+   * once the call was made.
+   * @throws UnsuperposeError (as a rejection) `ERR_OPTION`; `ERR_SHAPE` also for tokens of other samples; `ERR_NOT_FINITE` also for weights
+   *   too large for float16; `ERR_TOO_LARGE` for more features than the format counts; `ERR_FILE`; `signal.reason` once aborted
+   *
+   * @example
+   * ```ts
+   * import { mkdtempSync } from 'node:fs';
+   * import { tmpdir } from 'node:os';
+   * import { join } from 'node:path';
+   * import { SparseCodes } from 'unsuperpose';
+   *
+   * const codes = SparseCodes.from({
+   *   indptr: Uint32Array.of(0, 2, 3),
+   *   indices: Uint32Array.of(0, 3, 1),
+   *   values: Float32Array.of(0.5, -2, 1),
+   *   shape: [2, 4],
+   * });
+   * const folder = mkdtempSync(join(tmpdir(), 'codes-'));
+   * await codes.save(join(folder, 'codes.npz')); // scipy.sparse.load_npz reads it
+   * await codes.save(join(folder, '0_3.safetensors'), { format: 'delphi', positions: 2 });
+   * ```
+   */
+  async save(path: Path, options?: SaveCodesOptions): Promise<void> {
+    const saving = readSaving(path, options);
+    const { given, shape } = checked(this);
+    await saveCodes(given, shape, saving);
   }
 
   *[Symbol.iterator](): IterableIterator<CodesRow<V>> {

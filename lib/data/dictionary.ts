@@ -5,6 +5,13 @@ import { UnsuperposeError } from '../call/errors.js';
 import { count, digits, keepFromCloning, megabytes, printsAs } from '../call/inspect.js';
 import { allocate, type Matrix, type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { describe, Options } from '../call/options.js';
+import {
+  type FloatType,
+  type OpenOptions,
+  type Path,
+  readMatrix as readFile,
+  writeMatrix,
+} from '../files/index.js';
 import { native } from '../native/runtime.js';
 import type { DictionaryHandle } from '../native/values.js';
 
@@ -12,6 +19,20 @@ import type { DictionaryHandle } from '../native/values.js';
 export interface DictionaryOptions {
   /** Scale every atom to unit norm (a zero atom stays zero). Default false: atoms are taken as they are. */
   readonly normalize?: boolean | undefined;
+}
+
+/** Options of {@link Dictionary.load}. */
+export interface LoadDictionaryOptions extends DictionaryOptions, OpenOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `dictionary.save`. */
+export interface SaveDictionaryOptions {
+  /** What entries are written as, rounded to the nearest. Default float32, which keeps every bit. */
+  readonly dtype?: FloatType | undefined;
+  /** The array's name in `.npz` and `.safetensors`. Default `'dictionary'`. */
+  readonly name?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -66,6 +87,34 @@ export class Dictionary {
     const normalize = new Options(options, ['normalize'], 'Dictionary.from').flag('normalize');
     const atoms = readMatrix(matrix, 'matrix', { exact: true });
     return new Dictionary(native((binding) => binding.createDictionary(atoms, normalize)));
+  }
+
+  /**
+   * Reads a dictionary from `.npy`, `.npz`, `.safetensors` or raw `.bin`: features × dims, an atom a row, in any of the float types.
+   * Of a file with several arrays `name` says which (`W_dec` of many sparse autoencoders). A file says nothing of which side is which:
+   * `features` and `dims` of the answer tell whether it was written the other way round.
+   * @throws UnsuperposeError (as a rejection) what `files.readMatrix` and `Dictionary.from` throw
+   *
+   * @example
+   * ```ts
+   * import { mkdtempSync } from 'node:fs';
+   * import { tmpdir } from 'node:os';
+   * import { join } from 'node:path';
+   * import { Dictionary } from 'unsuperpose';
+   *
+   * const path = join(mkdtempSync(join(tmpdir(), 'dictionary-')), 'dictionary.safetensors');
+   * await Dictionary.from({ data: Float32Array.of(3, 4, 0, 2, 1, 0), shape: [3, 2] }).save(path);
+   * const dictionary = await Dictionary.load(path, { normalize: true });
+   * console.log(dictionary.features, dictionary.dims); // → 3 2
+   * ```
+   */
+  static async load(path: Path, options?: LoadDictionaryOptions): Promise<Dictionary> {
+    const names = ['normalize', 'name', 'shape', 'dtype', 'signal'] as const;
+    const read = new Options(options, names, 'Dictionary.load');
+    const normalize = read.flag('normalize');
+    const { name, shape, dtype, signal } = Object.fromEntries(names.map((key) => [key, read.get(key)]));
+    const matrix = await readFile(path, { name, shape, dtype, signal } as OpenOptions);
+    return Dictionary.from(matrix, { normalize });
   }
 
   /** @internal */
@@ -124,6 +173,17 @@ export class Dictionary {
     const data = allocate(this.features, this.dims, 'toMatrix()');
     native((binding) => binding.dictionaryAtoms(handle, data));
     return { data, shape: [this.features, this.dims] };
+  }
+
+  /**
+   * Writes the atoms as `toMatrix` gives them, features × dims, to `.npy`, `.npz`, `.safetensors` or raw `.bin`. Whatever fails, what was
+   * there before stays whole; the dictionary may be disposed once the call was made.
+   * @throws UnsuperposeError (as a rejection) `ERR_DISPOSED`; what `files.writeMatrix` throws
+   */
+  async save(path: Path, options?: SaveDictionaryOptions): Promise<void> {
+    const read = new Options(options, ['dtype', 'name', 'signal'], 'dictionary.save');
+    const [dtype, name, signal] = [read.get('dtype'), read.get('name') ?? 'dictionary', read.signal()];
+    await writeMatrix(path, this.toMatrix(), { dtype, name, signal } as SaveDictionaryOptions);
   }
 
   /** Lets go of the native memory. Running calls keep what they use until they end. May be called again. */

@@ -2,6 +2,7 @@
 import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeFeatures } from './features.js';
 import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
+import type { NativeRows } from './rows.js';
 import type { NativeSae } from './sae.js';
 import type { NativeToy } from './toy.js';
 import type {
@@ -167,7 +168,7 @@ export interface NativeTray {
 export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
 /** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
-export interface NativeBinding extends NativeFeatures, NativeSae, NativeToy {
+export interface NativeBinding extends NativeFeatures, NativeRows, NativeSae, NativeToy {
   info(): NativeInfo;
   /** Asks a job to stop; ids that are not running are ignored. */
   cancel(job: JobId): void;
@@ -312,9 +313,6 @@ export interface NativeBinding extends NativeFeatures, NativeSae, NativeToy {
     onProgress: undefined,
     onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array; dead: Uint32Array }>,
   ): JobId;
-
-  /** The floats of 16-bit ones; `out` is as long. */
-  widen(bits: Uint16Array, dtype: string, out: Float32Array): void;
 
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
   estimate(

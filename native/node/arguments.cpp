@@ -58,6 +58,10 @@ std::span<std::uint32_t> integers(const Napi::Value& value, const char* name) {
   return elements<std::uint32_t>(value, napi_uint32_array, name, "Uint32Array");
 }
 
+bool is_float64_array(const Napi::Value& value) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
+}
+
 double number(const Napi::Value& value, const char* name) {
   if (!value.IsNumber()) refuse(Code::option, std::string(name) + " must be a number");
   return value.As<Napi::Number>().DoubleValue();

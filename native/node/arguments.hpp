@@ -23,6 +23,8 @@ std::span<std::uint16_t> shorts(const Napi::Value& value, const char* name);
 std::span<std::uint8_t> bytes(const Napi::Value& value, const char* name);
 std::span<std::uint32_t> integers(const Napi::Value& value, const char* name);
 
+bool is_float64_array(const Napi::Value& value);
+
 /// A number that is a count. ERR_OPTION otherwise.
 std::size_t count(const Napi::Value& value, const char* name);
 double number(const Napi::Value& value, const char* name);

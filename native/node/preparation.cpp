@@ -41,8 +41,7 @@ MatrixView<T> typed_matrix(const Napi::Value& value, const char* name) {
 
 bool is_float64(const Napi::Value& matrix) {
   if (!matrix.IsObject()) return false;
-  const Napi::Value data = matrix.As<Napi::Object>().Get("data");
-  return data.IsTypedArray() && data.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
+  return is_float64_array(matrix.As<Napi::Object>().Get("data"));
 }
 
 /// Values that float32 holds: what every call takes, whatever the type.

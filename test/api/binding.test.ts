@@ -101,7 +101,7 @@ describe('the codes of errors', () => {
 
   it('of native code are those of lib/, but those that only one side has', () => {
     // A cancelled call rejects with its signal's reason; files are lib's alone.
-    expect([...native, 'ERR_FORMAT'].sort()).toEqual([...ERROR_CODES, 'ERR_CANCELLED'].sort());
+    expect([...native, 'ERR_FORMAT', 'ERR_FILE'].sort()).toEqual([...ERROR_CODES, 'ERR_CANCELLED'].sort());
   });
 
   it('are documented, each once', () => {
