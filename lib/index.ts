@@ -52,6 +52,7 @@ export { type Info, info } from './native/info.js';
 export type { PairQuestionOptions, QuestionOptions } from './native/question.js';
 export type { Isa } from './native/values.js';
 export { type EncodeOptions, type EncodeSyncOptions, SparseAutoencoder } from './sae/autoencoder.js';
+export type { CheckpointOptions, ResumableOptions } from './sae/checkpoints.js';
 export type {
   BatchTopKLearner,
   GatedLearner,
@@ -70,9 +71,8 @@ export type {
   InputNorm,
   SaeActivation,
 } from './sae/parameters.js';
+export type { TrainingBatch, TrainingStream } from './sae/samples.js';
 export {
-  type TrainingBatch,
-  type TrainingStream,
   type TrainSparseAutoencoderOptions,
   type TrainSparseAutoencodersOptions,
   trainSparseAutoencoder,

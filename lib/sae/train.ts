@@ -1,247 +1,33 @@
 // Training sparse autoencoders and transcoders: one, or several that share one pass over the data.
-import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
-import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
-import { isList, lengthOf, mapEntries, unshared } from '../call/memory.js';
+import type { MatrixLike } from '../call/matrix.js';
+import { isList, lengthOf, mapEntries } from '../call/memory.js';
 import { describe, Options } from '../call/options.js';
-import { readThreads } from '../call/threads.js';
 import { BatchSource, isStream } from '../data/batches.js';
-import { runJob, throwIfAborted } from '../native/job.js';
-import { binding, native } from '../native/runtime.js';
-import type { NativeTrainingFigures, TrainerHandle } from '../native/sae.js';
-import { SparseAutoencoder } from './autoencoder.js';
+import { throwIfAborted } from '../native/job.js';
+import type { SparseAutoencoder } from './autoencoder.js';
+import { RESUMABLE_NAMES, type ResumableOptions } from './checkpoints.js';
+import { type Run, readRun, trainOnMatrix, trainOnStream } from './fit.js';
 import {
   LEARNER_NAMES,
-  type Learner,
   type LearnerOptions,
-  type Planned,
-  RUN_NAMES,
+  RUN_NAMES as NAMES,
   type RunOptions,
   readLearner,
 } from './options.js';
-import { figuresOf, notesOf, type TrainingProgress } from './training.js';
+import { readItem, samplesOf, type TrainingStream } from './samples.js';
 
 /** Options of {@link trainSparseAutoencoder}. */
-export type TrainSparseAutoencoderOptions = LearnerOptions & RunOptions;
+export type TrainSparseAutoencoderOptions = LearnerOptions & RunOptions & ResumableOptions;
 
 /** Options of {@link trainSparseAutoencoders}. */
-export interface TrainSparseAutoencodersOptions extends RunOptions {
+export interface TrainSparseAutoencodersOptions extends RunOptions, ResumableOptions {
   /** What each is to be. */
   readonly learners: readonly LearnerOptions[];
 }
 
-/** What a stream may give in place of a matrix: activations with what is to be made of them, and which of them count. */
-export interface TrainingBatch {
-  readonly activations: MatrixLike;
-  /** As many rows. */
-  readonly targets?: MatrixLike | undefined;
-  /** One entry a row: 0 for those that do not count. */
-  readonly mask?: Uint8Array | undefined;
-}
-
-/** Batches one after the other. */
-export type TrainingStream = Iterable<MatrixLike | TrainingBatch> | AsyncIterable<MatrixLike | TrainingBatch>;
-
-type Figures = readonly NativeTrainingFigures[];
-
-/** Samples as native code takes them. */
-interface Samples {
-  readonly rows: number;
-  readonly cols: number;
-  readonly activations: NativeMatrix;
-  readonly targets: NativeMatrix | undefined;
-  readonly mask: Uint8Array | undefined;
-}
-
-interface Run {
-  readonly learners: readonly Learner[];
-  readonly batchSize: number;
-  readonly seed: number;
-  readonly epochs: number | undefined;
-  readonly steps: number | undefined;
-  readonly initial: NativeMatrix | undefined;
-  readonly threads: number;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: TrainingProgress) => void) | undefined;
-}
-
-const MOST_BATCH = 2 ** 31 - 1;
-const DEFAULT_BATCH = 1024;
-const DEFAULT_EPOCHS = 10;
-/** Reports a call over a matrix makes, at most. The cut is fixed, so that figures do not depend on who listens. */
-const REPORTS = 50;
+const RUN_NAMES = [...NAMES, ...RESUMABLE_NAMES];
 const MOST_LEARNERS = 1000;
-
-function readMask(value: unknown, rows: number, name: string): Uint8Array | undefined {
-  if (value === undefined) return undefined;
-  if (!types.isUint8Array(value))
-    throw new UnsuperposeError('ERR_DTYPE', `${name} must be a Uint8Array, got ${describe(value)}`, name);
-  const own = unshared(value, name);
-  if (lengthOf(own) !== rows)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `${name} must have one entry a sample (${rows}), got ${lengthOf(own)}`,
-      name,
-    );
-  return own;
-}
-
-function samplesOf(activations: unknown, targets: unknown, mask: unknown, name: string): Samples {
-  const input = readMatrix(activations, name);
-  const output = targets === undefined ? undefined : readMatrix(targets, 'targets');
-  if (output !== undefined && output.rows !== input.rows)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `targets have ${output.rows} samples, ${name} has ${input.rows}`,
-      'targets',
-    );
-  const { rows, cols } = input;
-  return { rows, cols, activations: input, targets: output, mask: readMask(mask, rows, 'mask') };
-}
-
-/** A stream's item: a matrix, or a {@link TrainingBatch}. */
-function readItem(value: unknown, name: string): Samples {
-  if (typeof value !== 'object' || value === null || !('activations' in value))
-    return samplesOf(value, undefined, undefined, name);
-  const { activations, targets, mask } = value as Partial<Record<keyof TrainingBatch, unknown>>;
-  return samplesOf(activations, targets, mask, `${name}[…].activations`);
-}
-
-function readRun(read: Options, learners: readonly Learner[], seed: number): Run {
-  const signal = read.signal();
-  const onProgress = read.callback<TrainingProgress>('onProgress');
-  if (read.has('steps'))
-    read.exclude(['epochs'], 'calls without steps', 'a call with steps (give one of the two)');
-  const count = { min: 1, max: Number.MAX_SAFE_INTEGER };
-  return {
-    learners,
-    seed,
-    batchSize: read.integer('batchSize', { min: 1, max: MOST_BATCH }, DEFAULT_BATCH),
-    epochs: read.integer('epochs', { min: 1, max: MOST_BATCH }, undefined),
-    steps: read.integer('steps', count, undefined),
-    initial: read.has('initial') ? readMatrix(read.get('initial'), 'initial', { copy: true }) : undefined,
-    threads: readThreads(read),
-    signal,
-    onProgress,
-  };
-}
-
-/** Native learners for data of these dims. */
-function createTrainer(run: Run, first: Samples, planned: number, keep: boolean): TrainerHandle {
-  const { initial, learners, batchSize, seed } = run;
-  const { activations, targets } = first;
-  const inputs = activations.cols;
-  const outputs = targets?.cols ?? inputs;
-  if (inputs === 0 || outputs === 0)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      'activations and targets must have at least one dim',
-      'activations',
-    );
-  for (const { features } of learners)
-    if (initial !== undefined && (initial.rows !== features || initial.cols !== outputs))
-      throw new UnsuperposeError(
-        'ERR_SHAPE',
-        `initial must be features × dims of the output, [${features}, ${outputs}], got [${initial.rows}, ${initial.cols}]`,
-        'initial',
-      );
-  const known: Planned = { inputs, outputs, transcoder: targets !== undefined, steps: planned };
-  const options = learners.map(({ plan }) => plan(known));
-  const kept = keep ? first : undefined;
-  return native((module) =>
-    module.createTrainer(
-      ...([inputs, outputs, options, batchSize, seed, initial] as const),
-      ...([kept?.activations, kept?.targets, kept?.mask] as const),
-    ),
-  );
-}
-
-function progressOf(figures: Figures, total: number | undefined): TrainingProgress {
-  const learners = figures.map(figuresOf);
-  const [first] = figures as [NativeTrainingFigures];
-  return { done: first.steps, ...(total !== undefined && { total }), ...figuresOf(first), learners };
-}
-
-async function finish(trainer: TrainerHandle, last: Figures, run: Run): Promise<SparseAutoencoder[]> {
-  const made = await runJob<
-    readonly { parameters: Parameters<typeof SparseAutoencoder.adopt>[0]; usage: Float64Array }[]
-  >(run.signal, (onSettled) => binding.trainerFinish(trainer, 1, undefined, onSettled));
-  native((module) => module.disposeTrainer(trainer));
-  return made.map(({ parameters, usage }, i) => {
-    const { architecture, features, seed } = run.learners[i] as Learner;
-    const figures = last[i] as NativeTrainingFigures;
-    const { steps, samples } = figures;
-    const notes = notesOf(figures.dead, features);
-    return SparseAutoencoder.adopt(parameters, {
-      ...{ architecture, steps, samples, usage, seed, notes },
-      ...figuresOf(figures),
-    });
-  });
-}
-
-async function trainOnMatrix(samples: Samples, run: Run): Promise<SparseAutoencoder[]> {
-  if (samples.rows === 0)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      'activations must have at least one sample (row), got none',
-      'activations',
-    );
-  const { threads, signal, onProgress, batchSize } = run;
-  // Masked samples are not drawn.
-  const counting =
-    samples.mask === undefined ? samples.rows : samples.mask.reduce((sum, one) => sum + Number(one !== 0), 0);
-  const epochs = run.epochs ?? DEFAULT_EPOCHS;
-  const steps =
-    run.steps ?? Math.max(1, Math.ceil((epochs * counting) / Math.max(1, Math.min(batchSize, counting))));
-  throwIfAborted(signal);
-  const trainer = createTrainer(run, samples, steps, true);
-  const last = await runJob<Figures>(signal, (onSettled, guard) => {
-    const report = onProgress && guard((now: Figures) => onProgress(progressOf(now, steps)));
-    return binding.trainerFit(trainer, steps, Math.ceil(steps / REPORTS), threads, report, onSettled);
-  });
-  return finish(trainer, last, run);
-}
-
-async function trainOnStream(batches: BatchSource<Samples>, run: Run): Promise<SparseAutoencoder[]> {
-  const { threads, signal, onProgress, steps } = run;
-  const epochs = run.epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY);
-  let trainer: TrainerHandle | undefined;
-  let last: Figures | undefined;
-  let withTargets = false;
-  const left = (): number => (steps ?? Number.MAX_SAFE_INTEGER) - (last?.[0]?.steps ?? 0);
-  for (let epoch = 1; epoch <= epochs && left() > 0; epoch++) {
-    const before = last;
-    for await (const batch of batches.read(signal, (run.epochs ?? 1) > 1)) {
-      if (trainer === undefined) {
-        withTargets = batch.targets !== undefined;
-        trainer = createTrainer(run, batch, steps ?? 0, false);
-      } else if (withTargets !== (batch.targets !== undefined)) {
-        throw new UnsuperposeError(
-          'ERR_SHAPE',
-          'either all batches of activations have targets or none',
-          'activations',
-        );
-      }
-      const current = trainer;
-      const most = left();
-      const { activations, targets, mask } = batch;
-      last = await runJob<Figures>(signal, (onSettled) =>
-        binding.trainerObserve(current, activations, targets, mask, most, threads, undefined, onSettled),
-      );
-      onProgress?.(progressOf(last, steps));
-      if (left() <= 0) break;
-    }
-    if (trainer === undefined || last === undefined)
-      throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to train on', 'activations');
-    if (epoch > 1 && last === before)
-      throw new UnsuperposeError(
-        'ERR_OPTION',
-        `activations gave no samples when they were read for the ${epoch}th time: for several epochs, or more steps than they have, give what can be read again, an array or a function that makes a generator anew`,
-        'activations',
-      );
-  }
-  return finish(trainer as TrainerHandle, last as Figures, run);
-}
 
 function start(activations: unknown, read: Options, run: Run): Promise<SparseAutoencoder[]> {
   const batches = isStream(activations) ? BatchSource.of(activations, 'activations', readItem) : undefined;

@@ -295,6 +295,8 @@ std::size_t AutoencoderLearner::bytes() const {
 
 const std::vector<std::uint64_t>& AutoencoderLearner::usage() const { return state_->usage; }
 
+std::uint64_t AutoencoderLearner::steps() const { return state_->steps; }
+
 AutoencoderStatistics AutoencoderLearner::statistics() {
   State& state = *state_;
   AutoencoderStatistics result;

@@ -78,6 +78,8 @@ class AutoencoderLearner final : public LearnerOf<AutoencoderParameters> {
   Status resume(const Checkpoint& from) override;
 
   AutoencoderStatistics statistics();
+  /// Steps in all.
+  std::uint64_t steps() const;
   /// How many samples used each feature, over all steps.
   const std::vector<std::uint64_t>& usage() const;
   std::size_t bytes() const;

@@ -117,6 +117,7 @@ class Trainer {
     for (const auto& learner : learners) all.push_back(learner.get());
     return train(all, source, steps, execution);
   }
+  std::uint64_t steps() const { return learners.front()->steps(); }
   void publish() {
     std::vector<AutoencoderStatistics> now;
     for (const auto& learner : learners) now.push_back(learner->statistics());
@@ -247,19 +248,20 @@ Napi::Value start_training(const Napi::CallbackInfo& call, std::size_t at,
 }
 
 /// (trainer, steps, stride, threads, onProgress, onSettled) → job. On the trainer's own samples; figures are published every
-/// `stride` steps, each over the steps since the last.
+/// `stride` steps, counted from the first of all, and at the last that is planned, each over the steps since the last.
 Napi::Value trainer_fit(const Napi::CallbackInfo& call) {
   const auto trainer = held<Trainer>(call[0]);
   const std::uint64_t steps = count(call[1], "steps"),
                       stride = std::max<std::uint64_t>(1, count(call[2], "stride"));
   if (!trainer->samples) refuse(Code::native, "the trainer has no samples");
   return start_training(call, 3, trainer, [=](Trainer& own, const Execution& execution) {
-    for (std::uint64_t done = 0; done < steps;) {
-      const std::uint64_t chunk = std::min(stride, steps - done);
+    const std::uint64_t end = own.steps() + steps;
+    while (own.steps() < end) {
+      const std::uint64_t chunk = std::min(stride - own.steps() % stride, end - own.steps());
       if (Status status = own.feed(*own.batches, chunk, execution); !status.ok()) return status;
+      if (own.steps() % stride != 0 && own.steps() != own.options.front().planned) continue;
       own.publish();
       execution.monitor->advance(chunk);
-      done += chunk;
     }
     return Status{};
   });

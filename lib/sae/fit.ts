@@ -1,0 +1,213 @@
+// Runs of training over a matrix or a stream, from a checkpoint where there is one.
+import { UnsuperposeError } from '../call/errors.js';
+import { type NativeMatrix, readMatrix } from '../call/matrix.js';
+import type { Options } from '../call/options.js';
+import { readThreads } from '../call/threads.js';
+import type { BatchSource } from '../data/batches.js';
+import { runJob, throwIfAborted } from '../native/job.js';
+import { binding, native } from '../native/runtime.js';
+import type { NativeAutoencoder, NativeTrainingFigures, TrainerHandle } from '../native/sae.js';
+import { SparseAutoencoder } from './autoencoder.js';
+import { Checkpoints, type Identity, identityOf, type StreamPlace } from './checkpoints.js';
+import type { Learner, Planned } from './options.js';
+import type { Samples } from './samples.js';
+import { figuresOf, notesOf, type TrainingProgress } from './training.js';
+
+type Figures = readonly NativeTrainingFigures[];
+
+/** The options of a whole run. */
+export interface Run {
+  readonly learners: readonly Learner[];
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly epochs: number | undefined;
+  readonly steps: number | undefined;
+  readonly initial: NativeMatrix | undefined;
+  readonly checkpoints: Checkpoints;
+  readonly threads: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: TrainingProgress) => void) | undefined;
+}
+
+const MOST_BATCH = 2 ** 31 - 1;
+const DEFAULT_BATCH = 1024;
+const DEFAULT_EPOCHS = 10;
+/** Reports a call over a matrix makes, at most. The cut is fixed, so that figures do not depend on who listens, or on checkpoints. */
+const REPORTS = 50;
+
+export function readRun(read: Options, learners: readonly Learner[], seed: number): Run {
+  const signal = read.signal();
+  const onProgress = read.callback<TrainingProgress>('onProgress');
+  if (read.has('steps'))
+    read.exclude(['epochs'], 'calls without steps', 'a call with steps (give one of the two)');
+  const count = { min: 1, max: Number.MAX_SAFE_INTEGER };
+  return {
+    learners,
+    seed,
+    batchSize: read.integer('batchSize', { min: 1, max: MOST_BATCH }, DEFAULT_BATCH),
+    epochs: read.integer('epochs', { min: 1, max: MOST_BATCH }, undefined),
+    steps: read.integer('steps', count, undefined),
+    initial: read.has('initial') ? readMatrix(read.get('initial'), 'initial', { copy: true }) : undefined,
+    checkpoints: new Checkpoints(read),
+    threads: readThreads(read),
+    signal,
+    onProgress,
+  };
+}
+
+/** Native learners for data of these dims, and what makes their run what it is. */
+interface Trainer {
+  readonly handle: TrainerHandle;
+  readonly identity: Identity;
+}
+
+function createTrainer(run: Run, first: Samples, planned: number, keep: boolean): Trainer {
+  const { initial, learners, batchSize, seed } = run;
+  const { activations, targets } = first;
+  const inputs = activations.cols;
+  const outputs = targets?.cols ?? inputs;
+  if (inputs === 0 || outputs === 0)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      'activations and targets must have at least one dim',
+      'activations',
+    );
+  for (const { features } of learners)
+    if (initial !== undefined && (initial.rows !== features || initial.cols !== outputs))
+      throw new UnsuperposeError(
+        'ERR_SHAPE',
+        `initial must be features × dims of the output, [${features}, ${outputs}], got [${initial.rows}, ${initial.cols}]`,
+        'initial',
+      );
+  const known: Planned = { inputs, outputs, transcoder: targets !== undefined, steps: planned };
+  const options = learners.map(({ plan }) => plan(known));
+  const kept = keep ? first : undefined;
+  const handle = native((module) =>
+    module.createTrainer(
+      ...([inputs, outputs, options, batchSize, seed, initial] as const),
+      ...([kept?.activations, kept?.targets, kept?.mask] as const),
+    ),
+  );
+  const rows = keep ? first.rows : null;
+  return { handle, identity: identityOf(options, { batchSize, seed, inputs, outputs, rows }) };
+}
+
+function progressOf(figures: Figures, total: number | undefined): TrainingProgress {
+  const learners = figures.map(figuresOf);
+  const [first] = figures as [NativeTrainingFigures];
+  return { done: first.steps, ...(total !== undefined && { total }), ...figuresOf(first), learners };
+}
+
+async function finish({ handle }: Trainer, last: Figures, run: Run): Promise<SparseAutoencoder[]> {
+  const made = await runJob<readonly { parameters: NativeAutoencoder; usage: Float64Array }[]>(
+    run.signal,
+    (onSettled) => binding.trainerFinish(handle, 1, undefined, onSettled),
+  );
+  native((module) => module.disposeTrainer(handle));
+  return made.map(({ parameters, usage }, i) => {
+    const { architecture, features, seed } = run.learners[i] as Learner;
+    const figures = last[i] as NativeTrainingFigures;
+    const { steps, samples } = figures;
+    const notes = notesOf(figures.dead, features);
+    return SparseAutoencoder.adopt(parameters, {
+      ...{ architecture, steps, samples, usage, seed, notes },
+      ...figuresOf(figures),
+    });
+  });
+}
+
+const stepsOf = (figures: Figures | undefined): number => figures?.[0]?.steps ?? 0;
+const IN_A_MATRIX: StreamPlace = { epoch: 0, items: 0 };
+
+export async function trainOnMatrix(samples: Samples, run: Run): Promise<SparseAutoencoder[]> {
+  if (samples.rows === 0)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      'activations must have at least one sample (row), got none',
+      'activations',
+    );
+  const { threads, signal, onProgress, batchSize, checkpoints } = run;
+  // Masked samples are not drawn.
+  const { mask, rows } = samples;
+  const counting = mask === undefined ? rows : mask.reduce((sum, one) => sum + Number(one !== 0), 0);
+  const epochs = run.epochs ?? DEFAULT_EPOCHS;
+  const drawn = Math.max(1, Math.min(batchSize, counting));
+  const steps = run.steps ?? Math.max(1, Math.ceil((epochs * counting) / drawn));
+  throwIfAborted(signal);
+  const trainer = createTrainer(run, samples, steps, true);
+  const { handle, identity } = trainer;
+  const before = await checkpoints.resume(handle, identity);
+  let last: Figures | undefined = before?.figures;
+  for (let done = stepsOf(last); done < steps; ) {
+    const chunk = Math.min(steps, done + checkpoints.every) - done;
+    last = await runJob<Figures>(signal, (onSettled, guard) => {
+      const report = onProgress && guard((now: Figures) => onProgress(progressOf(now, steps)));
+      return binding.trainerFit(handle, chunk, Math.ceil(steps / REPORTS), threads, report, onSettled);
+    });
+    done += chunk;
+    const reached = last.map((figures) => ({ ...figures, steps: done }));
+    await checkpoints.write(handle, identity, done < steps ? reached : last, IN_A_MATRIX, signal);
+  }
+  return finish(trainer, last as Figures, run);
+}
+
+export async function trainOnStream(batches: BatchSource<Samples>, run: Run): Promise<SparseAutoencoder[]> {
+  const { threads, signal, onProgress, steps, checkpoints } = run;
+  const epochs = run.epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY);
+  let trainer: Trainer | undefined;
+  let last: Figures | undefined;
+  let withTargets = false;
+  /** What a checkpoint has seen already. */
+  let passed: StreamPlace = { epoch: 1, items: 0 };
+  let saved = 0;
+  const left = (): number => (steps ?? Number.MAX_SAFE_INTEGER) - stepsOf(last);
+  for (let epoch = 1; epoch <= epochs && left() > 0; epoch++) {
+    let items = 0;
+    for await (const batch of batches.read(signal, (run.epochs ?? 1) > 1)) {
+      if (trainer === undefined) {
+        withTargets = batch.targets !== undefined;
+        trainer = createTrainer(run, batch, steps ?? 0, false);
+        const before = await checkpoints.resume(trainer.handle, trainer.identity);
+        if (before !== undefined) {
+          passed = before;
+          last = before.figures;
+          saved = stepsOf(last);
+        }
+      }
+      items += 1;
+      if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) continue;
+      if (left() <= 0) break;
+      if (withTargets !== (batch.targets !== undefined))
+        throw new UnsuperposeError(
+          'ERR_SHAPE',
+          'either all batches of activations have targets or none',
+          'activations',
+        );
+      const { handle, identity } = trainer;
+      const most = left();
+      const { activations, targets, mask } = batch;
+      last = await runJob<Figures>(signal, (onSettled) =>
+        binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
+      );
+      onProgress?.(progressOf(last, steps));
+      if (stepsOf(last) - saved >= checkpoints.every) {
+        saved = stepsOf(last);
+        await checkpoints.write(handle, identity, last, { epoch, items }, signal);
+      }
+      if (left() <= 0) break;
+    }
+    if (trainer === undefined)
+      throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to train on', 'activations');
+    if (items === 0)
+      throw new UnsuperposeError(
+        'ERR_OPTION',
+        `activations gave no samples in pass ${epoch} over them: for several epochs, or more steps than they have, give what can be read again, an array or a function that makes a generator anew`,
+        'activations',
+      );
+    if (stepsOf(last) > saved) {
+      saved = stepsOf(last);
+      await checkpoints.write(trainer.handle, trainer.identity, last as Figures, { epoch, items }, signal);
+    }
+  }
+  return finish(trainer as Trainer, last as Figures, run);
+}
