@@ -1,0 +1,127 @@
+// Checkpoints: training that was stopped at any moment, even killed, goes on to the same bits.
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trainSparseAutoencoder } from '../../lib/index.js';
+import { makeRandom } from '../reference/random.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const CHILD = join(ROOT, 'test', 'sae', 'train-child.ts');
+const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-resume-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Outcome {
+  readonly code: number | null;
+  readonly error: string;
+}
+
+/** Runs the child; `kill` decides when it dies: after so many milliseconds from its first checkpoint on. */
+function train(name: string, kind: string, path: string, killAfter?: number): Promise<Outcome> {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', CHILD, join(ROOT, 'dist', 'index.js'), path, join(folder, name), kind],
+    { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let error = '';
+  child.stderr.on('data', (text: Buffer) => {
+    error += text.toString();
+  });
+  const ended = new Promise<Outcome>((resolve) => child.on('close', (code) => resolve({ code, error })));
+  if (killAfter !== undefined)
+    void (async () => {
+      while (!existsSync(path) && child.exitCode === null) await wait(2);
+      await wait(killAfter);
+      child.kill('SIGKILL');
+    })();
+  return ended;
+}
+
+describe.each(['matrix', 'stream'])('a process that is killed again and again, on a %s', (kind) => {
+  it('ends with the bits of one that was not', async () => {
+    const whole = await train(`${kind}-whole`, kind, join(folder, `${kind}-whole.safetensors`));
+    expect(whole).toMatchObject({ code: 0 });
+    const random = makeRandom(kind.length);
+    const path = join(folder, `${kind}.safetensors`);
+    let killed = 0;
+    for (let attempt = 0; killed < 10; attempt++) {
+      const { code, error } = await train(`${kind}-killed`, kind, path, 40 * random.uniform());
+      if (code === 0) {
+        // It was faster than its end: from the start again, until it was killed often enough.
+        rmSync(path);
+        rmSync(join(folder, `${kind}-killed`));
+        continue;
+      }
+      expect(error).toBe('');
+      killed += 1;
+      expect(attempt).toBeLessThan(100);
+    }
+    expect(await train(`${kind}-killed`, kind, path)).toMatchObject({ code: 0 });
+    expect(readFileSync(join(folder, `${kind}-killed`), 'utf8')).toBe(
+      readFileSync(join(folder, `${kind}-whole`), 'utf8'),
+    );
+  }, 240_000);
+});
+
+describe('a checkpoint', () => {
+  const data = Float32Array.from({ length: 600 }, (_, at) => Math.sin(at * at));
+  const matrix = { data, shape: [100, 6] };
+  const options = { architecture: 'topk', features: 9, sparsity: 2, steps: 20, batchSize: 30 } as const;
+  const path = join(folder, 'one.safetensors');
+  beforeAll(async () => {
+    await trainSparseAutoencoder(matrix, { ...options, checkpoint: { path, every: 7 } });
+  });
+  const resume = (change: object, from = path, on: object = matrix) =>
+    trainSparseAutoencoder(on as typeof matrix, { ...options, ...change, resume: from });
+
+  it('of a run that ended gives what it gave', async () => {
+    const straight = await trainSparseAutoencoder(matrix, options);
+    const again = await resume({});
+    expect(again.parameters()).toEqual(straight.parameters());
+    expect(again.training).toEqual(straight.training);
+  });
+
+  it('of another run is refused by what differs', async () => {
+    await expect(resume({ steps: 30 })).rejects.toThrow(
+      /of another run: its learners\[0\]\.planned was 20, here it is 30/,
+    );
+    await expect(resume({ seed: 3 })).rejects.toThrow(/its seed was 0, here it is 3/);
+    await expect(resume({ features: 10 })).rejects.toThrow(/features was 9, here it is 10/);
+    await expect(resume({}, path, { data: data.slice(0, 540), shape: [90, 6] })).rejects.toThrow(
+      /rows was 100, here it is 90/,
+    );
+  });
+
+  it('that is no checkpoint, or damaged, is refused', async () => {
+    await expect(resume({}, join(folder, 'none'))).rejects.toMatchObject({ code: 'ERR_FILE' });
+    const other = join(folder, 'other.safetensors');
+    writeFileSync(other, 'not one');
+    await expect(resume({}, other)).rejects.toMatchObject({ code: 'ERR_FORMAT' });
+    const bytes = readFileSync(path);
+    const wrong = Buffer.from(bytes);
+    wrong[bytes.length - 5] = Number(wrong[bytes.length - 5]) ^ 1;
+    writeFileSync(other, wrong);
+    await expect(resume({}, other)).rejects.toThrow(/damaged/);
+    writeFileSync(other, bytes);
+    truncateSync(other, bytes.length - 8);
+    await expect(resume({}, other)).rejects.toMatchObject({ code: 'ERR_FORMAT' });
+  });
+
+  it('leaves nothing beside it, and nothing where it cannot be written', async () => {
+    expect(readdirSync(folder).filter((name) => name.startsWith('one'))).toEqual(['one.safetensors']);
+    await expect(
+      trainSparseAutoencoder(matrix, { ...options, checkpoint: { path: join(folder, 'no', 'such', 'x') } }),
+    ).rejects.toMatchObject({ code: 'ERR_FILE' });
+  });
+});
