@@ -7,11 +7,12 @@ import { root } from './tools.mjs';
 
 /** From the bottom up. */
 const LAYERS = ['core', 'kernels', 'scoring', 'solvers', 'learning', 'features', 'node'];
-/** Products without a bound or a ladder: plain matrices of ops, the assignment's gains, A · Dᵀ of a learner's update. */
+/** Products without a bound or a ladder: plain matrices of ops, the assignment's gains, A · Dᵀ of a learner's update, linear connections. */
 const PLAIN_PRODUCTS = [
   'native/node/ops.cpp',
   'native/features/matching.cpp',
   'native/learning/online_update.cpp',
+  'native/learning/autoencoder_skip.cpp',
 ];
 
 const native = join(root, 'native');

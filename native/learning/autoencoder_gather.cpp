@@ -3,7 +3,6 @@
 #include <numeric>
 
 #include "../core/cancellation.hpp"
-#include "../kernels/product/product.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "autoencoder_pass.hpp"
 
@@ -123,21 +122,6 @@ void Pass::gather_bias(const Weights& weights, Gradients& gradients) {
     // dL/d(w_j·x'), summed over the samples, stands where the constant 1 does.
     sparse.axpy(-gradients.encoder.row(j)[weights.inputs], encoder.row(j), bias, outputs);
   }
-}
-
-/// S: −Σ residual·xᵀ, a dense product over the samples.
-void Pass::gather_skip(const Weights& weights, ConstMatrix32 x, const Execution& execution,
-                       Gradients& gradients) {
-  const std::size_t outputs = weights.skip.count, inputs = weights.skip.cols, samples = x.rows;
-  const auto mean = static_cast<float>(1.0 / static_cast<double>(samples));
-  Rows left(outputs, samples), right(inputs, samples);
-  for (std::size_t i = 0; i < samples; ++i) {
-    cancellation::point();
-    for (std::size_t d = 0; d < outputs; ++d) left.row(d)[i] = -mean * residuals_[0].row(i)[d];
-    for (std::size_t d = 0; d < inputs; ++d) right.row(d)[i] = x.row(i)[d];
-  }
-  product::store(left.view(), product::PackedRows(right.view()),
-                 {gradients.skip.data.data(), outputs, inputs, gradients.skip.stride}, execution);
 }
 
 }  // namespace unsuperpose::autoencoder

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include "../kernels/dots/dots.hpp"
-#include "../kernels/product/product.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "../solvers/encoding.hpp"
 
@@ -214,26 +214,12 @@ Status Pass::revive(const Weights& weights, const std::vector<std::uint32_t>& de
   Rows picked(dead.size(), dims);
   for (std::size_t c = 0; c < dead.size(); ++c)
     std::memcpy(picked.row(c), encoder.row(dead[c]), dims * sizeof(float));
-  const product::PackedRows packed(picked.view());
-  const std::vector<float> floors(samples, 0);
-  product::SelectOptions options;
-  options.capacity = std::min(wanted, dead.size());
-  options.floor = floors.data();
-  options.positive_only = true;
-  product::Selection found;
-  product::select(input_.view(), packed, options, found, execution);
-  if (execution.cancelled()) return Status::cancelled();
+  std::shared_ptr<const Dictionary> among;
+  if (Status status = Dictionary::make(picked.view(), false, among); !status.ok()) return status;
   SparseCodes& codes = dead_.codes;
-  codes.indptr.assign(1, 0);
-  codes.indices.clear();
-  codes.values.clear();
-  for (std::size_t i = 0; i < samples; ++i) {
-    for (std::uint32_t e = 0; e < found.count[i]; ++e) {
-      codes.indices.push_back(dead[found.row(i)[e].index]);
-      codes.values.push_back(found.row(i)[e].value);
-    }
-    codes.indptr.push_back(static_cast<std::uint32_t>(codes.indices.size()));
-  }
+  Status status = encoding::strongest(input_.view(), *among, std::min(wanted, dead.size()), execution, codes);
+  if (!status.ok()) return status;
+  for (std::uint32_t& j : codes.indices) j = dead[j];
   dead_.pull.resize(codes.indices.size());
   dead_residual_.grow(samples);
   std::vector<double> squares(samples);
@@ -278,12 +264,7 @@ Status Pass::run(Weights& weights, ConstMatrix32 x, ConstMatrix32 y, const Setti
   const Dictionary* encoder = nullptr;
   if (Status status = weights.encoder.current(execution, encoder); !status.ok()) return status;
   if (Status status = select(weights, *encoder, settings, execution); !status.ok()) return status;
-  if (weights.skip.count > 0) {
-    residuals_[0].grow(x.rows);
-    product::store(x, product::PackedRows(weights.skip.view()),
-                   {residuals_[0].data.data(), x.rows, weights.decoder.cols, residuals_[0].stride},
-                   execution);
-  }
+  if (weights.skip.count > 0) skip(weights, x, execution);
   forward(weights, y, settings, execution, out);
   double step_price = 0;
   if (has_thresholds(options_)) {

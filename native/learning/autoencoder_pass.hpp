@@ -90,6 +90,7 @@ class Pass {
 
   Status select(const Weights& weights, const Dictionary& encoder, const Settings& settings,
                 const Execution& execution);
+  void skip(const Weights& weights, ConstMatrix32 x, const Execution& execution);
   void forward(const Weights& weights, ConstMatrix32 y, const Settings& settings, const Execution& execution,
                Outcome& out);
   void backward(const Weights& weights, const Settings& settings, double step_price,

@@ -5,6 +5,7 @@ import {
   type MatrixLike,
   SparseAutoencoder,
   type TrainingProgress,
+  type TrainSparseAutoencoderOptions,
   trainSparseAutoencoder,
   trainSparseAutoencoders,
 } from '../../lib/index.js';
@@ -246,10 +247,11 @@ test('dead features are counted, and come back by what is left for them', async 
     const [i, d] = [Math.floor(at / 4), at % 4];
     return i % 4 === d ? 1 + random.uniform() : 0;
   });
-  const run = {
-    ...{ architecture: 'topk', features: 12, sparsity: 1, batchSize: 100, learningRate: 1e-2 },
+  const run: TrainSparseAutoencoderOptions = {
+    architecture: 'topk',
+    ...{ features: 12, sparsity: 1, batchSize: 100, learningRate: 1e-2 },
     ...{ steps: 600, deadAfter: 20 },
-  } as const;
+  };
   const directions = Float32Array.from({ length: 48 }, (_, at) =>
     Math.floor(at / 4) < 1 ? 1 : at % 4 === 0 ? -1 : -0.5,
   );
