@@ -70,7 +70,7 @@ async function turnedWhole(array: StoredArray, source: RowSource, signal?: Abort
 }
 
 /**
- * Reads a matrix from `.npy`, `.npz`, `.safetensors` or raw `.bin`, told by the ending. float16, bfloat16 and float32 become a Float32Array,
+ * Reads a matrix from `.npy`, `.npz`, `.safetensors`, `.arrow` (a stream, as datasets has it) or raw `.bin`, told by the ending. float16, bfloat16 and float32 become a Float32Array,
  * float64 a Float64Array, all exactly. An array of three axes [batch, positions, cols] becomes batch · positions rows. Nothing that a header
  * says is believed before the size of the file bears it out.
  *

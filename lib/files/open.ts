@@ -4,6 +4,7 @@ import { UnsuperposeError } from '../call/errors.js';
 import { isList, mapEntries } from '../call/memory.js';
 import { describe, type Options, refuseOption } from '../call/options.js';
 import { StoredArray } from './arrays.js';
+import { openArrow } from './arrow.js';
 import { FileBytes } from './bytes.js';
 import { DTYPES, entries, type FloatType, readFloatType } from './dtypes.js';
 import { openNpy } from './npy.js';
@@ -13,7 +14,7 @@ import { readSafetensors } from './safetensors.js';
 
 /** What says how a file is to be read. */
 export interface OpenOptions {
-  /** The array to read, of a file that has several: an entry of an npz, a tensor of a safetensors file. */
+  /** The array to read, of a file that has several: an entry of an npz, a tensor of a safetensors file, a column of an Arrow file. */
   readonly name?: string | undefined;
   /**
    * Of raw `.bin` files, which say nothing of themselves: `[rows, cols]`, or `[batch, positions, cols]`. The first may be −1: as many as
@@ -46,7 +47,7 @@ export function endingOf(path: string): Ending {
     : '';
   throw new UnsuperposeError(
     'ERR_FORMAT',
-    `${path} must end in ${ENDINGS.join(', ')}, which say how it is read${pickle}`,
+    `${path} must end in ${ENDINGS.join(', ')}, which say what it is${pickle}`,
   );
 }
 
@@ -126,9 +127,13 @@ function choose(
   throw new UnsuperposeError('ERR_OPTION', `${path} holds no array ${describe(name)}; ${listed}`, 'name');
 }
 
+/** Arrow streams are read, not written. */
+export const ARROW = '.arrow';
+
 /** Opens a file by its ending. */
 export async function openArray(path: string, opening: Opening): Promise<StoredArray> {
-  const ending = endingOf(path);
+  const arrow = extname(path).toLowerCase() === ARROW;
+  const ending = arrow ? ARROW : endingOf(path);
   if (ending !== '.bin')
     for (const option of ['shape', 'dtype'] as const)
       if (opening[option] !== undefined)
@@ -143,6 +148,7 @@ export async function openArray(path: string, opening: Opening): Promise<StoredA
       `name is for files of several arrays; ${path} holds one`,
       'name',
     );
+  if (ending === ARROW) return openArrow(path, opening.name);
   if (ending === '.bin') return openRaw(path, opening);
   if (ending === '.npy') return openNpy(await FileBytes.of(path));
   const arrays = ending === '.npz' ? await readNpz(path) : (await readSafetensors(path)).tensors;

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { UnsuperposeError } from '../call/errors.js';
 import { isList, mapEntries } from '../call/memory.js';
 import { describe } from '../call/options.js';
-import { fileError, type Path, readPath } from './refuse.js';
+import { FileBytes } from './bytes.js';
+import { decodeText, isRecord, parseJSON } from './json.js';
+import { broken, fileError, type Path, readPath } from './refuse.js';
 
 /** Some paths or patterns, in the caller's order. */
 export function readPaths(value: unknown): readonly string[] {
@@ -105,9 +107,48 @@ async function walk(folder: string, parts: readonly string[]): Promise<string[]>
   return matches;
 }
 
+/** What a folder that `save_to_disk` of Hugging Face's datasets wrote says of itself. */
+const STATE = 'state.json';
+/** Ten thousand shards have less. */
+const MOST_STATE_BYTES = 4 * 2 ** 20;
+
+/** The Arrow files of a dataset's folder, in its order. */
+async function datasetFiles(folder: string): Promise<string[]> {
+  const path = join(folder, STATE);
+  if ((await found(path)) === undefined)
+    throw new UnsuperposeError(
+      'ERR_FILE',
+      `${folder} is a folder, and no dataset as it has no ${STATE}: give its files by a pattern, such as ${join(folder, '*.npy')}`,
+      'paths',
+    );
+  const file = await FileBytes.of(path);
+  if (file.length > MOST_STATE_BYTES)
+    broken(path, `has ${file.length} bytes, too many for the state of a dataset`);
+  const bytes = new Uint8Array(file.length);
+  await file.read(0, bytes);
+  const state = parseJSON(decodeText(bytes, path, 'the file'), path, 'the file');
+  const { _data_files: files, _indices_data_files: indices } = isRecord(state) ? state : {};
+  if (!Array.isArray(files) || files.length === 0) return broken(path, 'lists no _data_files');
+  if (Array.isArray(indices) && indices.length > 0)
+    broken(
+      path,
+      'is of a dataset that shows its rows by a list of indices: save it again after flatten_indices()',
+    );
+  return files.map((entry: unknown, i) => {
+    const name = isRecord(entry) ? entry.filename : undefined;
+    if (typeof name === 'string' && /^[^/\\\0]+\.arrow$/.test(name)) return join(folder, name);
+    return broken(
+      path,
+      `_data_files[${i}] does not name an .arrow file of this folder, but ${describe(name)}`,
+    );
+  });
+}
+
 async function expandOne(path: string): Promise<string[]> {
   // A file whose name has such a sign is that file.
-  if (!WILD.test(path) || (await found(path)) !== undefined) return [path];
+  const there = await found(path);
+  if (there?.isDirectory()) return datasetFiles(path);
+  if (!WILD.test(path) || there !== undefined) return [path];
   const matches = new Set<string>();
   for (const pattern of alternatives(path)) {
     const parts = pattern.split('/');

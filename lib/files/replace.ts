@@ -1,6 +1,7 @@
 // The one way in which the package writes a file: whole, or not at all.
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { throwIfAborted } from '../native/job.js';
 import { PIECE } from './bytes.js';
@@ -56,6 +57,28 @@ async function target(path: string): Promise<{ path: string; mode?: number }> {
   }
 }
 
+const dead = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0); // asks, and does nothing
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+};
+
+/** What a temporary file of this name begins with: it says whose it is. */
+const ownBeginning = (name: string): string => `.${name}.${hostname()}.`;
+
+/** Removes temporary files of the same name whose process on this machine was killed: checkpoints are large, and a job may be killed often. */
+async function sweep(folder: string, name: string): Promise<void> {
+  const beginning = ownBeginning(name);
+  for (const entry of await readdir(folder)) {
+    if (!entry.startsWith(beginning)) continue;
+    const [, pid] = /^(\d+)-[0-9a-f]{12}\.tmp$/.exec(entry.slice(beginning.length)) ?? [];
+    if (pid !== undefined && dead(Number(pid))) await unlink(join(folder, entry)).catch(() => undefined);
+  }
+}
+
 /** Makes the folder's new entry last. Where folders cannot be opened or synced there is nothing to be done. */
 async function syncFolder(path: string): Promise<void> {
   let folder: FileHandle | undefined;
@@ -70,8 +93,8 @@ async function syncFolder(path: string): Promise<void> {
 
 /**
  * Writes a file by `write`, into a temporary file beside it (`.NAME.….tmp`), which takes its name once all of it is on the disk. Whatever
- * fails, a full disk or a signal, the temporary file goes and what was there before stays whole. A process that is killed leaves the
- * temporary file, never half a file under the real name.
+ * fails, a full disk or a signal, the temporary file goes and what was there before stays whole. A process that is killed leaves its
+ * temporary file, which the next write of the same name removes; never half a file under the real name.
  * @throws UnsuperposeError `ERR_FILE`; `signal.reason` once aborted; whatever `write` throws
  */
 export async function replaceFile(
@@ -84,7 +107,11 @@ export async function replaceFile(
     throwIfAborted(signal);
     const { path: real, mode } = await target(path);
     const folder = dirname(real);
-    const name = join(folder, `.${basename(real)}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
+    await sweep(folder, basename(real));
+    const name = join(
+      folder,
+      `${ownBeginning(basename(real))}${process.pid}-${randomBytes(6).toString('hex')}.tmp`,
+    );
     const file = await open(name, 'wx');
     temporary = name;
     try {

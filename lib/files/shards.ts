@@ -43,8 +43,12 @@ export async function openShards(
     const some = names.slice(at, at + AT_ONCE);
     sources.push(...(await Promise.all(some.map(async (name) => rowsOf(await openArray(name, opening))))));
   }
-  const [first] = sources as [RowSource];
-  for (const source of sources) {
+  // What an empty file says of its columns does not matter, and not every format says it.
+  const filled = sources.filter((source) => source.rows > 0);
+  const first = (filled[0] ?? sources[0]) as RowSource;
+  for (const source of filled) {
+    if (source.cols === 0)
+      throw new UnsuperposeError('ERR_SHAPE', `${source.where} has rows without columns`);
     if (source.cols !== first.cols)
       throw new UnsuperposeError(
         'ERR_SHAPE',
@@ -62,7 +66,13 @@ export async function openShards(
     .update(JSON.stringify([said, chosen]))
     .digest('hex')
     .slice(0, 32);
-  return { sources, columns: new Columns(chosen, first.cols, first.where), rows, dtype: first.dtype, digest };
+  return {
+    sources,
+    columns: new Columns(rows > 0 ? chosen : undefined, first.cols, first.where),
+    rows,
+    dtype: first.dtype,
+    digest,
+  };
 }
 
 /** The rows of runs, one run after the other, from some row of them all on. Whoever makes one closes it. */

@@ -281,6 +281,9 @@ class Shuffled {
  * `AsyncIterable<Matrix>`. Of each file no more is in memory than a batch (shuffled: and the buffer). Types and axes are as
  * `readMatrix` has them; batches run on from one file into the next; files without rows are passed over.
  *
+ * Activations that SAELens cached, and other datasets that Hugging Face's `save_to_disk` wrote, are read by their folder, or shard by shard as
+ * `.arrow` files; `name` is the column, such as a hook's name. A column of sequences gives a row a position.
+ *
  * Paths may have wildcards: `*`, `?`, `[0-9]`, `{a,b}`, and `**` for any number of folders. What a pattern matches is read in natural
  * order (`shard-2` before `shard-10`). All headers are read before the first batch is given, and files that differ in columns or type are
  * refused by both names.

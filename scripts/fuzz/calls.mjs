@@ -1,5 +1,5 @@
 // A generator of valid calls for every export of the package. An export without one fails the fuzzer's check: add it here, in
-// solving.mjs, in around.mjs or in asking.mjs. A generator has
+// solving.mjs, in around.mjs, in asking.mjs or in filing.mjs. A generator has
 //   kind     'sync' or 'async'; async calls take a signal and onProgress in their options
 //   make     (r, pkg) => the arguments: the same for the same random numbers, and nothing shared between two of them
 //   call     (pkg, args) => the answer; default: the function of that name
@@ -7,10 +7,12 @@
 //   hostile  (pkg, args, r) => for calls whose answer is not compared
 //   weight   how often, beside the others' 1
 //   threads  whether options have `threads` (default true); signal: whether they have a signal (default: async ones)
+//   progress whether options have onProgress (default: those with a signal)
 //   options  which argument the options are; default: the last, if it is a plain object
 //   shown    answer => what of it can be compared
 import { around } from './around.mjs';
 import { asking } from './asking.mjs';
+import { filing } from './filing.mjs';
 import { random } from './random.mjs';
 import { solving } from './solving.mjs';
 
@@ -18,6 +20,7 @@ export const generators = {
   ...solving,
   ...around,
   ...asking,
+  ...filing,
   info: { kind: 'sync', threads: false, make: () => [] },
   isUnsuperposeError: { kind: 'sync', threads: false, make: (r) => [r.pick([1, {}, new Error('x')])] },
   UnsuperposeError: {

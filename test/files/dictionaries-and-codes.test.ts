@@ -37,7 +37,7 @@ describe('a dictionary', () => {
     await refused(() => Dictionary.load(path, { name: 'b_dec' }), 'ERR_SHAPE', /b_dec has the shape \[0\]/);
   });
 
-  it('keeps float64 atoms to 48 bits', async () => {
+  it('is read from float64 atoms', async () => {
     const values = [1 + 2 ** -40, -1 / 3];
     const path = file('d.npy', npy('<f8', '(1, 2)', numbers('f8', values)));
     expect([...(await Dictionary.load(path)).toMatrix().data]).toEqual(values.map(Math.fround));

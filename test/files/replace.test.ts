@@ -1,5 +1,5 @@
 // A file is written whole or not at all.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   lstatSync,
@@ -13,7 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { replaceFile } from '../../lib/files/replace.js';
@@ -127,6 +127,25 @@ it('no reader ever sees a part: killed at any time, the file is the old one or t
     expect([1, 2048]).toContain(shape[0]);
     expect(new Set(data)).toEqual(new Set([shape[0] === 1 ? 1 : 2]));
   }
+  await files.writeMatrix(path, matrix(1));
+  expect(readdirSync(dirname(path))).toEqual(['a.npy']);
+});
+
+it('what a killed process left is removed by the next write, and nothing else is', async () => {
+  const here = folder();
+  const path = join(here, 'a.npy');
+  const gone = spawnSync(process.execPath, ['-e', '']).pid;
+  const left = (name: string, host: string, pid: number) => `.${name}.${host}.${pid}-0123456789ab.tmp`;
+  const stale = left('a.npy', hostname(), gone);
+  const kept = [
+    left('a.npy', hostname(), process.ppid), // which lives
+    left('a.npy', `${hostname()}x`, gone), // of another machine
+    left('b.npy', hostname(), gone), // of another file
+    `${stale}.npy`,
+  ];
+  for (const name of [stale, ...kept]) writeFileSync(join(here, name), '');
+  await files.writeMatrix(path, matrix(1));
+  expect(readdirSync(here).sort()).toEqual(['a.npy', ...kept].sort());
 });
 
 it.skipIf(process.platform === 'win32')('a link stays a link, and permissions stay', async () => {

@@ -224,6 +224,13 @@ describe('a position', () => {
   });
 });
 
+it('what a shard without rows says of its columns does not matter', async () => {
+  const empty = file('e.npy', npy('<f8', '(0, 7)', Buffer.alloc(0)));
+  expect((await all(files.readMatrices([empty, ...three('npy')], { columns: [0, 1] }))).rows).toEqual(
+    upTo(300),
+  );
+});
+
 describe('refuses', () => {
   const run =
     (paths: readonly string[], options = {}) =>
@@ -273,6 +280,12 @@ describe('refuses', () => {
         /d\.npz: a\.npy has the checksum|d\.npz: a\.npy: has the checksum/,
       );
     }
+  });
+
+  it('rows without columns, of which a header may say any number', async () => {
+    const path = file('z.npy', npy('<f4', '(1125899906842624, 0)', Buffer.alloc(0)));
+    await refused(run([path]), 'ERR_SHAPE', /z\.npy has rows without columns/);
+    expect((await files.readMatrix(path)).shape).toEqual([2 ** 50, 0]);
   });
 
   it('what cannot be read in order, and says what to do', async () => {
