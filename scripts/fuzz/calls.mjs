@@ -1,5 +1,5 @@
 // A generator of valid calls for every export of the package. An export without one fails the fuzzer's check: add it here, in
-// solving.mjs, in around.mjs, in asking.mjs or in filing.mjs. A generator has
+// solving.mjs, training.mjs, around.mjs, asking.mjs or filing.mjs. A generator has
 //   kind     'sync' or 'async'; async calls take a signal and onProgress in their options
 //   make     (r, pkg) => the arguments: the same for the same random numbers, and nothing shared between two of them
 //   call     (pkg, args) => the answer; default: the function of that name
@@ -15,12 +15,14 @@ import { asking } from './asking.mjs';
 import { filing } from './filing.mjs';
 import { random } from './random.mjs';
 import { solving } from './solving.mjs';
+import { training } from './training.mjs';
 
 export const generators = {
   ...solving,
   ...around,
   ...asking,
   ...filing,
+  ...training,
   info: { kind: 'sync', threads: false, make: () => [] },
   isUnsuperposeError: { kind: 'sync', threads: false, make: (r) => [r.pick([1, {}, new Error('x')])] },
   UnsuperposeError: {
@@ -43,6 +45,9 @@ const INTERNAL = [
   'Dictionary.normsOf',
   'Dictionary.share',
   'SparseCodes.adopt',
+  'SparseAutoencoder.adopt',
+  'SparseAutoencoder.is',
+  'SparseAutoencoder.usable',
 ];
 const OF_FUNCTIONS = ['length', 'name', 'prototype', 'constructor'];
 
@@ -102,7 +107,8 @@ export function optionsAt(name, args) {
     : -1;
 }
 
-const EVERYWHERE = ['threads', 'signal', 'onProgress', 'is'];
+/** `resume` needs the file of another call: test/sae/resume.test.ts. */
+const EVERYWHERE = ['threads', 'signal', 'onProgress', 'is', 'resume'];
 /** Enough that an option of one call in twenty is met. */
 const TRIES = 300;
 

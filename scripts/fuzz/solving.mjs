@@ -138,7 +138,7 @@ async function drain(path, most = Number.POSITIVE_INFINITY) {
   return steps;
 }
 
-async function* stream(batches) {
+export async function* stream(batches) {
   for (const batch of batches) yield batch;
 }
 
@@ -146,7 +146,7 @@ const made = (r, pkg) => [problem(r, pkg).dictionary];
 const kept = (r, pkg, least) => pkg.SparseCodes.from(codes(r, r.int(least, 5), r.int(1, 9)));
 
 /** A member of a class: with any arguments, but on what is of that class. */
-const member = (kind, make, call) => ({
+export const member = (kind, make, call) => ({
   kind: 'sync',
   threads: false,
   make,

@@ -1,0 +1,189 @@
+// Calls that train and use sparse autoencoders. See calls.mjs.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { codes, floats, matrix } from './random.mjs';
+import { member, stream } from './solving.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-fuzz-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+const BY_K = ['topk', 'batchtopk', 'matryoshka'];
+
+/** Parameters of an autoencoder whose inputs have `dims`. */
+function parameters(r, features, dims) {
+  const activation = r.pick(['relu', 'topk', 'jumprelu', 'gated']);
+  const subtract = r.chance(0.4);
+  const inputNorm = r.pick(['none', 'none', 'constant', 'layer']);
+  const outputs = subtract || inputNorm !== 'none' ? dims : r.int(1, 7);
+  return {
+    activation,
+    encoder: matrix(r, features, dims, Float32Array),
+    encoderBias: floats(r, features),
+    decoder: matrix(r, features, outputs, Float32Array),
+    decoderBias: floats(r, outputs),
+    ...(subtract && { subtractDecoderBias: true }),
+    ...(inputNorm !== 'none' && { inputNorm }),
+    ...(activation === 'topk' && { k: r.int(1, features) }),
+    ...(activation === 'jumprelu' && { threshold: floats(r, features).map(Math.abs) }),
+    ...(activation === 'gated' && {
+      logScale: floats(r, features).map((v) => Math.max(-3, Math.min(3, v))),
+      magnitudeBias: floats(r, features),
+    }),
+    ...(r.chance(0.3) && { skip: matrix(r, outputs, dims, Float32Array) }),
+  };
+}
+
+const made = (r, pkg) => {
+  const [features, dims] = [r.int(1, 12), r.int(1, 7)];
+  return pkg.SparseAutoencoder.from(parameters(r, features, dims));
+};
+const withSamples = (r, pkg) => {
+  const sae = made(r, pkg);
+  return [sae, matrix(r, r.int(0, 9), sae.dims)];
+};
+
+/** Options of one learner. */
+function learner(r, features, transcoder) {
+  const architecture = r.pick([...BY_K, 'relu', 'jumprelu', 'gated']);
+  const own = BY_K.includes(architecture)
+    ? {
+        sparsity: r.int(1, features),
+        ...r.some({
+          startSparsity: r.int(1, features),
+          auxiliary: r.uniform(),
+          auxiliaryK: r.int(1, features),
+        }),
+        ...(architecture === 'matryoshka' && r.some({ prefixes: features > 1 ? [1, features] : [1] })),
+      }
+    : architecture === 'jumprelu'
+      ? {
+          ...r.pick([{ lambda: 0.1 + r.uniform() }, { targetL0: features * (0.1 + r.uniform() / 2) }]),
+          ...r.some({ bandwidth: 0.01 + r.uniform(), threshold: r.uniform() }),
+        }
+      : { lambda: 0.05 + r.uniform() };
+  return {
+    architecture,
+    features,
+    ...own,
+    ...r.some({
+      sparsityWarmUp: r.int(0, 9),
+      learningRate: 10 ** -r.int(2, 4),
+      beta1: r.uniform() * 0.95,
+      beta2: 0.9 + r.uniform() * 0.099,
+      epsilon: 1e-8,
+      clip: r.pick([1, Number.POSITIVE_INFINITY]),
+      warmUp: r.int(0, 5),
+      decay: r.uniform(),
+      deadAfter: r.int(1, 5),
+      skip: r.chance(0.5),
+      seed: r.int(0, 99),
+    }),
+    ...(!transcoder && r.some({ subtractDecoderBias: r.chance(0.5), aligned: r.chance(0.5) })),
+  };
+}
+
+/** A run: its data, and its options besides the learners'. */
+function run(r, features) {
+  const [dims, rows] = [r.int(1, 7), r.int(1, 30)];
+  const common = {
+    ...r.some({ batchSize: r.int(1, 16), seed: r.int(0, 99) }),
+    ...(r.chance(0.5) ? { steps: r.int(1, 6) } : { epochs: 1 }),
+  };
+  if (r.chance(0.25)) {
+    const batches = Array.from({ length: r.int(1, 3) }, () => matrix(r, r.int(1, 8), dims, Float32Array));
+    return { x: { batches }, transcoder: false, options: { ...common, ...(common.steps && { steps: 1 }) } };
+  }
+  const transcoder = r.chance(0.3);
+  const outputs = transcoder ? r.int(1, 7) : dims;
+  const more = {
+    ...(transcoder && { targets: matrix(r, rows, outputs) }),
+    ...r.some(
+      {
+        mask: Uint8Array.from({ length: rows }, (_, i) => Number(i === 0 || r.chance(0.7))),
+        initial: matrix(r, features, outputs, Float32Array),
+        checkpoint: { path: join(folder, `${r.int(0, 1e9)}.safetensors`), every: r.int(1, 3) },
+      },
+      0.3,
+    ),
+  };
+  return { x: matrix(r, rows, dims), transcoder, options: { ...common, ...more } };
+}
+
+const shown = (all) => [all].flat().map((sae) => [sae.parameters(), sae.training]);
+const data = (x) => {
+  const batches = x?.batches; // once: it may be another the next time
+  return Array.isArray(batches) ? stream(batches) : x;
+};
+
+export const training = {
+  trainSparseAutoencoder: {
+    kind: 'async',
+    weight: 2,
+    make(r) {
+      const features = r.int(1, 12);
+      const { x, transcoder, options } = run(r, features);
+      return [x, { ...learner(r, features, transcoder), ...options }];
+    },
+    call: async (pkg, [x, options]) => shown(await pkg.trainSparseAutoencoder(data(x), options)),
+  },
+  trainSparseAutoencoders: {
+    kind: 'async',
+    make(r) {
+      const features = r.int(1, 12);
+      const { x, transcoder, options } = run(r, features);
+      const learners = Array.from({ length: r.int(1, 3) }, () => learner(r, features, transcoder));
+      return [x, { learners, ...options }];
+    },
+    call: async (pkg, [x, options]) => shown(await pkg.trainSparseAutoencoders(data(x), options)),
+  },
+  'SparseAutoencoder.from': {
+    kind: 'sync',
+    threads: false,
+    make: (r) => [parameters(r, r.int(1, 12), r.int(1, 7))],
+    call: (pkg, args) => pkg.SparseAutoencoder.from(...args).parameters(),
+  },
+  'SparseAutoencoder.prototype.encode': {
+    kind: 'async',
+    make: (r, pkg) => [...withSamples(r, pkg), {}],
+    call: (_, [sae, ...args]) => sae.encode(...args),
+    plain: (_, [sae, x]) => sae.encodeSync(x),
+    hostile: (pkg, [sae, ...args]) =>
+      sae instanceof pkg.SparseAutoencoder ? sae.encode(...args) : undefined,
+  },
+  'SparseAutoencoder.prototype.encodeSync': {
+    kind: 'sync',
+    make: (r, pkg) => [...withSamples(r, pkg), {}],
+    call: (_, [sae, ...args]) => sae.encodeSync(...args),
+    hostile: (pkg, [sae, ...args]) =>
+      sae instanceof pkg.SparseAutoencoder ? sae.encodeSync(...args) : undefined,
+  },
+  'SparseAutoencoder.prototype.decode': member(
+    'SparseAutoencoder',
+    (r, pkg) => {
+      const [sae, x] = withSamples(r, pkg);
+      return [sae, codes(r, x.shape[0], sae.features), x];
+    },
+    ([sae, ...args]) => sae.decode(...args),
+  ),
+  'SparseAutoencoder.prototype.dictionary': member(
+    'SparseAutoencoder',
+    (r, pkg) => [made(r, pkg)],
+    ([sae]) => sae.dictionary(),
+  ),
+  'SparseAutoencoder.prototype.parameters': member(
+    'SparseAutoencoder',
+    (r, pkg) => [made(r, pkg)],
+    ([sae]) => sae.parameters(),
+  ),
+  'SparseAutoencoder.prototype.disposed': member(
+    'SparseAutoencoder',
+    (r, pkg) => [made(r, pkg)],
+    ([sae]) => sae.disposed,
+  ),
+  'SparseAutoencoder.prototype.dispose': member(
+    'SparseAutoencoder',
+    (r, pkg) => [made(r, pkg)],
+    ([sae]) => [sae.dispose(), sae.dispose(), sae.disposed],
+  ),
+};
