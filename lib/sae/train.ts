@@ -82,7 +82,7 @@ const readSeed = (read: Options): number => read.integer('seed', { min: 0, max: 
  *   { data, shape: [100, 2] },
  *   { architecture: 'topk', features: 4, sparsity: 1, batchSize: 20, steps: 400, learningRate: 1e-2 },
  * );
- * console.log(sae.features, sae.training.explainedVariance > 0.9); // → 4 true
+ * console.log(sae.features, Number(sae.training?.explainedVariance) > 0.9); // → 4 true
  * ```
  */
 export async function trainSparseAutoencoder(
