@@ -1,4 +1,5 @@
 // Codes as files of other tools.
+import { Buffer } from 'node:buffer';
 import { extname } from 'node:path';
 import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';

@@ -1,6 +1,9 @@
 // What Arrow's messages say (Message.fbs and Schema.fbs of its format), as far as lists of floats need it. They are flatbuffers: tables of
 // offsets. Every offset and every length is checked against the message's bytes, and no more is visited than a schema can have: a general
 // decoder believes lengths, and one wrong bit makes it ask for all the memory there is.
+
+import { Buffer } from 'node:buffer';
+import { TextDecoder } from 'node:util';
 import { isUnsuperposeError, messageOf } from '../call/errors.js';
 import type { FileBytes } from './bytes.js';
 import { broken } from './refuse.js';

@@ -1,4 +1,5 @@
 // A learner's state between two steps, as a safetensors file: any tool can look into it, and a wrong bit is found before it is learned from.
+import { types } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { UnsuperposeError } from '../call/errors.js';
 import { bytesOf, type Dtype } from './dtypes.js';
@@ -16,10 +17,10 @@ export interface Checkpoint {
 }
 
 const TYPES: readonly (readonly [Dtype, (array: StateArray) => boolean])[] = [
-  ['float32', (array) => array instanceof Float32Array],
-  ['float64', (array) => array instanceof Float64Array],
-  ['uint32', (array) => array instanceof Uint32Array],
-  ['uint64', (array) => array instanceof BigUint64Array],
+  ['float32', (array) => types.isFloat32Array(array)],
+  ['float64', (array) => types.isFloat64Array(array)],
+  ['uint32', (array) => types.isUint32Array(array)],
+  ['uint64', (array) => types.isBigUint64Array(array)],
 ];
 /** The only texts of the file. */
 const KEYS = { kind: 'unsuperpose', metadata: 'metadata', checksum: 'crc32' } as const;

@@ -1,4 +1,5 @@
 // The types of number that files have, and their names in each format.
+import { Buffer } from 'node:buffer';
 import { UnsuperposeError } from '../call/errors.js';
 import type { HalfType } from '../call/half.js';
 import { refuseOption } from '../call/options.js';

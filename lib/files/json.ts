@@ -1,4 +1,5 @@
 // JSON that an untrusted file holds.
+import { TextDecoder } from 'node:util';
 import { messageOf } from '../call/errors.js';
 import { broken, some } from './refuse.js';
 

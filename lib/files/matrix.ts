@@ -1,4 +1,5 @@
 // One matrix from a file, or to one.
+import { types } from 'node:util';
 import { UnsuperposeError } from '../call/errors.js';
 import { toRows } from '../call/layout.js';
 import { type Matrix, type MatrixLike, readMatrix as readGiven } from '../call/matrix.js';
@@ -122,9 +123,9 @@ function converted(values: Floats, cols: number, dtype: FloatType, name: string)
     throw new UnsuperposeError('ERR_NOT_FINITE', `${name}: ${place(strange)} is ${values[strange]}`, name);
   let out: Values;
   let over: number;
-  if (dtype === 'float64') return values instanceof Float64Array ? values : Float64Array.from(values);
+  if (dtype === 'float64') return types.isFloat64Array(values) ? values : Float64Array.from(values);
   if (dtype === 'float32') {
-    if (values instanceof Float32Array) return values;
+    if (types.isFloat32Array(values)) return values;
     const floats = new Float32Array(values);
     over = native((binding) => binding.firstNotFinite(floats));
     out = floats;

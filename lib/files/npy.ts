@@ -1,5 +1,6 @@
 // The npy format as NumPy defines it (NEP 1, versions 1.0 to 3.0). The header is a literal of Python: it is read by a grammar of exactly what
 // NumPy writes, and never evaluated.
+import { Buffer } from 'node:buffer';
 import { type Described, StoredArray } from './arrays.js';
 import type { Bytes } from './bytes.js';
 import { bytesOf, DTYPES, type Dtype, entries, ofNumpy, type Values } from './dtypes.js';

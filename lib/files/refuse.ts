@@ -1,5 +1,5 @@
 // What is said of a file that cannot be used.
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, URL } from 'node:url';
 import { types } from 'node:util';
 import { messageOf, UnsuperposeError } from '../call/errors.js';
 import { describe } from '../call/options.js';

@@ -1,5 +1,6 @@
 // The safetensors format as its specification and its reference implementation have it: an 8-byte length, a JSON header of that length, then
 // the tensors' bytes with neither gaps nor overlaps.
+import { Buffer } from 'node:buffer';
 import { StoredArray } from './arrays.js';
 import { FileBytes, slice } from './bytes.js';
 import { bytesOf, DTYPES, type Dtype, entries, ofSafetensors, type Values } from './dtypes.js';

@@ -1,4 +1,5 @@
 // Writing zip archives, as far as .npz files are ones.
+import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { crc32, createDeflateRaw } from 'node:zlib';
 import { PIECE } from './bytes.js';

@@ -1,6 +1,7 @@
 // Zip archives, as far as .npz files are ones (PKWARE's APPNOTE 6.3): stored and deflated entries, zip64, data descriptors. Stricter than
 // most readers, for archives can be written so that two readers see two things: the directory must lie where it says, entries must not overlap
 // or have one name, each must say of itself what the directory says, and what is read whole must have its checksum.
+import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { type ByteStream, type Bytes, type FileBytes, slice, streamOf } from './bytes.js';

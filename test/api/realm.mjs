@@ -1,5 +1,7 @@
 // Loads dist/ twice: here, and in a vm context as Jest does with ES modules. Prints what the second one does.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createContext, runInContext, SourceTextModule, SyntheticModule } from 'node:vm';
 
@@ -46,10 +48,11 @@ await module.link(link);
 await module.evaluate();
 const there = module.namespace;
 context.there = there;
+context.folder = mkdtempSync(join(tmpdir(), 'unsuperpose-realm-'));
 
 const use = runInContext(
   `(async () => {
-    const { Dictionary, ops, unfold, unfoldSync, UnsuperposeError } = there;
+    const { Dictionary, files, ops, unfold, unfoldSync, UnsuperposeError } = there;
     const told = (error) => [error.name, error.code, error instanceof UnsuperposeError, error instanceof Error];
     const failure = async (call) => { try { await call(); } catch (error) { return error; } };
     const dictionary = Dictionary.from({ data: new Float32Array([1, 0, -0.6, 0.8, -0.6, -0.8]), shape: [3, 2] });
@@ -58,7 +61,15 @@ const use = runInContext(
     const exact = unfoldSync(activations, dictionary, { lambda: 0.01, precision: 'float64' }).codes;
     const controller = new AbortController();
     controller.abort('enough');
+    const written = [];
+    for (const ending of ['npy', 'npz', 'safetensors']) {
+      const path = folder + '/a.' + ending;
+      await files.writeMatrix(path, activations, { dtype: 'float64' });
+      const { data } = await files.readMatrix(path);
+      written.push(Array.from(data, Math.fround).join() === Array.from(activations.data).join());
+    }
     return {
+      written,
       codes: Array.from(unfoldSync(activations, dictionary, { lambda: 0.01 }).codes.values),
       dense: Object.prototype.toString.call(exact.toDense().data).slice(8, -1),
       sync: told(await failure(() => unfoldSync(bad, dictionary, { lambda: 1 }))),
@@ -71,6 +82,7 @@ const use = runInContext(
   context,
 );
 const { codes, error, ...answers } = await use;
+rmSync(context.folder, { recursive: true });
 
 const dictionary = here.Dictionary.from({
   data: new Float32Array([1, 0, -0.6, 0.8, -0.6, -0.8]),

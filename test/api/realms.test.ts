@@ -199,6 +199,7 @@ it('the package loaded in another realm answers and fails as here', () => {
   expect(child.stderr).toBe('');
   expect(JSON.parse(child.stdout)).toEqual({
     realms: 'two',
+    written: [true, true, true],
     sameCodes: true,
     dense: 'Float64Array',
     sync: ['UnsuperposeError', 'ERR_NOT_FINITE', true, true],
