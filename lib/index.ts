@@ -10,6 +10,7 @@ export type { AsyncOptions, Progress } from './call/progress.js';
 export type { PerFeature, PerSample } from './call/samples.js';
 export * as claims from './claims/index.js';
 export { CodesByFeature, type FeatureUse, type FeatureUseOptions } from './data/by-feature.js';
+export type { CheckpointOptions, ResumableOptions } from './data/checkpoints.js';
 export {
   type CodesLike,
   type CodesParts,
@@ -52,7 +53,6 @@ export { type Info, info } from './native/info.js';
 export type { PairQuestionOptions, QuestionOptions } from './native/question.js';
 export type { Isa } from './native/values.js';
 export { type EncodeOptions, type EncodeSyncOptions, SparseAutoencoder } from './sae/autoencoder.js';
-export type { CheckpointOptions, ResumableOptions } from './sae/checkpoints.js';
 export type {
   BatchTopKLearner,
   GatedLearner,

@@ -4,11 +4,17 @@ import { type NativeMatrix, readMatrix } from '../call/matrix.js';
 import type { Options } from '../call/options.js';
 import { readThreads } from '../call/threads.js';
 import type { BatchSource } from '../data/batches.js';
+import { Checkpoints, type Resumable, type StreamPlace } from '../data/checkpoints.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
-import type { NativeAutoencoder, NativeTrainingFigures, TrainerHandle } from '../native/sae.js';
+import type {
+  NativeAutoencoder,
+  NativeCheckpoint,
+  NativeTrainerOptions,
+  NativeTrainingFigures,
+  TrainerHandle,
+} from '../native/sae.js';
 import { SparseAutoencoder } from './autoencoder.js';
-import { Checkpoints, type Identity, identityOf, type StreamPlace } from './checkpoints.js';
 import type { Learner, Planned } from './options.js';
 import type { Samples } from './samples.js';
 import { figuresOf, notesOf, type TrainingProgress } from './training.js';
@@ -55,10 +61,29 @@ export function readRun(read: Options, learners: readonly Learner[], seed: numbe
   };
 }
 
-/** Native learners for data of these dims, and what makes their run what it is. */
+/** Native learners for data of these dims, and how their state is kept. */
 interface Trainer {
   readonly handle: TrainerHandle;
-  readonly identity: Identity;
+  readonly state: Resumable;
+}
+
+/** What must be alike in a run and in the one that it goes on from. `rows` of a matrix; null for streams. */
+function stateOf(
+  handle: TrainerHandle,
+  options: readonly NativeTrainerOptions[],
+  sizes: Readonly<Record<string, number | null>>,
+): Resumable {
+  const learners = options.flatMap((one, i) =>
+    Object.entries(one).map(([name, value]) => [`learners[${i}].${name}`, String(value)] as const),
+  );
+  const own = Object.entries(sizes).map(([name, value]) => [name, String(value)] as const);
+  return {
+    kind: 'sparse autoencoders',
+    save: (signal) =>
+      runJob<NativeCheckpoint>(signal, (onSettled) => binding.trainerSave(handle, 1, undefined, onSettled)),
+    resume: (arrays) => native((module) => module.trainerResume(handle, arrays)),
+    identity: Object.fromEntries([...own, ...learners]),
+  };
 }
 
 function createTrainer(run: Run, first: Samples, planned: number, keep: boolean): Trainer {
@@ -89,7 +114,7 @@ function createTrainer(run: Run, first: Samples, planned: number, keep: boolean)
     ),
   );
   const rows = keep ? first.rows : null;
-  return { handle, identity: identityOf(options, { batchSize, seed, inputs, outputs, rows }) };
+  return { handle, state: stateOf(handle, options, { batchSize, seed, inputs, outputs, rows }) };
 }
 
 function progressOf(figures: Figures, total: number | undefined): TrainingProgress {
@@ -135,8 +160,8 @@ export async function trainOnMatrix(samples: Samples, run: Run): Promise<SparseA
   const steps = run.steps ?? Math.max(1, Math.ceil((epochs * counting) / drawn));
   throwIfAborted(signal);
   const trainer = createTrainer(run, samples, steps, true);
-  const { handle, identity } = trainer;
-  const before = await checkpoints.resume(handle, identity);
+  const { handle, state } = trainer;
+  const before = await checkpoints.resume<Figures>(state);
   let last: Figures | undefined = before?.figures;
   for (let done = stepsOf(last); done < steps; ) {
     const chunk = Math.min(steps, done + checkpoints.every) - done;
@@ -146,7 +171,7 @@ export async function trainOnMatrix(samples: Samples, run: Run): Promise<SparseA
     });
     done += chunk;
     const reached = last.map((figures) => ({ ...figures, steps: done }));
-    await checkpoints.write(handle, identity, done < steps ? reached : last, IN_A_MATRIX, signal);
+    await checkpoints.write(state, done < steps ? reached : last, IN_A_MATRIX, signal);
   }
   return finish(trainer, last as Figures, run);
 }
@@ -167,7 +192,7 @@ export async function trainOnStream(batches: BatchSource<Samples>, run: Run): Pr
       if (trainer === undefined) {
         withTargets = batch.targets !== undefined;
         trainer = createTrainer(run, batch, steps ?? 0, false);
-        const before = await checkpoints.resume(trainer.handle, trainer.identity);
+        const before = await checkpoints.resume<Figures>(trainer.state);
         if (before !== undefined) {
           passed = before;
           last = before.figures;
@@ -183,7 +208,7 @@ export async function trainOnStream(batches: BatchSource<Samples>, run: Run): Pr
           'either all batches of activations have targets or none',
           'activations',
         );
-      const { handle, identity } = trainer;
+      const { handle, state } = trainer;
       const most = left();
       const { activations, targets, mask } = batch;
       last = await runJob<Figures>(signal, (onSettled) =>
@@ -192,7 +217,7 @@ export async function trainOnStream(batches: BatchSource<Samples>, run: Run): Pr
       onProgress?.(progressOf(last, steps));
       if (stepsOf(last) - saved >= checkpoints.every) {
         saved = stepsOf(last);
-        await checkpoints.write(handle, identity, last, { epoch, items }, signal);
+        await checkpoints.write(state, last, { epoch, items }, signal);
       }
       if (left() <= 0) break;
     }
@@ -206,7 +231,7 @@ export async function trainOnStream(batches: BatchSource<Samples>, run: Run): Pr
       );
     if (stepsOf(last) > saved) {
       saved = stepsOf(last);
-      await checkpoints.write(trainer.handle, trainer.identity, last as Figures, { epoch, items }, signal);
+      await checkpoints.write(trainer.state, last, { epoch, items }, signal);
     }
   }
   return finish(trainer as Trainer, last as Figures, run);

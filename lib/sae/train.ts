@@ -4,9 +4,9 @@ import type { MatrixLike } from '../call/matrix.js';
 import { isList, lengthOf, mapEntries } from '../call/memory.js';
 import { describe, Options } from '../call/options.js';
 import { BatchSource, isStream } from '../data/batches.js';
+import { RESUMABLE_NAMES, type ResumableOptions } from '../data/checkpoints.js';
 import { throwIfAborted } from '../native/job.js';
 import type { SparseAutoencoder } from './autoencoder.js';
-import { RESUMABLE_NAMES, type ResumableOptions } from './checkpoints.js';
 import { type Run, readRun, trainOnMatrix, trainOnStream } from './fit.js';
 import {
   LEARNER_NAMES,

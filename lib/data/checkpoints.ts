@@ -1,16 +1,8 @@
-// Checkpoints of training: what is written, and when a file fits the call that goes on from it.
+// Checkpoints of learners: what is written, and when a file fits the call that goes on from it.
 import { UnsuperposeError } from '../call/errors.js';
 import { describe, Options } from '../call/options.js';
 import { readCheckpoint, type StateArray, writeCheckpoint } from '../files/checkpoint.js';
 import { type Path, readPath } from '../files/refuse.js';
-import { runJob } from '../native/job.js';
-import { binding, native } from '../native/runtime.js';
-import type {
-  NativeCheckpoint,
-  NativeTrainerOptions,
-  NativeTrainingFigures,
-  TrainerHandle,
-} from '../native/sae.js';
 
 /** Where and how often the state of training is written. */
 export interface CheckpointOptions {
@@ -32,7 +24,6 @@ export interface ResumableOptions {
 }
 
 export const RESUMABLE_NAMES = ['checkpoint', 'resume'] as const;
-const KIND = 'sparse autoencoders';
 const EVERY = 1000;
 
 /** How far a stream was read: its passes, and items of the running one. */
@@ -41,28 +32,21 @@ export interface StreamPlace {
   readonly items: number;
 }
 
-/** What a run must have in common with the one that it goes on from, by name. */
-export type Identity = Readonly<Record<string, string>>;
-
-interface Metadata extends StreamPlace {
-  readonly run: Identity;
-  readonly figures: readonly NativeTrainingFigures[];
+/** A native learner, as far as checkpoints know it. */
+export interface Resumable {
+  /** What it is, in the file: no other learner takes it for its own. */
+  readonly kind: string;
+  readonly save: (signal: AbortSignal | undefined) => Promise<Record<string, StateArray>>;
+  readonly resume: (arrays: Record<string, StateArray>) => void;
+  /** What a run must have in common with the one that it goes on from, by name. */
+  readonly identity: Identity;
 }
 
-/** `rows` of a matrix; null for streams. */
-export function identityOf(
-  options: readonly NativeTrainerOptions[],
-  sizes: Readonly<Record<'batchSize' | 'seed' | 'inputs' | 'outputs', number>> & {
-    readonly rows: number | null;
-  },
-): Identity {
-  const learners = options.flatMap((one, i) =>
-    Object.entries(one).map(([name, value]) => [`learners[${i}].${name}`, String(value)] as const),
-  );
-  return Object.fromEntries([
-    ...Object.entries(sizes).map(([name, value]) => [name, String(value)]),
-    ...learners,
-  ]);
+export type Identity = Readonly<Record<string, string>>;
+
+interface Metadata<Figures> extends StreamPlace {
+  readonly run: Identity;
+  readonly figures: Figures;
 }
 
 export class Checkpoints {
@@ -89,14 +73,14 @@ export class Checkpoints {
     if (read.has('resume')) this.#resume = readPath(read.get('resume'), 'resume');
   }
 
-  /** Takes the trainer to where the checkpoint was; undefined where there is none to go on from. */
-  async resume(
-    trainer: TrainerHandle,
-    identity: Identity,
-  ): Promise<(StreamPlace & { readonly figures: readonly NativeTrainingFigures[] }) | undefined> {
+  /** Takes the learner to where the checkpoint was, and gives the figures that stood in it; undefined where there is none to go on from. */
+  async resume<Figures>(
+    learner: Resumable,
+  ): Promise<(StreamPlace & { readonly figures: Figures }) | undefined> {
     if (this.#resume === undefined) return undefined;
-    const { arrays, metadata } = await readCheckpoint(this.#resume, KIND);
-    const { run, figures, epoch, items } = metadata as unknown as Metadata;
+    const { arrays, metadata } = await readCheckpoint(this.#resume, learner.kind);
+    const { run, figures, epoch, items } = metadata as unknown as Metadata<Figures>;
+    const { identity } = learner;
     const other = Object.keys({ ...run, ...identity }).find((name) => run[name] !== identity[name]);
     if (other !== undefined)
       throw new UnsuperposeError(
@@ -104,24 +88,20 @@ export class Checkpoints {
         `resume: ${this.#resume} is of another run: its ${other} was ${run[other]}, here it is ${identity[other]}`,
         'resume',
       );
-    native((module) => module.trainerResume(trainer, Object.fromEntries(arrays)));
+    learner.resume(Object.fromEntries(arrays));
     return { epoch, items, figures };
   }
 
   /** Writes one, if any are to be written. */
-  async write(
-    trainer: TrainerHandle,
-    identity: Identity,
-    figures: readonly NativeTrainingFigures[],
+  async write<Figures>(
+    learner: Resumable,
+    figures: Figures,
     place: StreamPlace,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     if (this.#path === undefined) return;
-    const saved = await runJob<NativeCheckpoint>(signal, (onSettled) =>
-      binding.trainerSave(trainer, 1, undefined, onSettled),
-    );
-    const arrays = new Map<string, StateArray>(Object.entries(saved));
-    const metadata: Metadata = { run: identity, figures, ...place };
-    await writeCheckpoint(this.#path, KIND, { arrays, metadata: { ...metadata } }, signal);
+    const arrays = new Map(Object.entries(await learner.save(signal)));
+    const metadata: Metadata<Figures> = { run: learner.identity, figures, ...place };
+    await writeCheckpoint(this.#path, learner.kind, { arrays, metadata: { ...metadata } }, signal);
   }
 }
