@@ -33,7 +33,7 @@ const parallel = String(availableParallelism());
 run(cmake, [
   ...['-S', root, '-B', folder, '-DCMAKE_SYSTEM_NAME=Linux', '-DCMAKE_SYSTEM_PROCESSOR=aarch64'],
   ...[`-DCMAKE_CXX_COMPILER=${compiler}`, `-DCMAKE_CROSSCOMPILING_EMULATOR=${emulator}`],
-  '-DCMAKE_BUILD_TYPE=Release',
+  ...['-DCMAKE_EXE_LINKER_FLAGS=', '-DCMAKE_BUILD_TYPE=Release'], // no flags, whatever an older build folder remembers
 ]);
 run(cmake, ['--build', folder, '--target', 'native_tests', '--parallel', parallel]);
 // Where the emulated programs find their loader and libraries: linked as the module is, which names old versions of symbols.
