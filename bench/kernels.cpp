@@ -1,13 +1,13 @@
 // What the product's micro-kernels reach, from L1: multiply-adds a nanosecond at each precision of the active level, the best of many
-// runs. It fills the table in native/kernels/product/precision.hpp:
+// runs; then the other operations (operations.cpp). It fills the tables in native/kernels/product/precision.hpp and in the other
+// operations' headers:
 //   cmake --build build --target bench_kernels && build/bench_kernels
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "../native/core/random.hpp"
 #include "../native/kernels/product/kernels.hpp"
 #include "../native/kernels/product/product.hpp"
+#include "kernel_time.hpp"
 
 using namespace unsuperpose;
 using product::Precision;
@@ -15,7 +15,7 @@ using product::Precision;
 namespace {
 
 constexpr std::size_t kRows = 12;
-constexpr int kRuns = 60, kCalls = 2000;
+constexpr int kCalls = 2000;
 
 double rate(Precision precision, std::size_t dims) {
   const product::Kernels& full = product::kernels();
@@ -33,20 +33,15 @@ double rate(Precision precision, std::size_t dims) {
     for (std::size_t w = 0; w < lefts.words(); ++w)
       for (std::size_t r = 0; r < rows; ++r) tile[w * rows + r] = lefts.row(r)[w];
   }
-  double best = 0;
-  for (int run = 0; run < kRuns; ++run) {
-    const auto start = std::chrono::steady_clock::now();
-    for (int call = 0; call < kCalls; ++call)
-      if (rounded)
-        rounded->multiply(rows, tile.data(), packed.data(), packed.words(), lefts.starts(), lefts.scales(),
-                          packed.scales(), out.data(), panel);
-      else
-        full.multiply(rows, left.data(), reinterpret_cast<const float*>(packed.data()), dims, out.data(),
-                      panel, false);
-    const std::chrono::duration<double, std::nano> passed = std::chrono::steady_clock::now() - start;
-    best = std::max(best, static_cast<double>(kCalls * rows * panel * dims) / passed.count());
-  }
-  return best;
+  const double time = bench::fastest(kCalls, [&] {
+    if (rounded)
+      rounded->multiply(rows, tile.data(), packed.data(), packed.words(), lefts.starts(), lefts.scales(),
+                        packed.scales(), out.data(), panel);
+    else
+      full.multiply(rows, left.data(), reinterpret_cast<const float*>(packed.data()), dims, out.data(), panel,
+                    false);
+  });
+  return static_cast<double>(rows * panel * dims) / time;
 }
 
 }  // namespace
@@ -62,4 +57,5 @@ int main() {
                     product::precision_name(precision), reached, float32 / reached);
       }
   }
+  bench::print_operations();
 }

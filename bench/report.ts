@@ -2,9 +2,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type PlotName, plotNames, plots } from './plots.js';
+import { batchesSection, setUpSection } from './report-calls.js';
 import {
   type AccuracySweep,
-  type BatchesResult,
   type FeaturesSweep,
   learningStageNames,
   type PairsResult,
@@ -16,19 +16,11 @@ import {
   type WorkloadResult,
 } from './result.js';
 import type { Summary } from './statistics.js';
+import { milliseconds, significant, table } from './tables.js';
 
 const begin = '<!-- results: written by `npm run bench -- --report FILE` -->';
 const end = '<!-- end of results -->';
 
-const millisecondsPerSecond = 1000;
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-const significant = (value: number, digits = 3): string => Number(value.toPrecision(digits)).toString();
-const milliseconds = (seconds: number): string => significant(seconds * millisecondsPerSecond);
 const gibibytes = (bytes: number): string => `${significant(bytes / 2 ** 30)} GiB`;
 const spread = ({ min, max, mad }: Summary): string =>
   `${milliseconds(min)} … ${milliseconds(max)}, ±${milliseconds(mad)}`;
@@ -242,27 +234,6 @@ const captions: Readonly<Record<PlotName, string>> = {
   breakdown: "Where the lasso's time goes, in sgemms, a bar a workload",
 };
 
-function batchesSection(batches: readonly BatchesResult[]): string {
-  const calls = Math.max(...batches.map(({ callMilliseconds }) => callMilliseconds.length));
-  return [
-    '### Batch after batch',
-    'One dictionary, one thread, other samples in each call, from the first call on: ms a sample, with all that the call sets up for the next ones. ' +
-      'Beside it one large call afterwards.',
-    table(
-      [
-        ...['workload', 'method', 'samples a call', 'Dictionary.from, ms'],
-        ...Array.from({ length: calls }, (_, i) => `call ${i + 1}`),
-        'large call',
-      ],
-      batches.map(({ workload, method, samples, setUpMilliseconds, callMilliseconds, ...large }) => [
-        ...[workload, method, String(samples), significant(setUpMilliseconds, 2)],
-        ...callMilliseconds.map((time) => significant(time / samples)),
-        `${significant(large.largeMilliseconds / large.largeSamples)} (${large.largeSamples} samples)`,
-      ]),
-    ),
-  ].join('\n\n');
-}
-
 function recoverySection(recovery: RecoveryResult): string {
   const { dims, features, active, samples, batch, lambda, wanted, runs, products } = recovery;
   const percent = (share: number): string => `${significant(100 * share)} %`;
@@ -305,6 +276,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     sweeps = {},
     toy,
     batches,
+    setUp,
     recovery,
   } = result;
   const plot = (name: PlotName): string[] =>
@@ -369,6 +341,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
         ]
       : []),
     ...(recovery ? [recoverySection(recovery)] : []),
+    ...(setUp ? [setUpSection(setUp)] : []),
     ...(batches ? [batchesSection(batches)] : []),
     ...(small.length > 0
       ? [

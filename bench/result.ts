@@ -230,6 +230,37 @@ export interface BatchesResult {
   readonly largeMilliseconds: number;
 }
 
+/** What a dictionary costs before it answers, on one thread. */
+export interface SetUpResult {
+  readonly workload: string;
+  readonly dims: number;
+  readonly features: number;
+  readonly active: number;
+  /** of our float32 product, of so many samples with all atoms */
+  readonly productSamples: number;
+  readonly productMilliseconds: number;
+  /** `Dictionary.from` */
+  readonly fromMilliseconds: number;
+  /** the copy in each precision of this level */
+  readonly packing: readonly {
+    readonly precision: string;
+    readonly milliseconds: number;
+    readonly bytes: number;
+  }[];
+  /** in bytes, all rows */
+  readonly gram: { readonly milliseconds: number; readonly bytes: number };
+  /** one entry a call, each of other samples, on a dictionary that has no Gram rows at first */
+  readonly omp: {
+    readonly samplesACall: number;
+    readonly withoutMilliseconds: readonly number[];
+    readonly withMilliseconds: readonly number[];
+    /** a call where all rows are there before it; median */
+    readonly afterwardsMilliseconds: number;
+    /** calls after which the Gram has cost less than it saved; absent if never */
+    readonly breakEvenCalls?: number;
+  };
+}
+
 export interface Result {
   readonly date: string;
   readonly quick: boolean;
@@ -251,6 +282,7 @@ export interface Result {
   readonly pairs?: PairsResult;
   readonly toy?: ToyResult;
   readonly batches?: readonly BatchesResult[];
+  readonly setUp?: readonly SetUpResult[];
   readonly learning: readonly LearningResult[];
   readonly recovery?: RecoveryResult;
   readonly small: readonly SmallCall[];

@@ -17,6 +17,7 @@ import { closePeers, startPeers } from './peers.js';
 import { runRecovery } from './recovery.js';
 import { markdown, writeReport } from './report.js';
 import { type Result, toJson, type WorkloadResult } from './result.js';
+import { runSetUp } from './setup.js';
 import { runSmallCalls, smallCallsAre } from './small.js';
 import { runWorkload } from './solves.js';
 import { sweepAccuracy, sweepFeatures } from './sweeps.js';
@@ -26,14 +27,17 @@ import { makeSynthetic, type WorkloadSpec, workloads } from './workloads.js';
 
 const help = `npm run bench -- [options]
   --workloads W1,W2,R1           which workloads (default: W1,W2,W2c,W2n,W3,R1,R2; --quick: W1,W2; "none" for none)
-  --peers sklearn,torch          which peers, by the start of their names (default: all; "none" for sgemm alone)
+  --peers sklearn,torch,spams    which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
-  --only solves,features,accuracy,pairs,toy,learning,batches,small   which parts (default: all)
+  --only solves,features,accuracy,pairs,toy,learning,setup,batches,small   which parts (default: all)
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
   --report FILE,FILE2            writes the tables of result files into bench/README.md, the plots of the first into bench/plots, and stops`;
 
+const parts = ['solves', 'features', 'accuracy', 'pairs', 'toy', 'learning', 'setup', 'batches', 'small'];
 const tolerance = 1e-5;
+const of = (...names: readonly string[]): WorkloadSpec[] =>
+  workloads.filter(({ name }) => names.includes(name));
 const full = {
   repeats: 9,
   peerRepeats: 3,
@@ -48,7 +52,8 @@ const full = {
   sweepFewest: 200,
   pairs: { features: 65536, repeats: 3 },
   toy: { share: 1 },
-  batches: { specs: workloads.filter(({ name }) => name === 'W2' || name === 'W3'), samples: 400, calls: 8 },
+  setUp: { specs: of('W1', 'W2', 'W3'), samplesACall: 100, calls: 12, repeats: 3 },
+  batches: { specs: of('W2', 'W3'), samples: 400, calls: 8 },
 };
 const quick = {
   repeats: 5,
@@ -64,7 +69,8 @@ const quick = {
   sweepFewest: 50,
   pairs: { features: 4096, repeats: 1 },
   toy: { share: 0.01 },
-  batches: { specs: workloads.filter(({ name }) => name === 'W2'), samples: 50, calls: 4 },
+  setUp: { specs: of('W1', 'W2'), samplesACall: 50, calls: 8, repeats: 1 },
+  batches: { specs: of('W2'), samples: 50, calls: 4 },
 };
 /** Of R2, where the others would take minutes a run or more memory than a machine has. */
 const largePlan = {
@@ -84,7 +90,7 @@ const { values: options } = parseArgs({
     workloads: { type: 'string' },
     peers: { type: 'string' },
     repeats: { type: 'string' },
-    only: { type: 'string', default: 'solves,features,accuracy,pairs,toy,learning,batches,small' },
+    only: { type: 'string', default: parts.join() },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
     report: { type: 'string' },
@@ -135,6 +141,8 @@ async function runAll(): Promise<Result> {
   if (unknown !== undefined) throw new Error(`--workloads: there is no ${unknown}`);
   const starts = options.peers === undefined ? undefined : list(options.peers);
   const only = list(options.only);
+  const stranger = only.find((part) => !parts.includes(part));
+  if (stranger !== undefined) throw new Error(`--only: there is no ${stranger}, only ${parts.join(', ')}`);
 
   const skipped: string[] = [];
   const peers = await startPeers(skipped);
@@ -154,6 +162,7 @@ async function runAll(): Promise<Result> {
   };
   let pairs: Result['pairs'];
   let toy: Result['toy'];
+  let setUp: Result['setUp'];
   let batches: Result['batches'];
   let recovery: Result['recovery'];
   const result = {
@@ -221,6 +230,10 @@ async function runAll(): Promise<Result> {
       log('planted atoms …');
       recovery = await runRecovery(plan.recovery);
     }
+    if (only.includes('setup')) {
+      log('setting up …');
+      setUp = runSetUp(plan.setUp);
+    }
     if (only.includes('batches')) {
       log('batch after batch …');
       batches = runBatches(plan.batches);
@@ -237,6 +250,7 @@ async function runAll(): Promise<Result> {
     ...result,
     ...(pairs ? { pairs } : {}),
     ...(toy ? { toy } : {}),
+    ...(setUp ? { setUp } : {}),
     ...(batches ? { batches } : {}),
     ...(recovery ? { recovery } : {}),
   };

@@ -1,15 +1,15 @@
 // npm run test:arm: cross-compiles the core library and the programs of test/native/ for arm64 Linux, and runs them under emulation on
-// processors with and without bfloat16. Needs aarch64-linux-gnu-g++ and qemu-aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user);
+// processors with bfloat16 and the dot product, and without. Needs aarch64-linux-gnu-g++ and qemu-aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user);
 // skipped with a line that says so otherwise.
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { provideTools, root } from './tools.mjs';
 
 const compiler = 'aarch64-linux-gnu-g++';
 const emulator = 'qemu-aarch64';
 /** Processors: one with bfloat16 and the dot product, one with the dot product, one with neither. */
-const processors = ['max', 'cortex-a76', 'cortex-a57'];
+const processors = ['max', 'cortex-a76', 'cortex-a72'];
 
 const missing = [compiler, emulator].filter((tool) => spawnSync(tool, ['--version']).error !== undefined);
 if (missing.length > 0) {
@@ -33,12 +33,16 @@ const parallel = String(availableParallelism());
 run(cmake, [
   ...['-S', root, '-B', folder, '-DCMAKE_SYSTEM_NAME=Linux', '-DCMAKE_SYSTEM_PROCESSOR=aarch64'],
   ...[`-DCMAKE_CXX_COMPILER=${compiler}`, `-DCMAKE_CROSSCOMPILING_EMULATOR=${emulator}`],
-  ...['-DCMAKE_EXE_LINKER_FLAGS=-static', '-DCMAKE_BUILD_TYPE=Release'],
+  ...['-DCMAKE_EXE_LINKER_FLAGS=', '-DCMAKE_BUILD_TYPE=Release'], // no flags, whatever an older build folder remembers
 ]);
 run(cmake, ['--build', folder, '--target', 'native_tests', '--parallel', parallel]);
+// Where the emulated programs find their loader and libraries: linked as the module is, which names old versions of symbols.
+const libc = execFileSync(compiler, ['-print-file-name=libc.so.6'], { encoding: 'utf8' }).trim();
+const libraries = resolve(dirname(libc), '..');
 for (const processor of processors) {
   console.log(`${emulator} -cpu ${processor}`);
   run(ctest, ['--test-dir', folder, '--output-on-failure', '--no-tests=error', '--parallel', parallel], {
     QEMU_CPU: processor,
+    QEMU_LD_PREFIX: libraries,
   });
 }

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from typing import Callable, Mapping
 
 WITH_GRAM = "with Gram"  # the variant left out where D·Dᵀ would not fit
+FINE = 2e-6  # gaps that float32 cannot certify reliably: a method that can then works in float64
 
 
 @dataclass(frozen=True)
@@ -14,3 +15,5 @@ class Peer:
     kind: str
     # needs a batch of samples to be at its best; others go sample by sample
     batched: bool = False
+    # spends a fixed time a call, so that only all samples of a workload show what one costs
+    whole: bool = False

@@ -10,11 +10,10 @@ import sklearn
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 from sklearn.linear_model import Lasso, LassoLars, orthogonal_mp
 
-from peer import WITH_GRAM, Peer
+from peer import FINE, WITH_GRAM, Peer
 
 VERSION = sklearn.__version__
 MOST_EPOCHS = 100_000
-FINE = 2e-6  # gaps that float32 cannot certify reliably: coordinate descent then works in float64
 MOST_LARS_STEPS = 4_000
 
 

@@ -5,6 +5,7 @@ The caller sets OPENBLAS_NUM_THREADS and friends; only this process's own clock 
 import ctypes
 import importlib
 import json
+import os
 import platform
 import sys
 import time
@@ -18,6 +19,8 @@ PROBE_SAMPLES = 5  # solved to estimate the time a sample of each variant
 HOPELESS = 4  # a variant so many times slower than another on its first sample is not probed further
 FEWEST = 20  # samples timed of a method that goes sample by sample
 FEWEST_IN_A_BATCH = 200  # and of one that needs a batch to be at its best
+# What a peer is called, and the module here that knows it.
+MODULES = (("scikit-learn", "scikit"), ("torch", "fista_torch"), ("spams", "spams_peer"))
 MOST_TIGHTENINGS = 3
 MOST_FEATURES_WITH_GRAM = 20_000  # D·Dᵀ of more is left out: over 1.6 GB in float32
 
@@ -51,7 +54,7 @@ class Server:
     def hello(self, command):
         versions = {"python": platform.python_version(), "numpy": np.__version__}
         missing = {}
-        modules = () if command["bare"] else (("scikit-learn", "scikit"), ("torch", "fista_torch"))
+        modules = () if command["bare"] else MODULES
         for name, module in modules:
             try:
                 loaded = importlib.import_module(module)
@@ -91,7 +94,7 @@ class Server:
         best = min(trials, key=lambda trial: trial["probe"])
         affordable = int(command["budget"] / best["probe"])
         fewest = min(command["fewest"], FEWEST_IN_A_BATCH if peer.batched else FEWEST)
-        count = min(len(self.work.samples), max(fewest, affordable))
+        count = len(self.work.samples) if peer.whole else min(len(self.work.samples), max(fewest, affordable))
         solve, certificate = self._certified(peer, best, count)
         self.ready[command["peer"]] = (solve, count)
         return {"samples": count, "variant": best["label"], "setupSeconds": best["setup"], **certificate}
@@ -141,8 +144,8 @@ class Server:
 
 def main():
     server = Server()
-    answers = sys.stdout
-    sys.stdout = sys.stderr  # nothing a peer prints may mix with the answers
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing a peer prints, compiled ones too, may mix with the answers
     names = ("hello", "load", "sgemm", "prepare", "run", "certify", "certify_top", "learn")
     commands = {name: getattr(server, name) for name in names}
     for line in sys.stdin:

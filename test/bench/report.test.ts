@@ -64,6 +64,18 @@ const result: Result = {
   },
   learning: [],
   small: [],
+  setUp: [
+    {
+      ...{ workload: 'W1', dims: 4, features: 8, active: 2, productSamples: 10, productMilliseconds: 5 },
+      fromMilliseconds: 1,
+      packing: [{ precision: 'int8', milliseconds: 2, bytes: 2 ** 20 }],
+      gram: { milliseconds: 20, bytes: 2 ** 21 },
+      omp: {
+        ...{ samplesACall: 50, withoutMilliseconds: [4, 4, 4], withMilliseconds: [8, 1, 1] },
+        ...{ afterwardsMilliseconds: 1, breakEvenCalls: 3 },
+      },
+    },
+  ],
 };
 
 describe('the tables', () => {
@@ -85,6 +97,13 @@ describe('the tables', () => {
     expect(text).toContain('- torch fista is left out');
     expect(text).toMatch(/\| lasso \|.*\| not reached \|/);
     expect(text).toContain('target for the lasso ≤ 1: met');
+  });
+
+  it('say what setting up costs, and after how much use it has paid', () => {
+    expect(line('| W1 | 5 (10 samples)')).toBe(
+      '| W1 | 5 (10 samples) | 1 (0.2) | 2 (0.4), 1 MiB | 20 (4), 2 MiB |',
+    );
+    expect(line('| W1 | 50 |')).toBe('| W1 | 50 | 3 | 12 | 10 | 3 | 3 calls, 150 samples |');
   });
 
   it('say so when the build gives no breakdown', () => {

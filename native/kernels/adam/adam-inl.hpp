@@ -11,8 +11,10 @@ UNSUPERPOSE_INLINE Vector update(const Settings& settings, Vector gradient, Vect
   return sub(mul(parameter, broadcast(settings.decay)), change);
 }
 
-void step(const Settings& settings, const float* gradient, float* first, float* second, float* parameters,
+void step(const Settings& given, const float* gradient, float* first, float* second, float* parameters,
           std::size_t n) {
+  const Settings settings =
+      given;  // a copy: what is written might be settings, for all that the compiler knows
   for (std::size_t i = 0; i < n; i += kLanes) {
     const std::size_t left = n - i;
     const bool whole = left >= kLanes;

@@ -5,6 +5,20 @@
 //
 // A vector of correlations has `padded` entries, a multiple of kPadding; an entry that is NaN takes part in nothing
 // and stays NaN: so are the padding and the atoms that were chosen.
+//
+// Accuracy: a correlation is off by what the bytes are, Σ_i|factors[i]|·error(row i), and the roundings of as many fused multiply-adds.
+//
+// What is left to gain, for a register of floats of a row (of correlations, in compress). Least: by the units that bench/kernels.cpp
+// measures (two multiply-adds, two loads, 1.5 conversions of bytes, one store, six instructions a cycle). AMD EPYC (Zen 3), one thread,
+// from L1, 2026-11-26, others at work: the median of seven runs of build/bench_kernels, the fastest in brackets.
+//
+//   avx2, avx512        the inner loop, for how many registers                      least    cycles
+//   compress            three passes, 37, 8 and 5 instructions, for 4, 1 and 1     3.7      7.5 (5.9)    49 % of the peak
+//   subtract, one row   4 vpmovsxbd, 4 vcvtdq2ps, 4 vfmadd, 4 vmax of 31, for 4    1.3      2.3 (1.7)    56 %
+//   subtract, three     the same of 19, for 4; 22 more for three rows              1.1      1.5 (1.4)    75 %
+//
+//   neon (GCC 12, disassembled): subtract, one row: 4 fmla, 6 loads of 49 instructions, for 4: .33 multiply-adds an instruction. Each
+//   register loads four bytes and widens them twice; one load of 16 for all four would save six instructions.
 #pragma once
 #include <cstddef>
 #include <cstdint>

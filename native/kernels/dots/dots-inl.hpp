@@ -11,26 +11,36 @@ template <std::size_t kRows>
 UNSUPERPOSE_INLINE void gram_block(const float* const* a, const float* const* b, std::size_t dims,
                                    float (*out)[kColumns]) {
   Vector sums[kRows][kColumns];
-  for (std::size_t i = 0; i < kRows; ++i)
+  UNSUPERPOSE_UNROLL
+  for (std::size_t i = 0; i < kRows; ++i) {
+    UNSUPERPOSE_UNROLL
     for (std::size_t j = 0; j < kColumns; ++j) sums[i][j] = zero();
+  }
   const std::size_t whole = dims / kLanes * kLanes;
   for (std::size_t d = 0; d < whole; d += kLanes) {
     Vector left[kRows];
+    UNSUPERPOSE_UNROLL
     for (std::size_t i = 0; i < kRows; ++i) left[i] = load(a[i] + d);
+    UNSUPERPOSE_UNROLL
     for (std::size_t j = 0; j < kColumns; ++j) {
       const Vector right = load(b[j] + d);
+      UNSUPERPOSE_UNROLL
       for (std::size_t i = 0; i < kRows; ++i) sums[i][j] = fma(left[i], right, sums[i][j]);
     }
   }
   if (whole < dims) {
     const std::size_t n = dims - whole;
     Vector left[kRows];
+    UNSUPERPOSE_UNROLL
     for (std::size_t i = 0; i < kRows; ++i) left[i] = load_partial(a[i] + whole, n);
+    UNSUPERPOSE_UNROLL
     for (std::size_t j = 0; j < kColumns; ++j) {
       const Vector right = load_partial(b[j] + whole, n);
+      UNSUPERPOSE_UNROLL
       for (std::size_t i = 0; i < kRows; ++i) sums[i][j] = fma(left[i], right, sums[i][j]);
     }
   }
+  UNSUPERPOSE_UNROLL
   for (std::size_t i = 0; i < kRows; ++i) sums4(sums[i][0], sums[i][1], sums[i][2], sums[i][3], out[i]);
 }
 
@@ -71,11 +81,14 @@ template <std::size_t kRows, std::size_t kNext>
 UNSUPERPOSE_INLINE void correlate_block(const float* const* rows, const float* x, std::size_t dims,
                                         double* out, const float* const* next) {
   Doubles lo[kRows], hi[kRows];
+  UNSUPERPOSE_UNROLL
   for (std::size_t i = 0; i < kRows; ++i) lo[i] = hi[i] = doubles_zero();
   const std::size_t whole = dims / kLanes * kLanes;
   for (std::size_t d = 0; d < whole; d += kLanes) {
+    UNSUPERPOSE_UNROLL
     for (std::size_t i = 0; i < kNext; ++i) __builtin_prefetch(next[i] + d);
     const Doubles right_lo = doubles_load(x + d), right_hi = doubles_load(x + d + kDoubleLanes);
+    UNSUPERPOSE_UNROLL
     for (std::size_t i = 0; i < kRows; ++i) {
       lo[i] = doubles_fma(doubles_load(rows[i] + d), right_lo, lo[i]);
       hi[i] = doubles_fma(doubles_load(rows[i] + d + kDoubleLanes), right_hi, hi[i]);
@@ -83,12 +96,14 @@ UNSUPERPOSE_INLINE void correlate_block(const float* const* rows, const float* x
   }
   if (whole < dims) {
     const Vector right = load_partial(x + whole, dims - whole);
+    UNSUPERPOSE_UNROLL
     for (std::size_t i = 0; i < kRows; ++i) {
       const Vector left = load_partial(rows[i] + whole, dims - whole);
       lo[i] = doubles_fma(low(left), low(right), lo[i]);
       hi[i] = doubles_fma(high(left), high(right), hi[i]);
     }
   }
+  UNSUPERPOSE_UNROLL
   for (std::size_t i = 0; i < kRows; ++i) out[i] = doubles_sum(doubles_add(lo[i], hi[i]));
 }
 

@@ -28,7 +28,7 @@ void draw(const Draw* rows, std::size_t count, std::uint32_t key0, std::uint32_t
   for (std::size_t lane = 0; lane < kLanes; ++lane)
     lanes[lane] = (first + static_cast<std::uint32_t>(lane)) * kGolden;
   for (std::size_t i = 0; i < count; ++i, out += kPanel) {
-    const Draw& row = rows[i];
+    const Draw row = rows[i];  // a copy: what is written might be rows, for all that the compiler knows
     const Vector high = broadcast(row.high), scale = broadcast(row.scale);
     const Words start = lanes + (row.key0 + key0);
     std::uint32_t bits = 0;

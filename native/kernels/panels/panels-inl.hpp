@@ -125,28 +125,39 @@ Vector decode_rows(const float* packed, std::size_t dims, const float* hidden, c
   Vector loss[kChains] = {zero(), zero(), zero(), zero()};
   for (std::size_t s = 0; s < kPanel; s += kStrip) {
     Vector sums[kRows][kStrips];
-    for (std::size_t r = 0; r < kRows; ++r)
+    UNSUPERPOSE_UNROLL
+    for (std::size_t r = 0; r < kRows; ++r) {
+      UNSUPERPOSE_UNROLL
       for (std::size_t c = 0; c < kStrips; ++c)
         sums[r][c] = decoder ? broadcast(decoder->bias[tile.first + r]) : zero();
+    }
     const float* w = packed;
     for (std::size_t k = 0; k < dims; ++k, w += kRows) {
       Vector column[kStrips];
+      UNSUPERPOSE_UNROLL
       for (std::size_t c = 0; c < kStrips; ++c) column[c] = load(hidden + k * kPanel + s + c * kLanes);
+      UNSUPERPOSE_UNROLL
       for (std::size_t r = 0; r < kRows; ++r) {
         const Vector weight = broadcast(w[r]);
+        UNSUPERPOSE_UNROLL
         for (std::size_t c = 0; c < kStrips; ++c) sums[r][c] = fma(weight, column[c], sums[r][c]);
       }
     }
     if (!decoder) {
-      for (std::size_t r = 0; r < kRows; ++r)
+      UNSUPERPOSE_UNROLL
+      for (std::size_t r = 0; r < kRows; ++r) {
+        UNSUPERPOSE_UNROLL
         for (std::size_t c = 0; c < kStrips; ++c) store(out + r * kPanel + s + c * kLanes, sums[r][c]);
+      }
       continue;
     }
     const bool relu = decoder->relu;
+    UNSUPERPOSE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
       const Vector weight = broadcast(decoder->weight[tile.first + r]);
       float* bias_sums = tile.bias_sums + r * kLanes;
       Vector bias = load(bias_sums);
+      UNSUPERPOSE_UNROLL
       for (std::size_t c = 0; c < kStrips; ++c) {
         const std::size_t at = r * kPanel + s + c * kLanes;
         const Vector y = sums[r][c];
@@ -214,6 +225,7 @@ void outer_tile(const Pair* pairs, std::size_t count, std::size_t panels, std::s
                 std::size_t u_panel, std::size_t v_first, std::size_t u_first, float* tile) {
   constexpr std::size_t kSums = (kF * kD + 3) / 4 * 4;
   Vector sums[kSums];
+  UNSUPERPOSE_UNROLL
   for (std::size_t n = 0; n < kSums; ++n) sums[n] = zero();
   for (std::size_t pair = 0; pair < count; ++pair) {
     const float* v = pairs[pair].v + v_first;
@@ -221,13 +233,17 @@ void outer_tile(const Pair* pairs, std::size_t count, std::size_t panels, std::s
     for (std::size_t panel = 0; panel < panels; ++panel, v += v_panel, u += u_panel)
       for (std::size_t s = 0; s < kPanel; s += kLanes) {
         Vector left[kF];
+        UNSUPERPOSE_UNROLL
         for (std::size_t f = 0; f < kF; ++f) left[f] = load(v + f * kPanel + s);
+        UNSUPERPOSE_UNROLL
         for (std::size_t d = 0; d < kD; ++d) {
           const Vector right = load(u + d * kPanel + s);
+          UNSUPERPOSE_UNROLL
           for (std::size_t f = 0; f < kF; ++f) sums[f * kD + d] = fma(left[f], right, sums[f * kD + d]);
         }
       }
   }
+  UNSUPERPOSE_UNROLL
   for (std::size_t n = 0; n < kSums; n += 4) {
     float four[4];
     sums4(sums[n], sums[n + 1], sums[n + 2], sums[n + 3], four);

@@ -25,13 +25,7 @@ UNSUPERPOSE_INLINE Sums accumulate(Sums sums, Words right, Words left) {
 UNSUPERPOSE_INLINE void store_scaled(float* p, Sums sums, const float* columns, float row) {
   store(p, mul(mul(vcvtq_f32_s32(sums), load(columns)), broadcast(row)));
 }
-UNSUPERPOSE_INLINE Vector nearest(Vector v) { return vrndnq_f32(v); }
-UNSUPERPOSE_INLINE void round_store(std::int8_t* p, Vector v) {
-  const int16x4_t halves = vmovn_s32(vcvtnq_s32_f32(v));
-  const int8x8_t bytes = vmovn_s16(vcombine_s16(halves, halves));
-  vst1_lane_u32(reinterpret_cast<std::uint32_t*>(p), vreinterpret_u32_s8(bytes), 0);
-}
-#include "round-inl.hpp"
+#include "neon_bytes-inl.hpp"
 #include "rounded-inl.hpp"
 
 constexpr RoundedKernels kKernels = {kTileRows, 4, false, round_integers<std::int8_t>, multiply_rounded};

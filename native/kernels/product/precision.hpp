@@ -7,8 +7,8 @@
 //   bfloat16   8 bits of significand, products and sums in float32 (vdpbf16ps, bfmmla): two dims a word
 //   int16      integers ±levels with one scale a row, sums in int32, exact (vpmaddwd): two dims a word. levels is the largest
 //              whose sums cannot overflow: √(2³¹/dims), some 2,000 at 512 dims
-//   int8       integers ±127 with one scale a row, sums in int32, exact (vpdpbusd, vpmaddubsw, sdot): four dims a word. Where sums gather
-//              in 16 bits first, rows whose entries are of one size get a larger scale, so that they fit (avx2_int8.cpp)
+//   int8       integers ±127 with one scale a row, sums in int32, exact (vpdpbusd, vpmaddubsw, sdot, smlal): four dims a word. Where sums
+//              gather in 16 bits first, rows whose entries are of one size get a larger scale, so that they fit (avx2_int8.cpp)
 //
 // What is left to gain. One step of the inner loop, a word of every row and column of the tile, and what it reaches from L1 beside
 // float32's peak of two fused multiply-adds a cycle (50 a ns at 3.14 GHz): AMD EPYC (Zen 3), one thread, 2026-11-26, bench/kernels.cpp.
@@ -26,12 +26,13 @@
 //
 //   neon       tile    a step (GCC 12, disassembled)               multiply-adds  loads          of 24 multiplications, cycles with
 //              r × c                                               an instruction an instruction 4 pipes / 2 pipes
-//   float32    6 × 16  24 fmla in 47 instructions, 11 of them      2.0            .15            6 / 12
-//                      stores of the panel to the stack
-//   int8       6 × 16  24 sdot in 43 instructions                  8.9            .19            6 / 12
-//   bfloat16   6 × 16  24 bfmmla in 66 instructions, two words     5.8            .21            6 / 12
-// The last column counts four pipes for these instructions, as Apple's processors and Graviton 3 are said to have, or two, as Graviton 2.
-// None has been timed.
+//   float32    6 × 16  24 fmla in 37 instructions                  2.6            .19            6 / 12: 16 / 8 multiply-adds a cycle
+//   int8       6 × 16  24 sdot in 43 instructions                  8.9            .19            6 / 12: 64 / 32
+//     smlal    3 × 16  24 smlal in 34 instructions; every eighth   4.1            .2             6 / 12: 32 / 16; 6.8 / 13.5 with
+//                      step some 100 more, 24 of them sadalp                                     sadalp
+//   bfloat16   6 × 16  24 bfmmla in 66 instructions, two words     5.8            .21            6 / 12: 64 / 32
+// The last column counts four pipes for these instructions, as Apple's M processors and Graviton 3 have for multiply-adds of 128 bits, or two,
+// as Graviton 2. None has been timed; smlal is for processors that are neither.
 #pragma once
 #include <cstddef>
 #include <cstdint>

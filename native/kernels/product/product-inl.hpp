@@ -9,21 +9,30 @@ template <std::size_t kRows>
 void multiply_rows(const float* left, const float* right, std::size_t depth, float* c, std::size_t stride,
                    bool accumulate) {
   Vector sums[kRows][kTileRegisters];
-  for (std::size_t r = 0; r < kRows; ++r)
+  UNSUPERPOSE_UNROLL
+  for (std::size_t r = 0; r < kRows; ++r) {
+    UNSUPERPOSE_UNROLL
     for (std::size_t v = 0; v < kTileRegisters; ++v)
       sums[r][v] = accumulate ? load(c + r * stride + v * kLanes) : zero();
+  }
   for (std::size_t d = 0; d < depth; ++d) {
     Vector column[kTileRegisters];
+    UNSUPERPOSE_UNROLL
     for (std::size_t v = 0; v < kTileRegisters; ++v) column[v] = load(right + v * kLanes);
+    UNSUPERPOSE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
       const Vector x = broadcast(left[r]);
+      UNSUPERPOSE_UNROLL
       for (std::size_t v = 0; v < kTileRegisters; ++v) sums[r][v] = fma(x, column[v], sums[r][v]);
     }
     left += kRows;
     right += kPanel;
   }
-  for (std::size_t r = 0; r < kRows; ++r)
+  UNSUPERPOSE_UNROLL
+  for (std::size_t r = 0; r < kRows; ++r) {
+    UNSUPERPOSE_UNROLL
     for (std::size_t v = 0; v < kTileRegisters; ++v) store(c + r * stride + v * kLanes, sums[r][v]);
+  }
 }
 
 using MultiplyRows = void (*)(const float*, const float*, std::size_t, float*, std::size_t, bool);

@@ -16,7 +16,8 @@
 #elif defined(__aarch64__)
 #define UNSUPERPOSE_ROUNDED_KERNELS(KERNELS) \
   KERNELS(neon_bf16, bfloat16, neon, bf16)   \
-  KERNELS(neon_int8, int8, neon, dotprod)
+  KERNELS(neon_int8, int8, neon, dotprod)    \
+  KERNELS(neon_smlal_int8, int8, neon, none)
 #else
 #define UNSUPERPOSE_ROUNDED_KERNELS(KERNELS)
 #endif

@@ -15,9 +15,9 @@ inline constexpr std::size_t kLanes = 4, kDoubleLanes = 2;
 
 UNSUPERPOSE_INLINE Vector load(const float* p) { return vld1q_f32(p); }
 UNSUPERPOSE_INLINE Vector load_bytes(const std::int8_t* p) {
-  std::int8_t bytes[8] = {};
-  std::memcpy(bytes, p, kLanes);
-  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(bytes)))));
+  std::uint32_t word;
+  std::memcpy(&word, p, sizeof word);
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(word))))));
 }
 UNSUPERPOSE_INLINE Vector load_bits(const std::uint32_t* p) {
   Vector v;

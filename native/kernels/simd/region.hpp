@@ -40,3 +40,11 @@
 #endif
 
 #define UNSUPERPOSE_INLINE inline __attribute__((always_inline))
+
+// Before a short loop over an array that is to live in registers. GCC unrolls such a loop by itself, but too late to forget the array:
+// for Arm it then keeps a copy of it in memory, written at every step.
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNSUPERPOSE_UNROLL _Pragma("GCC unroll 32")
+#else
+#define UNSUPERPOSE_UNROLL
+#endif
