@@ -10,6 +10,7 @@ const FLOORS = [
   ['data'], // dictionaries, codes, and the kernels on them
   ['unfold'],
   ['learn', 'geometry', 'claims', 'toy'],
+  ['evaluate'], // scores of whatever was learned
   ['cli'],
 ];
 

@@ -87,9 +87,14 @@ export class BatchSource {
 
   /**
    * Opens the source when first asked; `again` says that it has to be opened again afterwards, which an iterator that is its own
-   * iterable (a generator) cannot. Whoever stops early must leave the loop: that closes the source, and waits for it.
+   * iterable (a generator) cannot. `look` sees each batch as it was given, before it is passed on. Whoever stops early must leave the
+   * loop: that closes the source, and waits for it.
    */
-  async *read(signal: AbortSignal | undefined, again = false): AsyncGenerator<NativeMatrix, void, undefined> {
+  async *read(
+    signal: AbortSignal | undefined,
+    again = false,
+    look?: (given: unknown, batch: NativeMatrix) => void,
+  ): AsyncGenerator<NativeMatrix, void, undefined> {
     const iterator = this.#open();
     if (again && iterator === this.#source)
       throw new UnsuperposeError(
@@ -123,6 +128,7 @@ export class BatchSource {
           );
         if (batch.rows === 0) continue;
         this.#dims = batch.cols;
+        look?.(value, batch);
         yield batch;
       }
     } finally {

@@ -12,6 +12,7 @@ void add_certify(Napi::Object exports);
 void add_learn(Napi::Object exports);
 void add_pairs(Napi::Object exports);
 void add_geometry(Napi::Object exports);
+void add_evaluation(Napi::Object exports);
 void add_recoverability(Napi::Object exports);
 void add_claims(Napi::Object exports);
 void add_cuda(Napi::Object exports);

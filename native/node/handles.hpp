@@ -12,6 +12,7 @@ namespace unsuperpose::node {
 
 class Learner;
 class Path;
+class Scores;
 class SharedPairs;
 
 /// How the objects of a native type are told from others, and how they are refused.
@@ -34,6 +35,9 @@ inline constexpr HandleType kHandleType<Learner>{
 template <>
 inline constexpr HandleType kHandleType<Path>{
     {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48}, "path must be a path", "the path was disposed"};
+template <>
+inline constexpr HandleType kHandleType<Scores>{
+    {0x5be18c07f3a24d96, 0xc2670b9d4e81f35a}, "scores must be scores", "the scores were disposed"};
 template <>
 inline constexpr HandleType kHandleType<SharedPairs>{{0x2d80a61be59f4c37, 0x8f15c3e90a7264bd},
                                                      "pairs must be virtual weights",

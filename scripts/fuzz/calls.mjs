@@ -1,5 +1,5 @@
 // A generator of valid calls for every export of the package. An export without one fails the fuzzer's check: add it here, in
-// solving.mjs, in around.mjs or in asking.mjs. A generator has
+// solving.mjs, around.mjs, asking.mjs or scoring.mjs. A generator has
 //   kind     'sync' or 'async'; async calls take a signal and onProgress in their options
 //   make     (r, pkg) => the arguments: the same for the same random numbers, and nothing shared between two of them
 //   call     (pkg, args) => the answer; default: the function of that name
@@ -12,12 +12,14 @@
 import { around } from './around.mjs';
 import { asking } from './asking.mjs';
 import { random } from './random.mjs';
+import { scoring } from './scoring.mjs';
 import { solving } from './solving.mjs';
 
 export const generators = {
   ...solving,
   ...around,
   ...asking,
+  ...scoring,
   info: { kind: 'sync', threads: false, make: () => [] },
   isUnsuperposeError: { kind: 'sync', threads: false, make: (r) => [r.pick([1, {}, new Error('x')])] },
   UnsuperposeError: {
