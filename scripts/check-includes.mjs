@@ -7,10 +7,11 @@ import { root } from './tools.mjs';
 
 /** From the bottom up. */
 const LAYERS = ['core', 'kernels', 'scoring', 'solvers', 'learning', 'features', 'node'];
-/** Products without a bound or a ladder: plain matrices of ops, the assignment's gains, A · Dᵀ of a learner's update. */
+/** Products without a bound or a ladder: plain matrices of ops, the assignment's gains, A · Dᵀ of a learner's update, D · DᵀD of a gradient. */
 const PLAIN_PRODUCTS = [
   'native/node/ops.cpp',
   'native/features/matching.cpp',
+  'native/learning/nearly_orthogonal.cpp',
   'native/learning/online_update.cpp',
 ];
 

@@ -3,6 +3,7 @@ import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeEvaluation } from './evaluation.js';
 import type { NativeFeatures } from './features.js';
 import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
+import type { NativeSyntheticData } from './synthetic.js';
 import type { NativeToy } from './toy.js';
 import type {
   DictionaryHandle,
@@ -167,7 +168,7 @@ export interface NativeTray {
 export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
 /** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
-export interface NativeBinding extends NativeEvaluation, NativeFeatures, NativeToy {
+export interface NativeBinding extends NativeEvaluation, NativeFeatures, NativeSyntheticData, NativeToy {
   info(): NativeInfo;
   /** Asks a job to stop; ids that are not running are ignored. */
   cancel(job: JobId): void;

@@ -56,6 +56,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_half(exports);
   add_ops(exports);
   add_toy(exports);
+  add_synthetic(exports);
   add_tray(exports);
   return exports;
 }

@@ -19,6 +19,7 @@ void add_cuda(Napi::Object exports);
 void add_half(Napi::Object exports);
 void add_ops(Napi::Object exports);
 void add_toy(Napi::Object exports);
+void add_synthetic(Napi::Object exports);
 void add_tray(Napi::Object exports);
 
 }  // namespace unsuperpose::node

@@ -8,6 +8,10 @@
 #include "../scoring/dictionary.hpp"
 #include "guard.hpp"
 
+namespace unsuperpose {
+class SyntheticModel;
+}
+
 namespace unsuperpose::node {
 
 class Learner;
@@ -42,6 +46,10 @@ template <>
 inline constexpr HandleType kHandleType<SharedPairs>{{0x2d80a61be59f4c37, 0x8f15c3e90a7264bd},
                                                      "pairs must be virtual weights",
                                                      "the virtual weights were disposed"};
+template <>
+inline constexpr HandleType kHandleType<SyntheticModel>{{0x94a3e7120dcb586f, 0xb7185d2e6fa0c943},
+                                                        "model must be a synthetic model",
+                                                        "the synthetic features were disposed"};
 
 /// What such an object wraps. JavaScript's garbage collector owns this; the native object itself is shared with the calls
 /// that use it, and freed by whichever lets go last. Used on its environment's thread only.

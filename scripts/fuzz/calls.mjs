@@ -42,6 +42,7 @@ const INTERNAL = [
   'Dictionary.normsOf',
   'Dictionary.share',
   'SparseCodes.adopt',
+  'toy.SyntheticFeatures.adopt',
 ];
 const OF_FUNCTIONS = ['length', 'name', 'prototype', 'constructor'];
 
