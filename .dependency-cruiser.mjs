@@ -11,6 +11,7 @@ const FLOORS = [
   ['data'], // dictionaries, codes, and the kernels on them
   ['unfold'],
   ['learn', 'sae', 'geometry', 'claims', 'toy'],
+  ['evaluate'], // scores of whatever was learned
   ['cli'],
 ];
 

@@ -36,6 +36,11 @@ export {
   prepare,
   type ScaleTo,
 } from './data/prepared.js';
+export { evaluate } from './evaluate/evaluate.js';
+export type { Evaluation, Recovery, Stability } from './evaluate/evaluation.js';
+export type { Compared, DensityFigures, DetectionFigures, L0Figures } from './evaluate/figures.js';
+export type { EvaluateOptions, EvaluationProgress, SharedUnfoldOptions, Truth } from './evaluate/options.js';
+export type { CodedFeatures, FeatureModel } from './evaluate/subjects.js';
 export * as files from './files/index.js';
 export * as geometry from './geometry/index.js';
 export {

@@ -109,9 +109,14 @@ export class BatchSource<T extends Sized = NativeMatrix> {
 
   /**
    * Opens the source when first asked; `again` says that it has to be opened again afterwards, which an iterator that is its own
-   * iterable (a generator) cannot. Whoever stops early must leave the loop: that closes the source, and waits for it.
+   * iterable (a generator) cannot. `look` sees each batch as it was given, before it is passed on. Whoever stops early must leave the
+   * loop: that closes the source, and waits for it.
    */
-  async *read(signal: AbortSignal | undefined, again = false): AsyncGenerator<T, void, undefined> {
+  async *read(
+    signal: AbortSignal | undefined,
+    again = false,
+    look?: (given: unknown, batch: T) => void,
+  ): AsyncGenerator<T, void, undefined> {
     const iterator = this.#open();
     if (again && iterator === this.#source)
       throw new UnsuperposeError(
@@ -145,6 +150,7 @@ export class BatchSource<T extends Sized = NativeMatrix> {
           );
         if (batch.rows === 0) continue;
         this.#dims = batch.cols;
+        look?.(value, batch);
         yield batch;
       }
     } finally {

@@ -63,6 +63,12 @@ export interface FeatureMatch {
   readonly mmcs: number;
   /** Different features among `nearest`, as a fraction of them: 1 if no two true features share one. */
   readonly uniqueness: number;
+  /** One a feature found: the true feature nearest to it, which several may share. */
+  readonly nearestTruth: Uint32Array;
+  /** One a feature found: the cosine with that. */
+  readonly truthCosine: Float64Array;
+  /** Different ones among `nearestTruth`, as a fraction of them: 1 if every feature found stands for another true one. */
+  readonly foundUniqueness: number;
 }
 
 /** Cosines kept at once by matchFeatures: 1 GiB. */

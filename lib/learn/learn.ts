@@ -88,7 +88,7 @@ export interface LearnedDictionary extends LearningFigures {
   readonly steps: number;
   /** Samples seen, over all steps. */
   readonly samples: number;
-  /** Unused atoms that were replaced by badly explained samples. */
+  /** Atoms that were replaced: unused ones by badly explained samples, and others by directions that explain more. */
   readonly replaced: number;
   /** How many atoms no sample has used since they were started or replaced: they are no features of the data. */
   readonly dead: number;
@@ -337,8 +337,10 @@ async function learnFromStream(
 /**
  * Learns a dictionary by online dictionary learning (Mairal, Bach, Ponce, Sapiro 2009, algorithms 1 and 2): atoms of norm ≤ 1 that minimise
  * the mean over samples of min_a ½‖x − aD‖² + λ‖a‖₁ (with `nonnegative`: over a ≥ 0), one mini-batch at a time. Atoms that go unused are
- * replaced by the samples that are explained worst; those that no sample has used in the end are counted in `dead`, and noted. The
- * scale of samples and λ does not matter: both multiplied by a power of two, they give the same dictionary.
+ * replaced by the samples that are explained worst; those that no sample has used in the end are counted in `dead`, and noted. Two atoms
+ * that samples mostly use together may stand for a third direction: now and then that is tried in the place of an atom, and stays where the
+ * objective falls, which gets learning out of most local minima. The scale of samples and λ does not matter: both multiplied by a power
+ * of two, they give the same dictionary.
  *
  * Without `initial`, no sample's λ is below 0.3·0.95^t of its norm in step t, counted from 0: codes on atoms that are samples yet stay
  * sparse, which finds better atoms in less time. λ is what was asked for once that is more, and figures are of it from the first step

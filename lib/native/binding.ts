@@ -1,9 +1,11 @@
 // What the native module exports, as native/node/ writes it. Internal: users see data/, unfold/ and the rest.
 import type { NativeMatrix } from '../call/matrix.js';
+import type { NativeEvaluation } from './evaluation.js';
 import type { NativeFeatures } from './features.js';
 import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
 import type { NativeRows } from './rows.js';
 import type { NativeSae } from './sae.js';
+import type { NativeSyntheticData } from './synthetic.js';
 import type { NativeToy } from './toy.js';
 import type {
   DictionaryHandle,
@@ -168,7 +170,13 @@ export interface NativeTray {
 export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 
 /** All functions throw an Error with a `code`; runtime.ts makes it an UnsuperposeError. */
-export interface NativeBinding extends NativeFeatures, NativeRows, NativeSae, NativeToy {
+export interface NativeBinding
+  extends NativeEvaluation,
+    NativeFeatures,
+    NativeRows,
+    NativeSae,
+    NativeSyntheticData,
+    NativeToy {
   info(): NativeInfo;
   /** Asks a job to stop; ids that are not running are ignored. */
   cancel(job: JobId): void;

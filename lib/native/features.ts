@@ -214,6 +214,9 @@ export interface NativeFeatures {
       nearest: Uint32Array;
       mmcs: number;
       uniqueness: number;
+      nearestTruth: Uint32Array;
+      truthCosine: Float64Array;
+      foundUniqueness: number;
     }>,
   ): JobId;
 

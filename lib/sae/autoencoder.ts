@@ -193,6 +193,11 @@ export class SparseAutoencoder {
     return Dictionary.from(this.parameters().decoder);
   }
 
+  /** The encoder's rows, features × dims. */
+  encoder(): Matrix<Float32Array> {
+    return this.parameters().encoder;
+  }
+
   /** A copy of all parameters. */
   parameters(): AutoencoderParameters {
     const handle = this.#use();

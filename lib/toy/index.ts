@@ -24,3 +24,14 @@ export {
   measureSuperposition,
   type Superposition,
 } from './superposition.js';
+export {
+  type DrawOptions,
+  type FeatureHierarchy,
+  type MagnitudesByRank,
+  type ProbabilitiesByRank,
+  type SyntheticBatchesOptions,
+  SyntheticFeatures,
+  type SyntheticOptions,
+  type SyntheticSamples,
+  syntheticFeatures,
+} from './synthetic.js';

@@ -10,6 +10,11 @@
 
 namespace unsuperpose {
 
+namespace {
+/// Features found whose nearest is looked for together.
+constexpr std::size_t kTogether = 64;
+}  // namespace
+
 Status assign(ConstMatrix32 gain, const Execution& execution, std::vector<std::uint32_t>& column) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::size_t rows = gain.rows, cols = gain.cols;
@@ -104,15 +109,15 @@ Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosi
     const double value = dots::table().dot(truth.row(t), found.row(f), truth.cols);
     return std::clamp(signed_cosines ? value : std::fabs(value), -1.0, 1.0);  // of float32 unit vectors
   };
+  const auto at = [&](std::size_t t, std::size_t f) { return by_truth ? gain.row(t)[f] : gain.row(f)[t]; };
   std::vector<std::uint8_t> taken(found.rows, 0);
   std::size_t different = 0;
   for (std::size_t t = 0; t < truths; ++t) {
     if (out.found[t] != kNone) out.cosine[t] = cosine(t, out.found[t]);
     out.mcc += out.cosine[t];
     std::uint32_t best = 0;
-    const auto at = [&](std::uint32_t f) { return by_truth ? gain.row(t)[f] : gain.row(f)[t]; };
     for (std::uint32_t f = 1; f < found.rows; ++f)
-      if (at(f) > at(best)) best = f;
+      if (at(t, f) > at(t, best)) best = f;
     out.nearest[t] = best;
     out.mmcs += cosine(t, best);
     different += taken[best] == 0;
@@ -121,6 +126,21 @@ Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosi
   out.mcc /= static_cast<double>(truths);
   out.mmcs /= static_cast<double>(truths);
   out.uniqueness = static_cast<double>(different) / static_cast<double>(truths);
+
+  out.nearest_truth.assign(found.rows, 0);
+  out.truth_cosine.assign(found.rows, 0);
+  execution.for_items(found.rows, kTogether, [&](std::size_t f) {
+    std::uint32_t best = 0;
+    for (std::uint32_t t = 1; t < truths; ++t)
+      if (at(t, f) > at(best, f)) best = t;
+    out.nearest_truth[f] = best;
+    out.truth_cosine[f] = cosine(best, static_cast<std::uint32_t>(f));
+  });
+  if (execution.cancelled()) return Status::cancelled();
+  std::vector<std::uint8_t> named(truths, 0);
+  for (const std::uint32_t one : out.nearest_truth) named[one] = 1;
+  out.found_uniqueness =
+      static_cast<double>(std::count(named.begin(), named.end(), 1)) / static_cast<double>(found.rows);
   return {};
 }
 

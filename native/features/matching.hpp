@@ -20,6 +20,9 @@ struct FeatureMatch {
   std::vector<double> cosine;          // with it, in float64; 0 for none
   std::vector<std::uint32_t> nearest;  // one a true feature
   double mcc = 0, mmcs = 0, uniqueness = 0;
+  std::vector<std::uint32_t> nearest_truth;  // one a feature found
+  std::vector<double> truth_cosine;          // with it
+  double found_uniqueness = 0;               // different ones among nearest_truth, as a share of them
 };
 Status match_features(ConstMatrix32 found, ConstMatrix32 truth, bool signed_cosines,
                       const Execution& execution, FeatureMatch& out);

@@ -24,6 +24,8 @@ constexpr std::uint64_t kReplaceEvery = 25;
 /// … and in the beginning after these, as a run may have no more; one known to be shorter looks this many times.
 constexpr std::uint64_t kEarly[] = {3, 6, 12};
 constexpr std::uint64_t kShortLooks = 4;
+/// Pairs of atoms are looked at once in so many steps (online_exchange.cpp).
+constexpr std::uint64_t kExchangeEvery = 10;
 /// No sample's λ is below this share of its norm in the first step, and below a twentieth less in each step from there: atoms
 /// that are samples yet have sparse codes too, which cost little, and the atoms move apart before they compete for small codes.
 /// (Continuation: Hale, Yin & Zhang 2008, "Fixed-point continuation for ℓ1-minimization".)
@@ -124,21 +126,31 @@ void OnlineLearner::State::observe_fit(ConstMatrix32 batch, const std::vector<do
 }
 
 void OnlineLearner::State::replace_unused(ConstMatrix32 batch) {
-  double average = 0;
-  for (double count : recent) average += count / static_cast<double>(options.features);
+  const double average = average_use();
   std::size_t next = 0;
   for (std::size_t j = 0; j < atoms.features() && next < candidates.size(); ++j) {
     if (recent[j] >= kUnusedShare * average) continue;
     cancellation::point();
     set_atom(j, batch.row(candidates[next++].sample));
-    std::fill(a.data() + j * a_stride, a.data() + (j + 1) * a_stride, 0.0f);
-    for (std::size_t k = 0; k < options.features; ++k) a[k * a_stride + j] = 0;
-    std::fill(b.data() + j * stride, b.data() + (j + 1) * stride, 0.0f);
-    used[j] = 0;
-    fresh[j] = 0;
-    recent[j] = average;  // time to find its samples
-    ++replaced;
+    start_again(j, average);
   }
+}
+
+/// Forgets what atom j was before; its count, an average one, gives it time to find its samples.
+void OnlineLearner::State::start_again(std::size_t j, double count) {
+  std::fill(a.data() + j * a_stride, a.data() + (j + 1) * a_stride, 0.0f);
+  for (std::size_t k = 0; k < options.features; ++k) a[k * a_stride + j] = 0;
+  std::fill(b.data() + j * stride, b.data() + (j + 1) * stride, 0.0f);
+  used[j] = 0;
+  fresh[j] = 0;
+  recent[j] = count;
+  ++replaced;
+}
+
+double OnlineLearner::State::average_use() const {
+  double average = 0;
+  for (double count : recent) average += count / static_cast<double>(options.features);
+  return average;
 }
 
 Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& execution) {
@@ -163,6 +175,9 @@ Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& executio
     observe_fit(batch, lasso.lambda, unfolding);
     accumulate(batch, unfolding.codes, inner);
     lap.ends(seconds.statistics);
+    if (const std::uint64_t now = steps + 1; now % kExchangeEvery == 0 && lasso.lambda.size() == 1)
+      if (Status status = exchange_merged(batch, unfolding, lasso, now / kExchangeEvery, inner); !status.ok())
+        return status;
     update_atoms(inner);
     lap.ends(seconds.update);
   } else {

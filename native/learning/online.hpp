@@ -5,7 +5,8 @@
 //   3. block-coordinate descent over the atoms: u = (b_j − A_j D)/A_jj + d_j, d_j = u/max(1, ‖u‖).
 // What is ours beside the paper: λ starts large and falls to what was asked for (not where atoms are given to start from), the
 // memory of A and B starts short and grows, and an atom waits for its update until enough about it is new (online_update.cpp).
-// Atoms that no sample used for a while are replaced by samples that the dictionary explains worst. Samples and λ are scaled
+// Atoms that no sample used for a while are replaced by samples that the dictionary explains worst, and atoms that merged two features are
+// taken apart (online_exchange.cpp). Samples and λ are scaled
 // to a common size by powers of two first: the same problem at any scale is learned alike.
 #pragma once
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include "../core/aligned.hpp"
 #include "../kernels/product/product.hpp"
 #include "../scoring/mutable_dictionary.hpp"
+#include "../solvers/lasso.hpp"
 #include "../solvers/unfolding.hpp"
 #include "common_scale.hpp"
 #include "online.hpp"
@@ -17,6 +18,19 @@ struct OnlineLearner::State {
   struct Candidate {
     double unexplained;
     std::uint32_t sample;
+  };
+
+  /// Two atoms that samples use together, with equal signs or with opposite ones.
+  struct Pair {
+    double together = 0;
+    std::uint32_t first = 0, second = 0;
+    bool opposite = false;
+  };
+
+  /// An atom and what it is to become.
+  struct Change {
+    std::uint32_t atom;
+    const std::vector<float>* direction;
   };
 
   struct Sums {
@@ -76,6 +90,15 @@ struct OnlineLearner::State {
   void choose_due();
   void update_atoms(const Execution& execution);
   void replace_unused(ConstMatrix32 batch);
+  void start_again(std::size_t j, double count);
+  double average_use() const;
+  std::vector<Pair> partners(const SparseCodes& codes) const;
+  bool shared_direction(ConstMatrix32 batch, const SparseCodes& codes, const Pair& pair,
+                        std::vector<float>& out) const;
+  Status exchange(ConstMatrix32 batch, const Unfolding& unfolding, const Lasso& lasso, const Pair& pair,
+                  const std::vector<Change>& changes, const Execution& execution, bool& stays);
+  Status exchange_merged(ConstMatrix32 batch, const Unfolding& unfolding, const Lasso& lasso,
+                         std::uint64_t round, const Execution& execution);
   Status step(ConstMatrix32 batch, const Execution& execution);
 };
 

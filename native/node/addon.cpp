@@ -51,6 +51,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_autoencoder(exports);
   add_pairs(exports);
   add_geometry(exports);
+  add_evaluation(exports);
   add_recoverability(exports);
   add_claims(exports);
   add_cuda(exports);
@@ -58,6 +59,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_ops(exports);
   add_rows(exports);
   add_toy(exports);
+  add_synthetic(exports);
   add_tray(exports);
   return exports;
 }

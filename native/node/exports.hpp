@@ -14,6 +14,7 @@ void add_train(Napi::Object exports);
 void add_autoencoder(Napi::Object exports);
 void add_pairs(Napi::Object exports);
 void add_geometry(Napi::Object exports);
+void add_evaluation(Napi::Object exports);
 void add_recoverability(Napi::Object exports);
 void add_claims(Napi::Object exports);
 void add_cuda(Napi::Object exports);
@@ -21,6 +22,7 @@ void add_half(Napi::Object exports);
 void add_ops(Napi::Object exports);
 void add_rows(Napi::Object exports);
 void add_toy(Napi::Object exports);
+void add_synthetic(Napi::Object exports);
 void add_tray(Napi::Object exports);
 
 }  // namespace unsuperpose::node

@@ -94,6 +94,9 @@ Napi::Value match_features_async(const Napi::CallbackInfo& call) {
                                {"nearest", match.nearest},
                                {"mmcs", match.mmcs},
                                {"uniqueness", match.uniqueness},
+                               {"nearestTruth", match.nearest_truth},
+                               {"truthCosine", match.truth_cosine},
+                               {"foundUniqueness", match.found_uniqueness},
                            });
       });
 }

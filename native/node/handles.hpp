@@ -9,11 +9,16 @@
 #include "../scoring/dictionary.hpp"
 #include "guard.hpp"
 
+namespace unsuperpose {
+class SyntheticModel;
+}
+
 namespace unsuperpose::node {
 
 class Learner;
 class Trainer;
 class Path;
+class Scores;
 class SharedPairs;
 
 /// How the objects of a native type are told from others, and how they are refused.
@@ -44,9 +49,16 @@ template <>
 inline constexpr HandleType kHandleType<Path>{
     {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48}, "path must be a path", "the path was disposed"};
 template <>
+inline constexpr HandleType kHandleType<Scores>{
+    {0x5be18c07f3a24d96, 0xc2670b9d4e81f35a}, "scores must be scores", "the scores were disposed"};
+template <>
 inline constexpr HandleType kHandleType<SharedPairs>{{0x2d80a61be59f4c37, 0x8f15c3e90a7264bd},
                                                      "pairs must be virtual weights",
                                                      "the virtual weights were disposed"};
+template <>
+inline constexpr HandleType kHandleType<SyntheticModel>{{0x94a3e7120dcb586f, 0xb7185d2e6fa0c943},
+                                                        "model must be a synthetic model",
+                                                        "the synthetic features were disposed"};
 
 /// What such an object wraps. JavaScript's garbage collector owns this; the native object itself is shared with the calls
 /// that use it, and freed by whichever lets go last. Used on its environment's thread only.

@@ -1,5 +1,5 @@
 // A generator of valid calls for every export of the package. An export without one fails the fuzzer's check: add it here, in
-// solving.mjs, training.mjs, around.mjs, asking.mjs or filing.mjs. A generator has
+// solving.mjs, training.mjs, around.mjs, asking.mjs, filing.mjs or scoring.mjs. A generator has
 //   kind     'sync' or 'async'; async calls take a signal and onProgress in their options
 //   make     (r, pkg) => the arguments: the same for the same random numbers, and nothing shared between two of them
 //   call     (pkg, args) => the answer; default: the function of that name
@@ -14,6 +14,7 @@ import { around } from './around.mjs';
 import { asking } from './asking.mjs';
 import { filing } from './filing.mjs';
 import { random } from './random.mjs';
+import { scoring } from './scoring.mjs';
 import { solving } from './solving.mjs';
 import { training } from './training.mjs';
 
@@ -23,6 +24,7 @@ export const generators = {
   ...asking,
   ...filing,
   ...training,
+  ...scoring,
   info: { kind: 'sync', threads: false, make: () => [] },
   isUnsuperposeError: { kind: 'sync', threads: false, make: (r) => [r.pick([1, {}, new Error('x')])] },
   UnsuperposeError: {
@@ -48,6 +50,7 @@ const INTERNAL = [
   'SparseAutoencoder.adopt',
   'SparseAutoencoder.is',
   'SparseAutoencoder.usable',
+  'toy.SyntheticFeatures.adopt',
 ];
 const OF_FUNCTIONS = ['length', 'name', 'prototype', 'constructor'];
 

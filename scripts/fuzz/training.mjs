@@ -171,6 +171,11 @@ export const training = {
     (r, pkg) => [made(r, pkg)],
     ([sae]) => sae.dictionary(),
   ),
+  'SparseAutoencoder.prototype.encoder': member(
+    'SparseAutoencoder',
+    (r, pkg) => [made(r, pkg)],
+    ([sae]) => sae.encoder(),
+  ),
   'SparseAutoencoder.prototype.parameters': member(
     'SparseAutoencoder',
     (r, pkg) => [made(r, pkg)],
