@@ -55,11 +55,11 @@ async function learn({ samples, lambda, spec }: Workload, steps: number) {
     ...{ features, lambda, nonnegative: false, batchSize: batch, tolerance: 1e-3, forgetting: 0.98 },
     ...{ seed: spec.seed, planned: steps },
   };
-  const learner = native((module) => module.createLearner(dims, options, undefined));
+  const learner = native((module) => module.createLearner(dims, options, undefined, matrix));
   const matrix = { data: samples, rows: size.samples, cols: dims };
   const started = performance.now();
   const { seconds: stages } = await runJob<NativeStatistics>(undefined, (onSettled) =>
-    binding.learnerFit(learner, matrix, steps, steps, 1, undefined, onSettled),
+    binding.learnerFit(learner, steps, steps, 1, undefined, onSettled),
   );
   const seconds = (performance.now() - started) / 1000;
   const { dictionary } = await runJob<{ dictionary: DictionaryHandle }>(undefined, (onSettled) =>

@@ -43,11 +43,9 @@ export type { EvaluateOptions, EvaluationProgress, SharedUnfoldOptions, Truth } 
 export type { CodedFeatures, FeatureModel } from './evaluate/subjects.js';
 export * as files from './files/index.js';
 export * as geometry from './geometry/index.js';
+export type { LearnedDictionary, LearningFigures, LearningProgress } from './learn/fit.js';
 export {
   type LearnBaseOptions,
-  type LearnedDictionary,
-  type LearningFigures,
-  type LearningProgress,
   type LearnOptions,
   type LearnStreamOptions,
   learnDictionary,

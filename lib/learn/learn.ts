@@ -1,36 +1,24 @@
 // Learning a dictionary from activations, in memory or as they stream by.
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
-import { type Note, warning } from '../call/notes.js';
 import { Options } from '../call/options.js';
 import type { AsyncOptions } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
 import { BatchSource, isStream } from '../data/batches.js';
-import { Dictionary } from '../data/dictionary.js';
-import type { NativeStatistics } from '../native/binding.js';
-import { runJob, throwIfAborted } from '../native/job.js';
-import { binding, native } from '../native/runtime.js';
-import type { DictionaryHandle, LearnerHandle } from '../native/values.js';
+import { Checkpoints, RESUMABLE_NAMES, type ResumableOptions } from '../data/checkpoints.js';
+import type { Dictionary } from '../data/dictionary.js';
+import { throwIfAborted } from '../native/job.js';
 import { unfold } from '../unfold/unfold.js';
-
-/** Figures of the steps since the last report (of the stream's last batch): means over their samples. */
-export interface LearningFigures {
-  /** ½‖x − aD‖² + λ‖a‖₁, the mean a sample. */
-  readonly objective: number;
-  /** 1 − Σ‖x − aD‖² / Σ‖x − mean‖². */
-  readonly explainedVariance: number;
-  /** Mean number of active atoms a sample. */
-  readonly l0: number;
-}
-
-/** How far learning has come, in steps; `total` is unknown for streams. */
-export interface LearningProgress extends LearningFigures {
-  readonly done: number;
-  readonly total?: number;
-}
+import {
+  type LearnedDictionary,
+  type Learning,
+  type LearningProgress,
+  learnFromStream,
+  learnOnce,
+} from './fit.js';
 
 /** Options of {@link learnDictionary} for any source. */
-export interface LearnBaseOptions extends AsyncOptions<LearningProgress> {
+export interface LearnBaseOptions extends AsyncOptions<LearningProgress>, ResumableOptions {
   /** Number of atoms to learn. */
   readonly features: number;
   /** λ > 0 of the codes, in ½‖x − aD‖² + λ‖a‖₁. */
@@ -80,26 +68,6 @@ export interface LearnOptions extends LearnBaseOptions {
   readonly steps?: number | undefined;
 }
 
-/** What {@link learnDictionary} answers. Its figures are those of the last progress report. */
-export interface LearnedDictionary extends LearningFigures {
-  readonly dictionary: Dictionary;
-  /** How many samples used each atom, over all steps: one count a feature. */
-  readonly usage: Float64Array;
-  readonly steps: number;
-  /** Samples seen, over all steps. */
-  readonly samples: number;
-  /** Atoms that were replaced: unused ones by badly explained samples, and others by directions that explain more. */
-  readonly replaced: number;
-  /** How many atoms no sample has used since they were started or replaced: they are no features of the data. */
-  readonly dead: number;
-  /** Which: their indices, ascending. */
-  readonly deadAtoms: Uint32Array;
-  /** The seed it was learned with: of the best of several restarts. */
-  readonly seed: number;
-  /** What is worth knowing besides: `NOTE_DEAD_ATOMS`. */
-  readonly notes: readonly Note[];
-}
-
 /** Matrices one after the other. */
 export type MatrixStream = Iterable<MatrixLike> | AsyncIterable<MatrixLike>;
 
@@ -116,6 +84,7 @@ const NAMES = [
   'seed',
   'initial',
   'threads',
+  ...RESUMABLE_NAMES,
   'signal',
   'onProgress',
 ];
@@ -127,16 +96,6 @@ const DEFAULT_FORGETTING = 0.98;
 const MOST_RESTARTS = 10_000;
 /** Restarts are compared by objectives within this gap, of so many samples at a time. */
 const COMPARED = { tolerance: 1e-4, rows: 8192 };
-/** Reports a call over a matrix makes, at most. The cut is fixed, so that figures do not depend on who listens. */
-const REPORTS = 50;
-
-interface Learning {
-  readonly options: Omit<Parameters<typeof binding.createLearner>[1], 'planned'>;
-  readonly initial: NativeMatrix | undefined;
-  readonly threads: number;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: LearningProgress) => void) | undefined;
-}
 
 function readLearning(read: Options): Learning {
   const signal = read.signal();
@@ -160,56 +119,7 @@ function readLearning(read: Options): Learning {
       `initial has ${initial.rows} atoms, features is ${options.features}`,
       'initial',
     );
-  return { options, initial, threads, signal, onProgress };
-}
-
-function createLearner(dims: number, { options, initial }: Learning, planned: number): LearnerHandle {
-  if (initial !== undefined && initial.cols !== dims)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `initial has ${initial.cols} dims, activations have ${dims}`,
-      'initial',
-    );
-  return native((module) => module.createLearner(dims, { ...options, planned }, initial));
-}
-
-function figures({ objective, explainedVariance, l0 }: NativeStatistics): LearningFigures {
-  return { objective, explainedVariance, l0 };
-}
-
-/** What there is to say of atoms without samples. */
-function notesOf(dead: number, { features, lambda }: Learning['options']): Note[] {
-  if (dead === 0) return [];
-  const message =
-    dead === features
-      ? `no sample used any of the ${features} atoms: lambda ${lambda} leaves every code zero, or every sample is zero; a smaller lambda finds features (lambdaMax says from where on)`
-      : `${dead} of ${features} atoms were used by no sample: fewer features, a smaller lambda, or more steps leave fewer of them (deadAtoms has their indices)`;
-  return [warning('NOTE_DEAD_ATOMS', message)];
-}
-
-async function finish(
-  learner: LearnerHandle,
-  last: NativeStatistics,
-  { options, signal }: Learning,
-): Promise<LearnedDictionary> {
-  const { dictionary, usage, dead } = await runJob<{
-    dictionary: DictionaryHandle;
-    usage: Float64Array;
-    dead: Uint32Array;
-  }>(signal, (onSettled) => binding.learnerFinish(learner, 1, undefined, onSettled));
-  const { steps, samples, replaced } = last;
-  return {
-    dictionary: Dictionary.adopt(dictionary),
-    usage,
-    steps,
-    samples,
-    replaced,
-    dead: dead.length,
-    deadAtoms: dead,
-    seed: options.seed,
-    notes: notesOf(dead.length, options),
-    ...figures(last),
-  };
+  return { options, initial, checkpoints: new Checkpoints(read), threads, signal, onProgress };
 }
 
 /** The number of mini-batches that `epochs` passes make. */
@@ -231,23 +141,6 @@ function readSamples(activations: unknown, copy: boolean): NativeMatrix {
       'activations',
     );
   return matrix;
-}
-
-async function learnOnce(
-  matrix: NativeMatrix,
-  steps: number,
-  learning: Learning,
-): Promise<LearnedDictionary> {
-  const { threads, signal, onProgress } = learning;
-  throwIfAborted(signal);
-  const learner = createLearner(matrix.cols, learning, steps);
-  const last = await runJob<NativeStatistics>(signal, (onSettled, guard) => {
-    const report =
-      onProgress &&
-      guard((now: NativeStatistics) => onProgress({ done: now.steps, total: steps, ...figures(now) }));
-    return binding.learnerFit(learner, matrix, steps, Math.ceil(steps / REPORTS), threads, report, onSettled);
-  });
-  return finish(learner, last, learning);
 }
 
 /** ½‖x − aD‖² + λ‖a‖₁ summed over all samples. */
@@ -281,6 +174,7 @@ async function learnFromMatrix(
 ): Promise<LearnedDictionary> {
   const { options, onProgress } = learning;
   const restarts = read.integer('restarts', { min: 1, max: MOST_RESTARTS }, 1);
+  if (restarts > 1) read.exclude([...RESUMABLE_NAMES], 'calls without restarts', 'a call with restarts');
   const matrix = readSamples(activations, restarts > 1);
   const steps = readSteps(read, matrix.rows, options.batchSize);
   if (restarts === 1) return learnOnce(matrix, steps, learning);
@@ -302,36 +196,6 @@ async function learnFromMatrix(
     best = { learned, objective };
   }
   return (best as { learned: LearnedDictionary }).learned;
-}
-
-async function learnFromStream(
-  batches: BatchSource,
-  epochs: number,
-  learning: Learning,
-): Promise<LearnedDictionary> {
-  const { threads, signal, onProgress } = learning;
-  let learner: LearnerHandle | undefined;
-  let last: NativeStatistics | undefined;
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    const before = last;
-    for await (const batch of batches.read(signal, epochs > 1)) {
-      learner ??= createLearner(batch.cols, learning, 0);
-      const current = learner;
-      last = await runJob<NativeStatistics>(signal, (onSettled) =>
-        binding.learnerObserve(current, batch, threads, undefined, onSettled),
-      );
-      onProgress?.({ done: last.steps, ...figures(last) });
-    }
-    if (epoch > 1 && last === before)
-      throw new UnsuperposeError(
-        'ERR_OPTION',
-        `activations gave no samples in epoch ${epoch} of ${epochs}: for several epochs give what can be read again, an array or a function that makes a generator anew`,
-        'activations',
-      );
-    if (learner === undefined || last === undefined)
-      throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
-  }
-  return finish(learner as LearnerHandle, last as NativeStatistics, learning);
 }
 
 /**

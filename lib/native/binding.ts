@@ -4,7 +4,7 @@ import type { NativeEvaluation } from './evaluation.js';
 import type { NativeFeatures } from './features.js';
 import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
 import type { NativeRows } from './rows.js';
-import type { NativeSae } from './sae.js';
+import type { NativeCheckpoint, NativeSae } from './sae.js';
 import type { NativeSyntheticData } from './synthetic.js';
 import type { NativeToy } from './toy.js';
 import type {
@@ -297,11 +297,11 @@ export interface NativeBinding
     dims: number,
     options: NativeLearnerOptions,
     initial: NativeMatrix | undefined,
+    activations: NativeMatrix | undefined,
   ): LearnerHandle;
-  /** Publishes figures every `stride` steps, each over the steps since the last. */
+  /** On the learner's own samples; publishes figures every `stride` steps, each over the steps since the last. */
   learnerFit(
     learner: LearnerHandle,
-    activations: NativeMatrix,
     steps: number,
     stride: number,
     threads: number,
@@ -321,6 +321,15 @@ export interface NativeBinding
     onProgress: undefined,
     onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array; dead: Uint32Array }>,
   ): JobId;
+  learnerSave(
+    learner: LearnerHandle,
+    threads: number,
+    onProgress: undefined,
+    onSettled: Settled<NativeCheckpoint>,
+  ): JobId;
+  /** Where its first job goes on from. */
+  learnerResume(learner: LearnerHandle, checkpoint: NativeCheckpoint): void;
+  disposeLearner(learner: LearnerHandle): void;
 
   correlate(a: NativeMatrix, b: NativeRight, out: Float32Array, threads: number): void;
   estimate(

@@ -255,6 +255,8 @@ std::vector<std::uint32_t> OnlineLearner::dead() const {
   return found;
 }
 
+std::uint64_t OnlineLearner::steps() const { return state_->steps; }
+
 LearningStatistics OnlineLearner::statistics() {
   State& state = *state_;
   LearningStatistics result;

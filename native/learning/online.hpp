@@ -67,6 +67,8 @@ class OnlineLearner final : public LearnerOf<std::shared_ptr<const Dictionary>> 
 
   /// The same as figures().
   LearningStatistics statistics();
+  /// Steps in all.
+  std::uint64_t steps() const;
   const LearningSeconds& seconds() const;
   /// How often each atom was active, over all samples so far: one count a feature.
   const std::vector<double>& usage() const;

@@ -7,6 +7,7 @@
 #include "../learning/online.hpp"
 #include "answers.hpp"
 #include "arguments.hpp"
+#include "checkpoints.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
 #include "jobs.hpp"
@@ -25,8 +26,10 @@ class Learner {
   OnlineOptions options;
   std::size_t batch_size = 0;
   std::uint64_t seed = 0;
-  std::unique_ptr<MatrixCopy> initial;
-  std::unique_ptr<OnlineLearner> online;  // made by the first job: its matrices may be large
+  std::unique_ptr<MatrixCopy> initial, samples;
+  std::unique_ptr<Checkpoint> waiting;       // to go on from, once the learner is made
+  std::unique_ptr<OnlineLearner> online;     // made by the first job: its matrices may be large
+  std::unique_ptr<ShuffledBatches> batches;  // of the samples
   Turns turns;
   std::atomic<std::size_t> made{0};  // bytes, about
 
@@ -35,15 +38,24 @@ class Learner {
 
   std::size_t bytes() const { return made.load(std::memory_order_relaxed); }
 
-  Status prepare() {
-    if (online) return {};
-    if (batch_size == 0) return Status::fail(Code::option, "batchSize must be at least 1");
-    const ConstMatrix32 start = initial ? initial->view() : ConstMatrix32{};
-    Status status = OnlineLearner::make(dims, options, start, online);
-    initial.reset();
-    // A, B, the atoms and their packed copies; the rest is small beside them.
-    if (status.ok()) made = options.features * (options.features + 3 * dims) * sizeof(float);
-    return status;
+  Status prepare(const Execution& execution) {
+    if (!online) {
+      if (batch_size == 0) return Status::fail(Code::option, "batchSize must be at least 1");
+      const ConstMatrix32 start = initial ? initial->view() : ConstMatrix32{};
+      if (Status status = OnlineLearner::make(dims, options, start, online); !status.ok()) return status;
+      initial.reset();
+      // A, B, the atoms and their packed copies, and what is learned from; the rest is small beside them.
+      made = options.features * (options.features + 3 * dims) * sizeof(float) +
+             (samples ? samples->data.bytes() : 0);
+    }
+    if (samples && !batches) {
+      require_finite(samples->view(), "activations", execution);
+      batches = std::make_unique<ShuffledBatches>(samples->view(), batch_size, seed);
+    }
+    if (!waiting) return {};
+    const std::unique_ptr<Checkpoint> from = std::move(waiting);
+    if (Status status = online->resume(*from); !status.ok()) return status;
+    return batches ? batches->resume(*from) : Status{};
   }
   Status feed(BatchSource& source, std::uint64_t steps, const Execution& execution) {
     unsuperpose::Learner* one = online.get();
@@ -62,7 +74,7 @@ class Learner {
 
 namespace {
 
-/// (dims, options, initial | undefined) → handle
+/// (dims, options, initial | undefined, activations | undefined) → handle
 Napi::Value create_learner(const Napi::CallbackInfo& call) {
   auto learner = std::make_shared<Learner>();
   const auto options = call[1].As<Napi::Object>();
@@ -79,6 +91,7 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
     learner->initial = std::make_unique<MatrixCopy>(matrix(call[2], "initial"));
     require_finite(learner->initial->view(), "initial");
   }
+  if (!call[3].IsUndefined()) learner->samples = std::make_unique<MatrixCopy>(matrix(call[3], "activations"));
   return Handle<Learner>::wrap(call.Env(), std::move(learner));
 }
 
@@ -102,43 +115,37 @@ Napi::Value statistics_object(Napi::Env env, const Latest& statistics) {
   return figures;
 }
 
-using Work = std::function<Status(Learner&, ConstMatrix32 samples, const Execution&)>;
+using Work = std::function<Status(Learner&, const Execution&)>;
 
-/// Starts a job that has the learner for itself. The call's first two arguments are the learner and the samples; it answers the
-/// learner's statistics, which progress shows too.
-Napi::Value start_learning(const Napi::CallbackInfo& call, std::size_t at, Work work) {
-  const auto learner = held<Learner>(call[0]);
-  const Matrix32 borrowed = matrix(call[1], "activations");
-  if (borrowed.cols != learner->dims)
-    refuse(Code::shape, "activations have " + std::to_string(borrowed.cols) + " dims, the dictionary has " +
-                            std::to_string(learner->dims));
-  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
+/// Starts a job that has the learner for itself, and answers its statistics, which progress shows too.
+Napi::Value start_learning(const Napi::CallbackInfo& call, std::size_t at,
+                           const std::shared_ptr<Learner>& learner, Work work) {
   return start_job<Latest>(
       call, at,
       [=, turn = learner->turns.take("the learner")](const Execution& execution, Latest& out) {
-        require_finite(samples->view(), "activations", execution);
-        Status status = learner->prepare();
-        if (status.ok())
-          status = work(*learner, samples->view(), {execution.threads, execution.monitor, false});
+        Status status = learner->prepare(execution);
+        if (status.ok()) status = work(*learner, {execution.threads, execution.monitor, false});
         out = learner->read();
         return status;
       },
       statistics_object, [learner](Napi::Env env) { return statistics_object(env, learner->read()); });
 }
 
-/// (learner, matrix, steps, stride, threads, onProgress, onSettled) → job. Figures are published every `stride` steps,
-/// each over the steps since the last.
+/// (learner, steps, stride, threads, onProgress, onSettled) → job. On the learner's own samples; figures are published every
+/// `stride` steps, counted from the first of all, and at the last that is planned, each over the steps since the last.
 Napi::Value learner_fit(const Napi::CallbackInfo& call) {
-  const std::uint64_t steps = count(call[2], "steps"),
-                      stride = std::max<std::uint64_t>(1, count(call[3], "stride"));
-  return start_learning(call, 4, [=](Learner& learner, ConstMatrix32 samples, const Execution& execution) {
-    ShuffledBatches batches(samples, learner.batch_size, learner.seed);
-    for (std::uint64_t done = 0; done < steps;) {
-      const std::uint64_t chunk = std::min(stride, steps - done);
-      if (Status status = learner.feed(batches, chunk, execution); !status.ok()) return status;
-      learner.publish();
+  const auto learner = held<Learner>(call[0]);
+  const std::uint64_t steps = count(call[1], "steps"),
+                      stride = std::max<std::uint64_t>(1, count(call[2], "stride"));
+  if (!learner->samples) refuse(Code::native, "the learner has no samples");
+  return start_learning(call, 3, learner, [=](Learner& own, const Execution& execution) {
+    const std::uint64_t end = own.online->steps() + steps;
+    while (own.online->steps() < end) {
+      const std::uint64_t chunk = std::min(stride - own.online->steps() % stride, end - own.online->steps());
+      if (Status status = own.feed(*own.batches, chunk, execution); !status.ok()) return status;
+      if (own.online->steps() % stride != 0 && own.online->steps() != own.options.planned) continue;
+      own.publish();
       execution.monitor->advance(chunk);
-      done += chunk;
     }
     return Status{};
   });
@@ -146,12 +153,41 @@ Napi::Value learner_fit(const Napi::CallbackInfo& call) {
 
 /// (learner, matrix, threads, onProgress, onSettled) → job
 Napi::Value learner_observe(const Napi::CallbackInfo& call) {
-  return start_learning(call, 2, [](Learner& learner, ConstMatrix32 samples, const Execution& execution) {
-    OrderedBatches batches({samples, {}, nullptr}, learner.batch_size);
-    const Status status = learner.feed(batches, batches.count(), execution);
-    if (status.ok()) learner.publish();
+  const auto learner = held<Learner>(call[0]);
+  const Matrix32 borrowed = matrix(call[1], "activations");
+  if (borrowed.cols != learner->dims)
+    refuse(Code::shape, "activations have " + std::to_string(borrowed.cols) + " dims, the dictionary has " +
+                            std::to_string(learner->dims));
+  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
+  return start_learning(call, 2, learner, [=](Learner& own, const Execution& execution) {
+    require_finite(samples->view(), "activations", execution);
+    OrderedBatches batches({samples->view(), {}, nullptr}, own.batch_size);
+    const Status status = own.feed(batches, batches.count(), execution);
+    if (status.ok()) own.publish();
     return status;
   });
+}
+
+/// (learner, threads, onProgress, onSettled) → job. Answers { name: array } with all that learning goes on from.
+Napi::Value learner_save(const Napi::CallbackInfo& call) {
+  const auto learner = held<Learner>(call[0]);
+  return start_job<Checkpoint>(
+      call, 1,
+      [=, turn = learner->turns.take("the learner")](const Execution& execution, Checkpoint& out) {
+        if (Status status = learner->prepare(execution); !status.ok()) return status;
+        learner->online->save(out);
+        if (learner->batches) learner->batches->save(out);
+        return Status{};
+      },
+      checkpoint_object);
+}
+
+/// (learner, { name: array }): where its first job goes on from.
+Napi::Value learner_resume(const Napi::CallbackInfo& call) {
+  const auto learner = held<Learner>(call[0]);
+  const auto turn = learner->turns.take("the learner");
+  learner->waiting = std::make_unique<Checkpoint>(checkpoint_of(call[1]));
+  return call.Env().Undefined();
 }
 
 /// (learner, threads, onProgress, onSettled) → job. Answers { dictionary, usage, dead }.
@@ -164,8 +200,8 @@ Napi::Value learner_finish(const Napi::CallbackInfo& call) {
   const auto learner = held<Learner>(call[0]);
   return start_job<Finished>(
       call, 1,
-      [=, turn = learner->turns.take("the learner")](const Execution&, Finished& out) {
-        if (Status status = learner->prepare(); !status.ok()) return status;
+      [=, turn = learner->turns.take("the learner")](const Execution& execution, Finished& out) {
+        if (Status status = learner->prepare(execution); !status.ok()) return status;
         out.usage = learner->online->usage();
         out.dead = learner->online->dead();
         return learner->online->freeze({}, out.dictionary);
@@ -182,10 +218,13 @@ Napi::Value learner_finish(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_learn(Napi::Object exports) {
-  add<create_learner, 3>(exports, "createLearner");
-  add<learner_fit, 7>(exports, "learnerFit");
+  add<create_learner, 4>(exports, "createLearner");
+  add<learner_fit, 6>(exports, "learnerFit");
   add<learner_observe, 5>(exports, "learnerObserve");
   add<learner_finish, 4>(exports, "learnerFinish");
+  add<learner_save, 4>(exports, "learnerSave");
+  add<learner_resume, 2>(exports, "learnerResume");
+  add<dispose<Learner>, 1>(exports, "disposeLearner");
 }
 
 }  // namespace unsuperpose::node

@@ -11,6 +11,7 @@
 #include "answers.hpp"
 #include "arguments.hpp"
 #include "autoencoder_parameters.hpp"
+#include "checkpoints.hpp"
 #include "exports.hpp"
 #include "handles.hpp"
 #include "jobs.hpp"

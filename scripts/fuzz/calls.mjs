@@ -110,7 +110,7 @@ export function optionsAt(name, args) {
     : -1;
 }
 
-/** `resume` needs the file of another call: test/sae/resume.test.ts. */
+/** `resume` needs the file of another call: test/learning/resume.test.ts. */
 const EVERYWHERE = ['threads', 'signal', 'onProgress', 'is', 'resume'];
 /** Enough that an option of one call in twenty is met. */
 const TRIES = 300;

@@ -1,4 +1,7 @@
 // Seeded random numbers, and the ordinary data that calls are made of.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** @param {number} seed */
 export function random(seed) {
@@ -88,3 +91,12 @@ export function codes(r, samples, features, { nonnegative = false, Type = Float3
 
 /** Where to compute; a machine without a GPU has no others. */
 export const device = (r) => r.pick(['auto', 'cpu']);
+
+const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-fuzz-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** Where a learner writes its state, in a folder that goes when the process does. */
+export const checkpoint = (r) => ({
+  path: join(folder, `${r.int(0, 1e9)}.safetensors`),
+  every: r.int(1, 3),
+});

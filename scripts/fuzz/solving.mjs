@@ -1,5 +1,5 @@
 // Calls of what unfolds, judges and learns, and of the operations on plain matrices. See calls.mjs.
-import { atoms, codes, device, floats, matrix, sizes } from './random.mjs';
+import { atoms, checkpoint, codes, device, floats, matrix, sizes } from './random.mjs';
 
 const METHODS = ['lasso', 'lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'l1-ball', 'reweighted'];
 const GREEDY = ['omp', 'mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp', 'amp'];
@@ -219,12 +219,12 @@ export const solving = {
       const options = {
         features,
         lambda: 0.05 + r.uniform(),
+        ...r.pick([r.some({ restarts: r.int(1, 3) }), r.some({ checkpoint: checkpoint(r) }, 0.3)]),
         ...r.some({
           nonnegative: r.chance(0.5),
           batchSize: r.int(1, 16),
           tolerance: 1e-3,
           forgetting: 0.5 + r.uniform() / 2,
-          restarts: r.int(1, 3),
           seed: r.int(0, 99),
           initial: matrix(r, features, dims, Float32Array),
         }),

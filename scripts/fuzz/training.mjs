@@ -1,12 +1,6 @@
 // Calls that train and use sparse autoencoders. See calls.mjs.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { codes, floats, matrix } from './random.mjs';
+import { checkpoint, codes, floats, matrix } from './random.mjs';
 import { member, stream } from './solving.mjs';
-
-const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-fuzz-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const BY_K = ['topk', 'batchtopk', 'matryoshka'];
 
@@ -102,7 +96,7 @@ function run(r, features) {
       {
         mask: Uint8Array.from({ length: rows }, (_, i) => Number(i === 0 || r.chance(0.7))),
         initial: matrix(r, features, outputs, Float32Array),
-        checkpoint: { path: join(folder, `${r.int(0, 1e9)}.safetensors`), every: r.int(1, 3) },
+        checkpoint: checkpoint(r),
       },
       0.3,
     ),

@@ -14,11 +14,11 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trainSparseAutoencoder } from '../../lib/index.js';
+import { learnDictionary, trainSparseAutoencoder } from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const CHILD = join(ROOT, 'test', 'sae', 'train-child.ts');
+const CHILD = join(ROOT, 'test', 'learning', 'resume-child.ts');
 const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-resume-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -48,31 +48,34 @@ function train(name: string, kind: string, path: string, killAfter?: number): Pr
   return ended;
 }
 
-describe.each(['matrix', 'stream'])('a process that is killed again and again, on a %s', (kind) => {
-  it('ends with the bits of one that was not', async () => {
-    const whole = await train(`${kind}-whole`, kind, join(folder, `${kind}-whole.safetensors`));
-    expect(whole).toMatchObject({ code: 0 });
-    const random = makeRandom(kind.length);
-    const path = join(folder, `${kind}.safetensors`);
-    let killed = 0;
-    for (let attempt = 0; killed < 10; attempt++) {
-      const { code, error } = await train(`${kind}-killed`, kind, path, 40 * random.uniform());
-      if (code === 0) {
-        // It was faster than its end: from the start again, until it was killed often enough.
-        rmSync(path);
-        rmSync(join(folder, `${kind}-killed`));
-        continue;
+describe.each(['train-matrix', 'train-stream', 'learn-matrix', 'learn-stream'])(
+  'a process that is killed again and again: %s',
+  (kind) => {
+    it('ends with the bits of one that was not', async () => {
+      const whole = await train(`${kind}-whole`, kind, join(folder, `${kind}-whole.safetensors`));
+      expect(whole).toMatchObject({ code: 0 });
+      const random = makeRandom(kind.length);
+      const path = join(folder, `${kind}.safetensors`);
+      let killed = 0;
+      for (let attempt = 0; killed < 5; attempt++) {
+        const { code, error } = await train(`${kind}-killed`, kind, path, 40 * random.uniform());
+        if (code === 0) {
+          // It was faster than its end: from the start again, until it was killed often enough.
+          rmSync(path);
+          rmSync(join(folder, `${kind}-killed`));
+          continue;
+        }
+        expect(error).toBe('');
+        killed += 1;
+        expect(attempt).toBeLessThan(100);
       }
-      expect(error).toBe('');
-      killed += 1;
-      expect(attempt).toBeLessThan(100);
-    }
-    expect(await train(`${kind}-killed`, kind, path)).toMatchObject({ code: 0 });
-    expect(readFileSync(join(folder, `${kind}-killed`), 'utf8')).toBe(
-      readFileSync(join(folder, `${kind}-whole`), 'utf8'),
-    );
-  }, 240_000);
-});
+      expect(await train(`${kind}-killed`, kind, path)).toMatchObject({ code: 0 });
+      expect(readFileSync(join(folder, `${kind}-killed`), 'utf8')).toBe(
+        readFileSync(join(folder, `${kind}-whole`), 'utf8'),
+      );
+    }, 240_000);
+  },
+);
 
 describe('a checkpoint', () => {
   const data = Float32Array.from({ length: 600 }, (_, at) => Math.sin(at * at));
@@ -100,6 +103,16 @@ describe('a checkpoint', () => {
     await expect(resume({ features: 10 })).rejects.toThrow(/features was 9, here it is 10/);
     await expect(resume({}, path, { data: data.slice(0, 540), shape: [90, 6] })).rejects.toThrow(
       /rows was 100, here it is 90/,
+    );
+  });
+
+  it('of another learner, or of several runs in one call, is refused', async () => {
+    const learning = { features: 9, lambda: 0.1, steps: 20 };
+    await expect(learnDictionary(matrix, { ...learning, resume: path })).rejects.toThrow(
+      /is a checkpoint of sparse autoencoders, not of online dictionary learning/,
+    );
+    await expect(learnDictionary(matrix, { ...learning, restarts: 2, checkpoint: { path } })).rejects.toThrow(
+      /checkpoint is an option of calls without restarts, not of a call with restarts/,
     );
   });
 

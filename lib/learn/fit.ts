@@ -1,0 +1,210 @@
+// Online dictionary learning over a matrix or a stream, from a checkpoint where there is one.
+import { UnsuperposeError } from '../call/errors.js';
+import type { NativeMatrix } from '../call/matrix.js';
+import { type Note, warning } from '../call/notes.js';
+import type { BatchSource } from '../data/batches.js';
+import type { Checkpoints, Resumable, StreamPlace } from '../data/checkpoints.js';
+import { Dictionary } from '../data/dictionary.js';
+import type { StateArray } from '../files/checkpoint.js';
+import type { NativeStatistics } from '../native/binding.js';
+import { runJob, throwIfAborted } from '../native/job.js';
+import { binding, native } from '../native/runtime.js';
+import type { DictionaryHandle, LearnerHandle } from '../native/values.js';
+
+/** Figures of the steps since the last report (of the stream's last batch): means over their samples. */
+export interface LearningFigures {
+  /** ½‖x − aD‖² + λ‖a‖₁, the mean a sample. */
+  readonly objective: number;
+  /** 1 − Σ‖x − aD‖² / Σ‖x − mean‖². */
+  readonly explainedVariance: number;
+  /** Mean number of active atoms a sample. */
+  readonly l0: number;
+}
+
+/** How far learning has come, in steps; `total` is unknown for streams. */
+export interface LearningProgress extends LearningFigures {
+  readonly done: number;
+  readonly total?: number;
+}
+
+/** What {@link learnDictionary} answers. Its figures are those of the last progress report. */
+export interface LearnedDictionary extends LearningFigures {
+  readonly dictionary: Dictionary;
+  /** How many samples used each atom, over all steps: one count a feature. */
+  readonly usage: Float64Array;
+  readonly steps: number;
+  /** Samples seen, over all steps. */
+  readonly samples: number;
+  /** Atoms that were replaced: unused ones by badly explained samples, and others by directions that explain more. */
+  readonly replaced: number;
+  /** How many atoms no sample has used since they were started or replaced: they are no features of the data. */
+  readonly dead: number;
+  /** Which: their indices, ascending. */
+  readonly deadAtoms: Uint32Array;
+  /** The seed it was learned with: of the best of several restarts. */
+  readonly seed: number;
+  /** What is worth knowing besides: `NOTE_DEAD_ATOMS`. */
+  readonly notes: readonly Note[];
+}
+
+/** The options of a whole run, but for its length. */
+export interface Learning {
+  readonly options: Omit<Parameters<typeof binding.createLearner>[1], 'planned'>;
+  readonly initial: NativeMatrix | undefined;
+  readonly checkpoints: Checkpoints;
+  readonly threads: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: LearningProgress) => void) | undefined;
+}
+
+/** Reports a call over a matrix makes, at most. The cut is fixed, so that figures do not depend on who listens. */
+const REPORTS = 50;
+
+/** A native learner, and how its state is kept. */
+interface Learner {
+  readonly handle: LearnerHandle;
+  readonly state: Resumable;
+}
+
+/** `samples`: what it is to learn from; it keeps a copy. */
+function createLearner(
+  dims: number,
+  { options, initial }: Learning,
+  planned: number,
+  samples: NativeMatrix | undefined,
+): Learner {
+  if (initial !== undefined && initial.cols !== dims)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      `initial has ${initial.cols} dims, activations have ${dims}`,
+      'initial',
+    );
+  const handle = native((module) => module.createLearner(dims, { ...options, planned }, initial, samples));
+  const alike = { ...options, planned, dims, rows: samples?.rows ?? null };
+  const state: Resumable = {
+    kind: 'online dictionary learning',
+    save: (signal) =>
+      runJob<Record<string, StateArray>>(signal, (onSettled) =>
+        binding.learnerSave(handle, 1, undefined, onSettled),
+      ),
+    resume: (arrays) => native((module) => module.learnerResume(handle, arrays)),
+    identity: Object.fromEntries(Object.entries(alike).map(([name, value]) => [name, String(value)])),
+  };
+  return { handle, state };
+}
+
+function figures({ objective, explainedVariance, l0 }: NativeStatistics): LearningFigures {
+  return { objective, explainedVariance, l0 };
+}
+
+/** What there is to say of atoms without samples. */
+function notesOf(dead: number, { features, lambda }: Learning['options']): Note[] {
+  if (dead === 0) return [];
+  const message =
+    dead === features
+      ? `no sample used any of the ${features} atoms: lambda ${lambda} leaves every code zero, or every sample is zero; a smaller lambda finds features (lambdaMax says from where on)`
+      : `${dead} of ${features} atoms were used by no sample: fewer features, a smaller lambda, or more steps leave fewer of them (deadAtoms has their indices)`;
+  return [warning('NOTE_DEAD_ATOMS', message)];
+}
+
+async function finish(
+  { handle }: Learner,
+  last: NativeStatistics,
+  { options, signal }: Learning,
+): Promise<LearnedDictionary> {
+  const { dictionary, usage, dead } = await runJob<{
+    dictionary: DictionaryHandle;
+    usage: Float64Array;
+    dead: Uint32Array;
+  }>(signal, (onSettled) => binding.learnerFinish(handle, 1, undefined, onSettled));
+  native((module) => module.disposeLearner(handle));
+  const { steps, samples, replaced } = last;
+  return {
+    dictionary: Dictionary.adopt(dictionary),
+    usage,
+    steps,
+    samples,
+    replaced,
+    dead: dead.length,
+    deadAtoms: dead,
+    seed: options.seed,
+    notes: notesOf(dead.length, options),
+    ...figures(last),
+  };
+}
+
+export async function learnOnce(
+  matrix: NativeMatrix,
+  steps: number,
+  learning: Learning,
+): Promise<LearnedDictionary> {
+  const { threads, signal, onProgress, checkpoints } = learning;
+  throwIfAborted(signal);
+  const learner = createLearner(matrix.cols, learning, steps, matrix);
+  const { handle, state } = learner;
+  let last = (await checkpoints.resume<NativeStatistics>(state))?.figures;
+  for (let done = last?.steps ?? 0; done < steps; ) {
+    const chunk = Math.min(steps, done + checkpoints.every) - done;
+    last = await runJob<NativeStatistics>(signal, (onSettled, guard) => {
+      const report =
+        onProgress &&
+        guard((now: NativeStatistics) => onProgress({ done: now.steps, total: steps, ...figures(now) }));
+      return binding.learnerFit(handle, chunk, Math.ceil(steps / REPORTS), threads, report, onSettled);
+    });
+    done += chunk;
+    await checkpoints.write(state, { ...last, steps: done }, { epoch: 0, items: 0 }, signal);
+  }
+  return finish(learner, last as NativeStatistics, learning);
+}
+
+export async function learnFromStream(
+  batches: BatchSource,
+  epochs: number,
+  learning: Learning,
+): Promise<LearnedDictionary> {
+  const { threads, signal, onProgress, checkpoints } = learning;
+  let learner: Learner | undefined;
+  let last: NativeStatistics | undefined;
+  /** What a checkpoint has seen already. */
+  let passed: StreamPlace = { epoch: 1, items: 0 };
+  let saved = 0;
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    let items = 0;
+    for await (const batch of batches.read(signal, epochs > 1)) {
+      if (learner === undefined) {
+        learner = createLearner(batch.cols, learning, 0, undefined);
+        const before = await checkpoints.resume<NativeStatistics>(learner.state);
+        if (before !== undefined) {
+          passed = before;
+          last = before.figures;
+          saved = last.steps;
+        }
+      }
+      items += 1;
+      if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) continue;
+      const { handle, state } = learner;
+      const now = await runJob<NativeStatistics>(signal, (onSettled) =>
+        binding.learnerObserve(handle, batch, threads, undefined, onSettled),
+      );
+      last = now;
+      onProgress?.({ done: now.steps, ...figures(now) });
+      if (now.steps - saved >= checkpoints.every) {
+        saved = now.steps;
+        await checkpoints.write(state, now, { epoch, items }, signal);
+      }
+    }
+    if (epoch > 1 && items === 0)
+      throw new UnsuperposeError(
+        'ERR_OPTION',
+        `activations gave no samples in epoch ${epoch} of ${epochs}: for several epochs give what can be read again, an array or a function that makes a generator anew`,
+        'activations',
+      );
+    if (learner === undefined || last === undefined)
+      throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
+    if (last.steps > saved) {
+      saved = last.steps;
+      await checkpoints.write(learner.state, last, { epoch, items }, signal);
+    }
+  }
+  return finish(learner as Learner, last as NativeStatistics, learning);
+}
