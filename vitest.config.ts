@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const LEVELS = ['scalar', 'avx2', 'avx512', 'neon'];
 /** What computes, and so runs once more on every level but the one that this machine would choose. */
-const NUMERICAL = ['kernels', 'solvers', 'learning', 'features'].map(
+const NUMERICAL = ['kernels', 'solvers', 'learning', 'sae', 'features'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 
