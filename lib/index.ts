@@ -56,6 +56,17 @@ export { type Info, info } from './native/info.js';
 export type { PairQuestionOptions, QuestionOptions } from './native/question.js';
 export type { Isa } from './native/values.js';
 export { type EncodeOptions, type EncodeSyncOptions, SparseAutoencoder } from './sae/autoencoder.js';
+export type { AutoencoderFormat, Decision } from './sae/formats/draft.js';
+export type { LoadAutoencoderOptions } from './sae/formats/load.js';
+export type { Probe } from './sae/formats/probe.js';
+export type {
+  AutoencoderReport,
+  AutoencoderReportData,
+  ProbeFigures,
+  ProbeReport,
+} from './sae/formats/report.js';
+export type { SaveAutoencoderOptions } from './sae/formats/save.js';
+export type { TensorInfo } from './sae/formats/tensors.js';
 export type {
   BatchTopKLearner,
   GatedLearner,

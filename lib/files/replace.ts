@@ -80,7 +80,7 @@ async function sweep(folder: string, name: string): Promise<void> {
 }
 
 /** Makes the folder's new entry last. Where folders cannot be opened or synced there is nothing to be done. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   let folder: FileHandle | undefined;
   try {
     folder = await open(path, 'r');

@@ -8,10 +8,14 @@ import { ASYNC_ONLY, type AsyncOptions } from '../call/progress.js';
 import { defaultThreads, readThreads } from '../call/threads.js';
 import { type CodesLike, readCodes, SparseCodes } from '../data/codes.js';
 import { Dictionary } from '../data/dictionary.js';
+import type { Path } from '../files/index.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type { AutoencoderHandle, NativeAutoencoder } from '../native/sae.js';
 import type { NativeCodes } from '../native/values.js';
+import { type LoadAutoencoderOptions, readAutoencoder } from './formats/load.js';
+import type { AutoencoderReport } from './formats/report.js';
+import { type SaveAutoencoderOptions, saveAutoencoder } from './formats/save.js';
 import {
   type AutoencoderParameters,
   type AutoencoderParametersLike,
@@ -70,8 +74,14 @@ export class SparseAutoencoder {
   readonly activation: SaeActivation;
   /** How it was trained; undefined if it was not trained here. */
   readonly training: TrainingSummary | undefined;
+  /** If it was loaded: from what, and what was decided in reading it. */
+  readonly source: AutoencoderReport | undefined;
 
-  private constructor(own: NativeAutoencoder, training: TrainingSummary | undefined) {
+  private constructor(
+    own: NativeAutoencoder,
+    training: TrainingSummary | undefined,
+    source?: AutoencoderReport,
+  ) {
     this.#handle = native((module) => module.createAutoencoder(own));
     this.#needsInput = own.skip.length > 0 || own.norm !== 'none';
     this.features = own.features;
@@ -79,6 +89,7 @@ export class SparseAutoencoder {
     this.outputDims = own.outputs;
     this.activation = own.activation;
     this.training = training;
+    this.source = source;
     keepFromCloning(
       this,
       'a SparseAutoencoder has native memory of its thread: post parameters() and call SparseAutoencoder.from there',
@@ -92,6 +103,91 @@ export class SparseAutoencoder {
    */
   static from(parameters: AutoencoderParametersLike): SparseAutoencoder {
     return new SparseAutoencoder(readParameters(parameters), undefined);
+  }
+
+  /**
+   * Reads an autoencoder or transcoder as this package or another tool has saved it: a folder, or one of its files.
+   *
+   * | format | files |
+   * | --- | --- |
+   * | `unsuperpose` | one `.safetensors` file, by `sae.save` |
+   * | `saelens` | `cfg.json`, `sae_weights.safetensors`: version 6 and before; standard, topk, jumprelu, gated, (skip) transcoders, and training checkpoints of batchtopk |
+   * | `sparsify` | `cfg.json`, `sae.safetensors` |
+   * | `gemma-scope`, `gemma-scope-2` | `params.npz`; `config.json`, `params.safetensors` |
+   * | `llama-scope`, `r1-distill` | `hyperparams.json`, `checkpoints/final.safetensors`; `config.json`, `sae_weights.safetensors` |
+   * | `circuit-tracer` | `config.yaml`, `layer_0.safetensors` … |
+   * | `dictionary-learning` | `config.json`, and a `.safetensors` file made of `ae.pt`: pickles are never read, as they can run any code |
+   *
+   * Scales and norms that a format keeps apart are folded into the parameters, so that the autoencoder takes activations as they are. What would
+   * silently be another autoencoder is refused, with the reason. What shapes cannot tell is settled by `probe`; without one it is read as the format
+   * says where it says so, and refused otherwise. `source` of the answer tells all that was decided.
+   *
+   * @throws UnsuperposeError (as a rejection) `ERR_FILE`, `ERR_FORMAT`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`; `ERR_OPTION` also where `format`, `probe`,
+   *   `inputScale` or `layer` is needed; `ERR_SHAPE` for a probe of other dims; `signal.reason` once aborted
+   *
+   * @example
+   * ```ts
+   * import { mkdtempSync } from 'node:fs';
+   * import { tmpdir } from 'node:os';
+   * import { join } from 'node:path';
+   * import { SparseAutoencoder } from 'unsuperpose';
+   *
+   * const folder = join(mkdtempSync(join(tmpdir(), 'sae-')), 'mine');
+   * const rows = { data: Float32Array.of(1, 0, 0, 1, 1, 1), shape: [3, 2] };
+   * const trained = SparseAutoencoder.from({
+   *   activation: 'jumprelu',
+   *   threshold: Float32Array.of(1, 1, 5),
+   *   encoder: rows,
+   *   encoderBias: new Float32Array(3),
+   *   decoder: rows,
+   *   decoderBias: new Float32Array(2),
+   * });
+   * await trained.save(folder, { format: 'saelens', metadata: { model_name: 'gpt2-small' } });
+   *
+   * const activations = { data: Float32Array.of(3, 0, 0, 2), shape: [2, 2] };
+   * const sae = await SparseAutoencoder.load(folder, { probe: { activations } });
+   * console.log(sae.source?.format, sae.source?.architecture, sae.source?.probe?.explainedVariance); // → saelens jumprelu 1
+   * ```
+   */
+  static async load(path: Path, options?: LoadAutoencoderOptions): Promise<SparseAutoencoder> {
+    const { own, training, report } = await readAutoencoder(path, options, 'SparseAutoencoder.load');
+    return new SparseAutoencoder(own, training, report);
+  }
+
+  /**
+   * What {@link load} would read there: format, architecture, shapes, and what is decided from what. Refuses what `load` refuses.
+   * @throws UnsuperposeError as {@link load} rejects with
+   *
+   * @example
+   * ```ts
+   * import { mkdtempSync } from 'node:fs';
+   * import { tmpdir } from 'node:os';
+   * import { join } from 'node:path';
+   * import { SparseAutoencoder } from 'unsuperpose';
+   *
+   * const path = join(mkdtempSync(join(tmpdir(), 'sae-')), 'sae.safetensors');
+   * const rows = { data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] };
+   * const zeros = new Float32Array(2);
+   * const parts = { encoder: rows, encoderBias: zeros, decoder: rows, decoderBias: zeros };
+   * await SparseAutoencoder.from({ activation: 'relu', ...parts }).save(path, { dtype: 'bfloat16' });
+   * const report = await SparseAutoencoder.inspect(path);
+   * console.log(report.format, report.features, report.dtype); // → unsuperpose 2 bfloat16
+   * console.log(String(report)); // all of it, as text
+   * ```
+   */
+  static async inspect(path: Path, options?: LoadAutoencoderOptions): Promise<AutoencoderReport> {
+    return (await readAutoencoder(path, options, 'SparseAutoencoder.inspect')).report;
+  }
+
+  /**
+   * Writes it to one `.safetensors` file of this package, or to a folder that SAELens loads. Whatever fails, what was there before stays whole; a
+   * process that is killed leaves what was there, what is new, or (a SAELens folder that was there before) a folder without its `cfg.json`, which nobody
+   * takes for an autoencoder. It may be disposed once the call was made.
+   * @throws UnsuperposeError (as a rejection) `ERR_DISPOSED`, `ERR_FILE`; `ERR_OPTION` also for what SAELens does not have; `ERR_FORMAT` for another
+   *   ending; `ERR_NOT_FINITE` for parameters too large for `dtype`; `signal.reason` once aborted
+   */
+  async save(path: Path, options?: SaveAutoencoderOptions): Promise<void> {
+    await saveAutoencoder(path, options, () => this.parameters(), this.training);
   }
 
   /** @internal */
