@@ -12,6 +12,7 @@
 //   shown    answer => what of it can be compared
 import { around } from './around.mjs';
 import { asking } from './asking.mjs';
+import { checkpoints } from './checkpoints.mjs';
 import { filing } from './filing.mjs';
 import { random } from './random.mjs';
 import { scoring } from './scoring.mjs';
@@ -19,6 +20,7 @@ import { solving } from './solving.mjs';
 import { training } from './training.mjs';
 
 export const generators = {
+  ...checkpoints,
   ...solving,
   ...around,
   ...asking,

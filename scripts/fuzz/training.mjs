@@ -28,7 +28,7 @@ function parameters(r, features, dims) {
   };
 }
 
-const made = (r, pkg) => {
+export const made = (r, pkg) => {
   const [features, dims] = [r.int(1, 12), r.int(1, 7)];
   return pkg.SparseAutoencoder.from(parameters(r, features, dims));
 };
