@@ -1,6 +1,7 @@
-// The tables of what a dictionary costs before it answers, and of its calls from the first one on.
-import type { BatchesResult, SetUpResult } from './result.js';
-import { significant, table } from './tables.js';
+// The tables of what a dictionary costs before it answers, of its calls from the first one on, and of training steps.
+import type { BatchesResult, SetUpResult, TrainingResult, TrainingRow } from './result.js';
+import { quartiles } from './statistics.js';
+import { milliseconds, significant, table } from './tables.js';
 
 export function batchesSection(batches: readonly BatchesResult[]): string {
   const calls = Math.max(...batches.map(({ callMilliseconds }) => callMilliseconds.length));
@@ -70,5 +71,51 @@ export function setUpSection(setUp: readonly SetUpResult[]): string {
         ];
       }),
     ),
+  ].join('\n\n');
+}
+
+const billions = (count: number): string => `${significant(count / 1e9)}·10⁹`;
+const megabytes = (bytes: number): string => `${significant(bytes / 1e6)} MB`;
+
+function trainingCells(row: TrainingRow): string[] {
+  const { name, by, seconds, sgemm, sgemms, l0, explainedVariance, dead, target, variant } = row;
+  const [low, high] = quartiles(seconds.raw).map((time) => (sgemm ? time / sgemm.median : undefined));
+  return [
+    by === 'unsuperpose' ? `**${name}**` : name,
+    sgemms === undefined ? '' : significant(sgemms),
+    low === undefined || high === undefined ? '' : `${significant(low)} … ${significant(high)}`,
+    ...[milliseconds(seconds.median), quartiles(seconds.raw).map(milliseconds).join(' … ')],
+    ...[l0, explainedVariance].map((value) => (value === undefined ? '' : significant(value))),
+    dead === undefined ? '' : String(dead),
+    sgemms === undefined || target === undefined ? '' : `≤ ${target}: ${sgemms <= target ? 'met' : 'missed'}`,
+    variant ?? '',
+  ];
+}
+
+function trainingShape({ batch, dims, features, active, floor, rows }: TrainingResult): string {
+  const units = rows.flatMap(({ sgemm }) => sgemm?.raw ?? []);
+  const [low, high] = quartiles(units);
+  const unit =
+    units.length === 0 ? '' : ` One sgemm: ${milliseconds(low)} … ${milliseconds(high)} ms (quartiles).`;
+  const { selectMultiplyAdds, entryMultiplyAdds, adamBytes, packingBytes } = floor;
+  return [
+    `Batch ${batch}, dims ${dims}, features ${features}, ${active} active.${unit} What a topk step cannot do without: ${billions(selectMultiplyAdds)} multiply-adds to select ` +
+      `(in rounded numbers: one sgemm has as many in float32), ${billions(entryMultiplyAdds)} of entries (decisions in float64, decoding, three gradients), ` +
+      `${megabytes(adamBytes)} of memory for Adam, ${megabytes(packingBytes)} to round the encoder anew.`,
+    table(
+      [
+        ...['what', 'sgemms', 'quartiles', 'median ms', 'quartiles ms', 'L0', 'explained variance', 'dead'],
+        ...['target', 'notes'],
+      ],
+      rows.map(trainingCells),
+    ),
+  ].join('\n\n');
+}
+
+export function trainingSection(training: readonly TrainingResult[]): string {
+  return [
+    '### Training sparse autoencoders',
+    'One step of training, and encoding of one batch, one thread, in sgemms X·Wᵀ of the batch with all features. L0 is the mean number of active features in the steps timed.',
+    ...training.map(trainingShape),
   ].join('\n\n');
 }

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type PlotName, plotNames, plots } from './plots.js';
-import { batchesSection, setUpSection } from './report-calls.js';
+import { batchesSection, setUpSection, trainingSection } from './report-calls.js';
 import {
   type AccuracySweep,
   type FeaturesSweep,
@@ -278,6 +278,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     batches,
     setUp,
     recovery,
+    training,
   } = result;
   const plot = (name: PlotName): string[] =>
     drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
@@ -341,6 +342,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
         ]
       : []),
     ...(recovery ? [recoverySection(recovery)] : []),
+    ...(training ? [trainingSection(training)] : []),
     ...(setUp ? [setUpSection(setUp)] : []),
     ...(batches ? [batchesSection(batches)] : []),
     ...(small.length > 0

@@ -261,6 +261,44 @@ export interface SetUpResult {
   };
 }
 
+/** Of training a sparse autoencoder, and of its samples. */
+export interface TrainingShape {
+  readonly batch: number;
+  readonly dims: number;
+  readonly features: number;
+  /** features that each sample is made of; k, where there is one */
+  readonly active: number;
+}
+
+export interface TrainingRow {
+  readonly name: string;
+  readonly by: 'unsuperpose' | 'peer';
+  /** of one step, or of encoding one batch; each of several steps in a row */
+  readonly seconds: Summary;
+  /** of X·Wᵀ, one before each of these */
+  readonly sgemm?: Summary;
+  /** median / median */
+  readonly sgemms?: number;
+  /** active features a sample, in the steps timed; absent where the time does not depend on them */
+  readonly l0?: number;
+  readonly explainedVariance?: number;
+  readonly dead?: number;
+  /** most sgemms */
+  readonly target?: number;
+  readonly variant?: string;
+}
+
+export interface TrainingResult extends TrainingShape {
+  /** of a topk step */
+  readonly floor: {
+    readonly selectMultiplyAdds: number;
+    readonly entryMultiplyAdds: number;
+    readonly adamBytes: number;
+    readonly packingBytes: number;
+  };
+  readonly rows: readonly TrainingRow[];
+}
+
 export interface Result {
   readonly date: string;
   readonly quick: boolean;
@@ -285,6 +323,7 @@ export interface Result {
   readonly setUp?: readonly SetUpResult[];
   readonly learning: readonly LearningResult[];
   readonly recovery?: RecoveryResult;
+  readonly training?: readonly TrainingResult[];
   readonly small: readonly SmallCall[];
 }
 

@@ -22,6 +22,7 @@ import { runSmallCalls, smallCallsAre } from './small.js';
 import { runWorkload } from './solves.js';
 import { sweepAccuracy, sweepFeatures } from './sweeps.js';
 import { runToy } from './toy.js';
+import { runTraining } from './training.js';
 import { makeWordSenses, wordSensesName } from './word-senses.js';
 import { makeSynthetic, type WorkloadSpec, workloads } from './workloads.js';
 
@@ -29,12 +30,23 @@ const help = `npm run bench -- [options]
   --workloads W1,W2,R1           which workloads (default: W1,W2,W2c,W2n,W3,R1,R2; --quick: W1,W2; "none" for none)
   --peers sklearn,torch,spams    which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
-  --only solves,features,accuracy,pairs,toy,learning,setup,batches,small   which parts (default: all)
+  --only solves,features,accuracy,pairs,toy,learning,training,setup,batches,small   which parts (default: all)
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
   --report FILE,FILE2            writes the tables of result files into bench/README.md, the plots of the first into bench/plots, and stops`;
 
-const parts = ['solves', 'features', 'accuracy', 'pairs', 'toy', 'learning', 'setup', 'batches', 'small'];
+const parts = [
+  'solves',
+  'features',
+  'accuracy',
+  'pairs',
+  'toy',
+  'learning',
+  'training',
+  'setup',
+  'batches',
+  'small',
+];
 const tolerance = 1e-5;
 const of = (...names: readonly string[]): WorkloadSpec[] =>
   workloads.filter(({ name }) => names.includes(name));
@@ -54,6 +66,13 @@ const full = {
   toy: { share: 1 },
   setUp: { specs: of('W1', 'W2', 'W3'), samplesACall: 100, calls: 12, repeats: 3 },
   batches: { specs: of('W2', 'W3'), samples: 400, calls: 8 },
+  training: {
+    shapes: [
+      { batch: 1024, dims: 512, features: 4096, active: 32 },
+      { batch: 2048, dims: 256, features: 8192, active: 32 },
+    ],
+    ...{ runs: 7, steps: 2, batches: 4, settling: { batch: 128, steps: 300 } },
+  },
 };
 const quick = {
   repeats: 5,
@@ -71,6 +90,10 @@ const quick = {
   toy: { share: 0.01 },
   setUp: { specs: of('W1', 'W2'), samplesACall: 50, calls: 8, repeats: 1 },
   batches: { specs: of('W2'), samples: 50, calls: 4 },
+  training: {
+    shapes: [{ batch: 256, dims: 128, features: 1024, active: 8 }],
+    ...{ runs: 3, steps: 2, batches: 4, settling: { batch: 64, steps: 100 } },
+  },
 };
 /** Of R2, where the others would take minutes a run or more memory than a machine has. */
 const largePlan = {
@@ -165,6 +188,7 @@ async function runAll(): Promise<Result> {
   let setUp: Result['setUp'];
   let batches: Result['batches'];
   let recovery: Result['recovery'];
+  let training: Result['training'];
   const result = {
     date: new Date().toISOString().slice(0, 10),
     ...{ quick: options.quick, tolerance, repeats },
@@ -230,6 +254,10 @@ async function runAll(): Promise<Result> {
       log('planted atoms …');
       recovery = await runRecovery(plan.recovery);
     }
+    if (only.includes('training')) {
+      log('training steps …');
+      training = await runTraining({ ...plan.training, folder, log, wanted: settings.wanted }, peers);
+    }
     if (only.includes('setup')) {
       log('setting up …');
       setUp = runSetUp(plan.setUp);
@@ -253,6 +281,7 @@ async function runAll(): Promise<Result> {
     ...(setUp ? { setUp } : {}),
     ...(batches ? { batches } : {}),
     ...(recovery ? { recovery } : {}),
+    ...(training ? { training } : {}),
   };
 }
 

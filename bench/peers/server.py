@@ -135,6 +135,13 @@ class Server:
         seconds, atoms = scikit.learn(samples, initial, command["lambda"], command["batch"], command["steps"])
         return {"seconds": seconds, "atoms": atoms.ravel().tolist()}
 
+    def prepare_training(self, command):
+        self.training, answer = importlib.import_module("autoencoder_torch").prepare(self.work, command)
+        return answer
+
+    def train(self, command):
+        return self.training(command["steps"])
+
     def _time(self, solve, count):
         samples = self.work.samples[:count]
         started = time.perf_counter()
@@ -146,7 +153,7 @@ def main():
     server = Server()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing a peer prints, compiled ones too, may mix with the answers
-    names = ("hello", "load", "sgemm", "prepare", "run", "certify", "certify_top", "learn")
+    names = ("hello", "load", "sgemm", "prepare", "run", "certify", "certify_top", "learn", "prepare_training", "train")
     commands = {name: getattr(server, name) for name in names}
     for line in sys.stdin:
         command = json.loads(line)

@@ -207,7 +207,10 @@ void Scorer::climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_e
       std::size_t stay = 0;
       for (std::size_t m = 0; m < members_.requests.size(); ++m) {
         Request& request = requests[members_.requests[m]];
-        if (!request.rough && !(error_of(rung, request, m) <= share * request.threshold)) {
+        const double error = error_of(rung, request, m);
+        const bool tells =
+            request.rough ? !to_exact || std::isfinite(error) : error <= share * request.threshold;
+        if (!tells) {
           ++request.rung;
           if (last) found_[members_.requests[m]].undecided = true;
           continue;
@@ -221,13 +224,16 @@ void Scorer::climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_e
         if (execution.cancelled()) return;
       }
     }
+    // Where signs count, a score below 0 may be one above 0 that the error has moved.
+    const bool below = to_exact && nonnegative_ && !rung.device;
+    const double lowest = below ? -std::numeric_limits<double>::infinity() : 0;
     members_.floors.resize(members_.requests.size());
     for (std::size_t m = 0; m < members_.requests.size(); ++m) {
       const Request& request = requests[members_.requests[m]];
       Scored& scored = found_[members_.requests[m]];
       scored.error = error_of(rung, request, m);
-      const double floor = std::max(0.0, request.threshold * (1 - kSlack) - scored.error);
-      members_.floors[m] = std::nextafter(static_cast<float>(floor), 0.0f);
+      const double floor = std::max(lowest, request.threshold * (1 - kSlack) - scored.error);
+      members_.floors[m] = std::nextafter(static_cast<float>(floor), static_cast<float>(lowest));
       scored.unlisted = static_cast<double>(members_.floors[m]) + scored.error;
     }
     if (!pass(step, rung)) return;

@@ -27,7 +27,7 @@ struct Request {
   double norm = 0;        // its norm, or a little more
   double threshold = 0;   // the strength that decides
   std::uint8_t rung = 0;  // in: where to start on the ladder; out: where it was scored
-  bool rough = false;     // is any error bound good enough?
+  bool rough = false;     // is any (for above(): any finite) error bound good enough?
   double hidden = 0;      // ‖vector − what is scored of it‖, at most
   double besides = 0;     // added to its error: what the caller's own notion of a strength is off
 };
@@ -85,7 +85,8 @@ class Scorer {
   void score(ConstMatrix32 vectors, std::span<Request> requests, std::size_t capacity,
              const Execution& execution);
 
-  /// The same without a capacity, each list ascending by index. A request that even float32's bound leaves open is undecided.
+  /// The same without a capacity, each list ascending by index. A request that even float32's bound leaves open is undecided. Rough
+  /// requests may have the threshold 0 only where scores have signs (`nonnegative`) and no device scores.
   void above(ConstMatrix32 vectors, std::span<Request> requests, const Execution& execution);
 
   /// For each request its `capacity` strongest rows as one precision scores them, whatever the threshold.

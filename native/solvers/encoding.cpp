@@ -76,7 +76,10 @@ void decide(const float* x, const Dictionary& dictionary, double floor, std::siz
 Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std::size_t value_dims,
              const Execution& execution, SparseCodes& out) {
   const std::vector<float> no_weights;
-  scoring::Scorer scorer(dictionary.rows(execution.device), no_weights, true, scoring::Ladder::finest);
+  const scoring::Rows atoms = dictionary.rows(execution.device);
+  scoring::Scorer scorer(atoms, no_weights, true, scoring::Ladder::finest);
+  // No error is small beside a floor of 0; what lies within the error of it is decided below with all others.
+  const bool rough = floor == 0 && !atoms.device && scorer.reliable();
   std::vector<scoring::Request> requests;
   std::vector<Kept> kept(rows.rows);
   for (std::size_t first = 0; first < rows.rows; first += kBatch) {
@@ -85,6 +88,7 @@ Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std
       requests[i].row = static_cast<std::uint32_t>(first + i);
       requests[i].norm = std::sqrt(reduce::table().squared_norm(rows.row(first + i), dictionary.dims()));
       requests[i].threshold = floor;
+      requests[i].rough = rough;
     }
     scorer.above(rows, requests, execution);
     if (execution.cancelled()) return Status::cancelled();
