@@ -9,7 +9,9 @@ type Steps = AsyncIterator<unknown> | Iterator<unknown>;
 
 /** How `source` is read, or undefined if it is none: matrices from an iterable of either kind, a single one, or a function giving these. */
 function open(source: unknown, name: string): (() => Steps) | undefined {
-  if (typeof source === 'function')
+  if (typeof source === 'function') {
+    // A class is a function that cannot be called: it would throw an error of the engine's.
+    if (/^class\b/.test(Function.prototype.toString.call(source))) return undefined;
     return () => {
       const given: unknown = source();
       const start = typeof given === 'function' ? undefined : open(given, name);
@@ -21,6 +23,7 @@ function open(source: unknown, name: string): (() => Steps) | undefined {
         );
       return start();
     };
+  }
   if (typeof source !== 'object' || source === null || ArrayBuffer.isView(source)) return undefined;
   const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = source as Partial<
     AsyncIterable<unknown>

@@ -321,6 +321,7 @@ describe('bad input', () => {
     const bad = { data: small.data.map((v, at) => (at === 45 ? Number.NaN : v)), shape: small.shape };
     await expect(run({}, bad)).rejects.toThrow(/activations.*row 2.*column 5/s);
     await expect(run({}, [])).rejects.toThrow(/gave no samples/);
+    await expect(run({}, class {})).rejects.toMatchObject({ code: 'ERR_DTYPE' });
     await expect(run({ targets: small }, [small])).rejects.toThrow(
       /targets is an option of calls with a matrix/,
     );
