@@ -22,6 +22,9 @@ constexpr std::size_t kProbed = 32;
 /// The share of a guess that is tried, and of what failed that is tried next.
 constexpr double kBelow = 0.9, kNext = 0.6;
 
+/// No sum of products overflows float32 below this.
+constexpr double kMostScore = 1e30;
+
 /// What one row keeps.
 struct Kept {
   std::vector<std::uint32_t> indices;
@@ -88,7 +91,7 @@ Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std
       requests[i].row = static_cast<std::uint32_t>(first + i);
       requests[i].norm = std::sqrt(reduce::table().squared_norm(rows.row(first + i), dictionary.dims()));
       requests[i].threshold = floor;
-      requests[i].rough = rough;
+      requests[i].rough = rough && requests[i].norm * scorer.largest() < kMostScore;
     }
     scorer.above(rows, requests, execution);
     if (execution.cancelled()) return Status::cancelled();

@@ -198,6 +198,35 @@ it('decides at thresholds as the parameters say, strictly', () => {
   expect(codes.row(2).indices).toEqual(Uint32Array.of(0));
 });
 
+describe('decides what is above 0 where rounded scores cannot', () => {
+  const active = (rows: readonly (readonly number[])[], x: readonly number[]): number[] => {
+    const weights = { data: Float32Array.from(rows.flat()), shape: [rows.length, x.length] };
+    const sae = SparseAutoencoder.from({
+      activation: 'relu',
+      ...{ encoder: weights, decoder: weights },
+      encoderBias: new Float32Array(rows.length),
+      decoderBias: new Float32Array(x.length),
+    });
+    return [...sae.encodeSync({ data: Float32Array.from(x), shape: [1, x.length] }).row(0).indices];
+  };
+
+  it('sums that cancel to a little above, to 0, to a little below', () => {
+    const left = Array.from({ length: 200 }, (_, j) => ((j % 3) - 1) * 2 ** -((j % 40) + 1));
+    const rows = left.map((rest) => [1, 1 / 3, -1, -1 / 3, rest]);
+    const expected = [...left.keys()].filter((j) => (left[j] as number) > 0);
+    expect(active(rows, [0.7, 1, 0.7, 1, 1])).toEqual(expected);
+  });
+
+  it('products beyond float32', () => {
+    const rows = [
+      [1e17, -1e17],
+      [-1e17, 1e17],
+      [1e-3, 1e-3],
+    ];
+    expect(active(rows, [1e22, 0.99e22])).toEqual([0, 2]);
+  });
+});
+
 it('gives topk fewer features where fewer are positive, and the lower index among equals', () => {
   const sae = SparseAutoencoder.from({
     activation: 'topk',
