@@ -66,7 +66,7 @@ export interface TopKLearner extends LearnerBaseOptions, RevivalOptions {
 
 /**
  * The k·batch largest of a batch (Bussmann et al. 2024, arXiv 2412.06410). What is trained becomes a `jumprelu` autoencoder: its one θ is the moving
- * mean of the smallest activation kept.
+ * mean of the smallest activation kept, over some of the last steps: a tenth of them, at most 1,000.
  */
 export interface BatchTopKLearner extends Omit<TopKLearner, 'architecture'> {
   readonly architecture: 'batchtopk';
