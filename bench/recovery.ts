@@ -36,21 +36,39 @@ export interface RecoverySize {
   readonly dictionary: { readonly lambda: number; readonly steps: number };
 }
 
-/** λ by trial. */
-const sizeOf = (features: number, l0: number, steps: number): RecoverySize => ({
-  ...{ features, l0, steps },
-  lambda: { relu: 2, gated: 2 },
-  dictionary: { lambda: 2, steps },
-});
-/** A quarter of the true features, as SynthSAEBench has it, and all of them. */
+/** A quarter of the true features, as SynthSAEBench has it, and all of them; the λs were found by trial. */
 export const recoveryPlans = {
   full: {
-    seeds: [1, 2],
-    samples: 262_144,
-    heldOut: 16_384,
-    sizes: [sizeOf(256, 3, 1500), sizeOf(1024, 4, 1500)],
+    ...{ seeds: [1, 2], samples: 262_144, heldOut: 16_384 },
+    sizes: [
+      {
+        features: 256,
+        l0: 3,
+        steps: 1500,
+        lambda: { relu: 2.5, gated: 3 },
+        dictionary: { lambda: 1, steps: 500 },
+      },
+      {
+        features: 1024,
+        l0: 4,
+        steps: 1000,
+        lambda: { relu: 2, gated: 3 },
+        dictionary: { lambda: 0.25, steps: 500 },
+      },
+    ],
   },
-  quick: { seeds: [1], samples: 16_384, heldOut: 4096, sizes: [sizeOf(256, 3, 30)] },
+  quick: {
+    ...{ seeds: [1], samples: 16_384, heldOut: 4096 },
+    sizes: [
+      {
+        features: 256,
+        l0: 3,
+        steps: 30,
+        lambda: { relu: 2.5, gated: 3 },
+        dictionary: { lambda: 1, steps: 10 },
+      },
+    ],
+  },
 } satisfies Record<string, RecoveryPlan>;
 
 const preset = 'synth-sae-bench-small';
