@@ -53,7 +53,7 @@ export const recoveryPlans = {
         l0: 4,
         steps: 1000,
         lambda: { relu: 2, gated: 3 },
-        dictionary: { lambda: 0.25, steps: 500 },
+        dictionary: { lambda: 0.12, steps: 500 },
       },
     ],
   },
