@@ -1,96 +1,208 @@
-// Dictionary learning where the answer is known: planted atoms, and what it costs to find them again.
-import { Dictionary, type Matrix, ops } from '../lib/index.js';
-import type { NativeStatistics } from '../lib/native/binding.js';
-import { runJob } from '../lib/native/job.js';
-import { binding, native } from '../lib/native/runtime.js';
-import type { DictionaryHandle } from '../lib/native/values.js';
-import type { RecoveryResult, RecoveryRun } from './result.js';
-import { median, summarise } from './statistics.js';
-import { makeWorkload, type Workload } from './workloads.js';
-
-const size = { dims: 256, features: 1024, active: 8, samples: 20_000 };
-const batch = 512;
-/** of the samples of unit magnitudes; makeWorkload takes a tenth */
-const lambdaMax = 1.5;
-const wanted = { meanCosine: 0.995, found: 0.99, cosine: 0.9 };
-/** Runs of so many steps, each anew, until one is good enough. */
-const lengths = [60, 80, 100, 120, 160, 200, 300, 400];
+// Every learner on the same samples, whose features are known: what each finds, beside a frozen random dictionary.
+import { cpus, loadavg } from 'node:os';
+import {
+  type Dictionary,
+  type Evaluation,
+  evaluate,
+  type FeatureModel,
+  fold,
+  type LearnerOptions,
+  lambdaForL0,
+  learnDictionary,
+  type Matrix,
+  type SparseAutoencoder,
+  toy,
+  trainSparseAutoencoder,
+  unfold,
+} from '../lib/index.js';
+import type { FeaturesRecovered, FeaturesRecoveredRow } from './result.js';
 
 export interface RecoveryPlan {
   readonly seeds: readonly number[];
+  /** Drawn once for a seed, and visited in random order as often as the steps need. */
+  readonly samples: number;
+  readonly heldOut: number;
+  readonly sizes: readonly RecoverySize[];
 }
 
-const asMatrix = (data: Float32Array, dims: number): Matrix<Float32Array> => ({
-  data,
-  shape: [data.length / dims, dims],
-});
+/** λs are what brings their learner near the L0 of the others. */
+export interface RecoverySize {
+  readonly features: number;
+  /** k, `targetL0`, and the L0 that `unfold` aims at with the dictionaries learned */
+  readonly l0: number;
+  /** of each autoencoder */
+  readonly steps: number;
+  readonly lambda: Readonly<Record<'relu' | 'gated', number>>;
+  readonly dictionary: { readonly lambda: number; readonly steps: number };
+}
 
-/** Seconds of one product of a batch with the atoms, on one thread: our float32 one, which sgemm hardly differs from. */
-function productSeconds({ samples, atoms }: Workload): number {
-  const left = asMatrix(samples.subarray(0, batch * size.dims), size.dims);
-  const right = asMatrix(atoms, size.dims);
-  const seconds = Array.from({ length: 15 }, () => {
-    const started = performance.now();
-    ops.correlate(left, right, { threads: 1 });
-    return (performance.now() - started) / 1000;
+/** A quarter of the true features, as SynthSAEBench has it, and all of them; the λs were found by trial. */
+export const recoveryPlans = {
+  full: {
+    ...{ seeds: [1, 2], samples: 262_144, heldOut: 16_384 },
+    sizes: [
+      {
+        features: 256,
+        l0: 3,
+        steps: 1500,
+        lambda: { relu: 2.5, gated: 3 },
+        dictionary: { lambda: 1, steps: 500 },
+      },
+      {
+        features: 1024,
+        l0: 4,
+        steps: 1000,
+        lambda: { relu: 2, gated: 3 },
+        dictionary: { lambda: 0.12, steps: 500 },
+      },
+    ],
+  },
+  quick: {
+    ...{ seeds: [1], samples: 16_384, heldOut: 4096 },
+    sizes: [
+      {
+        features: 256,
+        l0: 3,
+        steps: 30,
+        lambda: { relu: 2.5, gated: 3 },
+        dictionary: { lambda: 1, steps: 10 },
+      },
+    ],
+  },
+} satisfies Record<string, RecoveryPlan>;
+
+const preset = 'synth-sae-bench-small';
+const batchSize = 1024;
+const threads = 1;
+
+interface Data {
+  readonly seed: number;
+  readonly train: Matrix<Float32Array>;
+  readonly test: toy.SyntheticSamples;
+  readonly truth: Dictionary;
+  readonly bias: Float32Array;
+}
+
+function learners({ features, l0, lambda }: RecoverySize): LearnerOptions[] {
+  return [
+    { architecture: 'relu', features, lambda: lambda.relu },
+    { architecture: 'topk', features, sparsity: l0 },
+    { architecture: 'batchtopk', features, sparsity: l0 },
+    { architecture: 'matryoshka', features, sparsity: l0 },
+    { architecture: 'jumprelu', features, targetL0: l0 },
+    { architecture: 'gated', features, lambda: lambda.gated },
+  ];
+}
+
+/** The centred samples' codes by `unfold`, with the λ that gives such an L0. */
+async function unfolded(
+  dictionary: Dictionary,
+  bias: Float32Array,
+  l0: number,
+  sample: Matrix<Float32Array>,
+): Promise<FeatureModel> {
+  const { dims } = dictionary;
+  const shifted = ({ data, shape }: Matrix<Float32Array>, sign: number): Matrix<Float32Array> => ({
+    data: data.map((value, i) => value + sign * (bias[i % dims] as number)),
+    shape,
   });
-  return median(seconds);
-}
-
-/** Each planted atom's largest |cosine| with a learned one. */
-function cosinesOf(planted: Float32Array, learned: Matrix<Float32Array>): Float64Array {
-  using unit = Dictionary.from(learned, { normalize: true });
-  const { data } = ops.correlate(asMatrix(planted, size.dims), unit.toMatrix());
-  return Float64Array.from({ length: size.features }, (_, j) =>
-    data
-      .subarray(j * size.features, (j + 1) * size.features)
-      .reduce((most, cosine) => Math.max(most, Math.abs(cosine)), 0),
-  );
-}
-
-/** What learnDictionary does on one thread, with the seconds that native code counts. */
-async function learn({ samples, lambda, spec }: Workload, steps: number) {
-  const { dims, features } = size;
-  const options = {
-    ...{ features, lambda, nonnegative: false, batchSize: batch, tolerance: 1e-3, forgetting: 0.98 },
-    ...{ seed: spec.seed, planned: steps },
-  };
-  const learner = native((module) => module.createLearner(dims, options, undefined, matrix));
-  const matrix = { data: samples, rows: size.samples, cols: dims };
-  const started = performance.now();
-  const { seconds: stages } = await runJob<NativeStatistics>(undefined, (onSettled) =>
-    binding.learnerFit(learner, steps, steps, 1, undefined, onSettled),
-  );
-  const seconds = (performance.now() - started) / 1000;
-  const { dictionary } = await runJob<{ dictionary: DictionaryHandle }>(undefined, (onSettled) =>
-    binding.learnerFinish(learner, 1, undefined, onSettled),
-  );
-  using learned = Dictionary.adopt(dictionary);
-  return { seconds, stages, atoms: learned.toMatrix() as Matrix<Float32Array> };
-}
-
-async function recover(seed: number): Promise<RecoveryRun> {
-  const work = makeWorkload({ name: 'recovery', ...size, seed }, () => Float64Array.of(lambdaMax));
-  for (const steps of lengths) {
-    const before = productSeconds(work);
-    const { seconds, stages, atoms } = await learn(work, steps);
-    const product = Math.min(before, productSeconds(work));
-    const cosines = cosinesOf(work.atoms, atoms);
-    const meanCosine = cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length;
-    const found = cosines.filter((cosine) => cosine > wanted.cosine).length / cosines.length;
-    const reached = meanCosine >= wanted.meanCosine && found >= wanted.found;
-    if (reached || steps === lengths.at(-1))
-      return { seed, steps, reached, seconds, products: seconds / product, meanCosine, found, stages };
-  }
-  throw new Error('no lengths to run');
-}
-
-/** The fewest steps that find the planted atoms, seed by seed. */
-export async function runRecovery({ seeds }: RecoveryPlan): Promise<RecoveryResult> {
-  const runs: RecoveryRun[] = [];
-  for (const seed of seeds) runs.push(await recover(seed));
+  const { lambda } = await lambdaForL0(shifted(sample, -1), dictionary, l0, { nonnegative: true });
   return {
-    ...{ ...size, batch, lambda: lambdaMax / 10, wanted, runs },
-    products: summarise(runs.map(({ products }) => products)),
+    encode: async (activations) =>
+      (await unfold(shifted(activations, -1), dictionary, { lambda, nonnegative: true, threads })).codes,
+    decode: (codes) => shifted(fold(codes, dictionary) as Matrix<Float32Array>, 1),
+    dictionary: () => dictionary,
+  };
+}
+
+const score = (model: FeatureModel, { test, truth }: Data): Promise<Evaluation> =>
+  evaluate(model, test, { truth: { dictionary: truth }, threads });
+
+function rowOf(
+  name: string,
+  { recovery, explainedVariance, l0, dead, features }: Evaluation,
+  { seed }: Data,
+  learned: { readonly seconds?: number; readonly steps?: number },
+): FeaturesRecoveredRow {
+  const known = (figure: { value: number; baseline: number } | undefined) => {
+    if (figure === undefined) throw new Error('no truth to compare with');
+    return { value: figure.value, random: figure.baseline };
+  };
+  return {
+    ...{ name, features, seed, ...learned },
+    f1: known(recovery?.f1),
+    mcc: known(recovery?.mcc),
+    uniqueness: known(recovery?.uniqueness),
+    explainedVariance: known(explainedVariance),
+    l0: { value: l0.value.mean, random: l0.baseline.mean },
+    dead: known(dead),
+  };
+}
+
+/** Seconds of what `work` does, and its answer. */
+async function timed<T>(work: () => Promise<T>): Promise<{ seconds: number; made: T }> {
+  const started = performance.now();
+  const made = await work();
+  return { seconds: (performance.now() - started) / 1000, made };
+}
+
+async function runAutoencoder(
+  options: LearnerOptions,
+  { steps, l0 }: RecoverySize,
+  data: Data,
+  add: (row: FeaturesRecoveredRow) => void,
+): Promise<void> {
+  const { train, seed } = data;
+  const { seconds, made } = await timed<SparseAutoencoder>(() =>
+    trainSparseAutoencoder(train, { ...options, steps, batchSize, seed, threads }),
+  );
+  using sae = made;
+  add(rowOf(options.architecture, await score(sae, data), data, { seconds, steps }));
+  using dictionary = sae.dictionary();
+  const model = await unfolded(dictionary, sae.parameters().decoderBias, l0, train);
+  add(rowOf(`unfold on that of ${options.architecture}`, await score(model, data), data, {}));
+}
+
+async function runSize(size: RecoverySize, data: Data, add: (row: FeaturesRecoveredRow) => void) {
+  const { train, seed, truth, bias } = data;
+  const { features, l0 } = size;
+  for (const options of learners(size)) await runAutoencoder(options, size, data, add);
+  const { lambda, steps } = size.dictionary;
+  const { seconds, made } = await timed(() =>
+    learnDictionary(train, { features, lambda, nonnegative: true, batchSize, steps, seed, threads }),
+  );
+  using learned = made.dictionary;
+  const model = await unfolded(learned, new Float32Array(learned.dims), l0, train);
+  add(rowOf('learnDictionary', await score(model, data), data, { seconds, steps }));
+  if (features !== truth.features) return;
+  const oracle = await unfolded(truth, bias, l0, train);
+  add(rowOf('unfold on the true one', await score(oracle, data), data, {}));
+}
+
+/** `log` is told each row as it comes. */
+export async function runRecovery(
+  plan: RecoveryPlan,
+  log: (line: string) => void,
+): Promise<FeaturesRecovered> {
+  const rows: FeaturesRecoveredRow[] = [];
+  const before = loadavg()[0] as number;
+  for (const seed of plan.seeds) {
+    using synthetic = await toy.syntheticFeatures({ ...toy.presets[preset], seed, threads });
+    const { samples, heldOut } = plan;
+    const { data, shape } = await synthetic.sample({ samples, threads });
+    const test = await synthetic.sample({ samples: heldOut, first: samples, threads });
+    const all = { seed, train: { data, shape }, test, truth: synthetic.dictionary, bias: synthetic.bias };
+    for (const size of plan.sizes)
+      await runSize(size, all, (row) => {
+        rows.push(row);
+        log(
+          `  ${row.features} × ${row.name}, seed ${seed}: F1 ${row.f1.value.toFixed(3)}, MCC ${row.mcc.value.toFixed(3)}, ` +
+            `uniqueness ${row.uniqueness.value.toFixed(3)}, EV ${row.explainedVariance.value.toFixed(3)}, L0 ${row.l0.value.toFixed(2)}, dead ${row.dead.value}, ${row.seconds?.toFixed(0) ?? '—'} s`,
+        );
+      });
+  }
+  return {
+    ...{ preset, batchSize, threads, rows, samples: plan.samples, heldOut: plan.heldOut },
+    ...{ load: [before, loadavg()[0] as number], cores: cpus().length },
   };
 }

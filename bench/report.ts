@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type PlotName, plotNames, plots } from './plots.js';
 import { batchesSection, setUpSection, trainingSection } from './report-calls.js';
+import { featuresRecoveredSection } from './report-recovery.js';
 import {
   type AccuracySweep,
   type FeaturesSweep,
@@ -279,6 +280,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     setUp,
     recovery,
     training,
+    featuresRecovered,
   } = result;
   const plot = (name: PlotName): string[] =>
     drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
@@ -343,6 +345,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
       : []),
     ...(recovery ? [recoverySection(recovery)] : []),
     ...(training ? [trainingSection(training)] : []),
+    ...(featuresRecovered ? [featuresRecoveredSection(featuresRecovered)] : []),
     ...(setUp ? [setUpSection(setUp)] : []),
     ...(batches ? [batchesSection(batches)] : []),
     ...(small.length > 0

@@ -299,6 +299,40 @@ export interface TrainingResult extends TrainingShape {
   readonly rows: readonly TrainingRow[];
 }
 
+/** A figure, and that of a frozen random dictionary. */
+export interface BesideRandom {
+  readonly value: number;
+  readonly random: number;
+}
+
+/** What one learner made of samples whose features are known. */
+export interface FeaturesRecoveredRow {
+  readonly name: string;
+  readonly features: number;
+  readonly seed: number;
+  /** of learning; absent where a dictionary that was there is used */
+  readonly seconds?: number;
+  readonly steps?: number;
+  readonly f1: BesideRandom;
+  readonly mcc: BesideRandom;
+  readonly uniqueness: BesideRandom;
+  readonly explainedVariance: BesideRandom;
+  readonly l0: BesideRandom;
+  readonly dead: BesideRandom;
+}
+
+export interface FeaturesRecovered {
+  readonly preset: string;
+  readonly batchSize: number;
+  readonly threads: number;
+  /** how many processes wanted a core before and after: seconds are of a machine that did this beside */
+  readonly load: readonly number[];
+  readonly cores: number;
+  readonly samples: number;
+  readonly heldOut: number;
+  readonly rows: readonly FeaturesRecoveredRow[];
+}
+
 export interface Result {
   readonly date: string;
   readonly quick: boolean;
@@ -322,8 +356,11 @@ export interface Result {
   readonly batches?: readonly BatchesResult[];
   readonly setUp?: readonly SetUpResult[];
   readonly learning: readonly LearningResult[];
+  /** planted atoms, of dictionary learning alone */
   readonly recovery?: RecoveryResult;
   readonly training?: readonly TrainingResult[];
+  /** the part `recovery` */
+  readonly featuresRecovered?: FeaturesRecovered;
   readonly small: readonly SmallCall[];
 }
 

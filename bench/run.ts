@@ -14,7 +14,8 @@ import { type Answer, runInOwnProcess } from './own-process.js';
 import { runPairs } from './pairs.js';
 import { openBlasSettings, type PeerHello } from './peer-process.js';
 import { closePeers, startPeers } from './peers.js';
-import { runRecovery } from './recovery.js';
+import { runPlanted } from './planted.js';
+import { recoveryPlans, runRecovery } from './recovery.js';
 import { markdown, writeReport } from './report.js';
 import { type Result, toJson, type WorkloadResult } from './result.js';
 import { runSetUp } from './setup.js';
@@ -30,7 +31,7 @@ const help = `npm run bench -- [options]
   --workloads W1,W2,R1           which workloads (default: W1,W2,W2c,W2n,W3,R1,R2; --quick: W1,W2; "none" for none)
   --peers sklearn,torch,spams    which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
-  --only solves,features,accuracy,pairs,toy,learning,training,setup,batches,small   which parts (default: all)
+  --only solves,features,accuracy,pairs,toy,learning,recovery,training,setup,batches,small   which parts (default: all)
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
   --report FILE,FILE2            writes the tables of result files into bench/README.md, the plots of the first into bench/plots, and stops`;
@@ -43,6 +44,7 @@ const parts = [
   'toy',
   'learning',
   'training',
+  'recovery',
   'setup',
   'batches',
   'small',
@@ -57,7 +59,8 @@ const full = {
   smallSeconds: 2,
   learningSteps: 20,
   learningRepeats: 3,
-  recovery: { seeds: [1, 2, 3, 4, 5] },
+  planted: { seeds: [1, 2, 3, 4, 5] },
+  recovery: recoveryPlans.full,
   sizes: [4096, 8192, 16384, 32768, 65536, 131072],
   tolerances: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
   sweepRepeats: 5,
@@ -81,7 +84,8 @@ const quick = {
   smallSeconds: 0.3,
   learningSteps: 4,
   learningRepeats: 1,
-  recovery: { seeds: [1] },
+  planted: { seeds: [1] },
+  recovery: recoveryPlans.quick,
   sizes: [4096, 8192],
   tolerances: [1e-3, 1e-5],
   sweepRepeats: 2,
@@ -189,6 +193,7 @@ async function runAll(): Promise<Result> {
   let batches: Result['batches'];
   let recovery: Result['recovery'];
   let training: Result['training'];
+  let featuresRecovered: Result['featuresRecovered'];
   const result = {
     date: new Date().toISOString().slice(0, 10),
     ...{ quick: options.quick, tolerance, repeats },
@@ -252,7 +257,11 @@ async function runAll(): Promise<Result> {
       const learningPlan = { steps: plan.learningSteps, repeats: plan.learningRepeats, folder };
       result.learning = await runLearning(learningPlan, learner ? peers?.process : undefined);
       log('planted atoms …');
-      recovery = await runRecovery(plan.recovery);
+      recovery = await runPlanted(plan.planted);
+    }
+    if (only.includes('recovery')) {
+      log('known features …');
+      featuresRecovered = await runRecovery(plan.recovery, log);
     }
     if (only.includes('training')) {
       log('training steps …');
@@ -282,6 +291,7 @@ async function runAll(): Promise<Result> {
     ...(batches ? { batches } : {}),
     ...(recovery ? { recovery } : {}),
     ...(training ? { training } : {}),
+    ...(featuresRecovered ? { featuresRecovered } : {}),
   };
 }
 

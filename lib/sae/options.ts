@@ -66,7 +66,7 @@ export interface TopKLearner extends LearnerBaseOptions, RevivalOptions {
 
 /**
  * The k·batch largest of a batch (Bussmann et al. 2024, arXiv 2412.06410). What is trained becomes a `jumprelu` autoencoder: its one θ is the moving
- * mean of the smallest activation kept.
+ * mean of the smallest activation kept, over some of the last steps: a tenth of them, at most 1,000.
  */
 export interface BatchTopKLearner extends Omit<TopKLearner, 'architecture'> {
   readonly architecture: 'batchtopk';
@@ -86,9 +86,9 @@ export interface JumpReluLearner extends LearnerBaseOptions {
   readonly lambda?: number | undefined;
   /** λ(‖a‖₀/targetL0 − 1)² of a batch's mean in place of λ‖a‖₀. */
   readonly targetL0?: number | undefined;
-  /** ε of the straight-through estimators, on inputs scaled to E‖x‖ = √dims. Default 0.05. */
+  /** ε of the straight-through estimators, on inputs scaled to E‖x‖ = √dims. Default 0.5. */
   readonly bandwidth?: number | undefined;
-  /** The first θ, likewise. Default 0.01. */
+  /** The first θ, likewise. Default 1, a pre-activation's usual size: from 0 it would have to rise there, at most `learningRate` a step. */
   readonly threshold?: number | undefined;
   /** Steps in which λ rises from 0. Default: a tenth of the steps, 1,000 where their number is unknown. */
   readonly sparsityWarmUp?: number | undefined;
@@ -272,8 +272,8 @@ export function readLearner(read: Options, seed: number): Learner {
     decay: read.number('decay', { min: 0, max: 1 }, 0.2),
     auxiliary: byK ? read.number('auxiliary', { min: 0 }, 1) : 0,
     auxiliaryK: byK ? read.integer('auxiliaryK', most, 0) : 0,
-    bandwidth: read.number('bandwidth', { above: 0 }, 0.05),
-    threshold: read.number('threshold', { min: 0 }, 0.01),
+    bandwidth: read.number('bandwidth', { above: 0 }, 0.5),
+    threshold: read.number('threshold', { min: 0 }, 1),
     skip: read.flag('skip'),
     aligned: read.flag('aligned'),
     seed: read.integer('seed', { min: 0, max: Number.MAX_SAFE_INTEGER }, seed),

@@ -19,8 +19,10 @@ namespace {
 
 /// Samples that scale and b_dec are taken from.
 constexpr std::size_t kFirst = 4096;
-/// Of the moving mean of the weakest activation.
+/// Most that the moving mean of the weakest activation keeps at each step; step t keeps 1 − kRecent/t at most, since early codes come from
+/// other features: a short run would else end with a threshold of its beginning.
 constexpr double kKept = 0.999;
+constexpr double kRecent = 10;
 /// Rounds of Weiszfeld's algorithm, and the distance below which a sample counts as this far away, relative to the mean distance.
 constexpr int kRounds = 50;
 constexpr double kNearest = 1e-6;
@@ -198,8 +200,9 @@ void AutoencoderLearner::State::observe(ConstMatrix32 target, const Outcome& out
   }
   guess = outcome.weakest;
   if (outcome.active > 0) {
-    weakest = kKept * weakest + (1 - kKept) * outcome.weakest;
-    weakest_weight = kKept * weakest_weight + (1 - kKept);
+    const double kept = std::clamp(1 - kRecent / static_cast<double>(steps + 1), 0.0, kKept);
+    weakest = kept * weakest + (1 - kept) * outcome.weakest;
+    weakest_weight = kept * weakest_weight + (1 - kept);
   }
   ++steps;
   samples += target.rows;

@@ -47,7 +47,7 @@ struct AutoencoderOptions {
   std::uint64_t dead_after = 1000;     // steps without use
   double auxiliary = 1;                // c
   std::size_t auxiliary_k = 0;         // k_aux; 0: half the target's dims
-  double bandwidth = 0.05, threshold = 0.01;  // ε and the first θ, in units of scaled inputs
+  double bandwidth = 0.5, threshold = 1;  // ε and the first θ, in units of scaled inputs
   std::uint64_t seed = 0;
 };
 

@@ -210,6 +210,17 @@ describe('a transcoder', () => {
   });
 });
 
+test.each(['batchtopk', 'matryoshka'] as const)(
+  '%s: the threshold is that of the end',
+  async (architecture) => {
+    const options = { architecture, features: FEATURES, sparsity: 1, batchSize: 256, learningRate: 3e-3 };
+    const sae = await trainSparseAutoencoder(matrix, { ...options, steps: 300 });
+    const { values } = await sae.encode(matrix);
+    // Of all steps alike it would leave 1.13 and more active: thresholds rise as features are found.
+    expect(Math.abs(values.length / 6000 - 1)).toBeLessThan(0.05);
+  },
+);
+
 test('samples that a mask hides change nothing', async () => {
   const run = { architecture: 'relu', features: 10, lambda: 0.2, batchSize: 40, steps: 20 } as const;
   const mask = Uint8Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? 0 : 7));
