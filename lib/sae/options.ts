@@ -287,8 +287,8 @@ export function readLearner(read: Options, seed: number): Learner {
     features,
     seed: fixed.seed,
     plan: ({ inputs, outputs, transcoder, steps: planned }) => {
-      const upTo = (most_: number, part: number): number =>
-        planned > 0 ? Math.max(1, Math.min(most_, Math.floor(planned / part))) : most_;
+      const upTo = (limit: number, part: number): number =>
+        planned > 0 ? Math.max(1, Math.min(limit, Math.floor(planned / part))) : limit;
       const slowly = planned > 0 ? Math.floor(planned / (byK ? 5 : 10)) : WARM_UP;
       const name = architecture === 'matryoshka' ? 'batchtopk' : architecture;
       if (inputs !== outputs && (subtract === true || fixed.aligned))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -16,8 +17,8 @@ namespace unsuperpose {
 namespace {
 
 constexpr double kLayerEpsilon = 1e-5;
-/// Samples of one unit of work.
-constexpr std::size_t kBlock = 32;
+/// Samples of one unit of work, and those prepared and encoded together.
+constexpr std::size_t kBlock = 32, kAtOnce = 4096;
 
 /// n(x) = (x − shift)·scale, and back.
 struct Normal {
@@ -116,6 +117,31 @@ std::size_t Autoencoder::bytes() const {
 }
 
 Status Autoencoder::encode(ConstMatrix32 x, const Execution& execution, SparseCodes& out) const {
+  constexpr std::size_t kMostEntries = std::numeric_limits<std::uint32_t>::max();
+  Execution inner = execution;
+  inner.reports = false;
+  execution.set_total(x.rows);
+  out = {};
+  out.indptr.assign(1, 0);
+  SparseCodes some;
+  for (std::size_t first = 0; first < x.rows; first += kAtOnce) {
+    const std::size_t count = std::min(kAtOnce, x.rows - first);
+    if (Status status = encode_some(x.slice(first, count), first, inner, some); !status.ok()) return status;
+    const std::size_t before = out.indices.size();
+    if (before + some.indices.size() > kMostEntries)
+      return Status::fail(Code::too_large, "more than 2³² − 1 features are active in these samples together");
+    out.indices.insert(out.indices.end(), some.indices.begin(), some.indices.end());
+    out.values.insert(out.values.end(), some.values.begin(), some.values.end());
+    for (std::size_t i = 1; i <= count; ++i)
+      out.indptr.push_back(static_cast<std::uint32_t>(before) + some.indptr[i]);
+    execution.advance(count);
+  }
+  return {};
+}
+
+/// The same of a few samples, of which `first` is the first one's number.
+Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execution& execution,
+                                SparseCodes& out) const {
   const AutoencoderParameters& p = parameters_;
   const std::size_t dims = encoder_->dims(), stride = round_up(dims, kCacheLine / sizeof(float));
   AlignedBuffer<float> prepared(x.rows * stride);
@@ -135,7 +161,7 @@ Status Autoencoder::encode(ConstMatrix32 x, const Execution& execution, SparseCo
   for (std::size_t i = 0; i < x.rows; ++i)
     if (!reduce::table().all_finite(rows.row(i), dims))
       return Status::fail(Code::not_finite,
-                          "sample " + std::to_string(i) + " overflows float32 once it is normalised");
+                          "sample " + std::to_string(first + i) + " overflows float32 once it is normalised");
   if (p.activation == Activation::top_k) return encoding::strongest(rows, *encoder_, p.k, execution, out);
   if (Status status = encoding::above(rows, *encoder_, 0, p.inputs + 1, execution, out); !status.ok())
     return status;

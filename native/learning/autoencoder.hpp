@@ -55,7 +55,7 @@ class Autoencoder {
   const AutoencoderParameters& parameters() const { return parameters_; }
   std::size_t bytes() const;
 
-  /// x: samples × inputs, finite.
+  /// x: samples × inputs, finite. Progress counts samples.
   Status encode(ConstMatrix32 x, const Execution& execution, SparseCodes& out) const;
   /// ŷ: samples × outputs, for codes over the features. x is read where needs_input() only.
   void decode(const SparseCodes& codes, ConstMatrix32 x, const Execution& execution, Matrix32 out) const;
@@ -63,6 +63,8 @@ class Autoencoder {
   bool needs_input() const { return !parameters_.skip.empty() || parameters_.norm != InputNorm::none; }
 
  private:
+  Status encode_some(ConstMatrix32 x, std::size_t first, const Execution& execution, SparseCodes& out) const;
+
   AutoencoderParameters parameters_;
   /// rows [w_j, b_j/c] or [w_j, b_j/c, −θ_j/c]: scored against [x', c] or [x', c, c]
   std::shared_ptr<const Dictionary> encoder_;

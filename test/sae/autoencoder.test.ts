@@ -227,6 +227,24 @@ describe('decides what is above 0 where rounded scores cannot', () => {
   });
 });
 
+it('encodes more samples than fit in one go as it does a few, and says how far it is', async () => {
+  const { parameters, plain } = made(5, { activation: 'topk' });
+  const sae = SparseAutoencoder.from(parameters);
+  const random = makeRandom(6);
+  const rows = 9001;
+  const data = normals(random, rows * plain.dims, 1);
+  const seen: { done: number; total: number }[] = [];
+  const codes = await sae.encode(
+    { data, shape: [rows, plain.dims] },
+    { onProgress: (now) => seen.push({ ...now }) },
+  );
+  expect(seen.at(-1)).toEqual({ done: rows, total: rows });
+  for (const first of [0, 4090, 8999]) {
+    const few = { data: data.slice(first * plain.dims, (first + 2) * plain.dims), shape: [2, plain.dims] };
+    expect([...sae.encodeSync(few)]).toEqual([codes.row(first), codes.row(first + 1)]);
+  }
+});
+
 it('gives topk fewer features where fewer are positive, and the lower index among equals', () => {
   const sae = SparseAutoencoder.from({
     activation: 'topk',
