@@ -3,7 +3,7 @@ export type { FloatType } from './dtypes.js';
 export { type ReadMatrixOptions, readMatrix, type WriteMatrixOptions, writeMatrix } from './matrix.js';
 export type { OpenOptions } from './open.js';
 export type { Paths } from './paths.js';
-export type { Path } from './refuse.js';
+export type { FileURL, Path } from './refuse.js';
 export {
   type MatrixFiles,
   type ReadMatricesOptions,

@@ -4,8 +4,14 @@ import { types } from 'node:util';
 import { messageOf, UnsuperposeError } from '../call/errors.js';
 import { describe } from '../call/options.js';
 
+/** A `URL`, by what tells it: where there are no types of Node.js or of browsers, there is none. */
+export interface FileURL {
+  readonly href: string;
+  readonly protocol: string;
+}
+
 /** A path, as text or as a file: URL. */
-export type Path = string | URL;
+export type Path = string | FileURL;
 
 export function readPath(value: unknown, name: string): string {
   let path: unknown = value;

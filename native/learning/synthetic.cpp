@@ -127,7 +127,8 @@ Status SyntheticModel::make(const SyntheticOptions& options, const Execution& ex
   random = Random(key_of(options.seed, Purpose::factors));
   std::vector<double> factor(n * options.rank), size(n, 0);
   for (double& entry : factor) entry = options.correlation * random.normal();
-  for (std::size_t i = 0; i < n; ++i) size[i] = sums::squared_norm(&factor[i * options.rank], options.rank);
+  for (std::size_t i = 0; i < n; ++i)
+    size[i] = sums::squared_norm(factor.data() + i * options.rank, options.rank);
   const double largest = n == 0 ? 0 : *std::max_element(size.begin(), size.end());
   const double shrink = largest > kMostShared ? std::sqrt(kMostShared / largest) : 1;
   out.by_rank_ = AlignedBuffer<float>(options.rank * n);
