@@ -59,7 +59,8 @@ const readSeed = (read: Options): number => read.integer('seed', { min: 0, max: 
  * - `jumprelu`: S = λ‖a‖₀, or λ(‖a‖₀/targetL0 − 1)² of a batch's mean
  * - `gated`: S = λ Σ_j max(h_j, 0) + ½‖y − Σ_j max(h_j, 0) d_j − b_dec‖², decoder and b_dec held fixed in the latter
  *
- * Decoder rows start random, or as `initial` says, and keep norm 1; the encoder starts as they are, b_dec as the geometric median of the first
+ * Decoder rows start random, or as `initial` says, and keep norm 1; the encoder starts as they are (relu, jumprelu and
+ * gated with biases of −1.5, so that few features are active at first), b_dec as the geometric median of the first
  * samples. Training scales samples to E‖x − b_dec‖ = √dims once, from the first of them: the scale of the data does not matter, and λ is in its units.
  * What is answered takes samples as they were given.
  *

@@ -12,7 +12,7 @@
 // and the encoder's cost is proportional to the active entries. Decoder rows keep norm 1: the part of their gradient along the row is
 // taken out, then Adam, then normalisation.
 //
-// Inputs and targets are scaled to E‖·‖² of √dims each once, from the first samples; learned parameters and figures are in the units
+// Inputs and targets are scaled to a mean norm of √dims once, from the first samples; learned parameters and figures are in the units
 // that were given. λ too: samples times c with λ times c (relu, gated) or c² (jump_relu) train alike.
 #pragma once
 #include <cstdint>

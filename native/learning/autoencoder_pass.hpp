@@ -80,10 +80,10 @@ class Pass {
  private:
   /// Entries of one kind: what they multiply in the decoder and the encoder, and against which residuals.
   struct Entries {
-    SparseCodes codes;                // the values are what decodes
-    std::vector<float> pull;          // dL/dh: what x' counts for in the encoder's gradient
-    std::vector<float> by_threshold;  // dL/dθ, or dL/dr and dL/dm of gated features
-    std::vector<float> by_scale;
+    SparseCodes codes;                        // the values are what decodes
+    std::vector<float> pull;                  // dL/dh: what x' counts for in the encoder's gradient
+    std::vector<float> by_threshold;          // dL/dθ of jump_relu, dL/dm of gated features
+    std::vector<float> by_scale;              // dL/dr of gated features
     std::vector<std::uint32_t> start, order;  // by feature: its entries, by ascending sample
     std::vector<std::uint32_t> sample;        // of each entry in that order
   };
