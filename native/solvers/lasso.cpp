@@ -18,6 +18,7 @@
 #include "active_samples.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
+#include "kept_samples.hpp"
 #include "lasso.hpp"
 #include "lasso_sample.hpp"
 
@@ -53,6 +54,7 @@ class LassoBatch {
         max_rounds_(options.max_iterations ? options.max_iterations : kDefaultRounds),
         smallest_weight_(
             options.weights.empty() ? 1 : *std::min_element(options.weights.begin(), options.weights.end())),
+        samples_(batch.count()),
         active_(batch.count(), kBlock, execution),
         residual_stride_(batch.samples().stride),
         residuals_(batch.count() * batch.samples().stride),
@@ -88,7 +90,7 @@ class LassoBatch {
   const std::uint32_t max_rounds_;
   const double smallest_weight_;
 
-  std::vector<Sample> samples_;
+  KeptSamples<Sample> samples_;
   ActiveSamples active_;  // those not yet certified
   const std::size_t residual_stride_;
   AlignedBuffer<float> residuals_;
@@ -292,26 +294,27 @@ void LassoBatch::evaluate(Sample& sample, Workspace& scratch) {
   }
 }
 
-std::vector<std::pair<std::uint32_t, float>> code_of(const WorkingSet& set) {
-  std::vector<std::pair<std::uint32_t, float>> codes;
+void read_code(const WorkingSet& set, std::vector<std::pair<std::uint32_t, float>>& codes) {
+  codes.clear();
+  codes.reserve(set.size());
   for (std::size_t k = 0; k < set.size(); ++k)
     if (set.code()[k] != 0) codes.emplace_back(set.atoms()[k], set.code()[k]);
-  return codes;
 }
 
 /// Keeps the code if it is the best one so far: in float32 the next one may be worse.
 void LassoBatch::remember(Sample& sample) const {
   if (!(objective(sample) < sample.best_objective)) return;
-  sample.best = code_of(sample.set);
+  read_code(sample.set, sample.best);
   sample.best_at = sample.at;
   sample.best_objective = objective(sample);
 }
 
 void LassoBatch::finish(Sample& sample, double gap, Outcome outcome) {
-  std::vector<std::pair<std::uint32_t, float>> codes = code_of(sample.set);
+  std::vector<std::pair<std::uint32_t, float>>& codes = lasso_workspace(dictionary_.features()).codes;
+  read_code(sample.set, codes);
   if (outcome != Outcome::converged && sample.best_objective < objective(sample)) {
     gap -= (objective(sample) - sample.best_objective) / (0.5 * sample.at.squared_input);
-    codes = std::move(sample.best);
+    codes = sample.best;
     sample.at = sample.best_at;
   }
   std::sort(codes.begin(), codes.end());
@@ -321,6 +324,7 @@ void LassoBatch::finish(Sample& sample, double gap, Outcome outcome) {
   result.iterations = sample.solves;
   batch_.finish(sample.slot, codes, objective(sample), sample.at.squared_residual, result);
   sample.done = true;
+  sample.set.clear();
 }
 
 void LassoBatch::advance(std::size_t position) {
@@ -351,9 +355,9 @@ void LassoBatch::advance(std::size_t position) {
 }
 
 Status LassoBatch::run(const SparseCodes* warm, std::size_t first, const std::vector<std::uint8_t>* done) {
-  samples_.resize(batch_.count());
   if (done) active_.skip([&](std::uint32_t i) { return (*done)[i] != 0; });
   active_.for_each([&](std::uint32_t i, std::size_t) {
+    samples_[i].reset();
     samples_[i].slot = i;
     start(samples_[i], warm, first);
   });
@@ -363,10 +367,7 @@ Status LassoBatch::run(const SparseCodes* warm, std::size_t first, const std::ve
     if (execution_.cancelled()) return Status::cancelled();
     active_.for_each([&](std::uint32_t, std::size_t position) { advance(position); });
     if (execution_.cancelled()) return Status::cancelled();
-    active_.drop([&](std::uint32_t i) {
-      if (samples_[i].done) samples_[i].set = WorkingSet();
-      return samples_[i].done;
-    });
+    active_.drop([&](std::uint32_t i) { return samples_[i].done; });
   }
   return {};
 }

@@ -25,6 +25,9 @@ struct LassoSample {
   std::uint32_t solves = 0;
   std::uint8_t rung = 0;  // of the scorer's precisions
   bool done = false;
+
+  /// As new, but for room in the arrays.
+  void reset();
 };
 
 /// Scratch of one thread; marks is all zero between uses.
@@ -35,7 +38,17 @@ struct LassoWorkspace {
   std::vector<product::Entry> violators, doubtful;
   std::vector<std::uint32_t> support;
   std::vector<float> support_values;
+  std::vector<std::pair<std::uint32_t, float>> codes;
 };
+
+inline void LassoSample::reset() {
+  LassoSample fresh{};
+  set.clear();
+  best.clear();
+  fresh.set = std::move(set);
+  fresh.best = std::move(best);
+  *this = std::move(fresh);
+}
 
 inline LassoWorkspace& lasso_workspace(std::size_t features) {
   thread_local LassoWorkspace scratch;

@@ -50,6 +50,12 @@ void LeastSquares::solve() {
   }
 }
 
+void LeastSquares::clear() {
+  for (std::vector<double>* values :
+       {&gram_, &factor_, &inverse_, &forward_, &targets_, &solution_, &feasible_})
+    values->clear();
+}
+
 void LeastSquares::reserve(std::size_t size) {
   gram_.reserve(row(size));
   factor_.reserve(row(size));

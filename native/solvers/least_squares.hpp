@@ -8,6 +8,9 @@ namespace unsuperpose {
 /// Solves min ‖x − γD_I‖ for the current support I, which grows by one atom at a time.
 class LeastSquares {
  public:
+  /// Takes all atoms out; keeps the room.
+  void clear();
+
   /// Makes room for a support of `size`.
   void reserve(std::size_t size);
 
@@ -23,6 +26,8 @@ class LeastSquares {
   /// the residual. A `positive` solution that it would take to 0 or below stays as it is.
   void correct(const double* correlations, bool positive);
 
+  /// How large a support has room.
+  std::size_t room() const { return solution_.capacity(); }
   const std::vector<double>& solution() const { return solution_; }
   /// ‖γD_I‖² = Σ γ_i d_i·x, the energy that the support explains
   double explained() const;

@@ -21,6 +21,7 @@
 #include "../scoring/scorer.hpp"
 #include "active_samples.hpp"
 #include "batch.hpp"
+#include "kept_samples.hpp"
 #include "lazy_correlations.hpp"
 #include "omp.hpp"
 #include "pursuit_sample.hpp"
@@ -63,6 +64,16 @@ struct Sample : PursuitSample {
   LazyCorrelations::Paused paused;
   std::vector<std::uint32_t> dependent;  // atoms that depend on the support, ascending
 
+  /// As new, but for room in the arrays.
+  void reset() {
+    PursuitSample::clear();
+    choices = 0;
+    outcome = Outcome::converged;
+    done = exact = waits_for_row = false;
+    paused = {};
+    dependent.clear();
+  }
+
   void end(Outcome how) {
     done = true;
     outcome = how;
@@ -73,6 +84,7 @@ struct Scratch : PursuitScratch {
   Scratch(const CompressedGram* gram, const Dictionary& dictionary, bool nonnegative)
       : PursuitScratch(dictionary.dims()), correlations(gram, dictionary.features(), nonnegative) {}
   LazyCorrelations correlations;
+  std::vector<std::pair<std::uint32_t, float>> codes;
 };
 
 /// What came of an atom: it stands at the end of an otherwise unchanged support, something else changed, or nothing did.
@@ -141,7 +153,7 @@ class PursuitBatch {
   const std::size_t rough_rung_;  // what leaves few atoms open, cheaply
   const unsigned rents_;          // a row is made when it was wanted that often
   std::vector<scoring::Request> requests_;
-  std::vector<Sample> samples_;
+  KeptSamples<Sample> samples_;
   AlignedBuffer<float> residuals_;
   std::vector<double> norms_, errors_;  // of the residuals that were scored, and of the scores
 };
@@ -274,8 +286,9 @@ bool PursuitBatch::pursue_all(std::span<const std::uint32_t> samples, float* cor
 
 void PursuitBatch::finish(std::size_t i, Scratch& scratch) {
   const Sample& sample = samples_[i];
-  const double squared = sample.coded_residual(scratch.residual.data());
-  std::vector<std::pair<std::uint32_t, float>> codes;
+  const double squared = sample.coded_residual(scratch.residual.data(), scratch);
+  std::vector<std::pair<std::uint32_t, float>>& codes = scratch.codes;
+  codes.clear();
   for (std::size_t k = 0; k < sample.support.size(); ++k)
     codes.emplace_back(sample.support[k], static_cast<float>(sample.fit.solution()[k]));
   std::sort(codes.begin(), codes.end());
@@ -332,6 +345,7 @@ Status PursuitBatch::run() {
   float* const correlations = large.size() > 0 ? large.data() : kept.data();
   ActiveSamples active(batch_.count(), kSamplesAtOnce, execution_);
   for (std::size_t i = 0; i < batch_.count(); ++i) {
+    samples_[i].reset();
     samples_[i].start(batch_.samples().row(i), batch_.squared_norm(i), dictionary_, options_.nonnegative);
     samples_[i].done = !(batch_.squared_norm(i) > bound(i) * bound(i));
   }

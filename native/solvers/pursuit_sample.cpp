@@ -20,7 +20,20 @@ constexpr double kEnergyRounding = 0x1.0p-40;
 /// In correlations below this share of the sizes of a residual's parts the rounding of the coefficients may show.
 constexpr double kCorrected = 0x1.0p-30;
 
+/// A sample without atoms keeps room for this many: 9 KiB.
+constexpr std::size_t kLargestKept = 32;
+
 }  // namespace
+
+void PursuitSample::clear() {
+  if (fit.room() > kLargestKept) {
+    *this = PursuitSample();
+    return;
+  }
+  support.clear();
+  atoms_.clear();
+  fit.clear();
+}
 
 void PursuitSample::start(const float* x, double squared_norm, const Dictionary& dictionary,
                           bool nonnegative) {
@@ -90,9 +103,9 @@ double PursuitSample::summed(const std::vector<std::uint32_t>& atoms, const std:
                                        dictionary_->dims(), out);
 }
 
-double PursuitSample::coded_residual(float* out) const {
-  const std::vector<float> values(fit.solution().begin(), fit.solution().end());
-  return summed(support, values, out);
+double PursuitSample::coded_residual(float* out, PursuitScratch& scratch) const {
+  scratch.values.assign(fit.solution().begin(), fit.solution().end());
+  return summed(support, scratch.values, out);
 }
 
 double PursuitSample::residual(float* out, double& error) const {

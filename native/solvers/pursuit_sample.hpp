@@ -25,7 +25,9 @@ struct PursuitScratch {
 };
 
 struct PursuitSample {
-  /// x has `squared_norm` in [¼, 1) or is zero.
+  /// Takes all atoms out. Keeps its arrays, unless they are large.
+  void clear();
+  /// Of a sample without atoms. x has `squared_norm` in [¼, 1) or is zero.
   void start(const float* x, double squared_norm, const Dictionary& dictionary, bool nonnegative);
 
   /// ‖x‖² − ‖γD_I‖²: ‖x − γD_I‖² up to kEnergyRounding·parts()².
@@ -55,7 +57,7 @@ struct PursuitSample {
   /// The same, rounded once to float32; `error` is what it is off by at most. Returns its squared norm.
   double residual(float* out, double& error) const;
   /// The same for the code rounded to float32.
-  double coded_residual(float* out) const;
+  double coded_residual(float* out, PursuitScratch& scratch) const;
 
   std::vector<std::uint32_t> support;
   LeastSquares fit;

@@ -11,8 +11,23 @@ namespace {
 
 /// A Gram matrix is kept between passes up to this size: 1 MiB a sample, 0.5 GiB a batch of 512.
 constexpr std::size_t kLargestKeptGram = 512;
+/// An empty set keeps arrays of up to this many atoms: 16 KiB of Gram matrix.
+constexpr std::size_t kLargestKeptEmpty = 64;
 
 }  // namespace
+
+void WorkingSet::clear() {
+  if (stride_ > kLargestKeptEmpty) {
+    *this = WorkingSet();
+    return;
+  }
+  // The kernels read the padding behind the last atom, which is zero.
+  if (!atoms_.empty()) std::fill_n(vectors_.data(), vectors_.size(), 0.0f);
+  std::fill_n(gram_.data(), gram_size_ * stride_, 0.0f);
+  atoms_.clear();
+  rows_.clear();
+  gram_size_ = 0;
+}
 
 void WorkingSet::grow(std::size_t size) {
   const std::size_t stride = round_up(std::max(size, stride_ + stride_ / 2), descent::kPadding);

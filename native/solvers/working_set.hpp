@@ -21,6 +21,9 @@ class WorkingSet {
   float* threshold() const { return vectors_.data() + 2 * stride_; }
   float* inverse() const { return vectors_.data() + 3 * stride_; }
 
+  /// Takes all atoms out. Keeps its arrays, unless they are large.
+  void clear();
+
   /// Makes room for `size` atoms.
   void reserve(std::size_t size) {
     if (size > stride_) grow(size);
