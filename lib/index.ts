@@ -16,6 +16,7 @@ export {
   type CodesParts,
   type CodesRow,
   type CodeValues,
+  type LoadCodesOptions,
   SparseCodes,
 } from './data/codes.js';
 export type { SaveCodesOptions, TokenIds } from './data/codes-files.js';

@@ -1,110 +1,90 @@
 #!/usr/bin/env node
-// `npx unsuperpose`: what the package is, and how it is built where it has no prebuilt module.
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+// `npx unsuperpose`: the commands by name. Each is loaded when it is asked for, so that `build` works where the native module is missing.
 import { messageOf } from '../call/errors.js';
-import type { CudaInfo } from '../native/cuda.js';
-import { ROOT, readVersion } from '../native/root.js';
+import { readVersion } from '../native/root.js';
+import { BUILD_ABOUT, build } from './commands/build.js';
+import { interruptible } from './interrupt.js';
+import { type Command, STATUS } from './spec.js';
 
-interface Command {
-  /** What follows the name. */
-  readonly usage: string;
-  readonly about: readonly string[];
+interface Entry {
+  readonly about: string;
   /** Gets what follows the name; answers the exit status. */
-  readonly run: (rest: readonly string[]) => number | Promise<number>;
+  readonly run: (words: readonly string[]) => number | Promise<number>;
 }
 
-/** For what the caller got wrong, as shells have it. */
-const MISUSE = 2;
-
-function misuse(problem: string): number {
-  console.error(`${problem}\n\n${help()}`);
-  return MISUSE;
-}
-
-/** Compiles, then shows that the result loads. */
-async function build(options: readonly string[]): Promise<number> {
-  if (ROOT === undefined) {
-    console.error('unsuperpose build: this code was bundled away from its package, which has the sources');
-    return 1;
-  }
-  const script = join(ROOT, 'scripts', 'build.mjs');
-  const { status } = spawnSync(process.execPath, [script, ...options], { stdio: 'inherit' });
-  if (status !== 0) return status ?? 1;
-  try {
-    const { info } = await import('../native/info.js');
-    const { version, isa } = info();
-    console.log(`unsuperpose ${version} is built, and loads: instruction set ${isa}`);
-    return 0;
-  } catch (error) {
-    console.error(`unsuperpose build: compiled, but not usable: ${messageOf(error)}`);
-    return 1;
-  }
-}
-
-function describeCuda(cuda: CudaInfo | null): string {
-  if (cuda === null) return 'no CUDA module';
-  if (!cuda.available) return `none: ${cuda.reason}`;
-  const names = cuda.devices.map(({ index, name, computeCapability, reason }) =>
-    reason === undefined ? `cuda:${index} ${name} (${computeCapability})` : `cuda:${index} ${reason}`,
-  );
-  return `${names.join(', ')}; driver ${cuda.driver}, runtime ${cuda.runtime}`;
-}
-
-async function showInfo(rest: readonly string[]): Promise<number> {
-  const unknown = rest.find((option) => option !== '--json');
-  if (unknown !== undefined) return misuse(`unknown option of info: ${unknown}`);
-  try {
-    const { info } = await import('../native/info.js');
-    const found = info();
-    if (rest.length > 0) {
-      console.log(JSON.stringify(found));
-      return 0;
+/** A command in a file of its own. */
+const inFile = (about: string, load: () => Promise<Command>): Entry => ({
+  about,
+  async run(words) {
+    // From here on, before much is loaded: whoever stops a command at once wants to hear of it, too.
+    const interruption = interruptible();
+    let command: Command;
+    let run: typeof import('./run.js');
+    try {
+      command = await load();
+      run = await import('./run.js');
+    } catch (error) {
+      console.error(messageOf(error));
+      return STATUS.failed;
     }
-    const { version, isa, supportedIsas, capabilities, precisions, threads, cuda } = found;
-    const rows = {
-      unsuperpose: `${version} (Node.js ${process.version}, ${process.platform}-${process.arch})`,
-      'instruction set': `${isa}, of ${supportedIsas.join(', ')}`,
-      'more of it': capabilities.join(', ') || 'nothing',
-      precisions: precisions.join(', '),
-      threads: String(threads),
-      cuda: describeCuda(cuda),
-    };
-    const width = Math.max(...Object.keys(rows).map((name) => name.length));
-    for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(width)}  ${value}`);
-    return 0;
-  } catch (error) {
-    console.error(messageOf(error));
-    return 1;
-  }
-}
+    return run.runCommand(command, words, interruption);
+  },
+});
 
 function show(text: string): number {
-  console.log(text);
+  process.stdout.write(`${text}\n`);
   return 0;
 }
 
-/** Every command, and so all that help names. */
-const COMMANDS: Readonly<Record<string, Command>> = {
-  info: {
-    usage: '[--json]',
-    about: ['Says what runs here: version, instruction set, precisions, threads.'],
-    run: showInfo,
-  },
-  build: {
-    usage: '[options]',
-    about: [
-      'Compiles the native module on this machine; it takes a C++20 compiler. What the build',
-      'needs of npm packages is fetched. With --cuda the module for NVIDIA GPUs too; it takes nvcc.',
-      'Other options go to cmake-js, for example: --cxx clang++',
-    ],
-    run: build,
-  },
-  version: { usage: '', about: ['Prints the version.'], run: () => show(readVersion()) },
-  help: { usage: '', about: ['Prints this.'], run: () => show(help()) },
+/** Every command, in the order of help. */
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  learn: inFile(
+    'learn a dictionary from activations',
+    async () => (await import('./commands/learn.js')).learn,
+  ),
+  train: inFile(
+    'train a sparse autoencoder or a transcoder',
+    async () => (await import('./commands/train.js')).train,
+  ),
+  unfold: inFile(
+    'codes of activations over a dictionary, with certificates',
+    async () => (await import('./commands/unfold.js')).unfold,
+  ),
+  encode: inFile(
+    'codes of activations by a sparse autoencoder',
+    async () => (await import('./commands/encode.js')).encode,
+  ),
+  evaluate: inFile(
+    'score features, each figure beside a random baseline',
+    async () => (await import('./commands/evaluate.js')).evaluate,
+  ),
+  inspect: inFile(
+    'say what a file or a checkpoint holds',
+    async () => (await import('./commands/inspect.js')).inspect,
+  ),
+  'claims pairs': inFile(
+    'claim that no two features interact by more than ε',
+    async () => (await import('./commands/claims-pairs.js')).pairs,
+  ),
+  'claims coverage': inFile(
+    'what features leave unexplained, and which are missing',
+    async () => (await import('./commands/claims-coverage.js')).coverage,
+  ),
+  'claims verify': inFile(
+    'check a claim again',
+    async () => (await import('./commands/claims-verify.js')).verify,
+  ),
+  convert: inFile(
+    'write a matrix, codes or an autoencoder in another format',
+    async () => (await import('./commands/convert.js')).convert,
+  ),
+  info: inFile('say what runs here', async () => (await import('./commands/info.js')).info),
+  build: { about: `${BUILD_ABOUT[0]?.toLowerCase()}${BUILD_ABOUT.slice(1, -1)}`, run: build },
+  version: { about: 'print the version', run: () => show(readVersion()) },
+  help: { about: 'print this, or the help of a command', run: (words) => help(words) },
 };
 
-/** The ways to ask for them that other commands have. */
+/** Other names that commands have. */
 const ALIASES: Readonly<Record<string, string>> = {
   '--version': 'version',
   '-v': 'version',
@@ -112,24 +92,77 @@ const ALIASES: Readonly<Record<string, string>> = {
   '-h': 'help',
 };
 
-function help(): string {
-  const commands = Object.entries(COMMANDS).map(([name, { usage, about }]) => {
+const FOOTER = `
+Exit status
+  0    done
+  1    failed: a file, a disk, or what they hold; the message says which
+  2    misuse: something in the command line
+  3    a claim that was made or checked does not hold
+  130  interrupted; learn and train keep what they learned and say how to go on
+
+Every command explains itself: unsuperpose COMMAND --help
+Results go to stdout (--json: one JSON document), progress and notes to stderr. Colours heed NO_COLOR.
+
+Examples
+  unsuperpose learn activations.npy --features 64 --lambda 0.2 --out dictionary.safetensors
+  unsuperpose unfold activations.npy --dictionary dictionary.safetensors --lambda 0.2 --out codes.npz
+  unsuperpose evaluate activations.npy --dictionary dictionary.safetensors --lambda 0.2`;
+
+function overview(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { about }]) => {
     const aliases = Object.keys(ALIASES).filter((alias) => ALIASES[alias] === name);
-    return [
-      `  unsuperpose ${[name, usage, ...aliases.map((alias) => `| ${alias}`)].join(' ').trim()}`,
-      ...about,
-    ]
-      .join('\n      ')
-      .replace(/ {2,}\|/g, ' |');
+    return [`  unsuperpose ${[name, ...aliases].join(' | ')}`, about] as const;
   });
-  return `usage:\n${commands.join('\n')}`;
+  const width = Math.max(...lines.map(([usage]) => usage.length));
+  return [
+    'Find, enumerate and unfold the features that neural networks keep in superposition.',
+    '',
+    'Commands',
+    ...lines.map(([usage, about]) => `${usage.padEnd(width)}  ${about}`),
+    FOOTER,
+  ].join('\n');
 }
 
-async function main([first, ...rest]: readonly string[]): Promise<number> {
-  if (first === undefined || rest.includes('--help') || rest.includes('-h')) return show(help());
-  const name = ALIASES[first] ?? first;
+function help(words: readonly string[]): number | Promise<number> {
+  if (words.length === 0) return show(overview());
+  return dispatch([...words, '--help']);
+}
+
+/** Letters that two names do not share, roughly: enough to guess what was meant. */
+function near(a: string, b: string): boolean {
+  const sorted = (text: string): string => [...text].sort().join('');
+  return (
+    sorted(a) === sorted(b) ||
+    a.startsWith(b) ||
+    b.startsWith(a) ||
+    [...a].filter((_, i) => a.slice(0, i) + a.slice(i + 1) === b).length > 0
+  );
+}
+
+function misuse(problem: string): number {
+  console.error(`unsuperpose: ${problem}\n(unsuperpose --help lists the commands)`);
+  return STATUS.misuse;
+}
+
+function dispatch(words: readonly string[]): number | Promise<number> {
+  const [first, second] = words;
+  if (first === undefined) return show(overview());
+  const family = Object.keys(COMMANDS).filter((name) => name.startsWith(`${first} `));
+  if (family.length > 0) {
+    const pair = `${first} ${second}`;
+    const found = Object.hasOwn(COMMANDS, pair) ? COMMANDS[pair] : undefined;
+    if (found !== undefined) return found.run(words.slice(2));
+    if (second === undefined || second === '--help' || second === '-h')
+      return show(
+        family.map((name) => `unsuperpose ${name.padEnd(16)}  ${COMMANDS[name]?.about}`).join('\n'),
+      );
+    return misuse(`unknown command: ${pair} (there are: ${family.join(', ')})`);
+  }
+  const name = Object.hasOwn(ALIASES, first) ? (ALIASES[first] as string) : first;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  return command === undefined ? misuse(`unknown command: ${first}`) : command.run(rest);
+  if (command !== undefined) return command.run(words.slice(1));
+  const guess = Object.keys(COMMANDS).find((known) => near(first, known));
+  return misuse(`unknown command: ${first}${guess === undefined ? '' : ` (did you mean ${guess}?)`}`);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await dispatch(process.argv.slice(2));

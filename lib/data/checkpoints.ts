@@ -3,12 +3,17 @@ import { UnsuperposeError } from '../call/errors.js';
 import { describe, Options } from '../call/options.js';
 import { readCheckpoint, type StateArray, writeCheckpoint } from '../files/checkpoint.js';
 import { type Path, readPath } from '../files/refuse.js';
+import { throwIfAborted } from '../native/job.js';
 
 /** Where and how often the state of training is written. */
 export interface CheckpointOptions {
   /** A safetensors file. It is replaced as a whole: what was there before stays until the new one is written and synced. */
   readonly path: Path;
-  /** Steps between two of them; in a stream at the end of the item that reaches it. Default 1,000. One more is written at the end. */
+  /**
+   * Steps between two of them; in a stream at the end of the item that reaches it. Default 1,000. One more is written at the end, and one when
+   * the call is aborted: then it rejects once the steps of the moment are done (some 0.1 s, or one step, or a stream's item, if these take longer) and
+   * written, so that none is lost.
+   */
   readonly every?: number | undefined;
 }
 
@@ -25,6 +30,8 @@ export interface ResumableOptions {
 
 export const RESUMABLE_NAMES = ['checkpoint', 'resume'] as const;
 const EVERY = 1000;
+/** Milliseconds of steps that an abort waits for. */
+const PATIENCE = 100;
 
 /** How far a stream was read: its passes, and items of the running one. */
 export interface StreamPlace {
@@ -43,6 +50,13 @@ export interface Resumable {
 }
 
 export type Identity = Readonly<Record<string, string>>;
+
+/** What a checkpoint would hold now. */
+export interface Reached<Figures> {
+  readonly learner: Resumable;
+  readonly figures: Figures;
+  readonly place: StreamPlace;
+}
 
 interface Metadata<Figures> extends StreamPlace {
   readonly run: Identity;
@@ -103,5 +117,57 @@ export class Checkpoints {
     const arrays = new Map(Object.entries(await learner.save(signal)));
     const metadata: Metadata<Figures> = { run: learner.identity, figures, ...place };
     await writeCheckpoint(this.#path, learner.kind, { arrays, metadata: { ...metadata } }, signal);
+  }
+
+  /** The signal of calls that change the learner: those that are to be resumed are not stopped half-way, which would spoil it. */
+  whole(signal: AbortSignal | undefined): AbortSignal | undefined {
+    return this.#path === undefined ? signal : undefined;
+  }
+
+  /**
+   * Steps `done` to `steps` over a matrix, by calls of `take`, some of them each. Where checkpoints are written, calls are short: once the
+   * signal is aborted, the last one is let finish, and where it ended is written.
+   */
+  async run<Figures>(
+    learner: Resumable,
+    { done: first, steps }: { readonly done: number; readonly steps: number },
+    signal: AbortSignal | undefined,
+    take: (steps: number, signal: AbortSignal | undefined) => Promise<Figures>,
+    figuresAt: (figures: Figures, done: number) => Figures,
+  ): Promise<Figures | undefined> {
+    let figures: Figures | undefined;
+    let saved = first;
+    let most = this.#path === undefined ? Number.POSITIVE_INFINITY : 1;
+    for (let done = first; done < steps; ) {
+      const chunk = Math.min(most, steps - done, saved + this.every - done);
+      const began = performance.now();
+      figures = await take(chunk, this.whole(signal));
+      const took = performance.now() - began;
+      done += chunk;
+      if (chunk === most)
+        most = took < PATIENCE / 2 ? 2 * most : Math.max(1, took > PATIENCE ? most >> 1 : most);
+      const stopped = signal?.aborted === true;
+      if (done - saved >= this.every || done === steps || stopped) {
+        saved = done;
+        await this.write(learner, figuresAt(figures, done), { epoch: 0, items: 0 }, undefined);
+      }
+      throwIfAborted(signal);
+    }
+    return figures;
+  }
+
+  /** `work`, and once it is aborted a checkpoint of what was `reached`, if anything was. */
+  async keeping<Figures, T>(
+    signal: AbortSignal | undefined,
+    reached: () => Reached<Figures> | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const last = signal?.aborted === true ? reached() : undefined;
+      if (last !== undefined) await this.write(last.learner, last.figures, last.place, undefined);
+      throw error;
+    }
   }
 }

@@ -4,13 +4,16 @@ import { type ErrorCode, UnsuperposeError } from '../call/errors.js';
 import { count, digits, printsAs } from '../call/inspect.js';
 import { allocate, type Matrix, readShape } from '../call/matrix.js';
 import { copyFloat32, lengthOf, unshared } from '../call/memory.js';
-import { describe, refuseOption } from '../call/options.js';
+import { describe, Options, refuseOption } from '../call/options.js';
 import type { Path } from '../files/index.js';
+import { readPath } from '../files/refuse.js';
+import { throwIfAborted } from '../native/job.js';
 import { native } from '../native/runtime.js';
 import type { GivenCodes, NativeCodes } from '../native/values.js';
 import { type CodesByFeature, transpose, zerosLike } from './by-feature.js';
 import { readSaving, type SaveCodesOptions, saveCodes } from './codes-files.js';
 import { type CodesJSON, fromCodesJSON, isCodesJSON, toCodesJSON } from './codes-json.js';
+import { loadCodes } from './codes-load.js';
 
 /** Values of codes: float32, or float64 where that was asked for. */
 export type CodeValues = Float32Array | Float64Array;
@@ -27,6 +30,11 @@ export interface CodesParts<V extends CodeValues = Float32Array> {
   readonly indices: Uint32Array;
   readonly values: V;
   readonly shape: readonly [samples: number, features: number];
+}
+
+/** Options of {@link SparseCodes.load}. */
+export interface LoadCodesOptions {
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -107,6 +115,34 @@ export class SparseCodes<V extends CodeValues = Float32Array> implements CodesPa
     const given = isCodesJSON(parts) ? fromCodesJSON(parts, 'codes') : parts;
     const { given: own, shape } = checked(given);
     return new SparseCodes({ ...own, values: own.values as V }, ...shape);
+  }
+
+  /**
+   * Reads codes from a `.npz` file: compressed sparse rows, as `codes.save` and `scipy.sparse.save_npz` write them. Indices must ascend in each row
+   * (in Python: `matrix.sort_indices()`).
+   * @throws UnsuperposeError (as a rejection) `ERR_FILE`; `ERR_FORMAT` for what is no such file; `ERR_DTYPE` for other than float32 and float64;
+   *   `ERR_SHAPE`, `ERR_NOT_FINITE` as {@link SparseCodes.from}; `ERR_OPTION`; `ERR_TOO_LARGE`; `signal.reason` once aborted
+   *
+   * @example
+   * ```ts
+   * import { mkdtempSync } from 'node:fs';
+   * import { tmpdir } from 'node:os';
+   * import { join } from 'node:path';
+   * import { SparseCodes } from 'unsuperpose';
+   *
+   * const parts = { indptr: Uint32Array.of(0, 2), indices: Uint32Array.of(0, 3), values: Float32Array.of(0.5, -2) };
+   * const path = join(mkdtempSync(join(tmpdir(), 'codes-')), 'codes.npz');
+   * await SparseCodes.from({ ...parts, shape: [1, 4] }).save(path);
+   * const codes = await SparseCodes.load(path);
+   * console.log(codes.shape.join(' × '), [...codes.row(0).values]); // → 1 × 4 [ 0.5, -2 ]
+   * ```
+   */
+  static async load(path: Path, options?: LoadCodesOptions): Promise<SparseCodes<CodeValues>> {
+    const read = new Options(options, ['signal'], 'SparseCodes.load');
+    const file = readPath(path, 'path');
+    const signal = read.signal();
+    throwIfAborted(signal);
+    return SparseCodes.from(await loadCodes(file, signal));
   }
 
   /** @internal What native code made needs no check. */

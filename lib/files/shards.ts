@@ -10,6 +10,8 @@ import { Columns, type RowReader, type RowSource, rowsOf } from './rows.js';
 
 /** Files of the same columns and type. */
 export interface Shards {
+  /** The paths of `sources`, in their order. */
+  readonly names: readonly string[];
   readonly sources: readonly RowSource[];
   readonly columns: Columns;
   readonly rows: number;
@@ -67,6 +69,7 @@ export async function openShards(
     .digest('hex')
     .slice(0, 32);
   return {
+    names,
     sources,
     columns: new Columns(rows > 0 ? chosen : undefined, first.cols, first.where),
     rows,

@@ -4,6 +4,7 @@ import type { Matrix } from '../call/matrix.js';
 import { describe, Options, refuseOption } from '../call/options.js';
 import { native } from '../native/runtime.js';
 import { type Floats, makeFloats } from './arrays.js';
+import type { FloatType } from './dtypes.js';
 import { isRecord } from './json.js';
 import { readColumns } from './matrix.js';
 import { OPEN_NAMES, type Opening, type OpenOptions, readOpening } from './open.js';
@@ -45,6 +46,22 @@ export interface StreamPosition {
     readonly seed: number | null;
     readonly buffer: number | null;
   } | null;
+}
+
+/** One of the files of a stream. */
+export interface MatrixFile {
+  readonly path: string;
+  readonly rows: number;
+}
+
+/** What the headers of a stream's files say. */
+export interface MatrixFilesInfo {
+  readonly files: readonly MatrixFile[];
+  /** Of all files together. */
+  readonly rows: number;
+  /** Of a batch: those that were chosen. */
+  readonly cols: number;
+  readonly dtype: FloatType;
 }
 
 const NAMES = [...OPEN_NAMES, 'batch', 'shuffle', 'columns', 'from'] as const;
@@ -120,6 +137,16 @@ export class MatrixFiles implements AsyncIterable<Matrix> {
    */
   position(): StreamPosition {
     return this.#position;
+  }
+
+  /**
+   * What the headers say: which files there are, and their rows. Reads no rows.
+   * @throws UnsuperposeError (as a rejection) what a pass over the files would throw for their headers
+   */
+  async inspect(): Promise<MatrixFilesInfo> {
+    const { names, sources, rows, columns, dtype } = await this.#open();
+    const files = sources.map((source, i) => ({ path: names[i] as string, rows: source.rows }));
+    return { files, rows, cols: columns.count, dtype };
   }
 
   /** The files, opened once; what failed is tried again by the next pass. */

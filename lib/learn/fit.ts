@@ -3,7 +3,7 @@ import { UnsuperposeError } from '../call/errors.js';
 import type { NativeMatrix } from '../call/matrix.js';
 import { type Note, warning } from '../call/notes.js';
 import type { BatchSource } from '../data/batches.js';
-import type { Checkpoints, Resumable, StreamPlace } from '../data/checkpoints.js';
+import type { Checkpoints, Reached, Resumable, StreamPlace } from '../data/checkpoints.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { StateArray } from '../files/checkpoint.js';
 import type { NativeStatistics } from '../native/binding.js';
@@ -142,25 +142,47 @@ export async function learnOnce(
   throwIfAborted(signal);
   const learner = createLearner(matrix.cols, learning, steps, matrix);
   const { handle, state } = learner;
-  let last = (await checkpoints.resume<NativeStatistics>(state))?.figures;
-  for (let done = last?.steps ?? 0; done < steps; ) {
-    const chunk = Math.min(steps, done + checkpoints.every) - done;
-    last = await runJob<NativeStatistics>(signal, (onSettled, guard) => {
-      const report =
-        onProgress &&
-        guard((now: NativeStatistics) => onProgress({ done: now.steps, total: steps, ...figures(now) }));
-      return binding.learnerFit(handle, chunk, Math.ceil(steps / REPORTS), threads, report, onSettled);
-    });
-    done += chunk;
-    await checkpoints.write(state, { ...last, steps: done }, { epoch: 0, items: 0 }, signal);
-  }
+  const before = (await checkpoints.resume<NativeStatistics>(state))?.figures;
+  const made = await checkpoints.run<NativeStatistics>(
+    state,
+    { done: before?.steps ?? 0, steps },
+    signal,
+    (chunk, stop) =>
+      runJob<NativeStatistics>(stop, (onSettled, guard) => {
+        const report =
+          onProgress &&
+          guard((now: NativeStatistics) => onProgress({ done: now.steps, total: steps, ...figures(now) }));
+        return binding.learnerFit(handle, chunk, Math.ceil(steps / REPORTS), threads, report, onSettled);
+      }),
+    (now, done) => ({ ...now, steps: done }),
+  );
+  const last = made ?? before;
   return finish(learner, last as NativeStatistics, learning);
 }
 
-export async function learnFromStream(
+/** What a checkpoint would hold now, if it would be another than the last. */
+interface Now {
+  reached?: Reached<NativeStatistics> | undefined;
+}
+
+export function learnFromStream(
   batches: BatchSource,
   epochs: number,
   learning: Learning,
+): Promise<LearnedDictionary> {
+  const now: Now = {};
+  return learning.checkpoints.keeping(
+    learning.signal,
+    () => now.reached,
+    () => learnFromPasses(batches, epochs, learning, now),
+  );
+}
+
+async function learnFromPasses(
+  batches: BatchSource,
+  epochs: number,
+  learning: Learning,
+  place: Now,
 ): Promise<LearnedDictionary> {
   const { threads, signal, onProgress, checkpoints } = learning;
   let learner: Learner | undefined;
@@ -183,14 +205,17 @@ export async function learnFromStream(
       items += 1;
       if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) continue;
       const { handle, state } = learner;
-      const now = await runJob<NativeStatistics>(signal, (onSettled) =>
+      place.reached = undefined;
+      const now = await runJob<NativeStatistics>(checkpoints.whole(signal), (onSettled) =>
         binding.learnerObserve(handle, batch, threads, undefined, onSettled),
       );
       last = now;
+      place.reached = { learner: state, figures: now, place: { epoch, items } };
       onProgress?.({ done: now.steps, ...figures(now) });
       if (now.steps - saved >= checkpoints.every) {
         saved = now.steps;
-        await checkpoints.write(state, now, { epoch, items }, signal);
+        await checkpoints.write(state, now, { epoch, items }, undefined);
+        place.reached = undefined;
       }
     }
     if (epoch > 1 && items === 0)
@@ -203,7 +228,8 @@ export async function learnFromStream(
       throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
     if (last.steps > saved) {
       saved = last.steps;
-      await checkpoints.write(learner.state, last, { epoch, items }, signal);
+      await checkpoints.write(learner.state, last, { epoch, items }, undefined);
+      place.reached = undefined;
     }
   }
   return finish(learner as Learner, last as NativeStatistics, learning);

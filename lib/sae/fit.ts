@@ -4,7 +4,7 @@ import { type NativeMatrix, readMatrix } from '../call/matrix.js';
 import type { Options } from '../call/options.js';
 import { readThreads } from '../call/threads.js';
 import type { BatchSource } from '../data/batches.js';
-import { Checkpoints, type Resumable, type StreamPlace } from '../data/checkpoints.js';
+import { Checkpoints, type Reached, type Resumable, type StreamPlace } from '../data/checkpoints.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type {
@@ -142,7 +142,6 @@ async function finish({ handle }: Trainer, last: Figures, run: Run): Promise<Spa
 }
 
 const stepsOf = (figures: Figures | undefined): number => figures?.[0]?.steps ?? 0;
-const IN_A_MATRIX: StreamPlace = { epoch: 0, items: 0 };
 
 export async function trainOnMatrix(samples: Samples, run: Run): Promise<SparseAutoencoder[]> {
   if (samples.rows === 0)
@@ -162,21 +161,40 @@ export async function trainOnMatrix(samples: Samples, run: Run): Promise<SparseA
   const trainer = createTrainer(run, samples, steps, true);
   const { handle, state } = trainer;
   const before = await checkpoints.resume<Figures>(state);
-  let last: Figures | undefined = before?.figures;
-  for (let done = stepsOf(last); done < steps; ) {
-    const chunk = Math.min(steps, done + checkpoints.every) - done;
-    last = await runJob<Figures>(signal, (onSettled, guard) => {
-      const report = onProgress && guard((now: Figures) => onProgress(progressOf(now, steps)));
-      return binding.trainerFit(handle, chunk, Math.ceil(steps / REPORTS), threads, report, onSettled);
-    });
-    done += chunk;
-    const reached = last.map((figures) => ({ ...figures, steps: done }));
-    await checkpoints.write(state, done < steps ? reached : last, IN_A_MATRIX, signal);
-  }
+  const made = await checkpoints.run<Figures>(
+    state,
+    { done: stepsOf(before?.figures), steps },
+    signal,
+    (chunk, stop) =>
+      runJob<Figures>(stop, (onSettled, guard) => {
+        const report = onProgress && guard((now: Figures) => onProgress(progressOf(now, steps)));
+        return binding.trainerFit(handle, chunk, Math.ceil(steps / REPORTS), threads, report, onSettled);
+      }),
+    (figures, done) => (done < steps ? figures.map((each) => ({ ...each, steps: done })) : figures),
+  );
+  const last = made ?? before?.figures;
   return finish(trainer, last as Figures, run);
 }
 
-export async function trainOnStream(batches: BatchSource<Samples>, run: Run): Promise<SparseAutoencoder[]> {
+/** What a checkpoint would hold now, if it would be another than the last. */
+interface Now {
+  reached?: Reached<Figures> | undefined;
+}
+
+export function trainOnStream(batches: BatchSource<Samples>, run: Run): Promise<SparseAutoencoder[]> {
+  const now: Now = {};
+  return run.checkpoints.keeping(
+    run.signal,
+    () => now.reached,
+    () => trainOnPasses(batches, run, now),
+  );
+}
+
+async function trainOnPasses(
+  batches: BatchSource<Samples>,
+  run: Run,
+  now: Now,
+): Promise<SparseAutoencoder[]> {
   const { threads, signal, onProgress, steps, checkpoints } = run;
   const epochs = run.epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY);
   let trainer: Trainer | undefined;
@@ -211,13 +229,16 @@ export async function trainOnStream(batches: BatchSource<Samples>, run: Run): Pr
       const { handle, state } = trainer;
       const most = left();
       const { activations, targets, mask } = batch;
-      last = await runJob<Figures>(signal, (onSettled) =>
+      now.reached = undefined;
+      last = await runJob<Figures>(checkpoints.whole(signal), (onSettled) =>
         binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
       );
+      now.reached = { learner: state, figures: last, place: { epoch, items } };
       onProgress?.(progressOf(last, steps));
       if (stepsOf(last) - saved >= checkpoints.every) {
         saved = stepsOf(last);
-        await checkpoints.write(state, last, { epoch, items }, signal);
+        await checkpoints.write(state, last, { epoch, items }, undefined);
+        now.reached = undefined;
       }
       if (left() <= 0) break;
     }
@@ -231,7 +252,8 @@ export async function trainOnStream(batches: BatchSource<Samples>, run: Run): Pr
       );
     if (stepsOf(last) > saved) {
       saved = stepsOf(last);
-      await checkpoints.write(trainer.state, last, { epoch, items }, signal);
+      await checkpoints.write(trainer.state, last, { epoch, items }, undefined);
+      now.reached = undefined;
     }
   }
   return finish(trainer as Trainer, last as Figures, run);

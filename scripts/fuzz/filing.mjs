@@ -50,6 +50,16 @@ function named(r) {
   return { file, options: r.some({ name: 'a' }), cols };
 }
 
+/** Codes that are written before they are read. */
+async function loaded(pkg, [file, ...rest]) {
+  if (typeof file === 'string' && file.startsWith(folder) && !existsSync(file)) {
+    const indptr = Uint32Array.of(0, 2, 2, 3);
+    const parts = { indptr, indices: Uint32Array.of(0, 3, 1), values: Float32Array.of(1, -2, 0.5) };
+    await pkg.SparseCodes.from({ ...parts, shape: [3, 4] }).save(file);
+  }
+  return pkg.SparseCodes.load(file, ...rest);
+}
+
 const given = (r) => (r.chance(0.5) ? raw(r) : named(r));
 const columns = (r, cols) =>
   r.some({ columns: r.pick([[0], [cols - 1], Array.from({ length: cols }, (_, i) => i)]) });
@@ -109,6 +119,20 @@ export const filing = {
       const paths = r.pick([file, [file, file], `${file.slice(0, -1)}[${file.at(-1)}]`]);
       return [paths, { ...options, ...columns(r, cols), ...r.some({ batch: r.int(1, 9), shuffle, from }) }];
     },
+  },
+  'files.listArrays': {
+    kind: 'async',
+    threads: false,
+    signal: false,
+    progress: false,
+    make: (r) => [named(r).file],
+  },
+  'SparseCodes.load': {
+    kind: 'async',
+    threads: false,
+    progress: false,
+    call: loaded,
+    make: (r) => [path(r, '.npz')],
   },
   'Dictionary.load': {
     kind: 'async',
