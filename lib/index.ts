@@ -26,6 +26,7 @@ export {
   type LoadDictionaryOptions,
   type SaveDictionaryOptions,
 } from './data/dictionary.js';
+export type { HoldoutOptions } from './data/holdout.js';
 export * as ops from './data/ops.js';
 export {
   type CenterOf,
@@ -94,6 +95,7 @@ export {
 } from './sae/train.js';
 export type {
   Architecture,
+  HeldOutFigures,
   TrainingFigures,
   TrainingProgress,
   TrainingSummary,

@@ -4,6 +4,7 @@ import type { MatrixLike } from '../call/matrix.js';
 import { isList, lengthOf, readEntries } from '../call/memory.js';
 import { checkInteger, describe, type Options } from '../call/options.js';
 import type { AsyncOptions } from '../call/progress.js';
+import { HOLDOUT_NAMES, type HoldoutOptions } from '../data/holdout.js';
 import type { NativeTrainerOptions } from '../native/sae.js';
 import type { Architecture, TrainingProgress } from './training.js';
 
@@ -109,7 +110,7 @@ export type LearnerOptions =
   | GatedLearner;
 
 /** Options of a whole run, for any number of autoencoders. */
-export interface RunOptions extends AsyncOptions<TrainingProgress> {
+export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptions {
   /** Samples a step. Default 1,024. */
   readonly batchSize?: number | undefined;
   /** Passes over the samples. Default 10 for a matrix, 1 for a stream. Excludes `steps`. */
@@ -139,6 +140,7 @@ export const RUN_NAMES = [
   'threads',
   'signal',
   'onProgress',
+  ...HOLDOUT_NAMES,
 ] as const;
 
 const BASE = [

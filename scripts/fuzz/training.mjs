@@ -101,7 +101,9 @@ function run(r, features) {
       0.3,
     ),
   };
-  return { x: matrix(r, rows, dims), transcoder, options: { ...common, ...more } };
+  // Of so many samples some are left to learn from.
+  const holdout = rows >= 12 && !more.mask && r.chance(0.3) ? { holdout: 0.1 } : {};
+  return { x: matrix(r, rows, dims), transcoder, options: { ...common, ...more, ...holdout } };
 }
 
 const shown = (all) => [all].flat().map((sae) => [sae.parameters(), sae.training]);

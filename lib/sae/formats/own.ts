@@ -4,7 +4,7 @@ import { isRecord, parseJSON } from '../../files/json.js';
 import { broken } from '../../files/refuse.js';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../files/safetensors.js';
 import type { AutoencoderParameters } from '../parameters.js';
-import type { Architecture, TrainingSummary } from '../training.js';
+import type { Architecture, HeldOutFigures, TrainingSummary } from '../training.js';
 import type { Draft, Format, Parts } from './draft.js';
 import { narrowed, type Saving } from './narrow.js';
 import type { Place } from './place.js';
@@ -36,6 +36,8 @@ const FIGURES = [
   'seed',
 ] as const;
 
+const HELD_OUT = ['samples', 'explainedVariance', 'squaredError', 'l0', 'dead'] as const;
+
 function headOf(metadata: Readonly<Record<string, string>>, where: string): Settings | undefined {
   const text = metadata[KEY];
   if (text === undefined) return undefined;
@@ -65,9 +67,12 @@ function readTraining(head: Settings, usage: Floats | undefined): TrainingSummar
     )
   )
     return broken(told.where, 'notes must be a list of { code, message }');
+  const held = told.inner('heldOut');
+  const heldOut = held && HELD_OUT.map((name) => [name, held.required(held.number(name), name)] as const);
   return {
     ...(Object.fromEntries(figures) as Record<(typeof FIGURES)[number], number>),
     ...{ architecture, usage: Float64Array.from(usage), notes },
+    ...(heldOut && { heldOut: Object.fromEntries(heldOut) as unknown as HeldOutFigures }),
   };
 }
 
