@@ -74,6 +74,7 @@ export type {
   JumpReluLearner,
   LearnerBaseOptions,
   LearnerOptions,
+  MatchingPursuitLearner,
   MatryoshkaLearner,
   ReluLearner,
   RevivalOptions,

@@ -55,7 +55,14 @@ export interface TrainingSummary extends TrainingFigures {
 }
 
 /** What {@link trainSparseAutoencoder} can train. */
-export type Architecture = 'relu' | 'topk' | 'batchtopk' | 'matryoshka' | 'jumprelu' | 'gated';
+export type Architecture =
+  | 'relu'
+  | 'topk'
+  | 'batchtopk'
+  | 'matryoshka'
+  | 'jumprelu'
+  | 'gated'
+  | 'matching-pursuit';
 
 export function figuresOf(native: NativeTrainingFigures): TrainingFigures {
   const { objective, explainedVariance, l0, gradientNorm, dead } = native;

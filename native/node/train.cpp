@@ -154,7 +154,8 @@ class Trainer {
 
 namespace {
 
-constexpr const char* kArchitectures[] = {"relu", "topk", "batchtopk", "jumprelu", "gated"};
+constexpr const char* kArchitectures[] = {"relu",     "topk",  "batchtopk",
+                                          "jumprelu", "gated", "matching-pursuit"};
 
 Architecture architecture_of(const std::string& name) {
   for (std::size_t i = 0; i < std::size(kArchitectures); ++i)
