@@ -91,6 +91,7 @@ function learners({ features, l0, lambda }: RecoverySize): LearnerOptions[] {
     { architecture: 'matryoshka', features, sparsity: l0 },
     { architecture: 'jumprelu', features, targetL0: l0 },
     { architecture: 'gated', features, lambda: lambda.gated },
+    { architecture: 'matching-pursuit', features, sparsity: l0 },
   ];
 }
 

@@ -27,6 +27,7 @@ export {
   type LoadDictionaryOptions,
   type SaveDictionaryOptions,
 } from './data/dictionary.js';
+export type { HoldoutOptions } from './data/holdout.js';
 export * as ops from './data/ops.js';
 export {
   type CenterOf,
@@ -74,6 +75,7 @@ export type {
   JumpReluLearner,
   LearnerBaseOptions,
   LearnerOptions,
+  MatchingPursuitLearner,
   MatryoshkaLearner,
   ReluLearner,
   RevivalOptions,
@@ -95,6 +97,7 @@ export {
 } from './sae/train.js';
 export type {
   Architecture,
+  HeldOutFigures,
   TrainingFigures,
   TrainingProgress,
   TrainingSummary,

@@ -14,13 +14,15 @@ export interface TrainerHandle {
 
 /** All arrays are there; those that an activation has no use for are empty. */
 export interface NativeAutoencoder {
-  readonly activation: 'relu' | 'topk' | 'jumprelu' | 'gated';
+  readonly activation: 'relu' | 'topk' | 'jumprelu' | 'gated' | 'matching-pursuit';
   readonly norm: 'none' | 'constant' | 'layer';
   readonly subtractBias: boolean;
   readonly features: number;
   readonly inputs: number;
   readonly outputs: number;
   readonly k: number;
+  readonly residual: number;
+  readonly stopOnRepeat: boolean;
   /** features × inputs */
   readonly encoder: Float32Array;
   readonly encoderBias: Float32Array;
@@ -35,7 +37,7 @@ export interface NativeAutoencoder {
 }
 
 export interface NativeTrainerOptions {
-  readonly architecture: 'relu' | 'topk' | 'batchtopk' | 'jumprelu' | 'gated';
+  readonly architecture: 'relu' | 'topk' | 'batchtopk' | 'jumprelu' | 'gated' | 'matching-pursuit';
   readonly features: number;
   readonly sparsity: number;
   readonly lambda: number;

@@ -111,7 +111,7 @@ export class SparseAutoencoder {
    * | format | files |
    * | --- | --- |
    * | `unsuperpose` | one `.safetensors` file, by `sae.save` |
-   * | `saelens` | `cfg.json`, `sae_weights.safetensors`: version 6 and before; standard, topk, jumprelu, gated, (skip) transcoders, and training checkpoints of batchtopk |
+   * | `saelens` | `cfg.json`, `sae_weights.safetensors`: version 6 and before; standard, topk, jumprelu, gated, matching_pursuit, (skip) transcoders, and training checkpoints of batchtopk |
    * | `sparsify` | `cfg.json`, `sae.safetensors` |
    * | `gemma-scope`, `gemma-scope-2` | `params.npz`; `config.json`, `params.safetensors` |
    * | `llama-scope`, `r1-distill` | `hyperparams.json`, `checkpoints/final.safetensors`; `config.json`, `sae_weights.safetensors` |

@@ -5,6 +5,7 @@ import type { Options } from '../call/options.js';
 import { readThreads } from '../call/threads.js';
 import type { BatchSource } from '../data/batches.js';
 import { Checkpoints, type Reached, type Resumable, type StreamPlace } from '../data/checkpoints.js';
+import { HeldOutRows, Holdout, takeRows } from '../data/holdout.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type {
@@ -15,6 +16,7 @@ import type {
   TrainerHandle,
 } from '../native/sae.js';
 import { SparseAutoencoder } from './autoencoder.js';
+import { measure } from './held-out.js';
 import type { Learner, Planned } from './options.js';
 import type { Samples } from './samples.js';
 import { figuresOf, notesOf, type TrainingProgress } from './training.js';
@@ -29,6 +31,7 @@ export interface Run {
   readonly epochs: number | undefined;
   readonly steps: number | undefined;
   readonly initial: NativeMatrix | undefined;
+  readonly holdout: Holdout | undefined;
   readonly checkpoints: Checkpoints;
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
@@ -54,6 +57,7 @@ export function readRun(read: Options, learners: readonly Learner[], seed: numbe
     epochs: read.integer('epochs', { min: 1, max: MOST_BATCH }, undefined),
     steps: read.integer('steps', count, undefined),
     initial: read.has('initial') ? readMatrix(read.get('initial'), 'initial', { copy: true }) : undefined,
+    holdout: Holdout.read(read, seed),
     checkpoints: new Checkpoints(read),
     threads: readThreads(read),
     signal,
@@ -114,7 +118,9 @@ function createTrainer(run: Run, first: Samples, planned: number, keep: boolean)
     ),
   );
   const rows = keep ? first.rows : null;
-  return { handle, state: stateOf(handle, options, { batchSize, seed, inputs, outputs, rows }) };
+  // Runs that hold nothing out say nothing of it, as those did that knew no holdout.
+  const held = run.holdout === undefined ? {} : { holdout: run.holdout.share };
+  return { handle, state: stateOf(handle, options, { batchSize, seed, inputs, outputs, rows, ...held }) };
 }
 
 function progressOf(figures: Figures, total: number | undefined): TrainingProgress {
@@ -123,38 +129,64 @@ function progressOf(figures: Figures, total: number | undefined): TrainingProgre
   return { done: first.steps, ...(total !== undefined && { total }), ...figuresOf(first), learners };
 }
 
-async function finish({ handle }: Trainer, last: Figures, run: Run): Promise<SparseAutoencoder[]> {
+/** `held`: activations, and targets where there are any, that training has not seen; no matrices where nothing was held out. */
+async function finish(
+  { handle }: Trainer,
+  last: Figures,
+  run: Run,
+  held: readonly NativeMatrix[],
+): Promise<SparseAutoencoder[]> {
+  const { signal, threads, holdout } = run;
   const made = await runJob<readonly { parameters: NativeAutoencoder; usage: Float64Array }[]>(
-    run.signal,
+    signal,
     (onSettled) => binding.trainerFinish(handle, 1, undefined, onSettled),
   );
   native((module) => module.disposeTrainer(handle));
-  return made.map(({ parameters, usage }, i) => {
+  const all: SparseAutoencoder[] = [];
+  for (const [i, { parameters, usage }] of made.entries()) {
     const { architecture, features, seed } = run.learners[i] as Learner;
     const figures = last[i] as NativeTrainingFigures;
-    const { steps, samples } = figures;
-    const notes = notesOf(figures.dead, features);
-    return SparseAutoencoder.adopt(parameters, {
-      ...{ architecture, steps, samples, usage, seed, notes },
-      ...figuresOf(figures),
-    });
-  });
+    const { steps, samples, dead } = figures;
+    const heldOut = await measure(parameters, held, { threads, signal });
+    const notes = notesOf(dead, features, holdout !== undefined && heldOut === undefined);
+    all.push(
+      SparseAutoencoder.adopt(parameters, {
+        ...{ architecture, steps, samples, usage, seed, notes },
+        ...figuresOf(figures),
+        ...(heldOut !== undefined && { heldOut }),
+      }),
+    );
+  }
+  return all;
 }
 
 const stepsOf = (figures: Figures | undefined): number => figures?.[0]?.steps ?? 0;
 
-export async function trainOnMatrix(samples: Samples, run: Run): Promise<SparseAutoencoder[]> {
-  if (samples.rows === 0)
+/** Activations, and targets where there are any. */
+const partsOf = ({ activations, targets }: Samples): NativeMatrix[] =>
+  targets === undefined ? [activations] : [activations, targets];
+
+export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAutoencoder[]> {
+  if (given.rows === 0)
     throw new UnsuperposeError(
       'ERR_SHAPE',
       'activations must have at least one sample (row), got none',
       'activations',
     );
-  const { threads, signal, onProgress, batchSize, checkpoints } = run;
+  const { threads, signal, onProgress, batchSize, checkpoints, holdout } = run;
+  const split = holdout?.split(given.rows, 0, given.mask);
+  const samples = split === undefined ? given : { ...given, mask: split.mask };
+  const held = split?.held.length ? partsOf(given).map((part) => takeRows(part, split.held)) : [];
   // Masked samples are not drawn.
   const { mask, rows } = samples;
   const counting = mask === undefined ? rows : mask.reduce((sum, one) => sum + Number(one !== 0), 0);
   const epochs = run.epochs ?? DEFAULT_EPOCHS;
+  if (holdout !== undefined && counting === 0)
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `holdout leaves no sample to learn from: all ${rows} samples are held out or hidden by mask; give more samples, or a smaller share than ${holdout.share}`,
+      'holdout',
+    );
   const drawn = Math.max(1, Math.min(batchSize, counting));
   const steps = run.steps ?? Math.max(1, Math.ceil((epochs * counting) / drawn));
   throwIfAborted(signal);
@@ -173,7 +205,7 @@ export async function trainOnMatrix(samples: Samples, run: Run): Promise<SparseA
     (figures, done) => (done < steps ? figures.map((each) => ({ ...each, steps: done })) : figures),
   );
   const last = made ?? before?.figures;
-  return finish(trainer, last as Figures, run);
+  return finish(trainer, last as Figures, run, held);
 }
 
 /** What a checkpoint would hold now, if it would be another than the last. */
@@ -195,28 +227,38 @@ async function trainOnPasses(
   run: Run,
   now: Now,
 ): Promise<SparseAutoencoder[]> {
-  const { threads, signal, onProgress, steps, checkpoints } = run;
+  const { threads, signal, onProgress, steps, checkpoints, holdout } = run;
   const epochs = run.epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY);
   let trainer: Trainer | undefined;
   let last: Figures | undefined;
   let withTargets = false;
+  let held: HeldOutRows | undefined;
   /** What a checkpoint has seen already. */
   let passed: StreamPlace = { epoch: 1, items: 0 };
   let saved = 0;
   const left = (): number => (steps ?? Number.MAX_SAFE_INTEGER) - stepsOf(last);
   for (let epoch = 1; epoch <= epochs && left() > 0; epoch++) {
     let items = 0;
+    /** Rows of this pass so far. */
+    let rows = 0;
+    const before = stepsOf(last);
     for await (const batch of batches.read(signal, (run.epochs ?? 1) > 1)) {
       if (trainer === undefined) {
         withTargets = batch.targets !== undefined;
         trainer = createTrainer(run, batch, steps ?? 0, false);
-        const before = await checkpoints.resume<Figures>(trainer.state);
-        if (before !== undefined) {
-          passed = before;
-          last = before.figures;
+        const from = await checkpoints.resume<Figures>(trainer.state);
+        if (from !== undefined) {
+          passed = from;
+          last = from.figures;
           saved = stepsOf(last);
         }
       }
+      const split = holdout?.split(batch.rows, rows, batch.mask);
+      if (holdout !== undefined && split !== undefined && epoch === 1) {
+        held ??= new HeldOutRows(holdout, batch.cols);
+        held.add(partsOf(batch), split.held, rows);
+      }
+      rows += batch.rows;
       items += 1;
       if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) continue;
       if (left() <= 0) break;
@@ -228,7 +270,8 @@ async function trainOnPasses(
         );
       const { handle, state } = trainer;
       const most = left();
-      const { activations, targets, mask } = batch;
+      const { activations, targets } = batch;
+      const mask = split?.mask ?? batch.mask;
       now.reached = undefined;
       last = await runJob<Figures>(checkpoints.whole(signal), (onSettled) =>
         binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
@@ -250,11 +293,18 @@ async function trainOnPasses(
         `activations gave no samples in pass ${epoch} over them: for several epochs, or more steps than they have, give what can be read again, an array or a function that makes a generator anew`,
         'activations',
       );
+    const passedOver = epoch < passed.epoch || (epoch === passed.epoch && passed.items > 0);
+    if (stepsOf(last) === before && !passedOver)
+      throw new UnsuperposeError(
+        'ERR_SHAPE',
+        `activations gave ${rows} samples in pass ${epoch}, none of which is left to learn from: all are held out or hidden by masks`,
+        'activations',
+      );
     if (stepsOf(last) > saved) {
       saved = stepsOf(last);
       await checkpoints.write(trainer.state, last, { epoch, items }, undefined);
       now.reached = undefined;
     }
   }
-  return finish(trainer as Trainer, last as Figures, run);
+  return finish(trainer as Trainer, last as Figures, run, held?.take() ?? []);
 }

@@ -4,6 +4,7 @@ import type { MatrixLike } from '../call/matrix.js';
 import { isList, lengthOf, readEntries } from '../call/memory.js';
 import { checkInteger, describe, type Options } from '../call/options.js';
 import type { AsyncOptions } from '../call/progress.js';
+import { HOLDOUT_NAMES, type HoldoutOptions } from '../data/holdout.js';
 import type { NativeTrainerOptions } from '../native/sae.js';
 import type { Architecture, TrainingProgress } from './training.js';
 
@@ -40,7 +41,7 @@ export interface LearnerBaseOptions {
 export interface RevivalOptions {
   /** c, the weight of their part of the objective. Default 1; 0 revives nothing. */
   readonly auxiliary?: number | undefined;
-  /** How many of them a sample uses for that. Default: half the dims of the output. */
+  /** How many of them a sample uses for that. Default: half the dims of the output; `sparsity` with matching-pursuit. */
   readonly auxiliaryK?: number | undefined;
 }
 
@@ -99,6 +100,15 @@ export interface GatedLearner extends Omit<ReluLearner, 'architecture'> {
   readonly architecture: 'gated';
 }
 
+/**
+ * No encoder: a sample's codes are `sparsity` steps of matching pursuit with the decoder's rows, from x − b_dec on (Costa et al. 2025, "From Flat to
+ * Hierarchical: Extracting Sparse Representations with Matching Pursuit"). Training goes back through all steps.
+ */
+export interface MatchingPursuitLearner
+  extends Omit<TopKLearner, 'architecture' | 'subtractDecoderBias' | 'skip' | 'aligned'> {
+  readonly architecture: 'matching-pursuit';
+}
+
 /** What one autoencoder is to be. */
 export type LearnerOptions =
   | ReluLearner
@@ -106,10 +116,11 @@ export type LearnerOptions =
   | BatchTopKLearner
   | MatryoshkaLearner
   | JumpReluLearner
-  | GatedLearner;
+  | GatedLearner
+  | MatchingPursuitLearner;
 
 /** Options of a whole run, for any number of autoencoders. */
-export interface RunOptions extends AsyncOptions<TrainingProgress> {
+export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptions {
   /** Samples a step. Default 1,024. */
   readonly batchSize?: number | undefined;
   /** Passes over the samples. Default 10 for a matrix, 1 for a stream. Excludes `steps`. */
@@ -139,6 +150,7 @@ export const RUN_NAMES = [
   'threads',
   'signal',
   'onProgress',
+  ...HOLDOUT_NAMES,
 ] as const;
 
 const BASE = [
@@ -164,6 +176,7 @@ const OWN: Readonly<Record<Architecture, readonly string[]>> = {
   matryoshka: [...BY_K, 'prefixes'],
   jumprelu: ['lambda', 'targetL0', 'bandwidth', 'threshold', 'sparsityWarmUp'],
   gated: ['lambda', 'sparsityWarmUp'],
+  'matching-pursuit': BY_K,
 };
 const ARCHITECTURES = Object.keys(OWN) as Architecture[];
 /** All names that one autoencoder's options may have, but `seed`, which a run has too. */
@@ -246,6 +259,13 @@ export function readLearner(read: Options, seed: number): Learner {
   const features = read.requiredInteger('features', { min: 1, max: MOST_FEATURES });
   const byK = OWN[architecture] === BY_K || architecture === 'matryoshka';
   const jumps = architecture === 'jumprelu';
+  const pursues = architecture === 'matching-pursuit';
+  if (pursues)
+    read.exclude(
+      ['skip', 'aligned', 'subtractDecoderBias'],
+      'architectures with an encoder',
+      'architecture matching-pursuit',
+    );
   const most = { min: 1, max: features, note: 'features' };
   const sparsity = byK ? read.requiredInteger('sparsity', most) : 0;
   const startSparsity = byK ? read.integer('startSparsity', most, 0) : 0;
@@ -290,6 +310,12 @@ export function readLearner(read: Options, seed: number): Learner {
       const upTo = (limit: number, part: number): number =>
         planned > 0 ? Math.max(1, Math.min(limit, Math.floor(planned / part))) : limit;
       const slowly = planned > 0 ? Math.floor(planned / (byK ? 5 : 10)) : WARM_UP;
+      if (pursues && transcoder)
+        throw new UnsuperposeError(
+          'ERR_OPTION',
+          'targets are for architectures with an encoder: the codes of matching-pursuit are found by making the input itself again',
+          'targets',
+        );
       const name = architecture === 'matryoshka' ? 'batchtopk' : architecture;
       if (inputs !== outputs && (subtract === true || fixed.aligned))
         throw new UnsuperposeError(

@@ -56,6 +56,7 @@ const readSeed = (read: Options): number => read.integer('seed', { min: 0, max: 
  * - `topk`: S = c·min(dead/k_aux, 1)·½‖e − ê‖², where e = y − ŷ is held fixed and ê is what the k_aux strongest dead features make of it
  * - `batchtopk`: the same; the k·batch largest pre-activations of a batch are active
  * - `matryoshka`: the same, with ½‖y − ŷ‖² summed over prefixes of the features, b_dec in each
+ * - `matching-pursuit`: the same, where ê is made by a pursuit with the dead features; all gradients go back through the steps
  * - `jumprelu`: S = λ‖a‖₀, or λ(‖a‖₀/targetL0 − 1)² of a batch's mean
  * - `gated`: S = λ Σ_j max(h_j, 0) + ½‖y − Σ_j max(h_j, 0) d_j − b_dec‖², decoder and b_dec held fixed in the latter
  *

@@ -17,6 +17,20 @@ export interface TrainingFigures {
   readonly dead: number;
 }
 
+/** Figures of samples that training has not seen, by what came out of it; see `holdout`. */
+export interface HeldOutFigures {
+  /** How many they are. */
+  readonly samples: number;
+  /** 1 − Σ‖y − ŷ‖² / Σ‖y − mean‖². */
+  readonly explainedVariance: number;
+  /** Mean of ‖y − ŷ‖². */
+  readonly squaredError: number;
+  /** Mean number of active features a sample. */
+  readonly l0: number;
+  /** Features that none of these samples uses. */
+  readonly dead: number;
+}
+
 /** How far training has come, in steps; `total` is unknown for streams without `steps`. */
 export interface TrainingProgress extends TrainingFigures {
   readonly done: number;
@@ -34,20 +48,39 @@ export interface TrainingSummary extends TrainingFigures {
   /** How many samples used each feature, over all steps: one count a feature. */
   readonly usage: Float64Array;
   readonly seed: number;
-  /** What is worth knowing besides: `NOTE_DEAD_FEATURES`. */
+  /** Of the samples held out, with `holdout`; undefined where there were none. */
+  readonly heldOut?: HeldOutFigures | undefined;
+  /** What is worth knowing besides: `NOTE_DEAD_FEATURES`, `NOTE_NOTHING_HELD_OUT`. */
   readonly notes: readonly Note[];
 }
 
 /** What {@link trainSparseAutoencoder} can train. */
-export type Architecture = 'relu' | 'topk' | 'batchtopk' | 'matryoshka' | 'jumprelu' | 'gated';
+export type Architecture =
+  | 'relu'
+  | 'topk'
+  | 'batchtopk'
+  | 'matryoshka'
+  | 'jumprelu'
+  | 'gated'
+  | 'matching-pursuit';
 
 export function figuresOf(native: NativeTrainingFigures): TrainingFigures {
   const { objective, explainedVariance, l0, gradientNorm, dead } = native;
   return { objective, explainedVariance, l0, gradientNorm, dead };
 }
 
-export function notesOf(dead: number, features: number): Note[] {
-  if (dead === 0) return [];
-  const message = `${dead} of ${features} features were used by no sample at the end of training: fewer features, more active ones (sparsity, or a smaller lambda), or more steps leave fewer of them`;
-  return [warning('NOTE_DEAD_FEATURES', message)];
+export function notesOf(dead: number, features: number, nothingHeldOut: boolean): Note[] {
+  const notes: Note[] = [];
+  if (dead > 0) {
+    const message = `${dead} of ${features} features were used by no sample at the end of training: fewer features, more active ones (sparsity, or a smaller lambda), or more steps leave fewer of them`;
+    notes.push(warning('NOTE_DEAD_FEATURES', message));
+  }
+  if (nothingHeldOut)
+    notes.push(
+      warning(
+        'NOTE_NOTHING_HELD_OUT',
+        'holdout chose none of the samples, as there are few of them: give more samples, or a larger share',
+      ),
+    );
+  return notes;
 }

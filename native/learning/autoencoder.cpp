@@ -11,6 +11,7 @@
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "../solvers/encoding.hpp"
+#include "../solvers/matching_steps.hpp"
 
 namespace unsuperpose {
 
@@ -50,8 +51,9 @@ Status check(const AutoencoderParameters& p) {
   };
   if (p.features == 0 || p.inputs == 0 || p.outputs == 0)
     return Status::fail(Code::shape, "an autoencoder must have at least one feature and one dim");
-  if (p.encoder.size() != p.features * p.inputs) return shape("encoder");
-  if (p.encoder_bias.size() != p.features) return shape("encoderBias");
+  const bool pursues = p.activation == Activation::matching_pursuit;
+  if (p.encoder.size() != (pursues ? 0 : p.features * p.inputs)) return shape("encoder");
+  if (p.encoder_bias.size() != (pursues ? 0 : p.features)) return shape("encoderBias");
   if (p.decoder.size() != p.features * p.outputs) return shape("decoder");
   if (p.decoder_bias.size() != p.outputs) return shape("decoderBias");
   if (!p.skip.empty() && p.skip.size() != p.outputs * p.inputs) return shape("skip");
@@ -63,6 +65,11 @@ Status check(const AutoencoderParameters& p) {
     return shape("magnitudeBias");
   if (p.activation == Activation::top_k && (p.k == 0 || p.k > p.features))
     return Status::fail(Code::option, "k must be between 1 and the number of features");
+  if (pursues && (p.k == 0 || !(p.residual >= 0)))
+    return Status::fail(Code::option, "a matching pursuit must have k ≥ 1 and a residual ≥ 0");
+  if (pursues && (p.inputs != p.outputs || !p.skip.empty()))
+    return Status::fail(Code::shape,
+                        "a matching pursuit makes its input again: it has no other outputs, and no skip");
   if (p.inputs != p.outputs && (p.subtract_bias || p.norm != InputNorm::none))
     return Status::fail(Code::shape,
                         "decoderBias and normalisation need inputs and outputs of the same dims");
@@ -83,6 +90,13 @@ Status Autoencoder::make(AutoencoderParameters parameters, std::shared_ptr<const
   if (Status status = check(parameters); !status.ok()) return status;
   auto made = std::make_shared<Autoencoder>();
   const AutoencoderParameters& p = made->parameters_ = std::move(parameters);
+  if (p.activation == Activation::matching_pursuit) {
+    if (Status status = Dictionary::make({p.decoder.data(), p.features, p.outputs}, false, made->encoder_);
+        !status.ok())
+      return status;
+    out = std::move(made);
+    return {};
+  }
   const bool thresholds = p.activation == Activation::threshold;
   const std::size_t dims = p.inputs + (thresholds ? 2 : 1);
   // Biases and thresholds count for as much as their rows do: then neither side loses bits where rows are rounded.
@@ -139,6 +153,33 @@ Status Autoencoder::encode(ConstMatrix32 x, const Execution& execution, SparseCo
   return {};
 }
 
+namespace {
+
+/// Steps as codes: features ascending, the values of one added up.
+void gather_steps(const MatchingSteps& steps, SparseCodes& out) {
+  out.indptr.assign(1, 0);
+  out.indices.clear();
+  out.values.clear();
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> order;
+  for (std::size_t i = 0; i + 1 < steps.indptr.size(); ++i) {
+    order.clear();
+    for (std::uint32_t e = steps.indptr[i]; e < steps.indptr[i + 1]; ++e)
+      order.emplace_back(steps.atoms[e], e);
+    std::sort(order.begin(), order.end());
+    for (std::size_t at = 0; at < order.size();) {
+      const std::uint32_t j = order[at].first;
+      double sum = 0;
+      for (; at < order.size() && order[at].first == j; ++at)
+        sum += static_cast<double>(steps.values[order[at].second]);
+      out.indices.push_back(j);
+      out.values.push_back(static_cast<float>(sum));
+    }
+    out.indptr.push_back(static_cast<std::uint32_t>(out.indices.size()));
+  }
+}
+
+}  // namespace
+
 /// The same of a few samples, of which `first` is the first one's number.
 Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execution& execution,
                                 SparseCodes& out) const {
@@ -162,6 +203,15 @@ Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execut
     if (!reduce::table().all_finite(rows.row(i), dims))
       return Status::fail(Code::not_finite,
                           "sample " + std::to_string(first + i) + " overflows float32 once it is normalised");
+  if (p.activation == Activation::matching_pursuit) {
+    MatchingSteps steps;
+    const MatchingOptions options{p.k, p.residual, p.stop_on_repeat, first};
+    const Matrix32 left{prepared.data(), x.rows, dims, stride};
+    if (Status status = matching_steps(left, *encoder_, options, execution, steps); !status.ok())
+      return status;
+    gather_steps(steps, out);
+    return {};
+  }
   if (p.activation == Activation::top_k) return encoding::strongest(rows, *encoder_, p.k, execution, out);
   if (Status status = encoding::above(rows, *encoder_, 0, p.inputs + 1, execution, out); !status.ok())
     return status;

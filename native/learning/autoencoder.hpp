@@ -7,6 +7,7 @@
 //   relu       a = max(h, 0)
 //   top_k      the k largest of max(h, 0), ties by lower index (Gao et al. 2024, arXiv 2406.04093)
 //   threshold  a = max(h, 0) where h > θ_j, strictly (JumpReLU: Rajamanoharan et al. 2024, arXiv 2407.14435; a trained BatchTopK with one θ)
+//   matching_pursuit   no encoder: x' is pursued with the decoder's rows, k steps, values of a feature added up (solvers/matching_steps.hpp)
 //   gated      a = max(e^{r_j}·w_j·x' + m_j, 0) where h > 0 (Rajamanoharan et al. 2024, arXiv 2404.16014)
 //
 // Which features are active is decided by float64 sums of exact products of the float32 parameters; values are these sums, rounded.
@@ -24,7 +25,7 @@
 
 namespace unsuperpose {
 
-enum class Activation : std::uint8_t { relu, top_k, threshold, gated };
+enum class Activation : std::uint8_t { relu, top_k, threshold, gated, matching_pursuit };
 
 /// What is done to each sample before, and undone after.
 enum class InputNorm : std::uint8_t {
@@ -38,8 +39,10 @@ struct AutoencoderParameters {
   InputNorm norm = InputNorm::none;
   bool subtract_bias = true;  // inputs = outputs then
   std::size_t features = 0, inputs = 0, outputs = 0;
-  std::size_t k = 0;                             // top_k
-  std::vector<float> encoder, encoder_bias;      // features × inputs, features
+  std::size_t k = 0;            // top_k; matching_pursuit: most steps
+  double residual = 0;          // matching_pursuit: a step that leaves no more than this is the last
+  bool stop_on_repeat = false;  // matching_pursuit: a feature that comes again is the last step
+  std::vector<float> encoder, encoder_bias;      // features × inputs, features; none with matching_pursuit
   std::vector<float> decoder, decoder_bias;      // features × outputs, outputs
   std::vector<float> skip;                       // outputs × inputs, or empty
   std::vector<float> threshold;                  // features: threshold
@@ -66,7 +69,7 @@ class Autoencoder {
   Status encode_some(ConstMatrix32 x, std::size_t first, const Execution& execution, SparseCodes& out) const;
 
   AutoencoderParameters parameters_;
-  /// rows [w_j, b_j/c] or [w_j, b_j/c, −θ_j/c]: scored against [x', c] or [x', c, c]
+  /// rows [w_j, b_j/c] or [w_j, b_j/c, −θ_j/c]: scored against [x', c] or [x', c, c]; d_j with matching_pursuit
   std::shared_ptr<const Dictionary> encoder_;
   float constant_ = 1;  // c, a power of two
 };

@@ -31,13 +31,16 @@ AutoencoderParameters read(const AutoencoderOptions& options, const autoencoder:
   AutoencoderParameters p;
   p.features = options.features;
   p.inputs = weights.inputs;
-  p.outputs = weights.decoder.cols;
+  p.outputs = weights.decoder_bias.cols;
   p.subtract_bias = options.subtract_bias;
-  p.k = options.architecture == Architecture::top_k ? options.k : 0;
+  const bool pursues = options.architecture == Architecture::matching_pursuit;
+  p.k = options.architecture == Architecture::top_k || pursues ? options.k : 0;
   const ConstMatrix32 encoder = weights.encoder.atoms();
-  p.encoder = flat(encoder, weights.inputs, input / target);
-  p.encoder_bias = column(encoder, weights.inputs, 1 / target);
-  p.decoder = flat(weights.decoder.view(), p.outputs, 1);
+  if (!pursues) {
+    p.encoder = flat(encoder, weights.inputs, input / target);
+    p.encoder_bias = column(encoder, weights.inputs, 1 / target);
+  }
+  p.decoder = flat(pursues ? encoder : weights.decoder.view(), p.outputs, 1);
   p.decoder_bias = flat(weights.decoder_bias.view(), p.outputs, 1 / target);
   if (weights.skip.count > 0) p.skip = flat(weights.skip.view(), p.inputs, input / target);
   if (weights.threshold.count > 0) p.threshold = flat(weights.threshold.view(), p.features, 1 / target);
@@ -49,6 +52,7 @@ AutoencoderParameters read(const AutoencoderOptions& options, const autoencoder:
     case Architecture::relu: p.activation = Activation::relu; break;
     case Architecture::top_k: p.activation = Activation::top_k; break;
     case Architecture::gated: p.activation = Activation::gated; break;
+    case Architecture::matching_pursuit: p.activation = Activation::matching_pursuit; break;
     case Architecture::batch_top_k:
     case Architecture::jump_relu: p.activation = Activation::threshold; break;
   }
@@ -139,14 +143,15 @@ Status autoencoder_gradient(const AutoencoderOptions& options, const Autoencoder
                             const Execution& execution, AutoencoderGradient& out) {
   autoencoder::Weights weights(at.inputs, at.outputs, options);
   const Matrix32 encoder = weights.encoder.edit_all();
-  for (std::size_t j = 0; j < at.features; ++j) {
+  const bool pursues = options.architecture == Architecture::matching_pursuit;
+  for (std::size_t j = 0; j < at.features && !pursues; ++j) {
     std::copy_n(at.encoder.data() + j * at.inputs, at.inputs, encoder.row(j));
     encoder.row(j)[at.inputs] = at.encoder_bias[j];
   }
   const auto whole = [](const autoencoder::Rows& rows) {
     return Matrix32(rows.data.data(), rows.count, rows.cols, rows.stride);
   };
-  fill(whole(weights.decoder), at.decoder);
+  fill(pursues ? encoder : whole(weights.decoder), at.decoder);
   fill(whole(weights.decoder_bias), at.decoder_bias);
   fill(whole(weights.threshold), at.threshold);
   fill(whole(weights.log_scale), at.log_scale);
@@ -166,9 +171,12 @@ Status autoencoder_gradient(const AutoencoderOptions& options, const Autoencoder
   out.loss = outcome.loss;
   AutoencoderParameters& by = out.by;
   by = {};
-  by.encoder = flat(gradients.encoder.view(), at.inputs, 1);
-  by.encoder_bias = column(gradients.encoder.view(), at.inputs, 1);
-  by.decoder = flat(gradients.decoder.view(), at.outputs, 1);
+  const autoencoder::Rows& of_decoder = pursues ? gradients.encoder : gradients.decoder;
+  if (!pursues) {
+    by.encoder = flat(gradients.encoder.view(), at.inputs, 1);
+    by.encoder_bias = column(gradients.encoder.view(), at.inputs, 1);
+  }
+  by.decoder = flat(of_decoder.view(), at.outputs, 1);
   by.decoder_bias = flat(gradients.decoder_bias.view(), at.outputs, 1);
   by.skip = flat(gradients.skip.view(), gradients.skip.cols, 1);
   by.threshold = flat(gradients.threshold.view(), gradients.threshold.cols, 1);

@@ -33,7 +33,8 @@ constexpr std::size_t kBlock = 64;
 constexpr float kFirstGate = 1.5f;
 
 bool by_k(const AutoencoderOptions& options) {
-  return options.architecture == Architecture::top_k || options.architecture == Architecture::batch_top_k;
+  return options.architecture == Architecture::top_k || options.architecture == Architecture::batch_top_k ||
+         options.architecture == Architecture::matching_pursuit;
 }
 
 double mean_distance(ConstMatrix32 rows, const std::vector<double>& from) {
@@ -97,6 +98,11 @@ Status check(std::size_t inputs, std::size_t outputs, const AutoencoderOptions& 
     return fail("sparsity must be between 1 and features");
   if (!by_k(o) && !(o.lambda > 0) && !(o.architecture == Architecture::jump_relu && o.target_l0 > 0))
     return fail("lambda must be > 0");
+  if (o.architecture == Architecture::matching_pursuit &&
+      (inputs != outputs || !o.subtract_bias || o.skip || o.aligned || !o.prefixes.empty()))
+    return fail(
+        "a matching pursuit makes its input again, from b_dec on: it has no targets, skip, aligned or "
+        "prefixes");
   if (o.subtract_bias && inputs != outputs)
     return Status::fail(Code::shape, "b_dec can be taken from an input of the target's dims only");
   if (o.aligned && inputs != outputs)
@@ -130,13 +136,15 @@ AutoencoderLearner::State::State(std::size_t inputs_, std::size_t outputs_,
 void AutoencoderLearner::State::initialise(ConstMatrix32 decoder) {
   Random random(options.seed);
   const Matrix32 encoder = weights.encoder.edit_all();
+  const bool tied = weights.decoder.count == 0;
   for (std::size_t j = 0; j < options.features; ++j) {
     cancellation::point();
-    float* row = weights.decoder.row(j);
+    float* row = tied ? encoder.row(j) : weights.decoder.row(j);
     for (std::size_t d = 0; d < outputs; ++d)
       row[d] = decoder.rows > 0 ? decoder.row(j)[d] : static_cast<float>(random.normal());
     const double norm = std::sqrt(reduce::table().squared_norm(row, outputs));
     for (std::size_t d = 0; d < outputs; ++d) row[d] = static_cast<float>(row[d] / norm);
+    if (tied) continue;
     float* to = encoder.row(j);
     if (!by_k(options)) to[inputs] = -kFirstGate;
     if (inputs == outputs) {
@@ -217,6 +225,8 @@ void AutoencoderLearner::State::observe(ConstMatrix32 target, const Outcome& out
 
 Status AutoencoderLearner::State::step(ConstMatrix32 input, ConstMatrix32 target,
                                        const Execution& execution) {
+  if (options.architecture == Architecture::matching_pursuit && target.data != input.data)
+    return fail("a matching pursuit makes its input again: it has no targets");
   if (!started) begin(input, target);
   const bool same = target.data == input.data && input_scale == target_scale;
   const bool fits = scale_into(input, input_scale, x, execution) &&

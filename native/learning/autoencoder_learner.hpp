@@ -7,6 +7,8 @@
 //   jump_relu      S = λ‖a‖₀, or λ(‖a‖₀/target − 1)² of the batch's mean; straight-through estimators of width ε for θ and the step
 //                  (Rajamanoharan et al. 2024, arXiv 2407.14435), with θ itself as the parameter, kept ≥ 0
 //   gated          S = λ Σ_j max(h_j, 0) + ½‖y − Σ_j max(h_j, 0) d_j − b_dec‖², D and b_dec held fixed in the latter (arXiv 2404.16014)
+//   matching_pursuit   S as in top_k, with ê what k_aux steps of a pursuit with the dead features make of e. Gradients go back through
+//                  all steps, the choices held fixed (Costa et al. 2025); autoencoder_pursuit.hpp
 //
 // Every gradient is sparse: pre-activations come from the scoring engine, which never stores them, and what decoding, its gradients
 // and the encoder's cost is proportional to the active entries. Decoder rows keep norm 1: the part of their gradient along the row is
@@ -24,12 +26,12 @@
 
 namespace unsuperpose {
 
-enum class Architecture : std::uint8_t { relu, top_k, batch_top_k, jump_relu, gated };
+enum class Architecture : std::uint8_t { relu, top_k, batch_top_k, jump_relu, gated, matching_pursuit };
 
 struct AutoencoderOptions {
   Architecture architecture = Architecture::batch_top_k;
   std::size_t features = 0;
-  std::size_t k = 0;  // top_k, batch_top_k: active features a sample
+  std::size_t k = 0;  // top_k, batch_top_k: active features a sample; matching_pursuit: steps
   double lambda = 0;  // relu, jump_relu, gated; 0 with target_l0: target·(mean square of a target's entry)
   double target_l0 = 0;               // jump_relu; 0: S = λ‖a‖₀
   std::vector<std::size_t> prefixes;  // ascending, the last = features; empty: none but the whole
@@ -46,7 +48,7 @@ struct AutoencoderOptions {
   double decay = 0.2;                  // share of the planned steps, at the end, in which the rate falls to 0
   std::uint64_t dead_after = 1000;     // steps without use
   double auxiliary = 1;                // c
-  std::size_t auxiliary_k = 0;         // k_aux; 0: half the target's dims
+  std::size_t auxiliary_k = 0;         // k_aux; 0: half the target's dims (matching_pursuit: k)
   double bandwidth = 0.5, threshold = 1;  // ε and the first θ, in units of scaled inputs
   std::uint64_t seed = 0;
 };

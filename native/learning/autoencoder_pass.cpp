@@ -19,12 +19,18 @@ constexpr std::size_t kBlock = 16;
 bool has_thresholds(const AutoencoderOptions& options) {
   return options.architecture == Architecture::jump_relu;
 }
+
+/// Entries of an encoder's row after w_j.
+std::size_t constants(const AutoencoderOptions& options) {
+  if (options.architecture == Architecture::matching_pursuit) return 0;
+  return has_thresholds(options) ? 2 : 1;
+}
 }  // namespace
 
 Weights::Weights(std::size_t inputs_, std::size_t outputs, const AutoencoderOptions& options)
     : inputs(inputs_),
-      encoder(inputs_ + (has_thresholds(options) ? 2 : 1)),
-      decoder(options.features, outputs),
+      encoder(inputs_ + constants(options)),
+      decoder(options.architecture == Architecture::matching_pursuit ? 0 : options.features, outputs),
       decoder_bias(1, outputs) {
   encoder.reserve(options.features);
   encoder.resize(options.features);
@@ -46,7 +52,7 @@ Gradients::Gradients(const Weights& weights)
       skip(weights.skip.count, weights.skip.cols) {}
 
 Pass::Pass(const AutoencoderOptions& options, std::size_t outputs)
-    : options_(options), ends_(options.prefixes) {
+    : options_(options), ends_(options.prefixes), pursuit_(options, outputs) {
   if (ends_.empty()) ends_.push_back(options.features);
   for (std::size_t g = 0; g < ends_.size(); ++g) residuals_.emplace_back(0, outputs);
   gate_residual_ = Rows(0, outputs);
@@ -247,6 +253,8 @@ Status Pass::revive(const Weights& weights, const std::vector<std::uint32_t>& de
 Status Pass::run(Weights& weights, ConstMatrix32 x, ConstMatrix32 y, const Settings& settings,
                  const Execution& execution, Gradients& gradients, Outcome& out) {
   out = {};
+  if (options_.architecture == Architecture::matching_pursuit)
+    return pursuit_.run(weights, x, settings, execution, gradients, used_, out);
   const std::size_t inputs = weights.inputs, dims = weights.encoder.dims();
   if (input_.cols != dims) input_ = Rows(0, dims);
   input_.grow(x.rows);

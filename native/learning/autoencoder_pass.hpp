@@ -1,4 +1,4 @@
-// One batch through an autoencoder and back: what training keeps of the parameters, and their gradients.
+// One batch through an autoencoder and back.
 //
 // Everything after the selection is done by entries, the pairs of a sample and a feature that is active for it: by samples as long
 // as residuals are made, then by features, whose gradients are sums over their samples in ascending order.
@@ -6,66 +6,15 @@
 #include <cstdint>
 #include <vector>
 
-#include "../core/aligned.hpp"
 #include "../core/execution.hpp"
 #include "../core/sparse_codes.hpp"
 #include "../core/status.hpp"
 #include "../core/view.hpp"
-#include "../scoring/mutable_dictionary.hpp"
-#include "autoencoder_learner.hpp"
+#include "../scoring/dictionary.hpp"
+#include "autoencoder_pursuit.hpp"
+#include "autoencoder_weights.hpp"
 
 namespace unsuperpose::autoencoder {
-
-/// Rows of floats, padded with zeros to whole cache lines.
-struct Rows {
-  AlignedBuffer<float> data;
-  std::size_t count = 0, cols = 0, stride = 0;
-
-  Rows() = default;
-  Rows(std::size_t count_, std::size_t cols_)
-      : count(count_), cols(cols_), stride(round_up(cols_, kCacheLine / sizeof(float))) {
-    data = AlignedBuffer<float>::zeros(count * stride);
-  }
-  /// At least so many rows; what they hold is anything but the padding, which is zero.
-  void grow(std::size_t rows) {
-    if (rows * stride > data.size()) data = AlignedBuffer<float>::zeros(rows * stride);
-    count = rows;
-  }
-  float* row(std::size_t i) const { return data.data() + i * stride; }
-  ConstMatrix32 view() const { return {data.data(), count, cols, stride}; }
-};
-
-/// Rows of the encoder: w_j, b_j and, where features have thresholds, what is taken from h_j to select. They score [x', 1] or [x', 1, 1].
-struct Weights {
-  Weights(std::size_t inputs, std::size_t outputs, const AutoencoderOptions& options);
-
-  std::size_t inputs;
-  MutableDictionary encoder;
-  Rows decoder, decoder_bias, threshold, log_scale, magnitude_bias,
-      skip;  // those that there are; vectors are one row
-};
-
-/// One in place of each weight.
-struct Gradients {
-  explicit Gradients(const Weights& weights);
-  Rows encoder, decoder, decoder_bias, threshold, log_scale, magnitude_bias, skip;
-};
-
-/// What a batch came to, besides gradients.
-struct Outcome {
-  double loss = 0;              // as AutoencoderLearner has it, in the units of the batch; mean a sample
-  double squared_residual = 0;  // Σ over samples of ‖y − ŷ‖²
-  double weakest = 0;           // smallest activation kept
-  std::uint64_t active = 0;     // entries that are not zero
-};
-
-/// Settings that change from step to step.
-struct Settings {
-  std::size_t k = 0;
-  double lambda = 0;                                 // in the units of the batch
-  double guess = 0;                                  // of the weakest activation (batch_top_k)
-  const std::vector<std::uint32_t>* dead = nullptr;  // ascending
-};
 
 class Pass {
  public:
@@ -105,6 +54,7 @@ class Pass {
 
   const AutoencoderOptions& options_;
   std::vector<std::size_t> ends_;  // of the prefixes
+  PursuitPass pursuit_;            // all of the work of matching_pursuit
   Rows input_;                     // x' with the constants after it
   std::vector<Rows> residuals_;    // one a prefix; after forward() each with all longer prefixes' added
   Rows gate_residual_, dead_residual_;

@@ -48,7 +48,8 @@ std::vector<AutoencoderLearner::State::Tensor> AutoencoderLearner::State::tensor
   const auto whole = [](const autoencoder::Rows& rows) {
     return Matrix32(rows.data.data(), rows.count, rows.cols, rows.stride);
   };
-  add("encoder", weights.encoder.edit_all(), gradients.encoder, moments.encoder);
+  const bool tied = weights.decoder.count == 0;
+  add(tied ? "decoder" : "encoder", weights.encoder.edit_all(), gradients.encoder, moments.encoder);
   add("decoder", whole(weights.decoder), gradients.decoder, moments.decoder);
   add("decoderBias", whole(weights.decoder_bias), gradients.decoder_bias, moments.decoder_bias);
   add("threshold", whole(weights.threshold), gradients.threshold, moments.threshold);
@@ -70,7 +71,11 @@ double AutoencoderLearner::State::rate() const {
 
 Status AutoencoderLearner::State::update(const Execution& execution) {
   const std::vector<Tensor> all = tensors();
-  const Tensor &encoder = all[0], &decoder = all[1];
+  // Of a matching pursuit there is a decoder only.
+  const bool tied = weights.decoder.count == 0;
+  const Tensor& decoder = all[tied ? 0 : 1];
+  const Tensor* const encoder = tied ? nullptr : all.data();
+  const std::size_t others = tied ? 1 : 2;
   const auto& reduce = reduce::table();
   const auto& sparse = sparse_rows::table();
   const auto& dots = dots::table();
@@ -80,13 +85,13 @@ Status AutoencoderLearner::State::update(const Execution& execution) {
     float* gradient = decoder.gradient.row(j);
     const double along = dots.dot(gradient, decoder.values.row(j), outputs);
     sparse.axpy(static_cast<float>(-along), decoder.values.row(j), gradient, outputs);
-    squares[j] = reduce.squared_norm(gradient, outputs) +
-                 reduce.squared_norm(encoder.gradient.row(j), encoder.gradient.cols);
+    squares[j] = reduce.squared_norm(gradient, outputs);
+    if (encoder) squares[j] += reduce.squared_norm(encoder->gradient.row(j), encoder->gradient.cols);
   });
   if (execution.cancelled()) return Status::cancelled();
   double square = 0;
   for (const double one : squares) square += one;
-  for (std::size_t t = 2; t < all.size(); ++t)
+  for (std::size_t t = others; t < all.size(); ++t)
     for (std::size_t r = 0; r < all[t].gradient.rows; ++r)
       square += reduce.squared_norm(all[t].gradient.row(r), all[t].gradient.cols);
   const double relative = 2 / static_cast<double>(outputs), norm = relative * std::sqrt(square);
@@ -119,7 +124,7 @@ Status AutoencoderLearner::State::update(const Execution& execution) {
   };
   std::vector<std::uint8_t> fine(options.features, 1);
   execution.for_items(options.features, kBlock, [&](std::size_t j) {
-    advance(encoder, j);
+    if (encoder) advance(*encoder, j);
     advance(decoder, j);
     float* row = decoder.values.row(j);
     const double length = std::sqrt(reduce.squared_norm(row, outputs));
@@ -128,14 +133,14 @@ Status AutoencoderLearner::State::update(const Execution& execution) {
       return;
     }
     scale_row(row, outputs, static_cast<float>(1 / length));
-    if (options.aligned) {
-      const double product = dots.dot(encoder.values.row(j), row, outputs);
-      sparse.axpy(static_cast<float>(1 - product), row, encoder.values.row(j), outputs);
+    if (options.aligned && encoder) {
+      const double product = dots.dot(encoder->values.row(j), row, outputs);
+      sparse.axpy(static_cast<float>(1 - product), row, encoder->values.row(j), outputs);
     }
   });
   // Parameters are only good for being thrown away from here on, should the call be cancelled.
   if (execution.cancelled()) return Status::cancelled();
-  for (std::size_t t = 2; t < all.size(); ++t)
+  for (std::size_t t = others; t < all.size(); ++t)
     for (std::size_t r = 0; r < all[t].gradient.rows; ++r) advance(all[t], r);
   for (std::size_t j = 0; j < weights.threshold.cols; ++j)
     weights.threshold.data[j] = std::max(0.0f, weights.threshold.data[j]);

@@ -10,7 +10,7 @@ namespace unsuperpose::node {
 
 namespace {
 
-constexpr const char* kActivations[] = {"relu", "topk", "jumprelu", "gated"};
+constexpr const char* kActivations[] = {"relu", "topk", "jumprelu", "gated", "matching-pursuit"};
 constexpr const char* kNorms[] = {"none", "constant", "layer"};
 
 template <class Enum, std::size_t kCount>
@@ -31,6 +31,8 @@ Napi::Object parameters_object(Napi::Env env, const AutoencoderParameters& p) {
                       {"inputs", p.inputs},
                       {"outputs", p.outputs},
                       {"k", p.k},
+                      {"residual", p.residual},
+                      {"stopOnRepeat", p.stop_on_repeat},
                       {"encoder", p.encoder},
                       {"encoderBias", p.encoder_bias},
                       {"decoder", p.decoder},
@@ -50,6 +52,8 @@ AutoencoderParameters parameters_of(const Napi::Object& from) {
   p.inputs = count(from.Get("inputs"), "inputs");
   p.outputs = count(from.Get("outputs"), "outputs");
   p.k = count(from.Get("k"), "k");
+  p.residual = number(from.Get("residual"), "residual");
+  p.stop_on_repeat = from.Get("stopOnRepeat").ToBoolean();
   const auto read = [&](const char* name, std::vector<float>& to) {
     const auto values = floats(from.Get(name), name);
     to.assign(values.begin(), values.end());

@@ -154,7 +154,8 @@ class Trainer {
 
 namespace {
 
-constexpr const char* kArchitectures[] = {"relu", "topk", "batchtopk", "jumprelu", "gated"};
+constexpr const char* kArchitectures[] = {"relu",     "topk",  "batchtopk",
+                                          "jumprelu", "gated", "matching-pursuit"};
 
 Architecture architecture_of(const std::string& name) {
   for (std::size_t i = 0; i < std::size(kArchitectures); ++i)
@@ -268,13 +269,16 @@ Napi::Value trainer_fit(const Napi::CallbackInfo& call) {
   });
 }
 
-/// (trainer, activations, targets | undefined, mask | undefined, most, threads, onProgress, onSettled) → job. At most `most` batches.
+/// (trainer, activations, targets | undefined, mask | undefined, most, threads, onProgress, onSettled) → job. At most `most` batches,
+/// of the samples that count.
 Napi::Value trainer_observe(const Napi::CallbackInfo& call) {
   const auto trainer = held<Trainer>(call[0]);
   const std::uint64_t most = count(call[4], "most");
-  const auto samples = std::make_shared<const Samples>(call[1], call[2], call[3]);
+  const auto samples = std::make_shared<Samples>(call[1], call[2], call[3]);
   return start_training(call, 5, trainer, [=](Trainer& own, const Execution& execution) {
     samples->require_finite_all(execution);
+    samples->compact();
+    if (samples->input->rows == 0) return Status{};
     OrderedBatches batches(samples->batch(), own.batch_size);
     const Status status = own.feed(batches, std::min(most, batches.count()), execution);
     if (status.ok()) own.publish();

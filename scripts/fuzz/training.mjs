@@ -2,29 +2,33 @@
 import { checkpoint, codes, floats, matrix } from './random.mjs';
 import { member, stream } from './solving.mjs';
 
-const BY_K = ['topk', 'batchtopk', 'matryoshka'];
+const BY_K = ['topk', 'batchtopk', 'matryoshka', 'matching-pursuit'];
 
 /** Parameters of an autoencoder whose inputs have `dims`. */
 function parameters(r, features, dims) {
-  const activation = r.pick(['relu', 'topk', 'jumprelu', 'gated']);
+  const activation = r.pick(['relu', 'topk', 'jumprelu', 'gated', 'matching-pursuit']);
+  const pursues = activation === 'matching-pursuit';
   const subtract = r.chance(0.4);
   const inputNorm = r.pick(['none', 'none', 'constant', 'layer']);
-  const outputs = subtract || inputNorm !== 'none' ? dims : r.int(1, 7);
+  const outputs = subtract || inputNorm !== 'none' || pursues ? dims : r.int(1, 7);
   return {
     activation,
-    encoder: matrix(r, features, dims, Float32Array),
-    encoderBias: floats(r, features),
+    ...(!pursues && {
+      encoder: matrix(r, features, dims, Float32Array),
+      encoderBias: floats(r, features),
+    }),
     decoder: matrix(r, features, outputs, Float32Array),
     decoderBias: floats(r, outputs),
     ...(subtract && { subtractDecoderBias: true }),
     ...(inputNorm !== 'none' && { inputNorm }),
-    ...(activation === 'topk' && { k: r.int(1, features) }),
+    ...((activation === 'topk' || pursues) && { k: r.int(1, features) }),
+    ...(pursues && r.some({ residual: r.uniform(), stopOnRepeat: r.chance(0.5) })),
     ...(activation === 'jumprelu' && { threshold: floats(r, features).map(Math.abs) }),
     ...(activation === 'gated' && {
       logScale: floats(r, features).map((v) => Math.max(-3, Math.min(3, v))),
       magnitudeBias: floats(r, features),
     }),
-    ...(r.chance(0.3) && { skip: matrix(r, outputs, dims, Float32Array) }),
+    ...(!pursues && r.chance(0.3) && { skip: matrix(r, outputs, dims, Float32Array) }),
   };
 }
 
@@ -39,7 +43,11 @@ const withSamples = (r, pkg) => {
 
 /** Options of one learner. */
 function learner(r, features, transcoder) {
-  const architecture = r.pick([...BY_K, 'relu', 'jumprelu', 'gated']);
+  const architecture = r.pick([
+    ...BY_K.filter((one) => !transcoder || one !== 'matching-pursuit'),
+    ...['relu', 'jumprelu', 'gated'],
+  ]);
+  const pursues = architecture === 'matching-pursuit';
   const own = BY_K.includes(architecture)
     ? {
         sparsity: r.int(1, features),
@@ -70,10 +78,10 @@ function learner(r, features, transcoder) {
       warmUp: r.int(0, 5),
       decay: r.uniform(),
       deadAfter: r.int(1, 5),
-      skip: r.chance(0.5),
+      ...(!pursues && { skip: r.chance(0.5) }),
       seed: r.int(0, 99),
     }),
-    ...(!transcoder && r.some({ subtractDecoderBias: r.chance(0.5), aligned: r.chance(0.5) })),
+    ...(!transcoder && !pursues && r.some({ subtractDecoderBias: r.chance(0.5), aligned: r.chance(0.5) })),
   };
 }
 
@@ -101,7 +109,9 @@ function run(r, features) {
       0.3,
     ),
   };
-  return { x: matrix(r, rows, dims), transcoder, options: { ...common, ...more } };
+  // Of so many samples some are left to learn from.
+  const holdout = rows >= 12 && !more.mask && r.chance(0.3) ? { holdout: 0.1 } : {};
+  return { x: matrix(r, rows, dims), transcoder, options: { ...common, ...more, ...holdout } };
 }
 
 const shown = (all) => [all].flat().map((sae) => [sae.parameters(), sae.training]);

@@ -10,7 +10,7 @@ import type { TrainingResult } from '../../bench/result.js';
 import { floorOf, runTraining } from '../../bench/training.js';
 
 const shape = { batch: 32, dims: 16, features: 48, active: 3 };
-const architectures = ['topk', 'batchtopk', 'matryoshka', 'jumprelu', 'relu', 'gated'];
+const architectures = ['topk', 'batchtopk', 'matryoshka', 'jumprelu', 'relu', 'gated', 'matching-pursuit'];
 const plan = { shapes: [shape], runs: 2, steps: 2, batches: 3, settling: { batch: 16, steps: 4 } };
 const skipped: string[] = [];
 const logged: string[] = [];

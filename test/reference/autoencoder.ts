@@ -41,6 +41,38 @@ export function preActivations(p: Wide, x: Float64Array): { products: number[]; 
   return { products, h: products.map((value, j) => value + at(p.encoderBias, j)) };
 }
 
+/** What ends a matching pursuit. */
+export interface PursuitEnd {
+  readonly steps: number;
+  readonly residual?: number;
+  readonly stopOnRepeat?: boolean;
+}
+
+/** Matching pursuit with the decoder rows of `features` (all of them): its steps, and what is left of x'. */
+export function pursue(
+  p: Wide,
+  inner: Float64Array,
+  { steps: most, residual = 0, stopOnRepeat = false }: PursuitEnd,
+  features: readonly number[] = Array.from({ length: p.features }, (_, j) => j),
+): { readonly a: number[]; readonly left: Float64Array } {
+  const left = inner.slice();
+  const a = Array<number>(p.features).fill(0);
+  const row = (j: number): Float64Array => p.decoder.subarray(j * p.outputs, (j + 1) * p.outputs);
+  for (let step = 0; step < most; step++) {
+    const products = features.map((j) => row(j).reduce((sum, v, d) => sum + v * at(left, d), 0));
+    const value = Math.max(...products);
+    if (!(value > 0)) break;
+    const j = at(features, products.indexOf(value));
+    const repeats = at(a, j) > 0;
+    a[j] = at(a, j) + value;
+    row(j).forEach((v, d) => {
+      left[d] = at(left, d) - value * v;
+    });
+    if ((repeats && stopOnRepeat) || Math.sqrt(squared(left)) <= residual) break;
+  }
+  return { a, left };
+}
+
 /** b_dec + Σ_j a_j d_j over the first `count` features, without the skip connection. */
 export function decode(p: Wide, a: readonly number[], count = p.features): Float64Array {
   const out = Float64Array.from(p.decoderBias);
@@ -90,6 +122,8 @@ export function encodeAll(
     }
     case 'jumprelu':
       return kept((_, j, h) => h > at(p.threshold, j));
+    case 'matching-pursuit':
+      return samples.map((x) => pursue(p, centred(p, x), { steps: options.sparsity }).a);
     case 'gated':
       return all.map(({ products, h }) =>
         h.map((gate, j) =>
@@ -98,6 +132,8 @@ export function encodeAll(
       );
   }
 }
+
+const centred = (p: Wide, x: Float64Array): Float64Array => x.map((value, d) => value - at(p.decoderBias, d));
 
 const squared = (y: Float64Array, ...parts: Float64Array[]): number =>
   y.reduce((sum, value, d) => sum + (value - parts.reduce((all, part) => all + at(part, d), 0)) ** 2, 0);
@@ -114,6 +150,7 @@ export function loss(
   samples: readonly Float64Array[],
   targets: readonly Float64Array[],
 ): number {
+  if (options.architecture === 'matching-pursuit') return pursuitLoss(options, p, fixed, dead, samples);
   const codes = encodeAll(options, p, samples);
   const before = encodeAll(options, fixed, samples);
   const prefixes = options.prefixes.length > 0 ? [...options.prefixes] : [p.features];
@@ -154,6 +191,26 @@ export function loss(
   if (options.architecture !== 'jumprelu') return total / n;
   const { targetL0, lambda } = options;
   return total / n + (targetL0 > 0 ? lambda * (active / n / targetL0 - 1) ** 2 : (lambda * active) / n);
+}
+
+/** ½‖r‖² of what is left, and what dead features leave of that, which is held fixed. */
+function pursuitLoss(
+  { sparsity, auxiliary, auxiliaryK }: NativeTrainerOptions,
+  p: Wide,
+  fixed: Wide,
+  dead: readonly number[],
+  samples: readonly Float64Array[],
+): number {
+  const most = auxiliaryK > 0 ? auxiliaryK : sparsity;
+  const share = auxiliary * Math.min(1, dead.length / most);
+  let total = 0;
+  for (const x of samples) {
+    total += squared(pursue(p, centred(p, x), { steps: sparsity }).left) / 2;
+    if (dead.length === 0) continue;
+    const { left } = pursue(fixed, centred(fixed, x), { steps: sparsity });
+    total += (share * squared(pursue(p, left, { steps: Math.min(most, dead.length) }, dead).left)) / 2;
+  }
+  return total / samples.length;
 }
 
 /** dL/dθ_j of jumprelu by its straight-through estimators (Rajamanoharan et al. 2024, equations 11 and 12). */

@@ -53,6 +53,38 @@ const rowNorms = ({ shape: [rows = 0, cols = 0], values }: Tensor): number[] =>
   Array.from({ length: rows }, (_, j) => norm(values.slice(j * cols, (j + 1) * cols)));
 
 /** SAELens: `scale` is by what the caller multiplies inputs where they are normalised by their expected average. */
+/** The encoder of a matching_pursuit: relu(r·d) of the strongest row, until the support stays, the residual is small, or enough were taken. */
+function matchingPursuit(
+  cfg: Readonly<Record<string, unknown>>,
+  { shape, values }: Tensor,
+  x: Vector,
+): Vector {
+  const [features, dims] = shape as [number, number];
+  const row = (j: number): Vector => values.slice(j * dims, (j + 1) * dims);
+  const threshold = (cfg.residual_threshold as number | undefined) ?? 1e-2;
+  const a = Array<number>(features).fill(0);
+  let left = x;
+  for (let step = 0; step < ((cfg.max_iterations as number | null | undefined) ?? dims); step++) {
+    const products = a.map((_, j) =>
+      Math.max(
+        0,
+        row(j).reduce((sum, v, d) => sum + v * (left[d] as number), 0),
+      ),
+    );
+    const value = Math.max(...products);
+    const j = products.indexOf(value);
+    const support = a.map((v) => v !== 0).join();
+    a[j] = (a[j] as number) + value;
+    left = sub(
+      left,
+      row(j).map((v) => v * value),
+    );
+    if (cfg.stop_on_duplicate_support === true && support === a.map((v) => v !== 0).join()) break;
+    if (threshold > 0 && norm(left) < threshold) break;
+  }
+  return a;
+}
+
 export function saelens(cfg: Readonly<Record<string, unknown>>, t: TensorMap, x: Vector, scale = 1): Forward {
   const given = x.map((v) => v * scale);
   const n = given.length;
@@ -65,9 +97,17 @@ export function saelens(cfg: Readonly<Record<string, unknown>>, t: TensorMap, x:
   if (how === 'constant_norm_rescale') inner = given.map((v) => (v * Math.sqrt(n)) / size);
   if (cfg.apply_b_dec_to_input ?? !String(cfg.architecture).includes('transcoder'))
     inner = sub(inner, vec(t, 'b_dec'));
-  const products = times(inner, t.W_enc);
   let codes: Vector;
   let kind = cfg.architecture ?? 'standard';
+  if (kind === 'matching_pursuit') {
+    const bias = (cfg.apply_b_dec_to_input ?? true) ? vec(t, 'b_dec') : given.map(() => 0);
+    codes = matchingPursuit(cfg, t.W_dec as Tensor, inner);
+    let made: Vector = add(times(codes, t.W_dec), bias);
+    if (how === 'layer_norm') made = made.map((v) => v * deviation + mean);
+    if (how === 'constant_norm_rescale') made = made.map((v) => (v * size) / Math.sqrt(n));
+    return { codes, output: made };
+  }
+  const products = times(inner, t.W_enc);
   if ((cfg.activation_fn_str ?? cfg.activation_fn) === 'topk') kind = 'topk';
   const rescale = cfg.rescale_acts_by_decoder_norm === true;
   const norms = rowNorms(t.W_dec as Tensor).map((v) => (rescale ? v : 1));

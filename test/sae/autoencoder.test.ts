@@ -6,7 +6,7 @@ import {
   SparseAutoencoder,
   SparseCodes,
 } from '../../lib/index.js';
-import { decode, preActivations, type Wide } from '../reference/autoencoder.js';
+import { decode, preActivations, pursue, type Wide } from '../reference/autoencoder.js';
 import { makeRandom } from '../reference/random.js';
 
 const FEATURES = 40;
@@ -20,6 +20,8 @@ type Plain = Required<Pick<AutoencoderParametersLike, 'activation'>> & {
   skip: boolean;
   scale: number;
   k: number;
+  residual: number;
+  stopOnRepeat: boolean;
 };
 
 const normals = (random: ReturnType<typeof makeRandom>, count: number, scale: number): Float32Array =>
@@ -28,22 +30,27 @@ const normals = (random: ReturnType<typeof makeRandom>, count: number, scale: nu
 function made(seed: number, given: Partial<Plain> & Pick<Plain, 'activation'>) {
   const plain: Plain = {
     ...{ dims: 12, outputs: given.dims ?? 12, subtract: false, norm: 'none', skip: false, scale: 1, k: 5 },
+    ...{ residual: 0, stopOnRepeat: false },
     ...given,
   } as Plain;
   const { dims, outputs, scale, activation } = plain;
+  const pursues = activation === 'matching-pursuit';
   const random = makeRandom(seed);
   const encoder = normals(random, FEATURES * dims, 0.3);
   const decoder = normals(random, FEATURES * outputs, 0.3);
   const skip = normals(random, outputs * dims, 0.1);
   const parameters = {
     activation,
-    encoder: { data: encoder, shape: [FEATURES, dims] },
-    encoderBias: normals(random, FEATURES, 0.3 * scale),
+    ...(!pursues && {
+      encoder: { data: encoder, shape: [FEATURES, dims] },
+      encoderBias: normals(random, FEATURES, 0.3 * scale),
+    }),
     decoder: { data: decoder, shape: [FEATURES, outputs] },
     decoderBias: normals(random, outputs, 0.3 * scale),
     subtractDecoderBias: plain.subtract,
     inputNorm: plain.norm,
-    ...(activation === 'topk' && { k: plain.k }),
+    ...((activation === 'topk' || pursues) && { k: plain.k }),
+    ...(pursues && { residual: plain.residual, stopOnRepeat: plain.stopOnRepeat }),
     ...(activation === 'jumprelu' && {
       threshold: normals(random, FEATURES, 0.5 * scale).map(Math.abs),
     }),
@@ -60,7 +67,7 @@ function made(seed: number, given: Partial<Plain> & Pick<Plain, 'activation'>) {
   const wide = {
     ...{ inputs: dims, outputs, features: FEATURES, subtractBias: plain.subtract },
     encoder: Float64Array.from(encoder),
-    encoderBias: Float64Array.from(parameters.encoderBias),
+    encoderBias: Float64Array.from(parameters.encoderBias ?? []),
     decoder: Float64Array.from(decoder),
     decoderBias: Float64Array.from(parameters.decoderBias),
   } as unknown as Wide;
@@ -85,7 +92,12 @@ function expectedCodes({ plain, parameters, samples, wide }: ReturnType<typeof m
   const { dims, k, activation } = plain;
   return Array.from({ length: SAMPLES }, (_, i) => {
     const row = Float64Array.from(samples.data.subarray(i * dims, (i + 1) * dims));
-    const { h, products } = preActivations(wide, normalised(row, plain.norm).x);
+    const { x } = normalised(row, plain.norm);
+    if (activation === 'matching-pursuit') {
+      const inner = plain.subtract ? x.map((v, d) => v - Number(wide.decoderBias[d])) : x;
+      return pursue(wide, inner, { ...plain, steps: k }).a;
+    }
+    const { h, products } = preActivations(wide, x);
     if (activation === 'relu') return h.map((v) => Math.max(0, v));
     if (activation === 'jumprelu') return h.map((v, j) => (v > Number(threshold?.[j]) ? Math.max(0, v) : 0));
     if (activation === 'gated')
@@ -117,6 +129,13 @@ const CASES: readonly (Partial<Plain> & Pick<Plain, 'activation'>)[] = [
   { activation: 'relu', norm: 'layer', subtract: true },
   { activation: 'topk', dims: 1, k: 3 },
   { activation: 'jumprelu', dims: 130, outputs: 130 },
+  { activation: 'matching-pursuit', subtract: true },
+  { activation: 'matching-pursuit', k: 1 },
+  { activation: 'matching-pursuit', k: 20, subtract: true, stopOnRepeat: true },
+  { activation: 'matching-pursuit', k: 12, subtract: true, residual: 1.5 },
+  { activation: 'matching-pursuit', dims: 130, outputs: 130, norm: 'constant' },
+  { activation: 'matching-pursuit', scale: 1e-12, subtract: true },
+  { activation: 'matching-pursuit', scale: 2 ** 70, subtract: true },
   { activation: 'relu', scale: 1e-12 },
   { activation: 'topk', scale: 1e12, subtract: true },
   { activation: 'jumprelu', scale: 2 ** -40 },
@@ -134,7 +153,9 @@ describe.each(CASES)('%o', (given) => {
   test('codes', async () => {
     expect(largest).toBeGreaterThan(0);
     const dense = codes.toDense().data;
-    const amplified = given.norm === 'layer' || given.norm === 'constant' ? 4 : 1;
+    const normed = given.norm === 'layer' || given.norm === 'constant' ? 4 : 1;
+    // Each step of a pursuit rounds what the next ones work with.
+    const amplified = plain.activation === 'matching-pursuit' ? normed * plain.k : normed;
     const bound = amplified * (plain.dims + 8) * UNIT * 4 * largest;
     expected.flat().forEach((value, at) => {
       const got = dense[at] as number;
@@ -175,7 +196,7 @@ describe.each(CASES)('%o', (given) => {
   test('parameters come back as they went in', () => {
     const again = SparseAutoencoder.from(sae.parameters());
     expect(again.parameters()).toEqual(sae.parameters());
-    expect(sae.parameters().encoder.data).toEqual(parameters.encoder.data);
+    expect(sae.parameters().encoder.data).toEqual((parameters.encoder ?? parameters.decoder).data);
     expect(again.encodeSync(samples)).toEqual(codes);
     expect(sae.dictionary().toMatrix()).toEqual(sae.parameters().decoder);
   });
@@ -265,7 +286,7 @@ describe('bad input', () => {
     [
       'activation',
       { activation: 'tanh' },
-      /activation must be one of relu, topk, jumprelu, gated, got "tanh"/,
+      /activation must be one of relu, topk, jumprelu, gated, matching-pursuit, got "tanh"/,
     ],
     ['k', { k: 41 }, /k must be an integer between 1 and 40 \(features\), got 41/],
     ['threshold', { threshold: new Float32Array(40) }, /threshold is an option of activation jumprelu/],
@@ -300,6 +321,40 @@ describe('bad input', () => {
     expect(() => SparseAutoencoder.from({ ...good, ...change } as AutoencoderParametersLike)).toThrow(
       message,
     );
+  });
+
+  it.each([
+    [{ k: 0 }, /k must be an integer between 1 and 2147483647, got 0/],
+    [{ residual: -1 }, /residual must be a finite number ≥ 0, got -1/],
+    [{ stopOnRepeat: 1 }, /stopOnRepeat must be/],
+    [
+      { encoder: { data: new Float32Array(480), shape: [40, 12] } },
+      /encoder must be the decoder, or left out: a matching pursuit has no other/,
+    ],
+    [{ encoderBias: new Float32Array(40).fill(1) }, /encoderBias must be zeros, or left out/],
+    [
+      { skip: { data: new Float32Array(144), shape: [12, 12] } },
+      /skip is an option of activations with an encoder, not of activation matching-pursuit/,
+    ],
+    [{ threshold: new Float32Array(40) }, /threshold is an option of activation jumprelu/],
+  ])('of a matching pursuit: %o', (change, message) => {
+    const pursuit = made(3, { activation: 'matching-pursuit' }).parameters;
+    expect(() => SparseAutoencoder.from({ ...pursuit, ...change } as AutoencoderParametersLike)).toThrow(
+      message,
+    );
+    expect(() => SparseAutoencoder.from({ ...good, residual: 1 })).toThrow(
+      /residual is an option of activation matching-pursuit, not of activation topk/,
+    );
+  });
+
+  it('a pursuit that overflows names the sample', () => {
+    const sae = SparseAutoencoder.from({
+      activation: 'matching-pursuit',
+      ...{ k: 3, decoder: { data: Float32Array.of(1e17, 1e17), shape: [1, 2] } },
+      decoderBias: new Float32Array(2),
+    });
+    const samples = { data: Float32Array.of(0, 0, 1e30, 1e30), shape: [2, 2] };
+    expect(() => sae.encodeSync(samples)).toThrow(/sample 1 overflows float32 as it is encoded/);
   });
 
   it('of calls', async () => {

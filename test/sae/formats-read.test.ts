@@ -40,6 +40,7 @@ const BASE = {
 function saelensTensors(cfg: Config): TensorMap {
   const architecture = String(cfg.architecture ?? 'standard');
   const out = (cfg.d_out as number | undefined) ?? D;
+  if (architecture === 'matching_pursuit') return tensorsOf(7, { W_dec: [N, D], b_dec: [D] });
   const made = tensorsOf(7, {
     W_enc: [D, N],
     W_dec: [N, out],
@@ -72,6 +73,15 @@ const SAELENS: readonly Config[] = [
   { ...BASE, architecture: 'jumprelu_skip_transcoder', d_out: 6 },
   { ...BASE, architecture: 'batchtopk', k: 2 },
   { ...BASE, architecture: 'matryoshka_batchtopk', k: 2, rescale_acts_by_decoder_norm: true },
+  { ...BASE, architecture: 'matching_pursuit', stop_on_duplicate_support: true, max_iterations: 3 },
+  {
+    ...{ ...BASE, architecture: 'matching_pursuit', stop_on_duplicate_support: false },
+    ...{ residual_threshold: 0, max_iterations: null, normalize_activations: 'layer_norm' },
+  },
+  {
+    ...{ ...BASE, architecture: 'matching_pursuit', stop_on_duplicate_support: true },
+    ...{ residual_threshold: 1, max_iterations: null, apply_b_dec_to_input: false },
+  },
   { d_in: D, d_sae: N, hook_point: 'blocks.0.hook_resid_pre' },
   {
     d_in: D,

@@ -112,10 +112,25 @@ describe("SAELens' silent failures", () => {
       STANDARD,
       /normalize_activations must be one of none, .*, got "batch"/,
     ],
-    'matching pursuit': [
+    'a matching pursuit with an encoder': [
+      { ...BASE, architecture: 'matching_pursuit', stop_on_duplicate_support: true },
+      STANDARD,
+      /holds W_enc, b_enc, which SAELens' matching_pursuit does not have/,
+    ],
+    'a matching pursuit that does not say when it ends': [
       { ...BASE, architecture: 'matching_pursuit' },
       without(STANDARD, 'W_enc', 'b_enc'),
-      /matching_pursuit, which is not read: it has no encoder: .* Dictionary\.load/,
+      /does not say stop_on_duplicate_support/,
+    ],
+    'a matching pursuit on scaled inputs': [
+      {
+        ...BASE,
+        architecture: 'matching_pursuit',
+        stop_on_duplicate_support: true,
+        normalize_activations: 'expected_average_only_in',
+      },
+      without(STANDARD, 'W_enc', 'b_enc'),
+      /expected_average_only_in for a matching_pursuit, whose encoder is its decoder: no scale can be folded/,
     ],
     temporal: [
       { ...BASE, architecture: 'temporal' },

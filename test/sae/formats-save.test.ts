@@ -28,11 +28,14 @@ function parametersOf(
   const activation = given.activation ?? 'relu';
   return {
     activation,
-    encoder: { data: values(N * D), shape: [N, D] },
-    encoderBias: values(N),
+    ...(activation !== 'matching-pursuit' && {
+      encoder: { data: values(N * D), shape: [N, D] },
+      encoderBias: values(N),
+    }),
     decoder: { data: values(N * outputs), shape: [N, outputs] },
     decoderBias: values(outputs),
     ...(activation === 'topk' && { k: 3 }),
+    ...(activation === 'matching-pursuit' && { k: 4, residual: 0.25, stopOnRepeat: true }),
     ...(activation === 'jumprelu' && { threshold: values(N).map(Math.abs) }),
     ...(activation === 'gated' && { logScale: values(N), magnitudeBias: values(N) }),
     ...given,
@@ -53,6 +56,7 @@ const CASES: readonly (readonly [architecture: string, AutoencoderParametersLike
   ['topk', parametersOf(3, { activation: 'topk', subtractDecoderBias: true, inputNorm: 'constant' })],
   ['jumprelu', parametersOf(4, { activation: 'jumprelu', inputNorm: 'layer' })],
   ['gated', parametersOf(5, { activation: 'gated', subtractDecoderBias: true })],
+  ['matching_pursuit', parametersOf(11, { activation: 'matching-pursuit', subtractDecoderBias: true })],
   ['transcoder', parametersOf(6, { activation: 'relu' }, 7)],
   ['skip_transcoder', parametersOf(7, { activation: 'relu', skip: skip(7) }, 7)],
   ['skip_transcoder', parametersOf(8, { activation: 'relu', skip: skip() })],
@@ -82,7 +86,7 @@ describe.each(CASES)('%s', (architecture, parameters) => {
       dtype: 'float32',
       metadata: { model_name: 'm' },
     });
-    expect(tensors.W_enc?.shape).toEqual([D, N]);
+    expect(tensors.W_enc?.shape).toEqual(architecture === 'matching_pursuit' ? undefined : [D, N]);
     expect(tensors.b_dec?.shape).toHaveLength(1);
     expectForward(sae, X, (x) => saelens(cfg, tensors, x));
     const again = await SparseAutoencoder.load(path);
@@ -109,7 +113,11 @@ describe.each(CASES)('%s', (architecture, parameters) => {
     expect(again.parameters()).toEqual(sae.parameters());
     expect(again.training).toBeUndefined();
     expect(again.source).toMatchObject({ format: 'unsuperpose', activation: sae.activation, decisions: [] });
-    expect(parseSafetensors(readFileSync(path)).encoder?.values).toEqual([...sae.parameters().encoder.data]);
+    const written = parseSafetensors(readFileSync(path));
+    expect(written.decoder?.values).toEqual([...sae.parameters().decoder.data]);
+    if (sae.activation === 'matching-pursuit')
+      expect(Object.keys(written).sort()).toEqual(['decoder', 'decoderBias']);
+    else expect(written.encoder?.values).toEqual([...sae.parameters().encoder.data]);
   });
 });
 
@@ -148,7 +156,10 @@ describe('our own format', () => {
   it.each([
     [{ version: 2 }, /of version 2 of its format; version 1 is read/],
     [{ activation: 'topk' }, /does not say k/],
-    [{ activation: 'tanh' }, /activation must be one of relu, topk, jumprelu, gated, got "tanh"/],
+    [
+      { activation: 'tanh' },
+      /activation must be one of relu, topk, jumprelu, gated, matching-pursuit, got "tanh"/,
+    ],
     [{ activation: 'jumprelu' }, /has no tensor threshold/],
     [{ inputNorm: null }, /inputNorm must be one of/],
     [{ subtractDecoderBias: 1 }, /subtractDecoderBias must be true or false, got 1/],
@@ -186,6 +197,11 @@ describe('saving', () => {
     );
     const subtracts = make({ activation: 'relu', skip: skip(), subtractDecoderBias: true });
     await refused(lens(subtracts), 'ERR_OPTION', /no skip connection with an autoencoder that subtracts/);
+    await refused(
+      lens(make({ activation: 'matching-pursuit' })),
+      'ERR_OPTION',
+      /adds decoderBias to what a matching pursuit makes only where it is subtracted/,
+    );
     await refused(
       lens(make({ skip: skip(), inputNorm: 'layer' })),
       'ERR_OPTION',

@@ -70,6 +70,23 @@ const CASES: readonly Case[] = [
   { name: 'jumprelu', options: { architecture: 'jumprelu', lambda: 0.2 } },
   { name: 'jumprelu with a target', options: { architecture: 'jumprelu', lambda: 2, targetL0: 4 } },
   { name: 'gated', options: { architecture: 'gated', lambda: 0.3 } },
+  { name: 'matching pursuit', options: { architecture: 'matching-pursuit', sparsity: 3 } },
+  { name: 'matching pursuit of one step', options: { architecture: 'matching-pursuit', sparsity: 1 } },
+  {
+    name: 'matching pursuit of many steps, some of them with the same features',
+    options: { architecture: 'matching-pursuit', sparsity: 12 },
+    inputs: 5,
+  },
+  {
+    name: 'matching pursuit with dead features',
+    options: { architecture: 'matching-pursuit', sparsity: 3, auxiliary: 0.5 },
+    dead: [1, 4],
+  },
+  {
+    name: 'matching pursuit with more dead features than are revived',
+    options: { architecture: 'matching-pursuit', sparsity: 2, auxiliaryK: 3 },
+    dead: [0, 1, 4, 7, 11, 15],
+  },
   {
     name: 'transcoder, topk with skip and dead features',
     options: { architecture: 'topk', sparsity: 3, skip: true, subtractBias: false },
@@ -94,14 +111,16 @@ function problem({ options: given, inputs = 8, outputs = inputs, dead = [], tran
   const options = { ...BASE, ...given };
   const gated = options.architecture === 'gated';
   const jumps = options.architecture === 'jumprelu';
+  const pursues = options.architecture === 'matching-pursuit';
   const own: NativeAutoencoder = {
-    activation: gated ? 'gated' : jumps ? 'jumprelu' : 'relu',
+    activation: gated ? 'gated' : jumps ? 'jumprelu' : pursues ? 'matching-pursuit' : 'relu',
+    ...{ residual: 0, stopOnRepeat: false },
     norm: 'none',
     subtractBias: options.subtractBias,
     features: FEATURES,
     ...{ inputs, outputs, k: 0 },
-    encoder: normals(FEATURES * inputs, 0.4),
-    encoderBias: normals(FEATURES, 0.2),
+    encoder: pursues ? new Float32Array(0) : normals(FEATURES * inputs, 0.4),
+    encoderBias: pursues ? new Float32Array(0) : normals(FEATURES, 0.2),
     decoder: normals(FEATURES * outputs, 0.3),
     decoderBias: normals(outputs, 0.3),
     skip: options.skip ? normals(outputs * inputs, 0.2) : new Float32Array(0),
@@ -162,7 +181,8 @@ describe.each(CASES)('$name', (one) => {
     expect(Math.abs(answer.loss - expected)).toBeLessThan(1e-5 * expected);
   });
 
-  const names: Tensor[] = ['encoder', 'encoderBias', 'decoder', 'decoderBias'];
+  const names: Tensor[] = ['decoder', 'decoderBias'];
+  if (one.options.architecture !== 'matching-pursuit') names.push('encoder', 'encoderBias');
   if (one.options.skip) names.push('skip');
   if (one.options.architecture === 'gated') names.push('logScale', 'magnitudeBias');
   test.each(names)('the gradient of %s', (name) => {

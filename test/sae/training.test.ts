@@ -59,6 +59,7 @@ const LEARNERS: readonly LearnerOptions[] = [
   { architecture: 'relu', features: FEATURES, lambda: 0.3 },
   { architecture: 'jumprelu', features: FEATURES, targetL0: 2 },
   { architecture: 'gated', features: FEATURES, lambda: 0.8 },
+  { architecture: 'matching-pursuit', features: FEATURES, sparsity: 2 },
 ];
 
 describe.each(LEARNERS)('$architecture', (options) => {
@@ -100,8 +101,8 @@ describe.each(LEARNERS)('$architecture', (options) => {
     expect(training?.architecture).toBe(options.architecture);
     expect(training?.usage.length).toBe(FEATURES);
     expect(training?.notes.length).toBe(Number(training?.dead) > 0 ? 1 : 0);
-    const expected = { topk: 'topk', relu: 'relu', gated: 'gated' } as Record<string, string>;
-    expect(sae.activation).toBe(expected[options.architecture] ?? 'jumprelu');
+    const same = ['topk', 'relu', 'gated', 'matching-pursuit'].includes(options.architecture);
+    expect(sae.activation).toBe(same ? options.architecture : 'jumprelu');
   });
 
   it('has decoder rows of norm 1', () => {
@@ -284,9 +285,22 @@ describe('bad input', () => {
   it.each([
     [
       { architecture: 'vanilla' },
-      /architecture must be one of relu, topk, batchtopk, matryoshka, jumprelu, gated, got "vanilla"/,
+      /architecture must be one of relu, topk, batchtopk, matryoshka, jumprelu, gated, matching-pursuit, got "vanilla"/,
     ],
     [{ lambda: 1 }, /lambda is an option of architecture relu, jumprelu, gated, not of architecture topk/],
+    [
+      { architecture: 'matching-pursuit', aligned: true },
+      /aligned is an option of architectures with an encoder, not of architecture matching-pursuit/,
+    ],
+    [
+      { architecture: 'matching-pursuit', subtractDecoderBias: false },
+      /subtractDecoderBias is an option of architectures with an encoder/,
+    ],
+    [
+      { architecture: 'matching-pursuit', targets: small },
+      /targets are for architectures with an encoder: the codes of matching-pursuit are found by making/,
+    ],
+    [{ architecture: 'matching-pursuit', sparsity: undefined }, /sparsity must be/],
     [{ sparsity: 9 }, /sparsity must be an integer between 1 and 8 \(features\), got 9/],
     [{ architecture: 'relu', sparsity: undefined }, /lambda must be a finite number > 0, got undefined/],
     [{ architecture: 'matryoshka', prefixes: [4, 2, 8] }, /prefixes\[1\] must be an integer between 5 and 8/],

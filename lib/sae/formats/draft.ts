@@ -18,7 +18,7 @@ export type AutoencoderFormat =
   | 'circuit-tracer'
   | 'dictionary-learning';
 
-/** Parameters as `AutoencoderParameters` has them, in the precision of the file. */
+/** Parameters as `AutoencoderParameters` has them, in the precision of the file. The encoder of a matching pursuit is its decoder. */
 export interface Parts {
   readonly activation: SaeActivation;
   readonly encoder: Grid;
@@ -28,6 +28,8 @@ export interface Parts {
   readonly subtractDecoderBias: boolean;
   readonly inputNorm: InputNorm;
   readonly k?: number;
+  readonly residual?: number;
+  readonly stopOnRepeat?: boolean;
   readonly threshold?: Floats;
   readonly logScale?: Floats;
   readonly magnitudeBias?: Floats;

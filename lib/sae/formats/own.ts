@@ -3,9 +3,9 @@ import type { Floats } from '../../files/arrays.js';
 import { isRecord, parseJSON } from '../../files/json.js';
 import { broken } from '../../files/refuse.js';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../files/safetensors.js';
-import type { AutoencoderParameters } from '../parameters.js';
-import type { Architecture, TrainingSummary } from '../training.js';
-import type { Draft, Format, Parts } from './draft.js';
+import { ACTIVATIONS, type AutoencoderParameters } from '../parameters.js';
+import type { Architecture, HeldOutFigures, TrainingSummary } from '../training.js';
+import { constant, type Draft, type Format, type Parts } from './draft.js';
 import { narrowed, type Saving } from './narrow.js';
 import type { Place } from './place.js';
 import { Settings } from './settings.js';
@@ -16,7 +16,6 @@ const KIND = 'sparse autoencoder';
 const VERSION = 1;
 const ENDING = '.safetensors';
 const USAGE = 'training.usage';
-const ACTIVATIONS = ['relu', 'topk', 'jumprelu', 'gated'] as const;
 const ARCHITECTURES: readonly Architecture[] = [
   'relu',
   'topk',
@@ -24,6 +23,7 @@ const ARCHITECTURES: readonly Architecture[] = [
   'matryoshka',
   'jumprelu',
   'gated',
+  'matching-pursuit',
 ];
 const FIGURES = [
   'objective',
@@ -35,6 +35,8 @@ const FIGURES = [
   'samples',
   'seed',
 ] as const;
+
+const HELD_OUT = ['samples', 'explainedVariance', 'squaredError', 'l0', 'dead'] as const;
 
 function headOf(metadata: Readonly<Record<string, string>>, where: string): Settings | undefined {
   const text = metadata[KEY];
@@ -65,9 +67,12 @@ function readTraining(head: Settings, usage: Floats | undefined): TrainingSummar
     )
   )
     return broken(told.where, 'notes must be a list of { code, message }');
+  const held = told.inner('heldOut');
+  const heldOut = held && HELD_OUT.map((name) => [name, held.required(held.number(name), name)] as const);
   return {
     ...(Object.fromEntries(figures) as Record<(typeof FIGURES)[number], number>),
     ...{ architecture, usage: Float64Array.from(usage), notes },
+    ...(heldOut && { heldOut: Object.fromEntries(heldOut) as unknown as HeldOutFigures }),
   };
 }
 
@@ -81,22 +86,28 @@ async function read(place: Place): Promise<Draft> {
   head.text('kind');
   const tensors = await place.safetensors(file);
   const activation = head.choice('activation', ACTIVATIONS, '' as 'relu');
-  const features = tensors.size('encoderBias');
+  const pursues = activation === 'matching-pursuit';
   const outputs = tensors.size('decoderBias');
-  const inputs = tensors.shape('encoder')[1] ?? 0;
+  const features = pursues ? (tensors.shape('decoder')[0] ?? 0) : tensors.size('encoderBias');
+  const inputs = pursues ? outputs : (tensors.shape('encoder')[1] ?? 0);
   const only = async (
     name: 'threshold' | 'logScale' | 'magnitudeBias',
     of: string,
   ): Promise<Partial<Parts>> => (activation === of ? { [name]: await tensors.vector(name, features) } : {});
+  const decoder = await tensors.matrix('decoder', features, outputs);
   const parts: Parts = {
     activation,
-    encoder: await tensors.matrix('encoder', features, inputs),
-    encoderBias: await tensors.vector('encoderBias', features),
-    decoder: await tensors.matrix('decoder', features, outputs),
+    encoder: pursues ? decoder : await tensors.matrix('encoder', features, inputs),
+    encoderBias: pursues ? constant(0, features) : await tensors.vector('encoderBias', features),
+    decoder,
     decoderBias: await tensors.vector('decoderBias', outputs),
     subtractDecoderBias: head.required(head.flag('subtractDecoderBias'), 'subtractDecoderBias'),
     inputNorm: head.choice('inputNorm', ['none', 'constant', 'layer'], '' as 'none'),
-    ...(activation === 'topk' && { k: head.required(head.size('k'), 'k') }),
+    ...((activation === 'topk' || pursues) && { k: head.required(head.size('k'), 'k') }),
+    ...(pursues && {
+      residual: head.required(head.number('residual'), 'residual'),
+      stopOnRepeat: head.required(head.flag('stopOnRepeat'), 'stopOnRepeat'),
+    }),
     ...(await only('threshold', 'jumprelu')),
     ...(await only('logScale', 'gated')),
     ...(await only('magnitudeBias', 'gated')),
@@ -139,17 +150,28 @@ export async function writeOwn(
   };
   const [features, inputs] = p.encoder.shape;
   const [, outputs] = p.decoder.shape;
-  add('encoder', p.encoder.data, [features, inputs]);
-  add('encoderBias', p.encoderBias, [features]);
+  if (p.activation !== 'matching-pursuit') {
+    add('encoder', p.encoder.data, [features, inputs]);
+    add('encoderBias', p.encoderBias, [features]);
+  }
   add('decoder', p.decoder.data, [features, outputs]);
   add('decoderBias', p.decoderBias, [outputs]);
   add('skip', p.skip?.data, [outputs, inputs]);
   for (const name of ['threshold', 'logScale', 'magnitudeBias'] as const) add(name, p[name], [features]);
   const { usage, ...figures } = training ?? {};
   if (usage !== undefined) tensors.set(USAGE, { dtype: 'float64', shape: [features], values: usage.slice() });
-  const { activation, subtractDecoderBias, inputNorm, k } = p;
+  const { activation, subtractDecoderBias, inputNorm, k, residual, stopOnRepeat } = p;
   const head = {
-    ...{ kind: KIND, version: VERSION, activation, subtractDecoderBias, inputNorm, k },
+    ...{
+      kind: KIND,
+      version: VERSION,
+      activation,
+      subtractDecoderBias,
+      inputNorm,
+      k,
+      residual,
+      stopOnRepeat,
+    },
     ...(training !== undefined && { training: figures }),
   };
   await writeSafetensors(path, tensors, { [KEY]: JSON.stringify(head) }, signal);

@@ -23,6 +23,7 @@ const PLAIN: Readonly<Record<SaeActivation, string>> = {
   topk: 'topk',
   jumprelu: 'jumprelu',
   gated: 'gated',
+  'matching-pursuit': 'matching_pursuit',
 };
 const TRANSCODERS: Readonly<Partial<Record<SaeActivation, readonly [plain: string, skip: string]>>> = {
   relu: ['transcoder', 'skip_transcoder'],
@@ -64,6 +65,11 @@ function configOf(
     d_sae: features,
     ...(architecture.endsWith('transcoder') && { d_out: p.decoder.shape[1] }),
     ...(p.activation === 'topk' && { k: p.k, rescale_acts_by_decoder_norm: false }),
+    ...(p.activation === 'matching-pursuit' && {
+      residual_threshold: p.residual,
+      max_iterations: p.k,
+      stop_on_duplicate_support: p.stopOnRepeat,
+    }),
     dtype,
     device: 'cpu',
     apply_b_dec_to_input: p.subtractDecoderBias,
@@ -81,8 +87,15 @@ function tensorsOf(p: AutoencoderParameters, dtype: Saving['dtype']): Map<string
   const add = (name: string, values: Float32Array | undefined, shape: readonly number[]): void => {
     if (values !== undefined) tensors.set(name, { dtype, shape, values: narrowed(values, dtype, name) });
   };
-  add('W_enc', turned(p.encoder).data as Float32Array, [inputs, features]);
-  add(p.activation === 'gated' ? 'b_gate' : 'b_enc', p.encoderBias, [features]);
+  if (p.activation === 'matching-pursuit') {
+    if (!p.subtractDecoderBias && p.decoderBias.some((v) => v !== 0))
+      refuse(
+        'SAELens adds decoderBias to what a matching pursuit makes only where it is subtracted from the input too',
+      );
+  } else {
+    add('W_enc', turned(p.encoder).data as Float32Array, [inputs, features]);
+    add(p.activation === 'gated' ? 'b_gate' : 'b_enc', p.encoderBias, [features]);
+  }
   add('W_dec', p.decoder.data, [features, outputs]);
   add('b_dec', p.decoderBias, [outputs]);
   add('threshold', p.threshold, [features]);

@@ -16,6 +16,7 @@ import {
   rowsScaled,
 } from './draft.js';
 import type { Place } from './place.js';
+import { readPursuit } from './saelens-pursuit.js';
 import { openScale } from './scale.js';
 import type { Settings } from './settings.js';
 import type { Tensors } from './tensors.js';
@@ -38,6 +39,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   topk: { activation: 'topk' },
   jumprelu: { activation: 'jumprelu' },
   gated: { activation: 'gated' },
+  matching_pursuit: { activation: 'matching-pursuit' },
   batchtopk: { activation: 'jumprelu', batch: true },
   matryoshka_batchtopk: { activation: 'jumprelu', batch: true },
   transcoder: { activation: 'relu', transcoder: true },
@@ -48,8 +50,6 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 /** What a SparseAutoencoder cannot compute, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
-  matching_pursuit:
-    'it has no encoder: its codes are found sample by sample. Its W_dec is a dictionary: Dictionary.load it, and unfold with method mp and nonnegative',
   temporal: 'it encodes whole sequences, and samples here are independent of each other',
 };
 
@@ -196,6 +196,7 @@ async function read(place: Place, given: Given): Promise<Draft> {
   const tensors = await place.safetensors(WEIGHTS);
   const told = readConfig(cfg);
   const { architecture, kind, norm } = told;
+  if (kind.activation === 'matching-pursuit') return readPursuit(cfg, tensors, told);
   const inputs = cfg.required(cfg.size('d_in'), 'd_in');
   const features = cfg.required(cfg.size('d_sae'), 'd_sae');
   const outputs = (kind.transcoder ? cfg.size('d_out') : undefined) ?? inputs;

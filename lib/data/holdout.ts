@@ -1,0 +1,130 @@
+// Samples that learning does not see, so that figures can be measured on them.
+import { allocate, type NativeMatrix } from '../call/matrix.js';
+import type { Options } from '../call/options.js';
+
+/** Options of calls that can hold samples out. */
+export interface HoldoutOptions {
+  /**
+   * Share of the samples, 0 ≤ share < 1, that is never learned from; figures of them are reported beside the others. Which ones these are depends on
+   * `seed` and their place in the pass alone: the same in every pass, for every batch size, and after `resume`. Of a stream the held-out samples of
+   * the first pass are kept, and no more than 16,384 of them (or 128 MiB, at random). Default 0.
+   */
+  readonly holdout?: number | undefined;
+}
+
+export const HOLDOUT_NAMES = ['holdout'] as const;
+
+const WORD = 2 ** 32;
+/** Most samples of a stream that are kept, and most of their entries. */
+const MOST_ROWS = 2 ** 14;
+const MOST_ENTRIES = 2 ** 25;
+
+/** 32 bits that depend on each bit of all words: MurmurHash3 of them (Appleby 2011, in the public domain). */
+function hashOf(...words: readonly number[]): number {
+  let h = 0;
+  for (const word of words) {
+    const k = Math.imul(word, 0xcc9e2d51);
+    h ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+    h = (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  h ^= words.length * 4;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** Of some rows: which are learned from (1) and which are not (0), and the numbers of those that are held out, ascending. */
+export interface Split {
+  readonly mask: Uint8Array;
+  readonly held: Uint32Array;
+}
+
+/** Which samples are held out. */
+export class Holdout {
+  readonly share: number;
+  readonly #seed: number;
+
+  constructor(share: number, seed: number) {
+    this.share = share;
+    this.#seed = seed;
+  }
+
+  /** Undefined where nothing is to be held out. */
+  static read(read: Options, seed: number): Holdout | undefined {
+    const share = read.number('holdout', { min: 0, below: 1 }, 0);
+    return share > 0 ? new Holdout(share, seed) : undefined;
+  }
+
+  /** A number below 2³² of the sample at this place of the pass, counted from 0: held out where it is below share·2³². */
+  draw(place: number): number {
+    const high = (value: number): number => Math.floor(value / WORD);
+    return hashOf(this.#seed, high(this.#seed), place, high(place));
+  }
+
+  /** So many rows, of which the first stands at place `first` of the pass. Rows that `given` hides are neither learned from nor held out. */
+  split(rows: number, first: number, given?: Uint8Array): Split {
+    const mask = new Uint8Array(rows);
+    const held = new Uint32Array(rows);
+    let count = 0;
+    for (let i = 0; i < rows; i++) {
+      if (given !== undefined && given[i] === 0) continue;
+      if (this.draw(first + i) < this.share * WORD) held[count++] = i;
+      else mask[i] = 1;
+    }
+    return { mask, held: held.slice(0, count) };
+  }
+}
+
+/** Some rows of a matrix, copied. */
+export function takeRows({ data, cols }: NativeMatrix, rows: Uint32Array): NativeMatrix {
+  const out = allocate(rows.length, cols, 'the samples held out');
+  for (const [to, i] of rows.entries()) out.set(data.subarray(i * cols, (i + 1) * cols), to * cols);
+  return { data: out, rows: rows.length, cols };
+}
+
+interface Row {
+  readonly draw: number;
+  readonly place: number;
+  readonly parts: readonly Float32Array[];
+}
+
+/**
+ * Held-out rows of a stream, of bounded size: those that were drawn lowest, so that it depends on no order and no batches. A row may have several parts
+ * (activations and targets).
+ */
+export class HeldOutRows {
+  readonly #holdout: Holdout;
+  readonly #most: number;
+  #rows: Row[] = [];
+
+  constructor(holdout: Holdout, cols: number) {
+    this.#holdout = holdout;
+    this.#most = Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_ENTRIES / Math.max(1, cols))));
+  }
+
+  /** Copies rows `held` of matrices whose first row stands at place `first`. */
+  add(parts: readonly NativeMatrix[], held: Uint32Array, first: number): void {
+    for (const i of held) {
+      const place = first + i;
+      const row = parts.map(({ data, cols }) => data.slice(i * cols, (i + 1) * cols));
+      this.#rows.push({ draw: this.#holdout.draw(place), place, parts: row });
+      if (this.#rows.length >= 2 * this.#most) this.#shrink();
+    }
+  }
+
+  #shrink(): void {
+    this.#rows.sort((a, b) => a.draw - b.draw || a.place - b.place);
+    this.#rows = this.#rows.slice(0, this.#most);
+  }
+
+  /** What was kept, one matrix a part, in the order of the pass; no matrices where there are no rows. */
+  take(): NativeMatrix[] {
+    this.#shrink();
+    const rows = this.#rows.sort((a, b) => a.place - b.place);
+    return (rows[0]?.parts ?? []).map(({ length: cols }, part) => {
+      const data = allocate(rows.length, cols, 'the samples held out');
+      for (const [i, { parts }] of rows.entries()) data.set(parts[part] as Float32Array, i * cols);
+      return { data, rows: rows.length, cols };
+    });
+  }
+}
