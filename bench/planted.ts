@@ -52,7 +52,17 @@ function cosinesOf(planted: Float32Array, learned: Matrix<Float32Array>): Float6
 async function learn({ samples, lambda, spec }: Workload, steps: number) {
   const { dims, features } = size;
   const options = {
-    ...{ features, lambda, nonnegative: false, batchSize: batch, tolerance: 1e-3, forgetting: 0.98 },
+    ...{
+      features,
+      lambda,
+      sparsity: 0,
+      solver: 'lasso',
+      method: 'online',
+      nonnegative: false,
+      batchSize: batch,
+      tolerance: 1e-3,
+      forgetting: 0.98,
+    },
     ...{ seed: spec.seed, planned: steps },
   };
   const learner = native((module) => module.createLearner(dims, options, undefined, matrix));

@@ -45,9 +45,12 @@ export type { EvaluateOptions, EvaluationProgress, SharedUnfoldOptions, Truth } 
 export type { CodedFeatures, FeatureModel } from './evaluate/subjects.js';
 export * as files from './files/index.js';
 export * as geometry from './geometry/index.js';
+export type { CodingOptions, PenalisedSolver, SparseSolver } from './learn/coding.js';
 export type { LearnedDictionary, LearningFigures, LearningProgress } from './learn/fit.js';
 export {
+  type AtomStart,
   type LearnBaseOptions,
+  type LearningMethod,
   type LearnOptions,
   type LearnStreamOptions,
   learnDictionary,

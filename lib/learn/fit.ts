@@ -1,7 +1,8 @@
-// Online dictionary learning over a matrix or a stream, from a checkpoint where there is one.
+// Dictionary learning over a matrix or a stream, from a checkpoint where there is one.
 import { UnsuperposeError } from '../call/errors.js';
 import type { NativeMatrix } from '../call/matrix.js';
 import { type Note, warning } from '../call/notes.js';
+import { refuseOption } from '../call/options.js';
 import type { BatchSource } from '../data/batches.js';
 import type { Checkpoints, Reached, Resumable, StreamPlace } from '../data/checkpoints.js';
 import { Dictionary } from '../data/dictionary.js';
@@ -13,7 +14,7 @@ import type { DictionaryHandle, LearnerHandle } from '../native/values.js';
 
 /** Figures of the steps since the last report (of the stream's last batch): means over their samples. */
 export interface LearningFigures {
-  /** ½‖x − aD‖² + λ‖a‖₁, the mean a sample. */
+  /** ½‖x − aD‖² + λ‖a‖₁, with a sparsity ½‖x − aD‖²: the mean a sample. */
   readonly objective: number;
   /** 1 − Σ‖x − aD‖² / Σ‖x − mean‖². */
   readonly explainedVariance: number;
@@ -60,6 +61,13 @@ export interface Learning {
 /** Reports a call over a matrix makes, at most. The cut is fixed, so that figures do not depend on who listens. */
 const REPORTS = 50;
 
+/** What checkpoints say of themselves: none is taken for another method's. */
+const KINDS = {
+  online: 'online dictionary learning',
+  mod: 'dictionary learning by the method of optimal directions',
+  ksvd: 'dictionary learning by K-SVD',
+} as const;
+
 /** A native learner, and how its state is kept. */
 interface Learner {
   readonly handle: LearnerHandle;
@@ -79,10 +87,12 @@ function createLearner(
       `initial has ${initial.cols} dims, activations have ${dims}`,
       'initial',
     );
+  if (options.sparsity > dims)
+    refuseOption('sparsity', `an integer between 1 and ${dims} (dims)`, options.sparsity);
   const handle = native((module) => module.createLearner(dims, { ...options, planned }, initial, samples));
   const alike = { ...options, planned, dims, rows: samples?.rows ?? null };
   const state: Resumable = {
-    kind: 'online dictionary learning',
+    kind: KINDS[options.method],
     save: (signal) =>
       runJob<Record<string, StateArray>>(signal, (onSettled) =>
         binding.learnerSave(handle, 1, undefined, onSettled),
@@ -98,12 +108,17 @@ function figures({ objective, explainedVariance, l0 }: NativeStatistics): Learni
 }
 
 /** What there is to say of atoms without samples. */
-function notesOf(dead: number, { features, lambda }: Learning['options']): Note[] {
+function notesOf(dead: number, { features, lambda, sparsity }: Learning['options']): Note[] {
   if (dead === 0) return [];
+  const none =
+    sparsity > 0
+      ? 'every sample is zero'
+      : `lambda ${lambda} leaves every code zero, or every sample is zero; a smaller lambda finds features (lambdaMax says from where on)`;
+  const more = sparsity > 0 ? 'a larger sparsity' : 'a smaller lambda';
   const message =
     dead === features
-      ? `no sample used any of the ${features} atoms: lambda ${lambda} leaves every code zero, or every sample is zero; a smaller lambda finds features (lambdaMax says from where on)`
-      : `${dead} of ${features} atoms were used by no sample: fewer features, a smaller lambda, or more steps leave fewer of them (deadAtoms has their indices)`;
+      ? `no sample used any of the ${features} atoms: ${none}`
+      : `${dead} of ${features} atoms were used by no sample: fewer features, ${more}, or more steps leave fewer of them (deadAtoms has their indices)`;
   return [warning('NOTE_DEAD_ATOMS', message)];
 }
 
@@ -190,21 +205,25 @@ async function learnFromPasses(
   /** What a checkpoint has seen already. */
   let passed: StreamPlace = { epoch: 1, items: 0 };
   let saved = 0;
+  /** Items that are held until atoms have a start, and how many samples more that takes. */
+  const held: NativeMatrix[] = [];
+  let wants = learning.options.start === 'samples' || learning.initial !== undefined ? 0 : 1;
+  const create = async (dims: number): Promise<Learner> => {
+    const made = createLearner(dims, learning, 0, undefined);
+    const before = await checkpoints.resume<NativeStatistics>(made.state);
+    if (before !== undefined) {
+      passed = before;
+      last = before.figures;
+      saved = last.steps;
+      wants = 0;
+    }
+    return made;
+  };
   for (let epoch = 1; epoch <= epochs; epoch++) {
     let items = 0;
-    for await (const batch of batches.read(signal, epochs > 1)) {
-      if (learner === undefined) {
-        learner = createLearner(batch.cols, learning, 0, undefined);
-        const before = await checkpoints.resume<NativeStatistics>(learner.state);
-        if (before !== undefined) {
-          passed = before;
-          last = before.figures;
-          saved = last.steps;
-        }
-      }
+    const observe = async ({ handle, state }: Learner, batch: NativeMatrix): Promise<void> => {
       items += 1;
-      if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) continue;
-      const { handle, state } = learner;
+      if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) return;
       place.reached = undefined;
       const now = await runJob<NativeStatistics>(checkpoints.whole(signal), (onSettled) =>
         binding.learnerObserve(handle, batch, threads, undefined, onSettled),
@@ -212,12 +231,26 @@ async function learnFromPasses(
       last = now;
       place.reached = { learner: state, figures: now, place: { epoch, items } };
       onProgress?.({ done: now.steps, ...figures(now) });
-      if (now.steps - saved >= checkpoints.every) {
-        saved = now.steps;
-        await checkpoints.write(state, now, { epoch, items }, undefined);
-        place.reached = undefined;
+      if (now.steps - saved < checkpoints.every) return;
+      saved = now.steps;
+      await checkpoints.write(state, now, { epoch, items }, undefined);
+      place.reached = undefined;
+    };
+    for await (const batch of batches.read(signal, epochs > 1)) {
+      learner ??= await create(batch.cols);
+      if (wants === 0) {
+        await observe(learner, batch);
+        continue;
       }
+      const { handle } = learner;
+      held.push({ ...batch, data: batch.data.slice() }); // its owner may write the next item over it
+      wants = await runJob<number>(signal, (onSettled) =>
+        binding.learnerStart(handle, batch, threads, undefined, onSettled),
+      );
+      if (wants === 0) for (const one of held.splice(0)) await observe(learner, one);
     }
+    wants = 0;
+    if (learner !== undefined) for (const one of held.splice(0)) await observe(learner, one);
     if (epoch > 1 && items === 0)
       throw new UnsuperposeError(
         'ERR_OPTION',

@@ -9,6 +9,7 @@ import { Checkpoints, RESUMABLE_NAMES, type ResumableOptions } from '../data/che
 import type { Dictionary } from '../data/dictionary.js';
 import { throwIfAborted } from '../native/job.js';
 import { unfold } from '../unfold/unfold.js';
+import { CODING_NAMES, type CodingOptions, readCoding, unfoldOptions } from './coding.js';
 import {
   type LearnedDictionary,
   type Learning,
@@ -17,27 +18,37 @@ import {
   learnOnce,
 } from './fit.js';
 
+export type LearningMethod = 'online' | 'mod' | 'ksvd';
+export type AtomStart = 'samples' | 'kmeans++';
+
 /** Options of {@link learnDictionary} for any source. */
-export interface LearnBaseOptions extends AsyncOptions<LearningProgress>, ResumableOptions {
+export interface LearnBaseOptions extends AsyncOptions<LearningProgress>, ResumableOptions, CodingOptions {
   /** Number of atoms to learn. */
   readonly features: number;
-  /** λ > 0 of the codes, in ½‖x − aD‖² + λ‖a‖₁. */
-  readonly lambda: number;
-  /** Only codes ≥ 0. Default false. */
-  readonly nonnegative?: boolean | undefined;
-  /** Samples a step. Default 512. */
-  readonly batchSize?: number | undefined;
-  /** Relative duality gap of the codes while learning. Default 1e-3. */
-  readonly tolerance?: number | undefined;
   /**
-   * ρ, 0 < ρ ≤ 1: what past steps keep of their weight at each new one. Default 0.98. It is reached as the steps grow, since early codes
+   * What each step does to the atoms, see {@link learnDictionary}: `'online'` dictionary learning, `'mod'` (method of optimal directions) or
+   * `'ksvd'` (approximate K-SVD). Default `'online'`.
+   */
+  readonly method?: LearningMethod | undefined;
+  /** Samples a step. Default 512; with `'mod'` and `'ksvd'` no fewer than features. All samples: a step is a pass. */
+  readonly batchSize?: number | undefined;
+  /**
+   * ρ, 0 < ρ ≤ 1: what past steps keep of their weight at each new one. Default 0.98. With `'mod'` and `'ksvd'` 0, too: a step knows its batch
+   * alone, as these methods were published. It is reached as the steps grow, since early codes
    * come from poor atoms: step t keeps at most 1 − 1/max(4, (t/30)²), which is 0.75 for 60 steps and 0.98 from step 213 on.
    */
   readonly forgetting?: number | undefined;
   /** Integer, 0 … 2⁵³ − 1: the same seed and data give the same dictionary, for any number of threads. Default 0. */
   readonly seed?: number | undefined;
   /**
-   * Atoms to start from, features × dims. Default: the first samples seen; λ then starts large (see {@link learnDictionary}), which would
+   * Where atoms start without `initial`. `'samples'` (default): at the first samples seen. `'kmeans++'`: at samples far from one another, drawn as
+   * k-means++ does (Arthur, Vassilvitskii 2007) among the first 4·features seen: each with probability proportional to what the best atom
+   * so far leaves of its energy, 1 − max_j cos²(x, d_j) (with `nonnegative` of cosines > 0 alone). Once nothing is left of any of them, the
+   * other atoms start at samples in their order. Of a stream, items are held until there are so many.
+   */
+  readonly start?: AtomStart | undefined;
+  /**
+   * Atoms to start from, features × dims. Default: see `start`; λ then starts large (see {@link learnDictionary}), which would
    * only lead away from atoms that are good already.
    */
   readonly initial?: MatrixLike | undefined;
@@ -60,7 +71,7 @@ export interface LearnOptions extends LearnBaseOptions {
   readonly epochs?: number | undefined;
   /**
    * Dictionaries learned, one after the other, with seeds `seed`, `seed` + 1, …: the one is answered whose codes of all samples have the
-   * least objective (unfolded anew, within a gap of 1e-4; the first among equals). Takes that many times as long, and one copy of the
+   * least objective (unfolded anew, with `lambda` within a gap of 1e-4; the first among equals). Takes that many times as long, and one copy of the
    * samples and one dictionary more memory. 1 … 10,000; default 1.
    */
   readonly restarts?: number | undefined;
@@ -73,25 +84,26 @@ export type MatrixStream = Iterable<MatrixLike> | AsyncIterable<MatrixLike>;
 
 const NAMES = [
   'features',
-  'lambda',
-  'nonnegative',
+  'method',
+  ...CODING_NAMES,
   'batchSize',
   'epochs',
   'steps',
   'restarts',
-  'tolerance',
   'forgetting',
   'seed',
+  'start',
   'initial',
   'threads',
   ...RESUMABLE_NAMES,
   'signal',
   'onProgress',
 ];
+const METHODS = ['online', 'mod', 'ksvd'] as const;
+const STARTS = ['samples', 'kmeans++'] as const;
 const MOST_FEATURES = 2 ** 31 - 1;
 const DEFAULT_BATCH = 512;
 const DEFAULT_EPOCHS = 10;
-const DEFAULT_TOLERANCE = 1e-3;
 const DEFAULT_FORGETTING = 0.98;
 const MOST_RESTARTS = 10_000;
 /** Restarts are compared by objectives within this gap, of so many samples at a time. */
@@ -100,16 +112,21 @@ const COMPARED = { tolerance: 1e-4, rows: 8192 };
 function readLearning(read: Options): Learning {
   const signal = read.signal();
   const onProgress = read.callback<LearningProgress>('onProgress');
+  const features = read.requiredInteger('features', { min: 1, max: MOST_FEATURES });
+  const method = read.choice('method', METHODS, 'online');
+  const batch = method === 'online' ? DEFAULT_BATCH : Math.max(DEFAULT_BATCH, features);
+  const kept = method === 'online' ? { above: 0, max: 1 } : { min: 0, max: 1 };
   const options = {
-    features: read.requiredInteger('features', { min: 1, max: MOST_FEATURES }),
-    lambda: read.requiredNumber('lambda', { above: 0 }),
-    nonnegative: read.flag('nonnegative'),
-    batchSize: read.integer('batchSize', { min: 1, max: MOST_FEATURES }, DEFAULT_BATCH),
-    tolerance: read.number('tolerance', { above: 0 }, DEFAULT_TOLERANCE),
-    forgetting: read.number('forgetting', { above: 0, max: 1 }, DEFAULT_FORGETTING),
+    features,
+    method,
+    ...readCoding(read, features),
+    batchSize: read.integer('batchSize', { min: 1, max: MOST_FEATURES }, batch),
+    forgetting: read.number('forgetting', kept, DEFAULT_FORGETTING),
+    start: read.choice('start', STARTS, 'samples'),
     seed: read.integer('seed', { min: 0, max: Number.MAX_SAFE_INTEGER }, 0),
   };
   const threads = readThreads(read);
+  if (read.has('initial')) read.exclude(['start'], 'calls without initial', 'a call with initial');
   const initial = read.has('initial')
     ? readMatrix(read.get('initial'), 'initial', { copy: true })
     : undefined;
@@ -143,13 +160,13 @@ function readSamples(activations: unknown, copy: boolean): NativeMatrix {
   return matrix;
 }
 
-/** ½‖x − aD‖² + λ‖a‖₁ summed over all samples. */
+/** The objective of the codes, summed over all samples. */
 async function totalObjective(
   { data, rows, cols }: NativeMatrix,
   dictionary: Dictionary,
   { options, threads, signal }: Learning,
 ): Promise<number> {
-  const { lambda, nonnegative } = options;
+  const settings = unfoldOptions(options, COMPARED.tolerance);
   let total = 0;
   for (let first = 0; first < rows; first += COMPARED.rows) {
     const count = Math.min(COMPARED.rows, rows - first);
@@ -157,11 +174,7 @@ async function totalObjective(
       data: data.subarray(first * cols, (first + count) * cols),
       shape: [count, cols] as const,
     };
-    const { tolerance } = COMPARED;
-    const { objective } = await unfold(samples, dictionary, {
-      ...{ lambda, nonnegative, tolerance, threads },
-      signal,
-    });
+    const { objective } = await unfold(samples, dictionary, { ...settings, threads, signal });
     for (const value of objective) total += value;
   }
   return total;
@@ -199,16 +212,30 @@ async function learnFromMatrix(
 }
 
 /**
- * Learns a dictionary by online dictionary learning (Mairal, Bach, Ponce, Sapiro 2009, algorithms 1 and 2): atoms of norm ≤ 1 that minimise
- * the mean over samples of min_a ½‖x − aD‖² + λ‖a‖₁ (with `nonnegative`: over a ≥ 0), one mini-batch at a time. Atoms that go unused are
- * replaced by the samples that are explained worst; those that no sample has used in the end are counted in `dead`, and noted. Two atoms
- * that samples mostly use together may stand for a third direction: now and then that is tried in the place of an atom, and stays where the
- * objective falls, which gets learning out of most local minima. The scale of samples and λ does not matter: both multiplied by a power
- * of two, they give the same dictionary.
+ * Learns a dictionary: atoms of norm ≤ 1 that minimise the mean over samples of min_a ½‖x − aD‖² + λ‖a‖₁, or with a `sparsity` k of
+ * min ½‖x − aD‖² over codes of at most k atoms (with `nonnegative`: over a ≥ 0), one mini-batch at a time. Each step codes its batch by
+ * the atoms as they are, and then improves the atoms, by `method`:
+ * - `'online'` (Mairal, Bach, Ponce, Sapiro 2009, algorithms 1 and 2): of the codes it keeps A = Σ aᵀa and B = Σ aᵀx, over all steps
+ *   with those long ago weighing less (`forgetting`), and takes each atom once to where the objective in A and B is least, the others as they
+ *   are. Late in a run an atom is updated once a tenth of what is remembered about it is new, and rests until then.
+ * - `'mod'`, the method of optimal directions (Engan, Aase, Husøy 1999): all atoms at once, as the least squares fit for all codes that are
+ *   remembered, D = A⁻¹B, each then of norm 1. Where codes leave A singular, atoms stay near where they were: what is minimised gains
+ *   2⁻¹⁰ Σ_j A_jj ‖d_j − d_j before‖². A step costs features³/3 + 2·features²·dims operations besides the codes.
+ * - `'ksvd'`, approximate K-SVD (Rubinstein, Zibulevsky, Elad 2008): atoms in turn, each the normalised Σ a_i E_i over the batch's samples
+ *   that use it, E_i being what the others leave of a sample, and then its codes E_i·d (with λ: shrunk by it) in the batch anew. To the
+ *   sum comes what A and B remember of earlier batches, whose codes stay. Atoms have norm 1.
+ *
+ * With `'mod'` and `'ksvd'`, `forgetting: 0` and a `batchSize` of all samples, a step is a pass of the method as it was published.
+ *
+ * Atoms that go unused are replaced by the samples that are explained worst; those that no sample has used in the end are counted in `dead`,
+ * and noted. Two atoms that samples mostly use together may stand for a third direction: now and then that is tried in the place of an
+ * atom, and stays where the objective falls, which gets learning out of most local minima. The scale of samples and λ does not matter:
+ * both multiplied by a power of two, they give the same dictionary.
  *
  * Without `initial`, no sample's λ is below 0.3·0.95^t of its norm in step t, counted from 0: codes on atoms that are samples yet stay
  * sparse, which finds better atoms in less time. λ is what was asked for once that is more, and figures are of it from the first step
- * on. Late in a run an atom is updated once a tenth of what is remembered about it is new, and rests until then.
+ * on. Likewise a `sparsity` k grows from one atom to k, evenly over the first 40 steps, or half of them all where there are fewer; figures
+ * are of the codes there are.
  *
  * A matrix is copied once, before this returns, and visited in seeded random order. A stream (an array of matrices, a generator,
  * anything that is iterable at once or asynchronously, or a function that gives one of these) is read in its own order, once or

@@ -106,8 +106,25 @@ export interface NativeCertification {
 }
 
 export interface NativeLearnerOptions {
+  readonly method: 'online' | 'mod' | 'ksvd';
+  readonly start: 'samples' | 'kmeans++';
   readonly features: number;
+  /** 0: none */
   readonly lambda: number;
+  /** 0: none */
+  readonly sparsity: number;
+  readonly solver:
+    | 'lasso'
+    | 'fista'
+    | 'ista'
+    | 'homotopy'
+    | 'omp'
+    | 'mp'
+    | 'gradient-pursuit'
+    | 'iht'
+    | 'htp'
+    | 'nhtp'
+    | 'cosamp';
   readonly nonnegative: boolean;
   readonly batchSize: number;
   readonly tolerance: number;
@@ -307,6 +324,14 @@ export interface NativeBinding
     threads: number,
     onProgress: ((statistics: NativeStatistics) => void) | undefined,
     onSettled: Settled<NativeStatistics>,
+  ): JobId;
+  /** Samples to begin from, not learned from yet; answers how many more would be looked at. */
+  learnerStart(
+    learner: LearnerHandle,
+    activations: NativeMatrix,
+    threads: number,
+    onProgress: undefined,
+    onSettled: Settled<number>,
   ): JobId;
   learnerObserve(
     learner: LearnerHandle,

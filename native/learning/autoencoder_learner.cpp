@@ -281,7 +281,7 @@ Status check(const Batch& batch, std::size_t inputs, std::size_t outputs) {
 
 }  // namespace
 
-Status AutoencoderLearner::start(const Batch& first) {
+Status AutoencoderLearner::start(const Batch& first, const Execution& /*execution*/) {
   State& state = *state_;
   if (Status status = check(first, state.inputs, state.outputs); !status.ok()) return status;
   const ConstMatrix32 input = counted(first, state.kept);

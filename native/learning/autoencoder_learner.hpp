@@ -71,7 +71,7 @@ class AutoencoderLearner final : public LearnerOf<AutoencoderParameters> {
 
   std::size_t wants() const override;
   /// Scale and b_dec (the geometric median of the targets). Where it is not called, the first batch does.
-  Status start(const Batch& first) override;
+  Status start(const Batch& first, const Execution& execution) override;
   /// ERR_OPTION naming step and tensor once training has exploded.
   Status feed(const Batch& batch, const Execution& execution) override;
   Status freeze(const Execution& execution, AutoencoderParameters& out) override;

@@ -15,7 +15,7 @@ Status train(std::span<Learner* const> learners, BatchSource& source, std::uint6
     if (Status status = source.preview(wanted, batch); !status.ok()) return status;
     for (Learner* learner : learners)
       if (learner->wants() > 0 && batch.input.rows > 0)
-        if (Status status = learner->start(batch); !status.ok()) return status;
+        if (Status status = learner->start(batch, execution); !status.ok()) return status;
   }
   const Execution inner{execution.threads, execution.monitor, false};
   for (std::uint64_t step = 0; step < steps; ++step) {

@@ -28,7 +28,7 @@ class Learner {
   /// How many samples start() would like to see; 0 once it needs none.
   virtual std::size_t wants() const { return 0; }
   /// Shows it samples to begin from, which it does not learn from yet: first atoms, a scale.
-  virtual Status start(const Batch& /*first*/) { return {}; }
+  virtual Status start(const Batch& /*first*/, const Execution& /*execution*/) { return {}; }
   /// One step on one batch, which may go away afterwards. Reports no progress: its caller counts steps.
   virtual Status feed(const Batch& batch, const Execution& execution) = 0;
   /// Steps and samples in all, and means over what was fed since the last call.

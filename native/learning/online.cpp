@@ -9,7 +9,6 @@
 #include "../core/aligned.hpp"
 #include "../core/cancellation.hpp"
 #include "../kernels/reduce/reduce.hpp"
-#include "../solvers/lasso.hpp"
 #include "online_state.hpp"
 
 namespace unsuperpose {
@@ -30,6 +29,9 @@ constexpr std::uint64_t kExchangeEvery = 10;
 /// that are samples yet have sparse codes too, which cost little, and the atoms move apart before they compete for small codes.
 /// (Continuation: Hale, Yin & Zhang 2008, "Fixed-point continuation for ℓ1-minimization".)
 constexpr double kFirstShare = 0.3, kShareKept = 0.95, kLeastShare = 0x1p-100;
+
+/// Steps until codes have the sparsity that was asked for, or half of those planned where that is less: the same for pursuits.
+constexpr std::uint64_t kRamp = 40;
 
 /// Is it time to look for unused atoms, after so many steps of those planned?
 bool looks(std::uint64_t steps, std::uint64_t planned) {
@@ -73,15 +75,10 @@ void OnlineLearner::State::add_atom(const float* from) {
   set_atom(atoms.features() - 1, from);
 }
 
-/// Atoms that have no start yet take the batch's samples, in order; zero samples are passed over.
-void OnlineLearner::State::initialise(ConstMatrix32 batch) {
-  for (std::size_t i = 0; i < batch.rows && atoms.features() < options.features; ++i)
-    if (reduce::table().squared_norm(batch.row(i), dims) > 0) add_atom(batch.row(i));
-}
-
-/// λ of each sample in the units of the batch, or one for all.
+/// λ of each sample in the units of the batch, or one for all; none where codes have a sparsity.
 std::vector<double> OnlineLearner::State::lambdas(ConstMatrix32 batch) const {
-  const double lambda = std::ldexp(options.lambda, -scale.exponent());
+  if (!options.coding.penalised()) return {};
+  const double lambda = std::ldexp(options.coding.lambda, -scale.exponent());
   if (!eased) return {lambda};
   // By products, whose bits no library of functions decides.
   double share = kFirstShare;
@@ -94,6 +91,14 @@ std::vector<double> OnlineLearner::State::lambdas(ConstMatrix32 batch) const {
     each[i] = std::max(lambda, share * std::sqrt(reduce::table().squared_norm(batch.row(i), dims)));
   if (std::all_of(each.begin(), each.end(), [=](double of) { return of == lambda; })) return {lambda};
   return each;
+}
+
+/// Atoms a sample that the next codes may have: of atoms that are samples yet one, and more step by step.
+std::uint32_t OnlineLearner::State::sparsity() const {
+  const std::uint64_t most = options.coding.sparsity;
+  const std::uint64_t ramp = options.planned > 0 ? std::min(kRamp, options.planned / 2) : kRamp;
+  if (!eased || steps >= ramp) return options.coding.sparsity;
+  return static_cast<std::uint32_t>((most * (steps + 1) + ramp - 1) / ramp);
 }
 
 /// Sums for statistics(), and the worst explained samples of the batch as candidates.
@@ -111,7 +116,7 @@ void OnlineLearner::State::observe_fit(ConstMatrix32 batch, const std::vector<do
       double l1 = 0;
       for (std::uint32_t at = codes.indptr[i]; at < codes.indptr[i + 1]; ++at)
         l1 += std::fabs(static_cast<double>(codes.values[at]));
-      objective -= (lambda[i] - std::ldexp(options.lambda, -scale.exponent())) * l1;
+      objective -= (lambda[i] - std::ldexp(options.coding.lambda, -scale.exponent())) * l1;
     }
     since.objective += squared * objective;
     since.squared_residual += squared * left;
@@ -153,33 +158,60 @@ double OnlineLearner::State::average_use() const {
   return average;
 }
 
+/// Codes of a batch, and what they teach, in the order of the method.
+Status OnlineLearner::State::learn(ConstMatrix32 batch, double share, const Execution& execution) {
+  Lap lap;
+  const std::vector<double> lambda = lambdas(batch);
+  Coding coding = options.coding;
+  coding.sparsity = sparsity();
+  const std::unique_ptr<Method> method = coding.method(lambda);
+  Unfolding unfolding;
+  const auto code = [&] {
+    const Dictionary* dictionary = nullptr;
+    if (Status status = atoms.current(execution, dictionary); !status.ok()) return status;
+    lap.ends(seconds.packing);
+    Status status = unfold(batch, *dictionary, *method, execution, unfolding);
+    lap.ends(seconds.codes);
+    return status;
+  };
+  if (Status status = code(); !status.ok()) return status;
+  forget(share);
+  observe_fit(batch, lambda, unfolding);
+  group(unfolding.codes);
+  const bool refines = options.method == LearningMethod::ksvd;
+  if (!refines) accumulate(batch, unfolding.codes, execution);
+  lap.ends(seconds.statistics);
+  if (const std::uint64_t now = steps + 1;
+      now % kExchangeEvery == 0 && lambda.size() <= 1 && coding.sparsity == options.coding.sparsity) {
+    bool stays = false;
+    if (Status status = exchange_merged(batch, unfolding, *method, now / kExchangeEvery, execution, stays);
+        !status.ok())
+      return status;
+    if (refines && stays) {  // its codes must be of the atoms that it refines
+      if (Status status = code(); !status.ok()) return status;
+      group(unfolding.codes);
+    }
+  }
+  if (options.method == LearningMethod::online) update_atoms(execution);
+  if (options.method == LearningMethod::mod) solve_atoms(execution);
+  if (refines) refine(batch, lambda, share > 0, unfolding.codes, execution);
+  lap.ends(seconds.update);
+  if (refines && !execution.cancelled()) {
+    group(unfolding.codes);
+    accumulate(batch, unfolding.codes, execution);
+    lap.ends(seconds.statistics);
+  }
+  return {};
+}
+
 Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& execution) {
-  initialise(given);
+  initialise(given, execution);
   const double share = keeps();
   if (const int rise = scale.meet(given, share); rise != 0) rescale(rise);
   const ConstMatrix32 batch = scale.apply(given);
-  const Execution inner{execution.threads, execution.monitor, false};
-  Unfolding unfolding;
   if (atoms.features() > 0) {
-    Lap lap;
-    const Dictionary* dictionary = nullptr;
-    if (Status status = atoms.current(inner, dictionary); !status.ok()) return status;
-    lap.ends(seconds.packing);
-    Lasso lasso;
-    lasso.lambda = lambdas(batch);
-    lasso.nonnegative = options.nonnegative;
-    lasso.tolerance = options.tolerance;
-    if (Status status = unfold(batch, *dictionary, lasso, inner, unfolding); !status.ok()) return status;
-    lap.ends(seconds.codes);
-    forget(share);
-    observe_fit(batch, lasso.lambda, unfolding);
-    accumulate(batch, unfolding.codes, inner);
-    lap.ends(seconds.statistics);
-    if (const std::uint64_t now = steps + 1; now % kExchangeEvery == 0 && lasso.lambda.size() == 1)
-      if (Status status = exchange_merged(batch, unfolding, lasso, now / kExchangeEvery, inner); !status.ok())
-        return status;
-    update_atoms(inner);
-    lap.ends(seconds.update);
+    if (Status status = learn(batch, share, {execution.threads, execution.monitor, false}); !status.ok())
+      return status;
   } else {
     since.samples += batch.rows;  // all of them zero
     since.mean.resize(dims, 0);
@@ -199,9 +231,11 @@ Status OnlineLearner::make(std::size_t dims, const OnlineOptions& options, Const
   if (dims == 0) return Status::fail(Code::shape, "activations must have at least one dim");
   if (options.features == 0 || options.features > 0x7fffffff)
     return fail("features must be between 1 and 2³¹ − 1");
-  if (!(options.lambda > 0) || !std::isfinite(options.lambda)) return fail("lambda must be finite and > 0");
-  if (!(options.tolerance > 0)) return fail("tolerance must be > 0");
-  if (!(options.forgetting > 0 && options.forgetting <= 1)) return fail("forgetting must be > 0 and ≤ 1");
+  if (Status status = options.coding.check(); !status.ok()) return status;
+  if (options.method == LearningMethod::online && !(options.forgetting > 0))
+    return fail("forgetting must be > 0");
+  if (!(options.forgetting >= 0 && options.forgetting <= 1))
+    return fail("forgetting must be between 0 and 1");
   if (initial.rows != 0 && (initial.rows != options.features || initial.cols != dims))
     return Status::fail(Code::shape, "initial must be features × dims");
   std::unique_ptr<OnlineLearner> made(new OnlineLearner());
@@ -219,12 +253,20 @@ Status OnlineLearner::make(std::size_t dims, const OnlineOptions& options, Const
 }
 
 std::size_t OnlineLearner::wants() const {
-  return state_->atoms.features() < state_->options.features ? state_->options.features : 0;
+  const State& state = *state_;
+  if (state.atoms.features() == state.options.features) return 0;
+  if (!state.draws()) return state.options.features;
+  const std::size_t most = kDrawnFrom * state.options.features, seen = state.pool.size() / state.dims;
+  return seen < most ? most - seen : 0;
 }
 
-Status OnlineLearner::start(const Batch& first) {
+Status OnlineLearner::start(const Batch& first, const Execution& execution) {
   if (Status status = check(first, state_->dims); !status.ok()) return status;
-  state_->initialise(counted(first, state_->kept));
+  const ConstMatrix32 samples = counted(first, state_->kept);
+  if (state_->draws())
+    state_->draw_from(samples.slice(0, std::min(samples.rows, wants())));
+  else
+    state_->initialise(samples, execution);
   return {};
 }
 

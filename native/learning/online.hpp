@@ -17,17 +17,28 @@
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "../scoring/dictionary.hpp"
+#include "coding.hpp"
 #include "learner.hpp"
 
 namespace unsuperpose {
 
+/// What the codes of a batch do to the atoms: block-coordinate descent on A and B; their least squares (online_mod.cpp); or refined atom
+/// by atom with their own codes (online_ksvd.cpp).
+enum class LearningMethod : std::uint8_t { online, mod, ksvd };
+
+/// Where atoms start without `initial`: at the first samples, or at some drawn among more of them, far from one another (online_start.cpp).
+enum class AtomStart : std::uint8_t { samples, apart };
+/// Samples that are drawn among, a feature.
+inline constexpr std::size_t kDrawnFrom = 4;
+
 struct OnlineOptions {
+  LearningMethod method = LearningMethod::online;
   std::size_t features = 0;
-  double lambda = 0;  // > 0
-  bool nonnegative = false;
-  double tolerance = 1e-3;  // of the codes while learning (relative duality gap)
-  /// ρ in (0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end
+  Coding coding;
+  /// ρ in [0, 1], what is kept of the past a step, reached as the steps grow: 1 forgets nothing in the end, 0 all (not online)
   double forgetting = 0.98;
+  AtomStart start = AtomStart::samples;
+  std::uint64_t seed = 0;     // of what is drawn
   std::uint64_t planned = 0;  // steps that there will be; 0: unknown
 };
 
@@ -57,7 +68,7 @@ class OnlineLearner final : public LearnerOf<std::shared_ptr<const Dictionary>> 
   ~OnlineLearner() override;
 
   std::size_t wants() const override;
-  Status start(const Batch& first) override;
+  Status start(const Batch& first, const Execution& execution) override;
   Status feed(const Batch& batch, const Execution& execution) override;
   /// features × dims; atoms that no sample has started yet are zero.
   Status freeze(const Execution& execution, std::shared_ptr<const Dictionary>& out) override;

@@ -17,6 +17,7 @@ void OnlineLearner::save(Checkpoint& to) const {
   to.put("recent", state.recent);
   to.put("usage", state.usage);
   to.put("used", state.used);
+  to.put("pool", state.pool);
   state.scale.save(to);
   to.put("counts", std::vector<std::uint64_t>{state.steps, state.samples, state.replaced, state.since.samples,
                                               state.eased});
@@ -36,11 +37,12 @@ Status OnlineLearner::resume(const Checkpoint& from) {
   const auto* recent = from.find<double>("recent", features);
   const auto* usage = from.find<double>("usage", features);
   const auto* used = from.find<double>("used", features);
+  const auto* pool = from.find<float>("pool");
   const auto* counts = from.find<std::uint64_t>("counts", 5);
   const auto* sums = from.find<double>("sums", 4);
   const auto* mean = from.find<double>("mean");
-  if (!atoms || !a || !b || !weight || !fresh || !recent || !usage || !used || !counts || !sums || !mean ||
-      atoms->size() % dims != 0 || atoms->size() > features * dims ||
+  if (!atoms || !a || !b || !weight || !fresh || !recent || !usage || !used || !pool || !counts || !sums ||
+      !mean || atoms->size() % dims != 0 || atoms->size() > features * dims || pool->size() % dims != 0 ||
       (!mean->empty() && mean->size() != dims) || !state.scale.resume(from))
     return Checkpoint::refuse("online dictionary learning with so many features and dims");
   state.atoms.replace({atoms->data(), atoms->size() / dims, dims});
@@ -54,6 +56,7 @@ Status OnlineLearner::resume(const Checkpoint& from) {
   state.recent = *recent;
   state.usage = *usage;
   state.used = *used;
+  state.pool = *pool;
   state.steps = (*counts)[0];
   state.samples = (*counts)[1];
   state.replaced = (*counts)[2];

@@ -13,7 +13,6 @@
 #include "../core/cancellation.hpp"
 #include "../core/index.hpp"
 #include "../kernels/reduce/reduce.hpp"
-#include "../solvers/lasso.hpp"
 #include "online_state.hpp"
 
 namespace unsuperpose {
@@ -33,9 +32,7 @@ constexpr double kGain = 0.005;
 /// The pairs that the batch's samples use together most, at most one for each atom, the strongest first: by n_ij²/(n_i n_j), where n_ij
 /// counts samples where the two codes have equal signs, or different ones, whichever are more.
 std::vector<OnlineLearner::State::Pair> OnlineLearner::State::partners(const SparseCodes& codes) const {
-  std::vector<std::uint32_t> sample_of(codes.indices.size());
-  for (std::uint32_t s = 0; s + 1 < codes.indptr.size(); ++s)
-    std::fill(sample_of.begin() + codes.indptr[s], sample_of.begin() + codes.indptr[s + 1], s);
+  const std::vector<std::uint32_t> sample_of = samples_of(codes);
   std::vector<std::uint32_t> met[2] = {std::vector<std::uint32_t>(options.features, 0),
                                        std::vector<std::uint32_t>(options.features, 0)};
   std::vector<std::uint32_t> others;
@@ -94,7 +91,7 @@ bool OnlineLearner::State::shared_direction(ConstMatrix32 batch, const SparseCod
 }
 
 /// Makes these changes of atoms if they lower the objective of the samples that used any of those, or the pair.
-Status OnlineLearner::State::exchange(ConstMatrix32 batch, const Unfolding& unfolding, const Lasso& lasso,
+Status OnlineLearner::State::exchange(ConstMatrix32 batch, const Unfolding& unfolding, const Method& method,
                                       const Pair& pair, const std::vector<Change>& changes,
                                       const Execution& execution, bool& stays) {
   const SparseCodes& codes = unfolding.codes;
@@ -122,7 +119,7 @@ Status OnlineLearner::State::exchange(ConstMatrix32 batch, const Unfolding& unfo
   if (Status status = atoms.current(execution, dictionary); !status.ok()) return status;
   Unfolding again;
   if (Status status =
-          unfold(ConstMatrix32(rows.data(), concerned.size(), dims), *dictionary, lasso, execution, again);
+          unfold(ConstMatrix32(rows.data(), concerned.size(), dims), *dictionary, method, execution, again);
       !status.ok())
     return status;
   double after = 0;
@@ -141,8 +138,9 @@ Status OnlineLearner::State::exchange(ConstMatrix32 batch, const Unfolding& unfo
 }
 
 Status OnlineLearner::State::exchange_merged(ConstMatrix32 batch, const Unfolding& unfolding,
-                                             const Lasso& lasso, std::uint64_t round,
-                                             const Execution& execution) {
+                                             const Method& method, std::uint64_t round,
+                                             const Execution& execution, bool& stays) {
+  stays = false;
   const std::vector<Pair> pairs = partners(unfolding.codes);
   if (pairs.empty()) return {};
   const std::size_t turns = std::min(pairs.size(), kTurns);
@@ -158,11 +156,10 @@ Status OnlineLearner::State::exchange_merged(ConstMatrix32 batch, const Unfoldin
         {{least, &direction}}, {{pair.first, &direction}}, {{pair.second, &direction}}};
     Pair mirrored = pair;
     mirrored.opposite = !pair.opposite;
-    if (!options.nonnegative && shared_direction(batch, unfolding.codes, mirrored, other))
+    if (!options.coding.nonnegative && shared_direction(batch, unfolding.codes, mirrored, other))
       ways.insert(ways.begin(), {{pair.first, &direction}, {pair.second, &other}});
     for (const std::vector<Change>& changes : ways) {
-      bool stays = false;
-      if (Status status = exchange(batch, unfolding, lasso, pair, changes, execution, stays); !status.ok())
+      if (Status status = exchange(batch, unfolding, method, pair, changes, execution, stays); !status.ok())
         return status;
       if (stays) return {};  // the batch's codes are of other atoms now
     }

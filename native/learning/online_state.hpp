@@ -6,7 +6,6 @@
 #include "../core/aligned.hpp"
 #include "../kernels/product/product.hpp"
 #include "../scoring/mutable_dictionary.hpp"
-#include "../solvers/lasso.hpp"
 #include "../solvers/unfolding.hpp"
 #include "common_scale.hpp"
 #include "online.hpp"
@@ -54,6 +53,7 @@ struct OnlineLearner::State {
   std::vector<std::uint32_t> due;      // those of them that are updated
   std::vector<std::vector<std::uint32_t>> users_by_feature;  // places in the batch's codes
   std::vector<Candidate> candidates;
+  std::vector<float> pool;  // samples that atoms are drawn among, until the first step
   CommonScale scale;
   AlignedBuffer<float> kept;  // what the mask of a batch lets through
   std::uint64_t steps = 0, samples = 0, replaced = 0;
@@ -80,25 +80,44 @@ struct OnlineLearner::State {
 
   void set_atom(std::size_t j, const float* from);
   void add_atom(const float* from);
-  void initialise(ConstMatrix32 batch);
+  bool draws() const { return options.start == AtomStart::apart && atoms.features() == 0; }
+  void draw_from(ConstMatrix32 samples) {
+    for (std::size_t i = 0; i < samples.rows; ++i)
+      pool.insert(pool.end(), samples.row(i), samples.row(i) + dims);
+  }
+  void draw_apart(ConstMatrix32 samples, const Execution& execution);
+  void initialise(ConstMatrix32 batch, const Execution& execution);
   double keeps() const;
   void forget(double share);
+  void forget_all();
   void rescale(int rise);
   std::vector<double> lambdas(ConstMatrix32 batch) const;
+  std::uint32_t sparsity() const;
   void observe_fit(ConstMatrix32 batch, const std::vector<double>& lambda, const Unfolding& unfolding);
+  void group(const SparseCodes& codes);
+  static std::vector<std::uint32_t> samples_of(const SparseCodes& codes);
   void accumulate(ConstMatrix32 batch, const SparseCodes& codes, const Execution& execution);
   void choose_due();
+  std::size_t atom_block() const;
   void update_atoms(const Execution& execution);
+  void solve_atoms(const Execution& execution);
+  float best_code(double correlation, double threshold) const;
+  void refine_atom(std::uint32_t j, const std::vector<double>& lambda, SparseCodes& codes,
+                   const std::vector<std::uint32_t>& sample_of, Matrix32 residuals, float* past,
+                   float* change);
+  void refine(ConstMatrix32 batch, const std::vector<double>& lambda, bool remembers, SparseCodes& codes,
+              const Execution& execution);
   void replace_unused(ConstMatrix32 batch);
   void start_again(std::size_t j, double count);
   double average_use() const;
   std::vector<Pair> partners(const SparseCodes& codes) const;
   bool shared_direction(ConstMatrix32 batch, const SparseCodes& codes, const Pair& pair,
                         std::vector<float>& out) const;
-  Status exchange(ConstMatrix32 batch, const Unfolding& unfolding, const Lasso& lasso, const Pair& pair,
+  Status exchange(ConstMatrix32 batch, const Unfolding& unfolding, const Method& method, const Pair& pair,
                   const std::vector<Change>& changes, const Execution& execution, bool& stays);
-  Status exchange_merged(ConstMatrix32 batch, const Unfolding& unfolding, const Lasso& lasso,
-                         std::uint64_t round, const Execution& execution);
+  Status exchange_merged(ConstMatrix32 batch, const Unfolding& unfolding, const Method& method,
+                         std::uint64_t round, const Execution& execution, bool& stays);
+  Status learn(ConstMatrix32 batch, double share, const Execution& execution);
   Status step(ConstMatrix32 batch, const Execution& execution);
 };
 

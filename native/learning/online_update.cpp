@@ -24,24 +24,32 @@ constexpr std::size_t kBlockWork = std::size_t{1} << 24, kLeastBlock = 32, kMost
 
 }  // namespace
 
-/// A += weighted aᵀa, B += weighted aᵀx, a feature's row at a time so that rows can go in parallel.
-void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& codes,
-                                      const Execution& execution) {
-  // By feature: who used it, in ascending order of samples (fixed order of summation).
+/// By feature: who used it, in ascending order of samples (fixed order of summation).
+void OnlineLearner::State::group(const SparseCodes& codes) {
   auto& users = users_by_feature;
   for (std::uint32_t j : touched) users[j].clear();
   touched.clear();
-  for (std::size_t i = 0; i < batch.rows; ++i)
+  for (std::size_t i = 0; i + 1 < codes.indptr.size(); ++i)
     for (std::uint32_t at = codes.indptr[i]; at < codes.indptr[i + 1]; ++at) {
       const std::uint32_t j = codes.indices[at];
       if (users[j].empty()) touched.push_back(j);
       users[j].push_back(at);
     }
   std::sort(touched.begin(), touched.end());
-  std::vector<std::uint32_t> sample_of(codes.indices.size());
-  for (std::uint32_t i = 0; i < batch.rows; ++i)
-    std::fill(sample_of.begin() + codes.indptr[i], sample_of.begin() + codes.indptr[i + 1], i);
+}
 
+std::vector<std::uint32_t> OnlineLearner::State::samples_of(const SparseCodes& codes) {
+  std::vector<std::uint32_t> sample_of(codes.indices.size());
+  for (std::uint32_t i = 0; i + 1 < codes.indptr.size(); ++i)
+    std::fill(sample_of.begin() + codes.indptr[i], sample_of.begin() + codes.indptr[i + 1], i);
+  return sample_of;
+}
+
+/// A += weighted aᵀa, B += weighted aᵀx of codes that are grouped, a feature's row at a time so that rows can go in parallel.
+void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& codes,
+                                      const Execution& execution) {
+  const auto& users = users_by_feature;
+  const std::vector<std::uint32_t> sample_of = samples_of(codes);
   const float w = static_cast<float>(weight);
   const auto& sparse = sparse_rows::table();
   execution.for_each((touched.size() + kAtomBlock - 1) / kAtomBlock, [&](std::size_t block) {
@@ -72,12 +80,16 @@ void OnlineLearner::State::choose_due() {
     if (fresh[j] >= kNews * a[j * a_stride + j]) due.push_back(j);
 }
 
+std::size_t OnlineLearner::State::atom_block() const {
+  return std::clamp(kBlockWork / (dims * options.features), kLeastBlock, kMostBlock);
+}
+
 /// Block-coordinate descent over the atoms that are due: exact Gauss–Seidel, at the cost of one dense product. The numerators
 /// b_j − A_j D of a block of atoms are made at once, with all others as they are by then; within the block each atom's change
 /// is carried to those after it.
 void OnlineLearner::State::update_atoms(const Execution& execution) {
   choose_due();
-  const std::size_t block = std::clamp(kBlockWork / (dims * options.features), kLeastBlock, kMostBlock);
+  const std::size_t block = atom_block();
   AlignedBuffer<float> products(block * stride), changes(block * stride), numerator(stride);
   std::vector<const float*> changed(block);
   for (std::size_t i = 0; i < block; ++i) changed[i] = changes.data() + i * stride;
@@ -140,6 +152,7 @@ void OnlineLearner::State::rescale(int rise) {
 /// use are ratios, so the sums are only scaled back now and then.
 void OnlineLearner::State::forget(double share) {
   constexpr double kLargestWeight = 1e6;
+  if (share == 0) return forget_all();
   weight /= share;
   if (weight < kLargestWeight) return;
   const auto scale = static_cast<float>(1 / weight);
@@ -150,6 +163,14 @@ void OnlineLearner::State::forget(double share) {
   for (std::size_t i = 0; i < b.size(); ++i) b[i] *= scale;
   for (float& news : fresh) news *= scale;
   for (double& count : recent) count /= weight;
+  weight = 1;
+}
+
+void OnlineLearner::State::forget_all() {
+  std::fill_n(a.data(), a.size(), 0.0f);
+  std::fill_n(b.data(), b.size(), 0.0f);
+  std::fill(fresh.begin(), fresh.end(), 0.0f);
+  std::fill(recent.begin(), recent.end(), 0.0);
   weight = 1;
 }
 

@@ -2,6 +2,8 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "../learning/online.hpp"
@@ -74,19 +76,42 @@ class Learner {
 
 namespace {
 
+constexpr const char* kMethods[] = {"online", "mod", "ksvd"};  // as LearningMethod
+constexpr const char* kStarts[] = {"samples", "kmeans++"};     // as AtomStart
+constexpr const char* kSolvers[] = {"lasso", "fista", "ista", "homotopy", "omp", "mp", "gradient-pursuit",
+                                    "iht",   "htp",   "nhtp", "cosamp"};  // as Coding::Solver
+
+/// The place of options[name] among `names`.
+std::size_t choice(const Napi::Object& options, const char* name, std::span<const char* const> names) {
+  const std::string given = options.Get(name).ToString();
+  for (std::size_t at = 0; at < names.size(); ++at)
+    if (given == names[at]) return at;
+  refuse(Code::option, std::string(name) + " " + given + " does not exist");
+}
+
+Coding coding_of(const Napi::Object& options) {
+  Coding coding;
+  coding.solver = static_cast<Coding::Solver>(choice(options, "solver", kSolvers));
+  coding.lambda = number(options.Get("lambda"), "lambda");
+  coding.sparsity = static_cast<std::uint32_t>(count(options.Get("sparsity"), "sparsity"));
+  coding.nonnegative = options.Get("nonnegative").ToBoolean();
+  coding.tolerance = number(options.Get("tolerance"), "tolerance");
+  return coding;
+}
+
 /// (dims, options, initial | undefined, activations | undefined) → handle
 Napi::Value create_learner(const Napi::CallbackInfo& call) {
   auto learner = std::make_shared<Learner>();
   const auto options = call[1].As<Napi::Object>();
   learner->dims = count(call[0], "dims");
   learner->options.features = count(options.Get("features"), "features");
-  learner->options.lambda = number(options.Get("lambda"), "lambda");
-  learner->options.nonnegative = options.Get("nonnegative").ToBoolean();
+  learner->options.method = static_cast<LearningMethod>(choice(options, "method", kMethods));
+  learner->options.start = static_cast<AtomStart>(choice(options, "start", kStarts));
+  learner->options.coding = coding_of(options);
   learner->batch_size = count(options.Get("batchSize"), "batchSize");
-  learner->options.tolerance = number(options.Get("tolerance"), "tolerance");
   learner->options.forgetting = number(options.Get("forgetting"), "forgetting");
   learner->options.planned = count(options.Get("planned"), "planned");
-  learner->seed = count(options.Get("seed"), "seed");
+  learner->options.seed = learner->seed = count(options.Get("seed"), "seed");
   if (!call[2].IsUndefined()) {
     learner->initial = std::make_unique<MatrixCopy>(matrix(call[2], "initial"));
     require_finite(learner->initial->view(), "initial");
@@ -168,6 +193,26 @@ Napi::Value learner_observe(const Napi::CallbackInfo& call) {
   });
 }
 
+/// (learner, matrix, threads, onProgress, onSettled) → job. Samples to begin from, which are not learned from yet. Answers how many more
+/// would be looked at.
+Napi::Value learner_start(const Napi::CallbackInfo& call) {
+  const auto learner = held<Learner>(call[0]);
+  const auto samples = std::make_shared<const MatrixCopy>(matrix(call[1], "activations"));
+  if (samples->view().cols != learner->dims) refuse(Code::native, "dims must be the learner's");
+  return start_job<std::size_t>(
+      call, 2,
+      [=, turn = learner->turns.take("the learner")](const Execution& execution, std::size_t& out) {
+        if (Status status = learner->prepare(execution); !status.ok()) return status;
+        require_finite(samples->view(), "activations", execution);
+        if (learner->online->wants() > 0)
+          if (Status status = learner->online->start({samples->view(), {}, nullptr}, execution); !status.ok())
+            return status;
+        out = learner->online->wants();
+        return Status{};
+      },
+      [](Napi::Env env, std::size_t& out) { return Napi::Number::New(env, static_cast<double>(out)); });
+}
+
 /// (learner, threads, onProgress, onSettled) → job. Answers { name: array } with all that learning goes on from.
 Napi::Value learner_save(const Napi::CallbackInfo& call) {
   const auto learner = held<Learner>(call[0]);
@@ -221,6 +266,7 @@ void add_learn(Napi::Object exports) {
   add<create_learner, 4>(exports, "createLearner");
   add<learner_fit, 6>(exports, "learnerFit");
   add<learner_observe, 5>(exports, "learnerObserve");
+  add<learner_start, 5>(exports, "learnerStart");
   add<learner_finish, 4>(exports, "learnerFinish");
   add<learner_save, 4>(exports, "learnerSave");
   add<learner_resume, 2>(exports, "learnerResume");

@@ -83,7 +83,7 @@ std::vector<float> planted() {
 std::unique_ptr<OnlineLearner> online(bool with_initial = true) {
   OnlineOptions options;
   options.features = kFeatures + 8;
-  options.lambda = 0.1;
+  options.coding.lambda = 0.1;
   // The last atoms lie along the one dim that is 0 in all samples: they go unused and are replaced.
   Random random(4);
   std::vector<float> initial(options.features * kDims, 0);
