@@ -170,9 +170,9 @@ export function asMisuse(error: unknown, flags: readonly Flag[]): unknown {
   const message = error.message.replace(', or one a sample', '');
   const flag = flags.find(({ name }) => name === argument);
   if (flag === undefined) return error;
-  const named = message.startsWith(`${flag.name} `)
-    ? flagOf(flag.name) + message.slice(flag.name.length)
-    : `${flagOf(flag.name)}: ${message}`;
+  // 'lambda must be …' and 'resume: x is …' name the option themselves.
+  const [, after] = new RegExp(`^${flag.name}(:? .*)$`, 's').exec(message) ?? [];
+  const named = flagOf(flag.name) + (after ?? `: ${message}`);
   const [, expected] = /^\S+ (must be .*), got undefined$/s.exec(named) ?? [];
   return new Misuse(expected === undefined ? named : `${flagOf(flag.name)} is missing: it ${expected}`, {
     cause: error,

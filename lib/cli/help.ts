@@ -42,8 +42,20 @@ const attribute = (name: string): string =>
     .split('-')
     .reduce((all, part) => all + (part[0] ?? '').toUpperCase() + part.slice(1));
 
+/** A command line over several lines, as shells take it: broken before flags. */
+function wrapped(line: string): string {
+  let text = '';
+  let width = 0;
+  for (const part of line.split(/ (?=--)/)) {
+    const fits = width + part.length + 1 <= WIDEST - 4;
+    text += text === '' ? part : fits ? ` ${part}` : ` \\\n    ${part}`;
+    width = text === part || fits ? width + part.length + 1 : part.length + 4;
+  }
+  return text;
+}
+
 function footer({ notes = [], examples }: Command): string {
-  const shown = examples.map(({ run, about }) => `  ${run}\n      ${about}`);
+  const shown = examples.map(({ run, about }) => `  ${wrapped(run)}\n      ${about}`);
   const paragraphs = notes.map((note) => new Help().boxWrap(note, WIDEST));
   return ['', ...paragraphs.flatMap((text) => [text, '']), 'Examples:', ...shown].join('\n');
 }

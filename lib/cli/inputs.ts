@@ -24,10 +24,29 @@ export async function place(text: string): Promise<{ path: string; name?: string
   return whole === undefined ? { path: text.slice(0, at), name: text.slice(at + 1) } : { path: text };
 }
 
+/** What is said of options of files that have no flags of their own here. */
+async function naming<T>(path: string, reading: Promise<T>): Promise<T> {
+  return reading.catch((error: unknown) => {
+    if (!(error instanceof UnsuperposeError) || error.code !== 'ERR_OPTION') throw error;
+    const { argument, message } = error;
+    if (argument === 'name')
+      throw new UnsuperposeError(
+        'ERR_FORMAT',
+        message.replace('say which by name', `say which by ${path}#NAME`),
+      );
+    if (argument === 'shape')
+      throw new UnsuperposeError(
+        'ERR_FORMAT',
+        `${path} is a raw file, which does not say its shape: unsuperpose convert ${path} OTHER.npy --shape -1,DIMS makes one of it that does`,
+      );
+    throw error;
+  });
+}
+
 /** A matrix of one file; `file#name` for one of several arrays. */
 export async function matrixAt(text: string, signal: AbortSignal): Promise<Matrix> {
   const { path, ...name } = await place(text);
-  return readMatrix(path, { ...name, signal });
+  return naming(path, readMatrix(path, { ...name, signal }));
 }
 
 export async function dictionaryAt(
@@ -36,7 +55,7 @@ export async function dictionaryAt(
   normalize = false,
 ): Promise<Dictionary> {
   const { path, ...name } = await place(text);
-  return Dictionary.load(path, { ...name, normalize, signal });
+  return naming(path, Dictionary.load(path, { ...name, normalize, signal }));
 }
 
 /** One number a row of a matrix with one column, or of one row. */

@@ -69,7 +69,11 @@ async function run(context: Context): Promise<Outcome> {
     status: holds ? STATUS.done : STATUS.refuted,
     async report(): Promise<Page> {
       using again = virtualWeights(from, weight, to);
-      const { edges, counts } = await again.histogram({ bins: 100, signal });
+      const { edges, counts } = await again.histogram({
+        bins: 100,
+        top: 1.05 * Math.max(bound, epsilon) || 1,
+        signal,
+      });
       return {
         title: `Do any two features interact by more than ${epsilon}?`,
         lead: `${claim.statement} All ${count(from.features * to.features)} pairs count: what a feature of the one dictionary adds to a feature of the other.`,
