@@ -18,6 +18,7 @@ import {
 import type { FeaturesRecovered, FeaturesRecoveredRow } from './result.js';
 
 export interface RecoveryPlan {
+  readonly preset: 'synth-sae-bench-small' | 'synth-sae-bench-16k';
   readonly seeds: readonly number[];
   /** Drawn once for a seed, and visited in random order as often as the steps need. */
   readonly samples: number;
@@ -40,8 +41,10 @@ export interface RecoverySize {
   /** of each autoencoder */
   readonly steps: number;
   readonly lambda: Readonly<Record<'relu' | 'gated', number>>;
+  /** Only this one, and what starts from it. Default: all. */
+  readonly architecture?: 'matryoshka';
   /** learnDictionary from samples, and from what matryoshka found */
-  readonly dictionary: DictionarySteps;
+  readonly dictionary?: DictionarySteps;
   readonly refinement: DictionarySteps;
 }
 
@@ -51,7 +54,7 @@ export interface RecoverySize {
  */
 export const recoveryPlans = {
   full: {
-    ...{ seeds: [1, 2], samples: 262_144, heldOut: 16_384 },
+    ...{ preset: 'synth-sae-bench-small', seeds: [1, 2], samples: 262_144, heldOut: 16_384 },
     sizes: [
       {
         ...{ features: 256, l0: 3, unfoldL0: 2, steps: 1500 },
@@ -67,8 +70,19 @@ export const recoveryPlans = {
       },
     ],
   },
+  /** The published set at its published width: some 3 million samples, of 200 million that others trained on. */
+  large: {
+    ...{ preset: 'synth-sae-bench-16k', seeds: [1], samples: 524_288, heldOut: 8192 },
+    sizes: [
+      {
+        ...{ features: 4096, l0: 25, unfoldL0: 17, steps: 3000, architecture: 'matryoshka' },
+        lambda: { relu: 2.2, gated: 2.5 },
+        refinement: { lambda: 0.35, steps: 10 },
+      },
+    ],
+  },
   quick: {
-    ...{ seeds: [1], samples: 16_384, heldOut: 4096 },
+    ...{ preset: 'synth-sae-bench-small', seeds: [1], samples: 16_384, heldOut: 4096 },
     sizes: [
       {
         ...{ features: 256, l0: 3, unfoldL0: 2, steps: 30 },
@@ -80,8 +94,9 @@ export const recoveryPlans = {
   },
 } satisfies Record<string, RecoveryPlan>;
 
-const preset = 'synth-sae-bench-small';
 const batchSize = 1024;
+/** Samples that λ is chosen on, at most. */
+const LAMBDA_ROWS = 32_768;
 const threads = 1;
 /** Adam's, for runs as short as these; topk and matching-pursuit find more at their default. */
 const learningRate = 0.006;
@@ -94,8 +109,8 @@ interface Data {
   readonly bias: Float32Array;
 }
 
-function learners({ features, l0, lambda }: RecoverySize): LearnerOptions[] {
-  return [
+function learners({ features, l0, lambda, architecture: only }: RecoverySize): LearnerOptions[] {
+  const all: LearnerOptions[] = [
     { architecture: 'relu', features, lambda: lambda.relu, learningRate },
     { architecture: 'topk', features, sparsity: l0 },
     { architecture: 'batchtopk', features, sparsity: l0, learningRate },
@@ -104,6 +119,7 @@ function learners({ features, l0, lambda }: RecoverySize): LearnerOptions[] {
     { architecture: 'matching-pursuit', features, sparsity: l0 },
     { architecture: 'matryoshka', features, sparsity: l0, learningRate },
   ];
+  return all.filter(({ architecture }) => architecture === (only ?? architecture));
 }
 
 function shifted(
@@ -127,7 +143,9 @@ async function unfolded(
   l0: number,
   sample: Matrix<Float32Array>,
 ): Promise<FeatureModel> {
-  const { lambda } = await lambdaForL0(shifted(sample, bias, -1), dictionary, l0, { nonnegative: true });
+  const data = sample.data.subarray(0, LAMBDA_ROWS * dictionary.dims);
+  const some: Matrix<Float32Array> = { data, shape: [data.length / dictionary.dims, dictionary.dims] };
+  const { lambda } = await lambdaForL0(shifted(some, bias, -1), dictionary, l0, { nonnegative: true });
   return {
     encode: async (activations) =>
       (await unfold(shifted(activations, bias, -1), dictionary, { lambda, nonnegative: true, threads }))
@@ -217,8 +235,11 @@ async function runAutoencoder(
 async function runSize(size: RecoverySize, data: Data, add: Add): Promise<void> {
   const { train, truth, bias } = data;
   for (const options of learners(size)) await runAutoencoder(options, size, data, add);
-  const start = { bias: meanOf(train), seconds: 0 };
-  await runDictionary('learnDictionary, unfold', size, size.dictionary, start, data, add);
+  const { dictionary } = size;
+  if (dictionary !== undefined) {
+    const start = { bias: meanOf(train), seconds: 0 };
+    await runDictionary('learnDictionary, unfold', size, dictionary, start, data, add);
+  }
   if (size.features !== truth.features) return;
   const oracle = await unfolded(truth, bias, size.unfoldL0, train);
   add(rowOf('the true dictionary, unfold', await score(oracle, data), data, {}));
@@ -232,7 +253,7 @@ export async function runRecovery(
   const rows: FeaturesRecoveredRow[] = [];
   const before = loadavg()[0] as number;
   for (const seed of plan.seeds) {
-    using synthetic = await toy.syntheticFeatures({ ...toy.presets[preset], seed, threads });
+    using synthetic = await toy.syntheticFeatures({ ...toy.presets[plan.preset], seed, threads });
     const { samples, heldOut } = plan;
     const { data, shape } = await synthetic.sample({ samples, threads });
     const test = await synthetic.sample({ samples: heldOut, first: samples, threads });
@@ -247,7 +268,7 @@ export async function runRecovery(
       });
   }
   return {
-    ...{ preset, batchSize, threads, rows, samples: plan.samples, heldOut: plan.heldOut },
+    ...{ preset: plan.preset, batchSize, threads, rows, samples: plan.samples, heldOut: plan.heldOut },
     ...{ load: [before, loadavg()[0] as number], cores: cpus().length },
   };
 }
