@@ -29,6 +29,7 @@ export interface RecoveryPlan {
 interface DictionarySteps {
   readonly lambda: number;
   readonly steps: number;
+  readonly batchSize: number;
 }
 
 /** λs are what brings their learner near the L0 of the others. */
@@ -48,6 +49,8 @@ export interface RecoverySize {
   readonly refinement: DictionarySteps;
 }
 
+const batchSize = 1024;
+
 /**
  * A quarter of the true features, as SynthSAEBench has it, and all of them. λs, rates and the L0 of `unfold` were found by trial on
  * seeds that are not among these.
@@ -58,15 +61,15 @@ export const recoveryPlans = {
     sizes: [
       {
         ...{ features: 256, l0: 3, unfoldL0: 2, steps: 1500 },
-        lambda: { relu: 2.2, gated: 2.5 },
-        dictionary: { lambda: 0.25, steps: 100 },
-        refinement: { lambda: 0.35, steps: 10 },
+        lambda: { relu: 1.6, gated: 2 },
+        dictionary: { lambda: 0.25, steps: 100, batchSize },
+        refinement: { lambda: 0.35, steps: 5, batchSize: 8 * batchSize },
       },
       {
         ...{ features: 1024, l0: 4, unfoldL0: 3, steps: 1000 },
-        lambda: { relu: 2.2, gated: 2.5 },
-        dictionary: { lambda: 0.12, steps: 200 },
-        refinement: { lambda: 0.25, steps: 60 },
+        lambda: { relu: 1.6, gated: 2 },
+        dictionary: { lambda: 0.12, steps: 200, batchSize },
+        refinement: { lambda: 0.25, steps: 60, batchSize },
       },
     ],
   },
@@ -76,8 +79,8 @@ export const recoveryPlans = {
     sizes: [
       {
         ...{ features: 4096, l0: 25, unfoldL0: 17, steps: 3000, architecture: 'matryoshka' },
-        lambda: { relu: 2.2, gated: 2.5 },
-        refinement: { lambda: 0.35, steps: 10 },
+        lambda: { relu: 1.6, gated: 2 },
+        refinement: { lambda: 0.35, steps: 5, batchSize: 8 * batchSize },
       },
     ],
   },
@@ -86,15 +89,14 @@ export const recoveryPlans = {
     sizes: [
       {
         ...{ features: 256, l0: 3, unfoldL0: 2, steps: 30 },
-        lambda: { relu: 2.2, gated: 2.5 },
-        dictionary: { lambda: 1, steps: 10 },
-        refinement: { lambda: 0.35, steps: 2 },
+        lambda: { relu: 1.6, gated: 2 },
+        dictionary: { lambda: 1, steps: 10, batchSize },
+        refinement: { lambda: 0.35, steps: 2, batchSize },
       },
     ],
   },
 } satisfies Record<string, RecoveryPlan>;
 
-const batchSize = 1024;
 /** Samples that λ is chosen on, at most. */
 const LAMBDA_ROWS = 32_768;
 const threads = 1;
@@ -192,7 +194,7 @@ type Add = (row: FeaturesRecoveredRow) => void;
 async function runDictionary(
   name: string,
   { features, unfoldL0 }: RecoverySize,
-  { lambda, steps }: DictionarySteps,
+  { lambda, steps, batchSize }: DictionarySteps,
   { bias, initial, seconds: before }: { bias: Float32Array; initial?: Matrix; seconds: number },
   data: Data,
   add: Add,
