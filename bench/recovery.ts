@@ -67,7 +67,7 @@ export const recoveryPlans = {
       },
       {
         ...{ features: 1024, l0: 4, unfoldL0: 3, steps: 1000 },
-        lambda: { relu: 1.6, gated: 2 },
+        lambda: { relu: 2.2, gated: 1.8 },
         dictionary: { lambda: 0.12, steps: 200, batchSize },
         refinement: { lambda: 0.25, steps: 60, batchSize },
       },
