@@ -1,4 +1,5 @@
 // How learnDictionary codes its samples: which solver, and with what.
+import { UnsuperposeError } from '../call/errors.js';
 import { checkNumber, type Options } from '../call/options.js';
 
 const PENALISED = ['lasso', 'fista', 'ista', 'homotopy'] as const;
@@ -45,6 +46,12 @@ export interface Coding {
 }
 
 export function readCoding(read: Options, features: number): Coding {
+  if (read.has('lambda') && read.has('sparsity'))
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      'sparsity and lambda exclude each other: give one of the two',
+      'sparsity',
+    );
   const nonnegative = read.flag('nonnegative');
   const solver = read.choice('solver', SOLVERS, read.has('sparsity') ? 'omp' : 'lasso');
   const positive = { above: 0 };

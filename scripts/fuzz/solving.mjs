@@ -16,6 +16,18 @@ export const weights = (r, features) =>
       r.chance(0.03) ? r.pick([0, Number.POSITIVE_INFINITY]) : 0.25 + 2 * r.uniform(),
     );
 
+/** How learners code their samples. */
+function learnedCodes(r, most) {
+  if (r.chance(0.5))
+    return {
+      lambda: 0.05 + r.uniform(),
+      ...r.some({ solver: r.pick(['lasso', 'fista', 'ista', 'homotopy']), tolerance: 1e-3 }),
+    };
+  const solver = r.pick(GREEDY.filter((name) => name !== 'amp'));
+  const settles = !['omp', 'mp', 'gradient-pursuit'].includes(solver);
+  return { sparsity: r.int(1, most), solver, ...(settles && r.some({ tolerance: 1e-3 })) };
+}
+
 /** A dictionary, and activations that fit it. */
 export function problem(r, pkg) {
   const { samples, dims, features } = sizes(r);
@@ -218,15 +230,18 @@ export const solving = {
       const batches = Array.from({ length: r.int(1, 3) }, () => matrix(r, r.int(1, 8), dims, Float32Array));
       const options = {
         features,
-        lambda: 0.05 + r.uniform(),
+        ...learnedCodes(r, Math.min(features, dims)),
         ...r.pick([r.some({ restarts: r.int(1, 3) }), r.some({ checkpoint: checkpoint(r) }, 0.3)]),
         ...r.some({
           nonnegative: r.chance(0.5),
           batchSize: r.int(1, 16),
-          tolerance: 1e-3,
+          method: r.pick(['online', 'mod', 'ksvd']),
           forgetting: 0.5 + r.uniform() / 2,
           seed: r.int(0, 99),
-          initial: matrix(r, features, dims, Float32Array),
+          ...r.pick([
+            { initial: matrix(r, features, dims, Float32Array) },
+            { start: r.pick(['samples', 'kmeans++']) },
+          ]),
         }),
       };
       if (r.chance(0.25)) return [{ batches }, options];

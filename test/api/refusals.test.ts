@@ -189,6 +189,12 @@ const table: Record<string, [Name, Row[]]> = {
       { option: 'steps', values: [5] }, // beside epochs
       { option: 'tolerance', values: NOT_POSITIVE },
       { option: 'forgetting', values: [0, -1, 1.01, Number.NaN, '0.9'] },
+      { option: 'method', values: ['svd', 'K-SVD', 1, null] },
+      { option: 'start', values: ['first', true, null] },
+      { option: 'solver', values: ['amp', 'bpdn', 'lars', 7, null] },
+      { option: 'sparsity', values: [2] }, // beside lambda
+      { option: 'sparsity', also: { lambda: undefined }, values: [...NOT_COUNT, 4, 1.5] }, // features is 3
+      { option: 'tolerance', also: { lambda: undefined, sparsity: 2 }, values: [1e-3] },
       { option: 'seed', values: [-1, 0.5, 2 ** 53, Number.NaN, '1', null] },
       { option: 'initial', values: [7, {}, [1, 2]], code: 'ERR_DTYPE|ERR_SHAPE' },
       { option: 'initial', values: [atoms], code: 'ERR_SHAPE' }, // 12 atoms, not 3

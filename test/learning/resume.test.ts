@@ -116,6 +116,24 @@ describe('a checkpoint', () => {
     );
   });
 
+  it('of another method, solver or start is refused by what it is of', async () => {
+    const learning = { features: 9, sparsity: 2, steps: 8, batchSize: 30 } as const;
+    const from = join(folder, 'method.safetensors');
+    await learnDictionary(matrix, { ...learning, method: 'ksvd', checkpoint: { path: from } });
+    const other = (change: object) =>
+      learnDictionary(matrix, { ...learning, method: 'ksvd', ...change, resume: from });
+    await expect(other({ method: 'mod' })).rejects.toThrow(
+      /is a checkpoint of dictionary learning by K-SVD, not of dictionary learning by the method of optimal directions/,
+    );
+    await expect(other({ method: undefined })).rejects.toThrow(/K-SVD, not of online dictionary learning/);
+    await expect(other({ solver: 'mp' })).rejects.toThrow(/its solver was omp, here it is mp/);
+    await expect(other({ sparsity: 3 })).rejects.toThrow(/its sparsity was 2, here it is 3/);
+    await expect(other({ start: 'kmeans++' })).rejects.toThrow(
+      /its start was samples, here it is kmeans\+\+/,
+    );
+    await expect(other({})).resolves.toMatchObject({ steps: 8 });
+  });
+
   it('that is no checkpoint, or damaged, is refused', async () => {
     await expect(resume({}, join(folder, 'none'))).rejects.toMatchObject({ code: 'ERR_FILE' });
     const other = join(folder, 'other.safetensors');

@@ -80,8 +80,7 @@ std::vector<float> planted() {
   return samples;
 }
 
-std::unique_ptr<OnlineLearner> online(bool with_initial = true) {
-  OnlineOptions options;
+std::unique_ptr<OnlineLearner> online(bool with_initial = true, OnlineOptions options = {}) {
   options.features = kFeatures + 8;
   options.coding.lambda = 0.1;
   // The last atoms lie along the one dim that is 0 in all samples: they go unused and are replaced.
@@ -178,6 +177,44 @@ void started_from_samples(ConstMatrix32 samples) {
   whole->save(end);
   other->save(after);
   expect(same(after, end), "whatever it was made with");
+}
+
+/// Every method, by λ and by sparsity, from samples in order and from such as were drawn.
+void methods_go_on(ConstMatrix32 samples) {
+  for (const LearningMethod method : {LearningMethod::online, LearningMethod::mod, LearningMethod::ksvd})
+    for (const Coding::Solver solver : {Coding::Solver::lasso, Coding::Solver::omp})
+      for (const AtomStart start : {AtomStart::samples, AtomStart::apart})
+        for (const double forgetting : {0.9, method == LearningMethod::online ? 1.0 : 0.0}) {
+          OnlineOptions options;
+          options.method = method;
+          options.coding.solver = solver;
+          options.coding.sparsity = 3;
+          options.start = start;
+          options.forgetting = forgetting;
+          goes_on("methods", [&] { return online(false, options); }, samples, 55, {1, 9, 44});
+        }
+}
+
+/// What atoms are drawn among is in the state, too.
+void drawn_among(ConstMatrix32 samples) {
+  OnlineOptions options;
+  options.start = AtomStart::apart;
+  options.seed = 8;
+  const auto whole = online(false, options), first = online(false, options), second = online(false, options);
+  expect(whole->wants() == 4 * (kFeatures + 8), "wants more than it has atoms");
+  for (OnlineLearner* one : {whole.get(), first.get()})
+    expect(one->start({samples.slice(0, 100), {}, nullptr}, {}).ok(), "shown some");
+  expect(whole->wants() == 4 * (kFeatures + 8) - 100, "wants the rest");
+  Checkpoint saved, end, after;
+  first->save(saved);
+  expect(second->resume(through_file(saved)).ok(), "resumed before the start");
+  for (OnlineLearner* one : {whole.get(), second.get()}) {
+    expect(one->start({samples.slice(100, 92), {}, nullptr}, {}).ok() && one->wants() == 0, "shown the rest");
+    expect(one->feed({samples, {}, nullptr}, Execution{2}).ok(), "fed");
+  }
+  whole->save(end);
+  second->save(after);
+  expect(same(end, after), "drawn among the same");
 }
 
 ToyOptions toy_options() {
@@ -347,6 +384,8 @@ int main() {
   epochs(samples);
   online_goes_on(samples);
   started_from_samples(samples);
+  methods_go_on(samples);
+  drawn_among(samples);
   toy_goes_on();
   learners_share_a_pass(samples);
   resumes_early(samples);
