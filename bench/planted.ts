@@ -65,7 +65,7 @@ async function learn({ samples, lambda, spec }: Workload, steps: number) {
     },
     ...{ seed: spec.seed, planned: steps },
   };
-  const learner = native((module) => module.createLearner(dims, options, undefined, matrix));
+  const learner = native((module) => module.createLearner(dims, options, undefined, matrix, undefined));
   const matrix = { data: samples, rows: size.samples, cols: dims };
   const started = performance.now();
   const { seconds: stages } = await runJob<NativeStatistics>(undefined, (onSettled) =>

@@ -47,6 +47,7 @@ export * as files from './files/index.js';
 export * as geometry from './geometry/index.js';
 export type { CodingOptions, PenalisedSolver, SparseSolver } from './learn/coding.js';
 export type { LearnedDictionary, LearningFigures, LearningProgress } from './learn/fit.js';
+export type { HeldOutCodes } from './learn/held-out.js';
 export {
   type AtomStart,
   type LearnBaseOptions,

@@ -74,8 +74,7 @@ export function readCoding(read: Options, features: number): Coding {
 }
 
 /** What `unfold` takes to make such codes; `tolerance` of those with a λ. */
-export function unfoldOptions(coding: Coding, tolerance: number) {
-  const { lambda, sparsity, solver, nonnegative } = coding;
+export function unfoldOptions({ lambda, sparsity, solver, nonnegative }: Coding, tolerance: number) {
   return isPenalised(solver)
     ? ({ method: 'lasso', lambda, nonnegative, tolerance } as const)
     : ({ method: solver, sparsity, nonnegative } as const);

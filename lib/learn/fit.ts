@@ -6,11 +6,13 @@ import { refuseOption } from '../call/options.js';
 import type { BatchSource } from '../data/batches.js';
 import type { Checkpoints, Reached, Resumable, StreamPlace } from '../data/checkpoints.js';
 import { Dictionary } from '../data/dictionary.js';
+import { HeldOutRows, type Holdout } from '../data/holdout.js';
 import type { StateArray } from '../files/checkpoint.js';
 import type { NativeStatistics } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type { DictionaryHandle, LearnerHandle } from '../native/values.js';
+import { type HeldOutCodes, heldOutCodes } from './held-out.js';
 
 /** Figures of the steps since the last report (of the stream's last batch): means over their samples. */
 export interface LearningFigures {
@@ -44,7 +46,9 @@ export interface LearnedDictionary extends LearningFigures {
   readonly deadAtoms: Uint32Array;
   /** The seed it was learned with: of the best of several restarts. */
   readonly seed: number;
-  /** What is worth knowing besides: `NOTE_DEAD_ATOMS`. */
+  /** Of the samples held out, with `holdout`; undefined where there were none. */
+  readonly heldOut?: HeldOutCodes | undefined;
+  /** What is worth knowing besides: `NOTE_DEAD_ATOMS`, `NOTE_NOTHING_HELD_OUT`. */
   readonly notes: readonly Note[];
 }
 
@@ -52,6 +56,7 @@ export interface LearnedDictionary extends LearningFigures {
 export interface Learning {
   readonly options: Omit<Parameters<typeof binding.createLearner>[1], 'planned'>;
   readonly initial: NativeMatrix | undefined;
+  readonly holdout: Holdout | undefined;
   readonly checkpoints: Checkpoints;
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
@@ -77,9 +82,10 @@ interface Learner {
 /** `samples`: what it is to learn from; it keeps a copy. */
 function createLearner(
   dims: number,
-  { options, initial }: Learning,
+  { options, initial, holdout }: Learning,
   planned: number,
   samples: NativeMatrix | undefined,
+  mask?: Uint8Array,
 ): Learner {
   if (initial !== undefined && initial.cols !== dims)
     throw new UnsuperposeError(
@@ -89,8 +95,12 @@ function createLearner(
     );
   if (options.sparsity > dims)
     refuseOption('sparsity', `an integer between 1 and ${dims} (dims)`, options.sparsity);
-  const handle = native((module) => module.createLearner(dims, { ...options, planned }, initial, samples));
-  const alike = { ...options, planned, dims, rows: samples?.rows ?? null };
+  const handle = native((module) =>
+    module.createLearner(dims, { ...options, planned }, initial, samples, mask),
+  );
+  // Runs that hold nothing out say nothing of it.
+  const shared = holdout === undefined ? {} : { holdout: holdout.share };
+  const alike = { ...shared, ...options, planned, dims, rows: samples?.rows ?? null };
   const state: Resumable = {
     kind: KINDS[options.method],
     save: (signal) =>
@@ -152,10 +162,11 @@ export async function learnOnce(
   matrix: NativeMatrix,
   steps: number,
   learning: Learning,
+  mask: Uint8Array | undefined,
 ): Promise<LearnedDictionary> {
   const { threads, signal, onProgress, checkpoints } = learning;
   throwIfAborted(signal);
-  const learner = createLearner(matrix.cols, learning, steps, matrix);
+  const learner = createLearner(matrix.cols, learning, steps, matrix, mask);
   const { handle, state } = learner;
   const before = (await checkpoints.resume<NativeStatistics>(state))?.figures;
   const made = await checkpoints.run<NativeStatistics>(
@@ -173,6 +184,34 @@ export async function learnOnce(
   );
   const last = made ?? before;
   return finish(learner, last as NativeStatistics, learning);
+}
+
+/** The answer with what its dictionary makes of what was held out; `held` is undefined where nothing was. */
+export async function withHeldOut(
+  learned: LearnedDictionary,
+  held: NativeMatrix | undefined,
+  { options, threads, signal, holdout }: Learning,
+): Promise<LearnedDictionary> {
+  if (holdout === undefined) return learned;
+  if (held !== undefined)
+    return {
+      ...learned,
+      heldOut: await heldOutCodes(held, learned.dictionary, options, { threads, signal }),
+    };
+  const message =
+    'holdout chose none of the samples, as there are few of them: give more samples, or a larger share';
+  return { ...learned, notes: [...learned.notes, warning('NOTE_NOTHING_HELD_OUT', message)] };
+}
+
+/** Why there is nothing to learn from. */
+export function nothingLeft(rows: number, holdout: Holdout | undefined): string {
+  return `holdout leaves no sample to learn from: all ${rows} samples are held out; give more samples, or a smaller share than ${holdout?.share}`;
+}
+
+/** Of a stream, with what of it is learned from. */
+interface Item {
+  readonly batch: NativeMatrix;
+  readonly mask: Uint8Array | undefined;
 }
 
 /** What a checkpoint would hold now, if it would be another than the last. */
@@ -199,14 +238,15 @@ async function learnFromPasses(
   learning: Learning,
   place: Now,
 ): Promise<LearnedDictionary> {
-  const { threads, signal, onProgress, checkpoints } = learning;
+  const { threads, signal, onProgress, checkpoints, holdout } = learning;
   let learner: Learner | undefined;
+  let heldOut: HeldOutRows | undefined;
   let last: NativeStatistics | undefined;
   /** What a checkpoint has seen already. */
   let passed: StreamPlace = { epoch: 1, items: 0 };
   let saved = 0;
   /** Items that are held until atoms have a start, and how many samples more that takes. */
-  const held: NativeMatrix[] = [];
+  const held: Item[] = [];
   let wants = learning.options.start === 'samples' || learning.initial !== undefined ? 0 : 1;
   const create = async (dims: number): Promise<Learner> => {
     const made = createLearner(dims, learning, 0, undefined);
@@ -221,13 +261,29 @@ async function learnFromPasses(
   };
   for (let epoch = 1; epoch <= epochs; epoch++) {
     let items = 0;
-    const observe = async ({ handle, state }: Learner, batch: NativeMatrix): Promise<void> => {
+    /** Rows of this pass so far. */
+    let rows = 0;
+    /** Which of an item are learned from. */
+    const maskOf = (batch: NativeMatrix): Uint8Array | undefined => {
+      const first = rows;
+      rows += batch.rows;
+      if (holdout === undefined) return undefined;
+      const { mask, held: out } = holdout.split(batch.rows, first);
+      if (epoch === 1) {
+        heldOut ??= new HeldOutRows(holdout, batch.cols);
+        heldOut.add([batch], out, first);
+      }
+      return mask;
+    };
+    const observe = async ({ handle, state }: Learner, { batch, mask }: Item): Promise<void> => {
       items += 1;
       if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) return;
       place.reached = undefined;
       const now = await runJob<NativeStatistics>(checkpoints.whole(signal), (onSettled) =>
-        binding.learnerObserve(handle, batch, threads, undefined, onSettled),
+        binding.learnerObserve(handle, batch, mask, threads, undefined, onSettled),
       );
+      // Nothing of the item may have been learned from.
+      if (last !== undefined && now.steps <= last.steps) return;
       last = now;
       place.reached = { learner: state, figures: now, place: { epoch, items } };
       onProgress?.({ done: now.steps, ...figures(now) });
@@ -238,14 +294,16 @@ async function learnFromPasses(
     };
     for await (const batch of batches.read(signal, epochs > 1)) {
       learner ??= await create(batch.cols);
+      const mask = maskOf(batch);
       if (wants === 0) {
-        await observe(learner, batch);
+        await observe(learner, { batch, mask });
         continue;
       }
       const { handle } = learner;
-      held.push({ ...batch, data: batch.data.slice() }); // its owner may write the next item over it
+      // Its owner may write the next item over it.
+      held.push({ batch: { ...batch, data: batch.data.slice() }, mask });
       wants = await runJob<number>(signal, (onSettled) =>
-        binding.learnerStart(handle, batch, threads, undefined, onSettled),
+        binding.learnerStart(handle, batch, mask, threads, undefined, onSettled),
       );
       if (wants === 0) for (const one of held.splice(0)) await observe(learner, one);
     }
@@ -257,6 +315,7 @@ async function learnFromPasses(
         `activations gave no samples in epoch ${epoch} of ${epochs}: for several epochs give what can be read again, an array or a function that makes a generator anew`,
         'activations',
       );
+    if (last?.samples === 0) throw new UnsuperposeError('ERR_OPTION', nothingLeft(rows, holdout), 'holdout');
     if (learner === undefined || last === undefined)
       throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
     if (last.steps > saved) {
@@ -265,5 +324,6 @@ async function learnFromPasses(
       place.reached = undefined;
     }
   }
-  return finish(learner as Learner, last as NativeStatistics, learning);
+  const learned = await finish(learner as Learner, last as NativeStatistics, learning);
+  return withHeldOut(learned, heldOut?.take()[0], learning);
 }

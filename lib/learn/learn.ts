@@ -7,6 +7,7 @@ import { readThreads } from '../call/threads.js';
 import { BatchSource, isStream } from '../data/batches.js';
 import { Checkpoints, RESUMABLE_NAMES, type ResumableOptions } from '../data/checkpoints.js';
 import type { Dictionary } from '../data/dictionary.js';
+import { HOLDOUT_NAMES, Holdout, type HoldoutOptions, takeRows } from '../data/holdout.js';
 import { throwIfAborted } from '../native/job.js';
 import { unfold } from '../unfold/unfold.js';
 import { CODING_NAMES, type CodingOptions, readCoding, unfoldOptions } from './coding.js';
@@ -16,13 +17,19 @@ import {
   type LearningProgress,
   learnFromStream,
   learnOnce,
+  nothingLeft,
+  withHeldOut,
 } from './fit.js';
 
 export type LearningMethod = 'online' | 'mod' | 'ksvd';
 export type AtomStart = 'samples' | 'kmeans++';
 
 /** Options of {@link learnDictionary} for any source. */
-export interface LearnBaseOptions extends AsyncOptions<LearningProgress>, ResumableOptions, CodingOptions {
+export interface LearnBaseOptions
+  extends AsyncOptions<LearningProgress>,
+    ResumableOptions,
+    CodingOptions,
+    HoldoutOptions {
   /** Number of atoms to learn. */
   readonly features: number;
   /**
@@ -95,6 +102,7 @@ const NAMES = [
   'start',
   'initial',
   'threads',
+  ...HOLDOUT_NAMES,
   ...RESUMABLE_NAMES,
   'signal',
   'onProgress',
@@ -136,7 +144,15 @@ function readLearning(read: Options): Learning {
       `initial has ${initial.rows} atoms, features is ${options.features}`,
       'initial',
     );
-  return { options, initial, checkpoints: new Checkpoints(read), threads, signal, onProgress };
+  return {
+    options,
+    initial,
+    holdout: Holdout.read(read, options.seed),
+    checkpoints: new Checkpoints(read),
+    threads,
+    signal,
+    onProgress,
+  };
 }
 
 /** The number of mini-batches that `epochs` passes make. */
@@ -185,22 +201,38 @@ async function learnFromMatrix(
   read: Options,
   learning: Learning,
 ): Promise<LearnedDictionary> {
-  const { options, onProgress } = learning;
+  const { options, onProgress, holdout } = learning;
   const restarts = read.integer('restarts', { min: 1, max: MOST_RESTARTS }, 1);
   if (restarts > 1) read.exclude([...RESUMABLE_NAMES], 'calls without restarts', 'a call with restarts');
   const matrix = readSamples(activations, restarts > 1);
-  const steps = readSteps(read, matrix.rows, options.batchSize);
-  if (restarts === 1) return learnOnce(matrix, steps, learning);
+  const { mask, held } = holdout?.split(matrix.rows, 0) ?? {};
+  const out = held?.length ? takeRows(matrix, held) : undefined;
+  const counting = matrix.rows - (held?.length ?? 0);
+  if (counting === 0) throw new UnsuperposeError('ERR_OPTION', nothingLeft(matrix.rows, holdout), 'holdout');
+  const steps = readSteps(read, counting, options.batchSize);
+  if (restarts === 1) return withHeldOut(await learnOnce(matrix, steps, learning, mask), out, learning);
+  const compared =
+    mask === undefined
+      ? matrix
+      : takeRows(
+          matrix,
+          Uint32Array.from(mask.keys()).filter((i) => mask[i] === 1),
+        );
   let best: { learned: LearnedDictionary; objective: number } | undefined;
   for (let restart = 0; restart < restarts; restart++) {
     const report = (now: LearningProgress): void =>
       onProgress?.({ ...now, done: restart * steps + now.done, total: restarts * steps });
-    const learned = await learnOnce(matrix, steps, {
-      ...learning,
-      options: { ...options, seed: (options.seed + restart) % Number.MAX_SAFE_INTEGER },
-      onProgress: onProgress && report,
-    });
-    const objective = await totalObjective(matrix, learned.dictionary, learning);
+    const learned = await learnOnce(
+      matrix,
+      steps,
+      {
+        ...learning,
+        options: { ...options, seed: (options.seed + restart) % Number.MAX_SAFE_INTEGER },
+        onProgress: onProgress && report,
+      },
+      mask,
+    );
+    const objective = await totalObjective(compared, learned.dictionary, learning);
     if (best !== undefined && !(objective < best.objective)) {
       learned.dictionary.dispose();
       continue;
@@ -208,7 +240,7 @@ async function learnFromMatrix(
     best?.learned.dictionary.dispose();
     best = { learned, objective };
   }
-  return (best as { learned: LearnedDictionary }).learned;
+  return withHeldOut((best as { learned: LearnedDictionary }).learned, out, learning);
 }
 
 /**

@@ -315,6 +315,7 @@ export interface NativeBinding
     options: NativeLearnerOptions,
     initial: NativeMatrix | undefined,
     activations: NativeMatrix | undefined,
+    mask: Uint8Array | undefined,
   ): LearnerHandle;
   /** On the learner's own samples; publishes figures every `stride` steps, each over the steps since the last. */
   learnerFit(
@@ -329,6 +330,7 @@ export interface NativeBinding
   learnerStart(
     learner: LearnerHandle,
     activations: NativeMatrix,
+    mask: Uint8Array | undefined,
     threads: number,
     onProgress: undefined,
     onSettled: Settled<number>,
@@ -336,6 +338,7 @@ export interface NativeBinding
   learnerObserve(
     learner: LearnerHandle,
     activations: NativeMatrix,
+    mask: Uint8Array | undefined,
     threads: number,
     onProgress: undefined,
     onSettled: Settled<NativeStatistics>,

@@ -13,6 +13,7 @@
 #include "exports.hpp"
 #include "handles.hpp"
 #include "jobs.hpp"
+#include "masked.hpp"
 
 namespace unsuperpose::node {
 
@@ -28,7 +29,8 @@ class Learner {
   OnlineOptions options;
   std::size_t batch_size = 0;
   std::uint64_t seed = 0;
-  std::unique_ptr<MatrixCopy> initial, samples;
+  std::unique_ptr<MatrixCopy> initial;
+  std::unique_ptr<MaskedMatrix> samples;
   std::unique_ptr<Checkpoint> waiting;       // to go on from, once the learner is made
   std::unique_ptr<OnlineLearner> online;     // made by the first job: its matrices may be large
   std::unique_ptr<ShuffledBatches> batches;  // of the samples
@@ -48,11 +50,10 @@ class Learner {
       initial.reset();
       // A, B, the atoms and their packed copies, and what is learned from; the rest is small beside them.
       made = options.features * (options.features + 3 * dims) * sizeof(float) +
-             (samples ? samples->data.bytes() : 0);
+             (samples ? samples->matrix.data.bytes() : 0);
     }
     if (samples && !batches) {
-      require_finite(samples->view(), "activations", execution);
-      batches = std::make_unique<ShuffledBatches>(samples->view(), batch_size, seed);
+      batches = std::make_unique<ShuffledBatches>(samples->settle(execution), batch_size, seed);
     }
     if (!waiting) return {};
     const std::unique_ptr<Checkpoint> from = std::move(waiting);
@@ -99,7 +100,7 @@ Coding coding_of(const Napi::Object& options) {
   return coding;
 }
 
-/// (dims, options, initial | undefined, activations | undefined) → handle
+/// (dims, options, initial | undefined, activations | undefined, mask | undefined) → handle
 Napi::Value create_learner(const Napi::CallbackInfo& call) {
   auto learner = std::make_shared<Learner>();
   const auto options = call[1].As<Napi::Object>();
@@ -116,7 +117,8 @@ Napi::Value create_learner(const Napi::CallbackInfo& call) {
     learner->initial = std::make_unique<MatrixCopy>(matrix(call[2], "initial"));
     require_finite(learner->initial->view(), "initial");
   }
-  if (!call[3].IsUndefined()) learner->samples = std::make_unique<MatrixCopy>(matrix(call[3], "activations"));
+  if (!call[3].IsUndefined())
+    learner->samples = std::make_unique<MaskedMatrix>(matrix(call[3], "activations"), call[4]);
   return Handle<Learner>::wrap(call.Env(), std::move(learner));
 }
 
@@ -176,37 +178,35 @@ Napi::Value learner_fit(const Napi::CallbackInfo& call) {
   });
 }
 
-/// (learner, matrix, threads, onProgress, onSettled) → job
+/// (learner, matrix, mask | undefined, threads, onProgress, onSettled) → job
 Napi::Value learner_observe(const Napi::CallbackInfo& call) {
   const auto learner = held<Learner>(call[0]);
   const Matrix32 borrowed = matrix(call[1], "activations");
   if (borrowed.cols != learner->dims)
     refuse(Code::shape, "activations have " + std::to_string(borrowed.cols) + " dims, the dictionary has " +
                             std::to_string(learner->dims));
-  const auto samples = std::make_shared<const MatrixCopy>(borrowed);
-  return start_learning(call, 2, learner, [=](Learner& own, const Execution& execution) {
-    require_finite(samples->view(), "activations", execution);
-    OrderedBatches batches({samples->view(), {}, nullptr}, own.batch_size);
+  const auto samples = std::make_shared<MaskedMatrix>(borrowed, call[2]);
+  return start_learning(call, 3, learner, [=](Learner& own, const Execution& execution) {
+    OrderedBatches batches({samples->settle(execution), {}, nullptr}, own.batch_size);
     const Status status = own.feed(batches, batches.count(), execution);
-    if (status.ok()) own.publish();
+    if (status.ok() && batches.count() > 0) own.publish();
     return status;
   });
 }
 
-/// (learner, matrix, threads, onProgress, onSettled) → job. Samples to begin from, which are not learned from yet. Answers how many more
+/// (learner, matrix, mask | undefined, threads, onProgress, onSettled) → job. Samples to begin from, which are not learned from yet. Answers how many more
 /// would be looked at.
 Napi::Value learner_start(const Napi::CallbackInfo& call) {
   const auto learner = held<Learner>(call[0]);
-  const auto samples = std::make_shared<const MatrixCopy>(matrix(call[1], "activations"));
-  if (samples->view().cols != learner->dims) refuse(Code::native, "dims must be the learner's");
+  const auto samples = std::make_shared<MaskedMatrix>(matrix(call[1], "activations"), call[2]);
+  if (samples->matrix.cols != learner->dims) refuse(Code::native, "dims must be the learner's");
   return start_job<std::size_t>(
-      call, 2,
+      call, 3,
       [=, turn = learner->turns.take("the learner")](const Execution& execution, std::size_t& out) {
         if (Status status = learner->prepare(execution); !status.ok()) return status;
-        require_finite(samples->view(), "activations", execution);
+        const Batch first{samples->settle(execution), {}, nullptr};
         if (learner->online->wants() > 0)
-          if (Status status = learner->online->start({samples->view(), {}, nullptr}, execution); !status.ok())
-            return status;
+          if (Status status = learner->online->start(first, execution); !status.ok()) return status;
         out = learner->online->wants();
         return Status{};
       },
@@ -263,10 +263,10 @@ Napi::Value learner_finish(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void add_learn(Napi::Object exports) {
-  add<create_learner, 4>(exports, "createLearner");
+  add<create_learner, 5>(exports, "createLearner");
   add<learner_fit, 6>(exports, "learnerFit");
-  add<learner_observe, 5>(exports, "learnerObserve");
-  add<learner_start, 5>(exports, "learnerStart");
+  add<learner_observe, 6>(exports, "learnerObserve");
+  add<learner_start, 6>(exports, "learnerStart");
   add<learner_finish, 4>(exports, "learnerFinish");
   add<learner_save, 4>(exports, "learnerSave");
   add<learner_resume, 2>(exports, "learnerResume");

@@ -15,6 +15,7 @@
 #include "exports.hpp"
 #include "handles.hpp"
 #include "jobs.hpp"
+#include "masked.hpp"
 
 namespace unsuperpose::node {
 
@@ -22,11 +23,7 @@ namespace unsuperpose::node {
 struct Samples {
   Samples(const Napi::Value& given_input, const Napi::Value& given_target, const Napi::Value& given_mask) {
     const Matrix32 from = matrix(given_input, "activations");
-    if (!given_mask.IsUndefined()) {
-      const auto flags = bytes(given_mask, "mask");
-      if (flags.size() != from.rows) refuse(Code::shape, "mask must have one entry a sample");
-      mask.assign(flags.begin(), flags.end());
-    }
+    mask = mask_of(given_mask, from.rows);
     if (!given_target.IsUndefined()) {
       const Matrix32 to = matrix(given_target, "targets");
       if (to.rows != from.rows)
@@ -48,17 +45,8 @@ struct Samples {
   }
   /// The samples that count, moved to the front.
   void compact() {
-    if (mask.empty()) return;
-    const auto keep = [&](MatrixCopy& matrix) {
-      std::size_t kept = 0;
-      for (std::size_t i = 0; i < matrix.rows; ++i)
-        if (mask[i] != 0)
-          std::copy_n(matrix.data.data() + i * matrix.cols, matrix.cols,
-                      matrix.data.data() + kept++ * matrix.cols);
-      matrix.rows = kept;
-    };
-    keep(*input);
-    if (target) keep(*target);
+    keep(*input, mask);
+    if (target) keep(*target, mask);
     mask.clear();
   }
 

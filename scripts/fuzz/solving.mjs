@@ -238,6 +238,7 @@ export const solving = {
           method: r.pick(['online', 'mod', 'ksvd']),
           forgetting: 0.5 + r.uniform() / 2,
           seed: r.int(0, 99),
+          holdout: r.uniform() / 2,
           ...r.pick([
             { initial: matrix(r, features, dims, Float32Array) },
             { start: r.pick(['samples', 'kmeans++']) },

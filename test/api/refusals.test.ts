@@ -191,6 +191,7 @@ const table: Record<string, [Name, Row[]]> = {
       { option: 'forgetting', values: [0, -1, 1.01, Number.NaN, '0.9'] },
       { option: 'method', values: ['svd', 'K-SVD', 1, null] },
       { option: 'start', values: ['first', true, null] },
+      { option: 'holdout', values: [-0.1, 1, Number.NaN, '0.1', null] },
       { option: 'solver', values: ['amp', 'bpdn', 'lars', 7, null] },
       { option: 'sparsity', values: [2] }, // beside lambda
       { option: 'sparsity', also: { lambda: undefined }, values: [...NOT_COUNT, 4, 1.5] }, // features is 3

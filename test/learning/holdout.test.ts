@@ -1,0 +1,134 @@
+// Samples held out of dictionary learning: which they are, that nothing is learned from them, and what is said of them.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Holdout, takeRows } from '../../lib/data/holdout.js';
+import { type LearnedDictionary, learnDictionary, type Matrix, unfold } from '../../lib/index.js';
+import { objectiveOf } from '../reference/dictionaries.js';
+import { toRows } from '../reference/linear.js';
+import { gaussian } from '../reference/problems.js';
+import { denseRow, explainedVariance } from '../reference/recovery.js';
+import { bits } from '../reference/verify.js';
+
+const DIMS = 12;
+const ROWS = 400;
+const SHARE = 0.2;
+const { samples } = gaussian(311, { features: 20, dims: DIMS, samples: ROWS, active: 3, noise: 0.05 });
+const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-holdout-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const rowsOf = (which: ArrayLike<number>): Matrix<Float32Array> => {
+  const { data, rows } = takeRows({ data: samples.data, rows: ROWS, cols: DIMS }, Uint32Array.from(which));
+  return { data: data as Float32Array, shape: [rows, DIMS] };
+};
+const { mask, held } = new Holdout(SHARE, 5).split(ROWS, 0);
+const kept = Array.from(mask.keys()).filter((i) => mask[i] === 1);
+const items = (size: number): Matrix<Float32Array>[] =>
+  Array.from({ length: ROWS / size }, (_, i) => rowsOf(Array.from({ length: size }, (_, k) => size * i + k)));
+const atomsOf = ({ dictionary }: LearnedDictionary): string => bits(dictionary.toMatrix().data);
+
+describe.each([
+  [{ lambda: 0.1 }, 'online'],
+  [{ sparsity: 3 }, 'ksvd'],
+] as const)('%j, %s', (coding, method) => {
+  const options = { features: 20, method, batchSize: 50, seed: 5, ...coding };
+  const how = 'lambda' in coding ? { ...coding, tolerance: 1e-3 } : { ...coding, method: 'omp' as const };
+
+  async function expectFigures({ dictionary, heldOut }: LearnedDictionary): Promise<void> {
+    const out = rowsOf(held);
+    const { codes } = await unfold(out, dictionary, how);
+    const atoms = toRows(dictionary.toMatrix());
+    const dense = Array.from({ length: held.length }, (_, i) => denseRow(codes, i));
+    const lambda = 'lambda' in coding ? coding.lambda : 0;
+    const objective = objectiveOf(toRows(out), dense, atoms, lambda) / held.length;
+    expect(heldOut).toMatchObject({
+      samples: held.length,
+      l0: codes.indices.length / held.length,
+      dead: 20 - new Set(codes.indices).size,
+    });
+    // The residuals' norms are float32: half a unit of 2⁻²⁴ each, twice over in their squares.
+    expect(heldOut?.explainedVariance).toBeCloseTo(explainedVariance(out, codes, atoms), 6);
+    expect(heldOut?.objective).toBeCloseTo(objective, 9);
+  }
+
+  it('nothing is learned from what is held out of a matrix, and its figures are what the dictionary makes of it', async () => {
+    const learned = await learnDictionary(samples, { ...options, epochs: 5, holdout: SHARE });
+    const alone = await learnDictionary(rowsOf(kept), { ...options, epochs: 5 });
+    expect(atomsOf(learned)).toBe(atomsOf(alone));
+    const { dictionary, heldOut, ...figures } = learned;
+    const { dictionary: other, ...expected } = alone;
+    expect(figures).toEqual(expected);
+    expect(expected.heldOut).toBeUndefined();
+    await expectFigures(learned);
+  });
+
+  it('the same rows are held out of a stream, in every pass, whatever its items', async () => {
+    for (const size of [20, 100]) {
+      const learned = await learnDictionary(items(size), { ...options, epochs: 3, holdout: SHARE });
+      expect(learned.samples).toBe(3 * kept.length);
+      await expectFigures(learned);
+    }
+    const drawn = await learnDictionary(items(20), { ...options, start: 'kmeans++', holdout: SHARE });
+    expect(drawn.samples).toBe(kept.length);
+    await expectFigures(drawn);
+  });
+
+  it('what goes on from a checkpoint holds out the same', async () => {
+    const path = join(folder, method);
+    for (const source of [samples, items(20)]) {
+      const learn = (more: object) =>
+        learnDictionary(source as typeof samples, { ...options, epochs: 3, holdout: SHARE, ...more });
+      const whole = await learn({});
+      const controller = new AbortController();
+      const onProgress = ({ done }: { done: number }): void => {
+        if (done > 7) controller.abort(new Error('enough'));
+      };
+      await expect(
+        learn({ checkpoint: { path, every: 3 }, signal: controller.signal, onProgress }),
+      ).rejects.toThrow('enough');
+      const again = await learn({ resume: path });
+      expect(atomsOf(again)).toBe(atomsOf(whole));
+      expect(again.heldOut).toEqual(whole.heldOut);
+      await expect(learn({ resume: path, holdout: 0.3 })).rejects.toThrow(
+        /its holdout was 0.2, here it is 0.3/,
+      );
+    }
+  });
+
+  it('restarts hold out the same, and are compared by what they learned from', async () => {
+    const one = await learnDictionary(samples, { ...options, epochs: 1, holdout: SHARE, restarts: 3 });
+    const other = await learnDictionary(rowsOf(kept), { ...options, epochs: 1, restarts: 3 });
+    expect([one.seed, atomsOf(one)]).toEqual([other.seed, atomsOf(other)]);
+    await expectFigures(one);
+  });
+});
+
+const options = { features: 5, lambda: 0.1, seed: 5, holdout: SHARE };
+
+it('a row that is not finite is refused by its number, held out or not', async () => {
+  for (const row of [held[3] as number, kept[7] as number]) {
+    const data = samples.data.slice();
+    data[row * DIMS + 4] = Number.NaN;
+    for (const source of [{ data, shape: samples.shape }, [{ data, shape: samples.shape }]])
+      for (const start of ['samples', 'kmeans++'] as const)
+        await expect(learnDictionary(source as typeof samples, { ...options, start })).rejects.toMatchObject({
+          code: 'ERR_NOT_FINITE',
+          message: expect.stringMatching(new RegExp(`row ${row}\\b`)),
+        });
+  }
+});
+
+it('nothing held out is noted, nothing left is refused', async () => {
+  const few = rowsOf([0, 1, 2]);
+  const learned = await learnDictionary(few, { ...options, holdout: 1e-6 });
+  expect(learned.heldOut).toBeUndefined();
+  expect(learned.notes.map(({ code }) => code)).toContain('NOTE_NOTHING_HELD_OUT');
+  for (const source of [few, [few]])
+    await expect(
+      learnDictionary(source as typeof few, { ...options, holdout: 0.9999 }),
+    ).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringContaining('holdout leaves no sample to learn from: all 3 samples are held out'),
+    });
+});
