@@ -8,13 +8,14 @@ import { root } from './tools.mjs';
 /** From the bottom up. */
 const LAYERS = ['core', 'kernels', 'scoring', 'solvers', 'learning', 'features', 'node'];
 /**
- * Products without a bound or a ladder: plain matrices of ops, the assignment's gains, A · Dᵀ of a learner's update, linear connections, D · DᵀD
+ * Products without a bound or a ladder: plain matrices of ops, the assignment's gains, A · D of a learner's update, cosines that it draws atoms by, linear connections, D · DᵀD
  * of a gradient.
  */
 const PLAIN_PRODUCTS = [
   'native/node/ops.cpp',
   'native/features/matching.cpp',
   'native/learning/nearly_orthogonal.cpp',
+  'native/learning/online_start.cpp',
   'native/learning/online_update.cpp',
   'native/learning/autoencoder_skip.cpp',
 ];

@@ -13,7 +13,6 @@
 #include "../core/aligned.hpp"
 #include "../core/cancellation.hpp"
 #include "../kernels/dots/dots.hpp"
-#include "../kernels/product/product.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "online_state.hpp"
@@ -100,12 +99,10 @@ void OnlineLearner::State::refine(ConstMatrix32 batch, const std::vector<double>
   std::vector<const float*> changed(block);
   for (std::size_t i = 0; i < block; ++i) changed[i] = changes.data() + i * stride;
   std::vector<float> couplings(block);
-  const ConstMatrix32 rows{a.data(), options.features, options.features, a_stride};
   for (std::size_t first = 0; first < touched.size(); first += block) {
     const std::uint32_t* members = touched.data() + first;
     const std::size_t count = std::min(block, touched.size() - first);
-    if (remembers)
-      product::store({rows, members, count}, columns, {products.data(), count, dims, stride}, execution);
+    if (remembers) multiply_out(members, count, {products.data(), count, dims, stride}, execution);
     if (execution.cancelled()) return;
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint32_t j = members[i];

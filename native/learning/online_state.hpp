@@ -99,6 +99,8 @@ struct OnlineLearner::State {
   void accumulate(ConstMatrix32 batch, const SparseCodes& codes, const Execution& execution);
   void choose_due();
   std::size_t atom_block() const;
+  void multiply_out(const std::uint32_t* members, std::size_t count, Matrix32 out,
+                    const Execution& execution) const;
   void update_atoms(const Execution& execution);
   void solve_atoms(const Execution& execution);
   float best_code(double correlation, double threshold) const;

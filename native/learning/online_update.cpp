@@ -84,6 +84,13 @@ std::size_t OnlineLearner::State::atom_block() const {
   return std::clamp(kBlockWork / (dims * options.features), kLeastBlock, kMostBlock);
 }
 
+/// A_j D of these atoms.
+void OnlineLearner::State::multiply_out(const std::uint32_t* members, std::size_t count, Matrix32 out,
+                                        const Execution& execution) const {
+  const ConstMatrix32 rows{a.data(), options.features, options.features, a_stride};
+  product::store({rows, members, count}, columns, out, execution);
+}
+
 /// Block-coordinate descent over the atoms that are due: exact Gauss–Seidel, at the cost of one dense product. The numerators
 /// b_j − A_j D of a block of atoms are made at once, with all others as they are by then; within the block each atom's change
 /// is carried to those after it.
@@ -96,11 +103,10 @@ void OnlineLearner::State::update_atoms(const Execution& execution) {
   std::vector<float> couplings(block);
   const auto& reduce = reduce::table();
   const auto& sparse = sparse_rows::table();
-  const ConstMatrix32 rows{a.data(), options.features, options.features, a_stride};
   for (std::size_t first = 0; first < due.size(); first += block) {
     const std::uint32_t* members = due.data() + first;
     const std::size_t count = std::min(block, due.size() - first);
-    product::store({rows, members, count}, columns, {products.data(), count, dims, stride}, execution);
+    multiply_out(members, count, {products.data(), count, dims, stride}, execution);
     if (execution.cancelled()) return;
     for (std::size_t i = 0; i < count; ++i) {
       cancellation::point();
