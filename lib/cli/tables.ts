@@ -75,11 +75,15 @@ export const TRAIN: readonly Flag[] = [
     name: 'architecture',
     kind: 'choice',
     required: true,
-    choices: ['relu', 'topk', 'batchtopk', 'matryoshka', 'jumprelu', 'gated'],
-    about: 'relu, topk, batchtopk, matryoshka, jumprelu or gated',
+    choices: ['relu', 'topk', 'batchtopk', 'matryoshka', 'jumprelu', 'gated', 'matching-pursuit'],
+    about: 'relu, topk, batchtopk, matryoshka, jumprelu, gated or matching-pursuit',
   },
   { name: 'features', kind: 'integer', required: true, about: 'how many features' },
-  { name: 'sparsity', kind: 'integer', about: 'topk, batchtopk, matryoshka: active features a sample' },
+  {
+    name: 'sparsity',
+    kind: 'integer',
+    about: 'topk, batchtopk, matryoshka, matching-pursuit: active features a sample',
+  },
   { name: 'lambda', kind: 'number', about: 'relu, gated, jumprelu: λ, the weight of sparsity' },
   {
     name: 'targetL0',
@@ -89,6 +93,12 @@ export const TRAIN: readonly Flag[] = [
   { name: 'batchSize', kind: 'integer', about: 'samples a step (default 1024)' },
   { name: 'epochs', kind: 'integer', about: 'passes over the samples (default 10; batch by batch 1)' },
   { name: 'steps', kind: 'integer', about: 'steps in all, in place of epochs' },
+  {
+    name: 'holdout',
+    kind: 'number',
+    value: 'share',
+    about: 'share of the samples that is not trained on, but measured (default 0)',
+  },
   { name: 'seed', kind: 'integer', about: 'the same seed and data give the same bits (default 0)' },
   THREADS,
 ];

@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kRowsAtOnce = 384;
 /// Memory taken at a time: in large pages, which random rows are found in without delay.
 constexpr std::size_t kSlab = std::size_t{4} << 20;
+/// Rough rows are made of atoms rounded to this, where they are off by less than this share of their norms: about as much as the bytes.
+constexpr product::Precision kRounded = product::Precision::int16;
+constexpr double kLittle = 0x1.0p-10;
 }  // namespace
 
 CompressedGram::CompressedGram(ConstMatrix32 atoms, const scoring::Rows& rows,
@@ -32,12 +35,14 @@ unsigned CompressedGram::missed(std::size_t i) const {
   return before + 1u;
 }
 
-bool CompressedGram::make(std::span<const std::uint32_t> rows, std::size_t budget,
-                          const Execution& execution) const {
+bool CompressedGram::make(std::span<const std::uint32_t> rows, std::size_t budget, const Execution& execution,
+                          Making making) const {
   const std::size_t features = atoms_.rows;
   std::vector<std::uint32_t> wanted;
   AlignedBuffer<float> block;
-  const product::PackedRows& packed = packed_.packed(product::Precision::float32);
+  product::RoundedRows rounded;
+  double moved = 0;  // of the atoms that rows are made with
+  bool rounds = making == Making::rough && product::rounded_kernels(kRounded, atoms_.cols);
   for (std::size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
     if (execution.cancelled()) return false;
     // A call that waits for another one waits for these rows, not for the whole matrix.
@@ -47,7 +52,21 @@ bool CompressedGram::make(std::span<const std::uint32_t> rows, std::size_t budge
       if (!has(rows[k]) && bytes() + (wanted.size() + 1) * row_bytes() <= budget) wanted.push_back(rows[k]);
     if (wanted.empty()) continue;
     block.reserve(wanted.size() * stride_);
-    const product::LeftRows these(atoms_, wanted.data(), wanted.size());
+    product::LeftRows these(atoms_, wanted.data(), wanted.size());
+    if (rounds) {
+      rounded.assign(these, kRounded, active_isa(), execution);
+      if (execution.cancelled()) return false;
+      for (std::size_t r = 0; r < wanted.size(); ++r)
+        rounds = rounds && rounded.error(r) <= kLittle * rounded.norm(r);
+    }
+    if (rounds) {
+      const std::vector<float>& errors = packed_.packed(kRounded).errors();
+      moved = static_cast<double>(*std::max_element(errors.begin(), errors.end()));
+      rounds = moved <= kLittle * most_;
+    }
+    if (rounds) these.rounded = &rounded;
+    const product::Precision precision = rounds ? kRounded : product::Precision::float32;
+    const product::PackedRows& packed = packed_.packed(precision);
     product::store(these, packed, {block.data(), wanted.size(), features, stride_}, execution);
     if (execution.cancelled()) return false;
     // After the rows that are made: those of a call that was cancelled are written over.
@@ -64,7 +83,10 @@ bool CompressedGram::make(std::span<const std::uint32_t> rows, std::size_t budge
       row[i] = 0;
       std::fill(row + features, row + stride_, 0.0f);
       const compressed_rows::Compression made = compressed_rows::table().compress(row, stride_, places[r]);
-      const double rounding = scoring::float32_error(atoms_.cols, norms_[i], most_);
+      const double rounding =
+          rounds ? scoring::strength_error(precision, atoms_.cols, {rounded.norm(r), rounded.error(r)},
+                                           {most_, moved}, 1)
+                 : scoring::float32_error(atoms_.cols, norms_[i], most_);
       rows_[i] = {made.scale, made.error + rounding, made.largest + rounding};
     });
     if (execution.cancelled()) return false;

@@ -22,6 +22,9 @@ class CompressedGram {
  public:
   static std::size_t stride(std::size_t features) { return round_up(features, compressed_rows::kPadding); }
 
+  /// exact: of float32 products. rough: of cheaper ones, where there are, whose rounding is about as large as that of the bytes.
+  enum class Making : std::uint8_t { exact, rough };
+
   /// Of one row.
   static std::size_t row_bytes(std::size_t features) { return stride(features) + sizeof(Row); }
 
@@ -32,7 +35,8 @@ class CompressedGram {
   bool has(std::size_t i) const { return row(i) != nullptr; }
   /// Makes those of these rows that are not made yet, in their order and while all rows take no more than `budget` bytes, from any thread.
   /// False if the call was cancelled.
-  bool make(std::span<const std::uint32_t> rows, std::size_t budget, const Execution& execution) const;
+  bool make(std::span<const std::uint32_t> rows, std::size_t budget, const Execution& execution,
+            Making making = Making::exact) const;
   /// Has the budget room for all rows?
   bool fits(std::size_t budget) const { return atoms_.rows * row_bytes() <= budget; }
   /// Are all rows made?

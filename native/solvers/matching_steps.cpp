@@ -24,8 +24,8 @@ constexpr std::size_t kBlock = 16;
 /// Samples scored together against all atoms, so that their correlations fit a cache.
 constexpr std::size_t kScored = 256;
 /// What things cost, in multiplications of the float32 product for each sample and atom: a step by a product, as a share of all dims,
-/// and an update by a Gram row; a Gram row costs as much as the float32 product of one sample, and its bytes.
-constexpr double kProductShare = 0.75, kUpdateCost = 10, kRowCost = 1.1;
+/// and an update by a Gram row; a Gram row costs as much as the product of one sample, and its bytes.
+constexpr double kProductShare = 0.75, kUpdateCost = 10, kRowCost = 0.9;
 /// A step rounds a and the entries of r: what is left is off by this share of ‖x‖ a step, at most.
 constexpr double kStepRounding = 0x1.0p-23;
 /// The same of an update, relative to the size of its correlations: a fused multiply-add and its factor, each rounded once (the scalar
@@ -270,7 +270,8 @@ bool Matching::make_gram(MatchingScores scores) {
   if (!gram.complete()) {
     std::vector<std::uint32_t> all(features);
     std::iota(all.begin(), all.end(), 0u);
-    if (!gram.make(all, std::numeric_limits<std::size_t>::max(), execution_)) return false;
+    if (!gram.make(all, std::numeric_limits<std::size_t>::max(), execution_, CompressedGram::Making::rough))
+      return false;
   }
   gram_ = &gram;
   return true;

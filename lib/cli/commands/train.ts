@@ -7,7 +7,7 @@ import type { MatrixFiles } from '../../files/index.js';
 import type { SparseAutoencoder } from '../../sae/autoencoder.js';
 import type { TrainingBatch } from '../../sae/samples.js';
 import { type TrainSparseAutoencoderOptions, trainSparseAutoencoder } from '../../sae/train.js';
-import type { TrainingProgress, TrainingSummary } from '../../sae/training.js';
+import type { HeldOutFigures, TrainingProgress, TrainingSummary } from '../../sae/training.js';
 import { CHECKPOINTING, keepingOf } from '../checkpointing.js';
 import { pick, type Values } from '../flags.js';
 import {
@@ -88,6 +88,17 @@ async function besideStream(
   return () => together(stream, to, counts);
 }
 
+function heldOutRows(held: HeldOutFigures, features: number): string[] {
+  return [
+    `held out: ${count(held.samples)} samples`,
+    ...rows([
+      ['explained variance', digits(held.explainedVariance)],
+      ['L0', digits(held.l0)],
+      ['unused features', share(held.dead, features)],
+    ]),
+  ];
+}
+
 function textOf(out: string, sae: SparseAutoencoder, training: TrainingSummary, seconds: number): string {
   const { features, dims, outputDims } = sae;
   const size = dims === outputDims ? count(dims) : `${count(dims)} → ${count(outputDims)}`;
@@ -100,6 +111,7 @@ function textOf(out: string, sae: SparseAutoencoder, training: TrainingSummary, 
       ['L0', digits(training.l0)],
       ['dead features', share(training.dead, features)],
     ]),
+    ...(training.heldOut === undefined ? [] : heldOutRows(training.heldOut, features)),
     ...training.notes.map(({ message }) => `  note: ${message}`),
   ].join('\n');
 }
