@@ -51,11 +51,34 @@ export const LEARN: readonly Flag[] = [
   {
     name: 'lambda',
     kind: 'number',
-    required: true,
-    about: 'λ > 0 in ½‖x − aD‖² + λ‖a‖₁: larger gives sparser codes',
+    about: 'λ > 0 in ½‖x − aD‖² + λ‖a‖₁: larger gives sparser codes; or give --sparsity',
+  },
+  { name: 'sparsity', kind: 'integer', about: 'active features a sample, at most, in place of λ' },
+  {
+    name: 'method',
+    kind: 'choice',
+    choices: ['online', 'mod', 'ksvd'],
+    about: 'online (default), mod or ksvd: what a step does to the features',
+  },
+  {
+    name: 'solver',
+    kind: 'text',
+    value: 'name',
+    about:
+      'of the codes: with --lambda lasso (default), homotopy, fista or ista; with --sparsity omp (default), mp, gradient-pursuit, iht, htp, nhtp or cosamp',
+  },
+  {
+    name: 'start',
+    kind: 'choice',
+    choices: ['samples', 'kmeans++'],
+    about: 'where features start: samples (default), or kmeans++, samples far from one another',
   },
   { name: 'nonnegative', kind: 'flag', about: 'codes ≥ 0 only' },
-  { name: 'batchSize', kind: 'integer', about: 'samples a step (default 512)' },
+  {
+    name: 'batchSize',
+    kind: 'integer',
+    about: 'samples a step (default 512; mod and ksvd: no fewer than features)',
+  },
   { name: 'epochs', kind: 'integer', about: 'passes over the samples (default 10; batch by batch 1)' },
   { name: 'steps', kind: 'integer', about: 'steps in all, in place of epochs (of samples in memory)' },
   {
@@ -63,7 +86,11 @@ export const LEARN: readonly Flag[] = [
     kind: 'integer',
     about: 'learn so many times and keep the best (of samples in memory)',
   },
-  { name: 'tolerance', kind: 'number', about: 'duality gap of the codes while learning (default 0.001)' },
+  {
+    name: 'tolerance',
+    kind: 'number',
+    about: 'of the codes while learning, with --lambda their duality gap (default 0.001)',
+  },
   { name: 'forgetting', kind: 'number', about: 'what past steps keep of their weight (default 0.98)' },
   { name: 'seed', kind: 'integer', about: 'the same seed and data give the same bits (default 0)' },
   THREADS,
@@ -75,11 +102,15 @@ export const TRAIN: readonly Flag[] = [
     name: 'architecture',
     kind: 'choice',
     required: true,
-    choices: ['relu', 'topk', 'batchtopk', 'matryoshka', 'jumprelu', 'gated'],
-    about: 'relu, topk, batchtopk, matryoshka, jumprelu or gated',
+    choices: ['relu', 'topk', 'batchtopk', 'matryoshka', 'jumprelu', 'gated', 'matching-pursuit'],
+    about: 'relu, topk, batchtopk, matryoshka, jumprelu, gated or matching-pursuit',
   },
   { name: 'features', kind: 'integer', required: true, about: 'how many features' },
-  { name: 'sparsity', kind: 'integer', about: 'topk, batchtopk, matryoshka: active features a sample' },
+  {
+    name: 'sparsity',
+    kind: 'integer',
+    about: 'topk, batchtopk, matryoshka, matching-pursuit: active features a sample',
+  },
   { name: 'lambda', kind: 'number', about: 'relu, gated, jumprelu: λ, the weight of sparsity' },
   {
     name: 'targetL0',
@@ -89,6 +120,12 @@ export const TRAIN: readonly Flag[] = [
   { name: 'batchSize', kind: 'integer', about: 'samples a step (default 1024)' },
   { name: 'epochs', kind: 'integer', about: 'passes over the samples (default 10; batch by batch 1)' },
   { name: 'steps', kind: 'integer', about: 'steps in all, in place of epochs' },
+  {
+    name: 'holdout',
+    kind: 'number',
+    value: 'share',
+    about: 'share of the samples that is not learned from, but scored in the end (default 0)',
+  },
   { name: 'seed', kind: 'integer', about: 'the same seed and data give the same bits (default 0)' },
   THREADS,
 ];
