@@ -57,9 +57,15 @@ interface Making {
 }
 
 const ONE_FILE = ['.npz', '.safetensors'];
+/** Nobody means a folder by these. */
+const NO_FOLDER = /\.(npy|bin|arrow|pt|pth|json|jsonl|csv|txt|html|h5|parquet)$/i;
 
 function readFormat({ out, codesFormat, positions }: Values): SaveCodesOptions {
   const ending = extname(out as string).toLowerCase();
+  if (NO_FOLDER.test(out as string))
+    throw new Misuse(
+      `--out must end in .npz, or .safetensors for delphi, or be a folder, got ${JSON.stringify(out)}`,
+    );
   const format =
     (codesFormat as 'npz' | 'delphi' | undefined) ?? (ending === '.safetensors' ? 'delphi' : 'npz');
   if (ONE_FILE.includes(ending) && (format === 'npz') !== (ending === '.npz'))

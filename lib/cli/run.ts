@@ -6,7 +6,7 @@ import type { Interruptible } from './interrupt.js';
 import { colors } from './libraries.js';
 import { json, shell } from './print.js';
 import { progressOn } from './progress.js';
-import { writePage } from './report/page.js';
+import { type Page, writePage } from './report/page.js';
 import { type Command, type Context, Interruption, STATUS } from './spec.js';
 
 /** Whoever reads the other end of a pipe may stop: that is no failure, and nothing to tell. */
@@ -20,7 +20,8 @@ function messageFor(command: Command, error: unknown): string | undefined {
   const name = `unsuperpose ${command.name}`;
   if (error instanceof Misuse) return `${name}: ${error.message}\n(${name} --help explains it)`;
   if (error instanceof Interruption) return `interrupted: ${error.left.join('\n') || 'nothing was written'}`;
-  if (error instanceof UnsuperposeError) return `${name}: ${colors.red('failed')}: ${error.message}`;
+  if (error instanceof UnsuperposeError)
+    return `${name}: ${process.stderr.isTTY ? colors.red('failed') : 'failed'}: ${error.message}`;
   return undefined;
 }
 
@@ -50,6 +51,22 @@ function againOf(command: Command, words: readonly string[]) {
     }
     return shell(['unsuperpose', ...command.name.split(' '), ...kept, ...more]);
   };
+}
+
+/** Pictures take their time, too; by then everything else is written. */
+async function writeReport(
+  path: string,
+  report: () => Page | Promise<Page>,
+  { progress }: Context,
+): Promise<void> {
+  progress.start('drawing', 'pictures');
+  try {
+    await writePage(path, await report());
+  } catch (error) {
+    if (error instanceof Interruption) error.left.push(`${path} was not written; everything else was`);
+    throw error;
+  }
+  progress.stop();
 }
 
 /** Does what the words say, and answers the exit status. */
@@ -83,9 +100,9 @@ export async function runCommand(
     signal.throwIfAborted();
     const { text, json: data, status = STATUS.done, report } = await command.run(context);
     progress.stop();
-    if (typeof values.report === 'string' && report !== undefined)
-      await writePage(values.report, await report());
     process.stdout.write(`${values.json === true ? json(data) : text}\n`);
+    if (typeof values.report === 'string' && report !== undefined)
+      await writeReport(values.report, report, context);
     return status;
   } catch (error) {
     progress.stop();

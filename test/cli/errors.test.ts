@@ -47,9 +47,13 @@ it.each([
   [
     'learn',
     ['learn', 'activations.npy', '--features', '8', '--out', 'x.npy'],
-    '--lambda is missing: λ > 0 in ½‖x − aD‖² + λ‖a‖₁: larger gives sparser codes',
+    '--lambda is missing: it must be a finite number > 0 (or give sparsity in its place)',
   ],
-  ['learn', [...LEARN, '--lambda', '-1', '--out', 'x.npy'], '--lambda must be a finite number > 0, got -1'],
+  [
+    'learn',
+    [...LEARN, '--lambda', '-1', '--out', 'x.npy'],
+    '--lambda must be a finite number > 0 (or give sparsity in its place), got -1',
+  ],
   ['learn', [...LEARN, '--lambda', '1e', '--out', 'x.npy'], '--lambda must be a number, got "1e"'],
   [
     'learn',
@@ -95,7 +99,7 @@ it.each([
   [
     'train',
     [...TRAIN, '--architecture', 'topq'],
-    '--architecture must be one of relu, topk, batchtopk, matryoshka, jumprelu, gated, got "topq"',
+    '--architecture must be one of relu, topk, batchtopk, matryoshka, jumprelu, gated, matching-pursuit, got "topq"',
   ],
   [
     'train',
@@ -142,6 +146,11 @@ it.each([
     'unfold',
     [...UNFOLD, '--lambda', '1', '--out', 'x.safetensors'],
     '--positions is missing: --codes-format delphi tells samples by sequence and position, so say how many are one sequence',
+  ],
+  [
+    'unfold',
+    [...UNFOLD, '--lambda', '1', '--out', 'x.npy'],
+    '--out must end in .npz, or .safetensors for delphi, or be a folder, got "x.npy"',
   ],
   [
     'encode',

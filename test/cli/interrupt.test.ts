@@ -76,6 +76,9 @@ it('--resume from the first try on begins at the beginning', () => {
   const kept = run(place, 'learn', ...words, '--checkpoint', 'kept');
   expect(kept.status).toBe(0);
   expect(existsSync(join(place, 'kept'))).toBe(true); // that was asked for
+  expect(run(place, 'inspect', 'kept', '--as', 'run').out).toMatch(
+    /^kept: a run of online dictionary learning, 5 steps\n +features +9\n/,
+  );
   const other = run(place, 'learn', ...words, '--seed', '3', '--resume', 'kept');
   expect(other.status).toBe(2);
   expect(other.err).toContain('--resume: kept is of another run: its seed was 0, here it is 3');

@@ -79,6 +79,8 @@ async function run(context: Context): Promise<Outcome> {
   const asked = values.as as Kind | undefined;
   const reading = Object.keys(pick(values, READING)).length > 0;
   const told = asked ?? (name !== undefined || reading ? 'matrix' : await kindOf(path));
+  if (told === 'run')
+    throw new Misuse(`${from} is the state of a run, which learn or train goes on from with --resume`);
   const kind = told === 'arrays' || told === 'activations' ? 'matrix' : told;
   const only = (names: readonly string[], of: Kind): void => {
     for (const flag of names)

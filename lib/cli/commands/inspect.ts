@@ -6,6 +6,9 @@ import { count, digits } from '../../call/inspect.js';
 import { SparseCodes } from '../../data/codes.js';
 import { Dictionary } from '../../data/dictionary.js';
 import { type ArrayInfo, listArrays } from '../../files/index.js';
+import { isRecord, parseJSON } from '../../files/json.js';
+import { broken } from '../../files/refuse.js';
+import { readSafetensors } from '../../files/safetensors.js';
 import { coherence, welchBound } from '../../geometry/index.js';
 import { SparseAutoencoder } from '../../sae/autoencoder.js';
 import { Misuse, pick } from '../flags.js';
@@ -17,8 +20,8 @@ import type { Command, Context, Outcome } from '../spec.js';
 import { LOADING, READING } from '../tables.js';
 import { PROBING } from './features.js';
 
-type Kind = 'sae' | 'codes' | 'dictionary' | 'arrays' | 'activations';
-const KINDS: readonly Kind[] = ['sae', 'codes', 'dictionary', 'arrays', 'activations'];
+type Kind = 'sae' | 'codes' | 'dictionary' | 'arrays' | 'activations' | 'run';
+const KINDS: readonly Kind[] = ['sae', 'codes', 'dictionary', 'arrays', 'activations', 'run'];
 
 const CODES = ['data', 'format', 'indices', 'indptr', 'shape'];
 
@@ -38,6 +41,7 @@ export async function kindOf(path: string): Promise<Exclude<Kind, 'dictionary'>>
     if (CODES.every((name) => names.includes(name))) return 'codes';
   }
   if (ending === '.npy') return 'arrays';
+  if (ending === '.checkpoint') return 'run';
   try {
     await SparseAutoencoder.inspect(path);
     return 'sae';
@@ -175,6 +179,24 @@ async function inspectDictionary(path: string, context: Context): Promise<Outcom
   };
 }
 
+/** The state of a run that was interrupted. */
+async function inspectRun(path: string): Promise<Outcome> {
+  const { metadata } = await readSafetensors(path);
+  const head = parseJSON(metadata.unsuperpose ?? 'null', path, 'unsuperpose');
+  const state = parseJSON(metadata.metadata ?? 'null', path, 'the metadata');
+  if (!isRecord(head) || !isRecord(state) || !isRecord(state.run))
+    return broken(path, 'is no checkpoint of learn or train');
+  const [figures] = Array.isArray(state.figures) ? state.figures : [state.figures];
+  const { steps } = isRecord(figures) ? figures : {};
+  return {
+    text: [
+      `${path}: a run of ${String(head.kind)}, ${typeof steps === 'number' ? count(steps) : 'some'} steps`,
+      ...rows(Object.entries(state.run).map(([name, value]) => [name, String(value)])),
+    ].join('\n'),
+    json: { kind: 'run', path, learner: head.kind, steps, options: state.run },
+  };
+}
+
 async function inspectActivations(paths: readonly string[], { values }: Context): Promise<Outcome> {
   const info = await streamOf(paths, values).inspect();
   const { files, rows: all, cols, dtype } = info;
@@ -205,6 +227,7 @@ async function run(context: Context): Promise<Outcome> {
   if (paths.length > 1 && kind !== 'activations')
     throw new Misuse(`one path at a time for --as ${kind}, got ${paths.length}`);
   if (kind === 'sae') return inspectSae(path, context);
+  if (kind === 'run') return inspectRun(path);
   if (kind === 'codes') return inspectCodes(path, context);
   if (kind === 'activations') return inspectActivations(paths, context);
   if (kind === 'dictionary') return inspectDictionary(first, context);
@@ -233,7 +256,8 @@ export const inspect: Command = {
           kind: 'choice',
           value: 'kind',
           choices: KINDS,
-          about: 'sae, codes, dictionary, arrays or activations; by default told by the files',
+          about:
+            'sae, codes, dictionary, arrays, activations or run (a checkpoint of learn or train); by default told by the files',
         },
         ...LOADING,
         ...PROBING,

@@ -4,7 +4,7 @@ import type { Dictionary } from '../../data/dictionary.js';
 import type { LearnedDictionary, LearningProgress } from '../../learn/fit.js';
 import { type LearnOptions, learnDictionary } from '../../learn/learn.js';
 import { CHECKPOINTING, keepingOf } from '../checkpointing.js';
-import { pick } from '../flags.js';
+import { pick, type Values } from '../flags.js';
 import {
   type Activations,
   activationsOf,
@@ -20,7 +20,11 @@ import type { Page } from '../report/page.js';
 import type { Command, Context, Outcome } from '../spec.js';
 import { LEARN, STREAMING } from '../tables.js';
 
-const DEFAULT_BATCH = 512;
+/** As learnDictionary has it: of streams, a batch is what is read at a time. */
+function batchOf({ batchSize, method = 'online', features }: Values): number {
+  if (batchSize !== undefined) return batchSize as number;
+  return method === 'online' ? 512 : Math.max(512, features as number);
+}
 
 /** Steps of a run over a stream, which the library does not know. */
 function stepsOf({ info }: Activations, batch: number, epochs: number): number {
@@ -51,10 +55,11 @@ async function pageOf(
   course: Course,
 ): Promise<Page> {
   const { features, dims } = dictionary;
+  const { lambda, sparsity } = context.values as Record<string, number | undefined>;
   const density = densityChart(learned.usage.map((used) => used / learned.samples));
   return {
     title: `${count(features)} learned features`,
-    lead: `A dictionary of ${count(features)} directions in ${count(dims)} dims, learned from ${count(learned.samples)} samples (each as often as it was seen) with λ = ${String(context.values.lambda)}.`,
+    lead: `A dictionary of ${count(features)} directions in ${count(dims)} dims, learned from ${count(learned.samples)} samples (each as often as it was seen) with ${sparsity === undefined ? `λ = ${lambda}` : `${sparsity} active features a sample at most`}.`,
     facts: [
       ['features', count(features)],
       ['steps', count(learned.steps)],
@@ -64,7 +69,7 @@ async function pageOf(
       ['replaced on the way', count(learned.replaced)],
     ],
     charts: [
-      ...courseCharts(course.points, '½‖x − aD‖² + λ‖a‖₁'),
+      ...courseCharts(course.points, sparsity === undefined ? '½‖x − aD‖² + λ‖a‖₁' : '½‖x − aD‖²'),
       ...(density === undefined ? [] : [density]),
       ...(await geometryCharts(dictionary, context.signal)),
     ],
@@ -81,7 +86,7 @@ async function run(context: Context): Promise<Outcome> {
   const keeping = await keepingOf(context);
   const initial =
     values.initial === undefined ? {} : { initial: await matrixAt(values.initial as string, signal) };
-  const batch = (values.batchSize as number | undefined) ?? DEFAULT_BATCH;
+  const batch = batchOf(values);
   const given = await activationsOf(context, { batch, inOrder: false });
   const total = stepsOf(given, batch, (values.epochs as number | undefined) ?? 1);
   const course = new Course();
@@ -175,6 +180,10 @@ export const learn: Command = {
     {
       run: 'unsuperpose learn activations.npy --features 64 --lambda 0.2 --out dictionary.safetensors --report learn.html',
       about: 'Learns 64 features, and writes a page with what happened.',
+    },
+    {
+      run: 'unsuperpose learn activations.npy --features 64 --method ksvd --sparsity 4 --start kmeans++ --out ksvd.npy',
+      about: 'By K-SVD, with orthogonal matching pursuit for the codes.',
     },
     {
       run: "unsuperpose learn 'shards/*.npy' --stream --features 64 --lambda 0.2 --epochs 2 --out dictionary.npy",

@@ -7,7 +7,7 @@ import type { MatrixFiles } from '../../files/index.js';
 import type { SparseAutoencoder } from '../../sae/autoencoder.js';
 import type { TrainingBatch } from '../../sae/samples.js';
 import { type TrainSparseAutoencoderOptions, trainSparseAutoencoder } from '../../sae/train.js';
-import type { HeldOutFigures, TrainingProgress, TrainingSummary } from '../../sae/training.js';
+import type { TrainingProgress, TrainingSummary } from '../../sae/training.js';
 import { CHECKPOINTING, keepingOf } from '../checkpointing.js';
 import { pick, type Values } from '../flags.js';
 import {
@@ -88,15 +88,11 @@ async function besideStream(
   return () => together(stream, to, counts);
 }
 
-function heldOutRows(held: HeldOutFigures, features: number): string[] {
-  return [
-    `held out: ${count(held.samples)} samples`,
-    ...rows([
-      ['explained variance', digits(held.explainedVariance)],
-      ['L0', digits(held.l0)],
-      ['unused features', share(held.dead, features)],
-    ]),
-  ];
+/** Figures of samples that training has not seen. */
+function heldOutText({ heldOut }: TrainingSummary): string | undefined {
+  if (heldOut === undefined) return undefined;
+  const { samples, explainedVariance, l0 } = heldOut;
+  return `${count(samples)} samples: explained variance ${digits(explainedVariance)}, L0 ${digits(l0)}`;
 }
 
 function textOf(out: string, sae: SparseAutoencoder, training: TrainingSummary, seconds: number): string {
@@ -110,8 +106,8 @@ function textOf(out: string, sae: SparseAutoencoder, training: TrainingSummary, 
       ['explained variance', digits(training.explainedVariance)],
       ['L0', digits(training.l0)],
       ['dead features', share(training.dead, features)],
+      ['held out', heldOutText(training)],
     ]),
-    ...(training.heldOut === undefined ? [] : heldOutRows(training.heldOut, features)),
     ...training.notes.map(({ message }) => `  note: ${message}`),
   ].join('\n');
 }
@@ -132,6 +128,12 @@ async function pageOf(
       ['explained variance', digits(training.explainedVariance)],
       ['L0', digits(training.l0)],
       ['dead features', count(training.dead)],
+      ...(training.heldOut === undefined
+        ? []
+        : ([
+            ['explained variance, held out', digits(training.heldOut.explainedVariance)],
+            ['L0, held out', digits(training.heldOut.l0)],
+          ] as [string, string][])),
     ],
     charts: [
       ...courseCharts(course.points, '½‖y − ŷ‖² and the sparsity term'),
@@ -263,8 +265,8 @@ export const train: Command = {
   ],
   examples: [
     {
-      run: 'unsuperpose train activations.npy --architecture topk --features 64 --sparsity 4 --steps 300 --out sae.safetensors --report train.html',
-      about: 'Trains for 300 steps, and writes a page with what happened.',
+      run: 'unsuperpose train activations.npy --architecture topk --features 64 --sparsity 4 --steps 300 --holdout 0.1 --out sae.safetensors --report train.html',
+      about: 'Trains on nine tenths of the samples, scores the others, and writes a page with what happened.',
     },
     {
       run: "unsuperpose train 'shards/*.npy' --stream --architecture jumprelu --features 64 --target-l0 4 --out-format saelens --out for-saelens",

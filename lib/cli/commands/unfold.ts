@@ -101,6 +101,7 @@ export const unfold: Command = {
     { title: 'Result', flags: CODES_OUT },
   ],
   notes: [
+    'With --sae the features are the rows of its decoder. Activations are taken as they are: no bias is subtracted.',
     'With a folder as --out each file of activations gets a file of codes, which takes its name when it is whole. What is there is skipped, so a job that was stopped goes on when it is started again; a folder whose codes were made with other options is refused. With --shard 1/8 … 8/8 eight jobs share the work.',
   ],
   examples: [
