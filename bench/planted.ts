@@ -1,6 +1,6 @@
 // Dictionary learning where the answer is known: planted atoms, and what it costs to find them again.
 import { Dictionary, type Matrix, ops } from '../lib/index.js';
-import type { NativeStatistics } from '../lib/native/binding.js';
+import type { NativeLearnerOptions, NativeStatistics } from '../lib/native/binding.js';
 import { runJob } from '../lib/native/job.js';
 import { binding, native } from '../lib/native/runtime.js';
 import type { DictionaryHandle } from '../lib/native/values.js';
@@ -51,13 +51,14 @@ function cosinesOf(planted: Float32Array, learned: Matrix<Float32Array>): Float6
 /** What learnDictionary does on one thread, with the seconds that native code counts. */
 async function learn({ samples, lambda, spec }: Workload, steps: number) {
   const { dims, features } = size;
-  const options = {
+  const options: NativeLearnerOptions = {
     ...{
       features,
       lambda,
       sparsity: 0,
       solver: 'lasso',
       method: 'online',
+      start: 'samples',
       nonnegative: false,
       batchSize: batch,
       tolerance: 1e-3,
