@@ -83,6 +83,22 @@ it('learn writes the dictionary that the library learns, from memory and from a 
   );
 });
 
+it('train takes a matching pursuit, and tells what it makes of samples that are held out', async () => {
+  const said = json(
+    'train',
+    'activations.npy',
+    ...['--architecture', 'matching-pursuit', '--features', '24', '--sparsity', '3'],
+    ...['--steps', '10', '--holdout', '0.2', '--out', 'held.safetensors'],
+  );
+  const own = await trainSparseAutoencoder(activations, {
+    ...{ architecture: 'matching-pursuit', features: 24, sparsity: 3, steps: 10, holdout: 0.2 },
+  });
+  const loaded = await SparseAutoencoder.load(at('held.safetensors'));
+  expect(loaded.parameters()).toEqual(own.parameters());
+  expect(own.training?.heldOut?.samples).toBeGreaterThan(0);
+  expect(said).toMatchObject({ heldOut: own.training?.heldOut });
+});
+
 it('train writes the autoencoder that the library trains; a transcoder with a mask, too', async () => {
   const said = json(
     'train',
