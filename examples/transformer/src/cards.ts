@@ -15,9 +15,9 @@ export interface Card {
   density: number;
   tokens: number;
   examples: Example[];
-  /** Different words among the strongest TOP tokens. */
+  /** Different tokens among the strongest TOP. */
   different: number;
-  /** Those words, the most frequent first. */
+  /** The words that they are in, the most frequent first. */
   words: string[];
   /** The topic that most of the examples' senses have, and in how many of them. */
   topic: string;
@@ -67,12 +67,17 @@ export function makeCards(codes: SparseCodes, { sentences, tokens }: Recorded): 
       examples.push({ sentence, token: row - sentence.first, share: values[at] / values[0] });
     }
     const words = tally(examples.map(({ sentence, token }) => wordAt(sentence, token)));
+    const pieces = new Set(
+      examples.map(({ sentence: { text, tokens }, token }) =>
+        text.slice(tokens[token].start, tokens[token].end).trim().toLowerCase(),
+      ),
+    );
     const [[topic, ofTopic]] = tally(examples.map(({ sentence }) => sentence.topic));
     cards.push({
       ...{ feature, examples, topic, ofTopic, neighbours: [] },
       density: uses.density[feature],
       tokens: active,
-      different: words.length,
+      different: pieces.size,
       words: words.map(([word]) => word),
     });
   }
@@ -101,21 +106,33 @@ export function evenSample(cards: readonly Card[], count: number): Card[] {
   return Array.from({ length: most }, (_, i) => ranked[Math.floor(((i + 0.5) * ranked.length) / most)]);
 }
 
-/** Different words, at least, of a feature that is about more than words. */
-export const MANY_WORDS = 8;
+/** Different tokens, at least, of a feature that says more than which token stands there. */
+export const MANY = 8;
 
-/** Features with many different words among their strongest tokens, in the order of how many of those sentences share one topic. */
+/** Features with many different tokens among their strongest tokens, in the order of how many of those sentences share one topic. */
 export function aboutMeaning(cards: readonly Card[], count: number): Card[] {
   // Adjectives and adverbs have one topic for all of them, which says nothing.
-  const telling = cards.filter(({ different, topic }) => different >= MANY_WORDS && !/^ad[jv]/.test(topic));
+  const telling = cards.filter(({ different, topic }) => different >= MANY && !/^ad[jv]/.test(topic));
   return telling
     .sort((a, b) => b.ofTopic - a.ofTopic || b.different - a.different || b.tokens - a.tokens)
     .slice(0, count);
 }
 
-/** How many features have so many different words among their strongest tokens, as shares: 1–2, 3–7, and more. */
-export function wordShares(cards: readonly Card[]): { one: number; some: number; many: number } {
-  const share = (from: number, to: number) =>
-    cards.filter(({ different }) => different >= from && different <= to).length / Math.max(1, cards.length);
-  return { one: share(1, 2), some: share(3, MANY_WORDS - 1), many: share(MANY_WORDS, TOP) };
+/** What a way of finding features leads to. */
+export interface Responses {
+  /** Shares of the features that have 1–2, 3–7 and more different tokens among their strongest. */
+  one: number;
+  some: number;
+  many: number;
+  /** Of the last: in how many of the TOP sentences the commonest topic is that of the sense, on average. */
+  agreement: number;
+}
+
+export function responses(cards: readonly Card[]): Responses {
+  const between = (from: number, to: number) =>
+    cards.filter(({ different }) => different >= from && different <= to);
+  const share = (from: number, to: number) => between(from, to).length / Math.max(1, cards.length);
+  const many = between(MANY, TOP);
+  const agreement = many.reduce((sum, { ofTopic }) => sum + ofTopic, 0) / Math.max(1, many.length);
+  return { one: share(1, 2), some: share(3, MANY - 1), many: share(MANY, TOP), agreement };
 }

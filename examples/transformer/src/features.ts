@@ -27,6 +27,11 @@ export interface FeatureSet {
   autoencoder?: SparseAutoencoder;
 }
 
+/** Features, and their codes of the held-out sentences. */
+export interface CodedSet extends FeatureSet {
+  codes: SparseCodes;
+}
+
 export const TITLES: Record<SetName, string> = {
   dictionary: 'dictionary learning',
   batchtopk: 'BatchTopK autoencoder',
@@ -94,11 +99,12 @@ export async function randomDirections(activations: Matrix, seed: number): Promi
 }
 
 /** Scores on text that the features were not learned from. */
-export function score(set: FeatureSet, heldOut: Matrix, report: Report): Promise<Evaluation> {
-  return set.autoencoder
-    ? evaluate(set.autoencoder, heldOut, { onProgress: report })
-    : evaluate(set.dictionary, heldOut, {
-        unfold: { lambda: set.lambda as number, nonnegative: true },
-        onProgress: report,
-      });
+export function score(
+  { autoencoder, dictionary, codes, lambda }: CodedSet,
+  heldOut: Matrix,
+): Promise<Evaluation> {
+  if (autoencoder) return evaluate(autoencoder, heldOut);
+  return evaluate({ codes, dictionary }, heldOut, {
+    unfold: { lambda: lambda as number, nonnegative: true },
+  });
 }

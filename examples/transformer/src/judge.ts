@@ -31,10 +31,8 @@ export interface Judged {
   points: (Estimate & { units: number })[];
   /** With all of them. */
   all: Estimate;
-  /** Of all of them, word by word. */
+  /** The same word by word. */
   accuracies: number[];
-  /** The main learner's lead over this, word by word, with READ units read. */
-  lead: Estimate;
 }
 
 export interface Senses {
@@ -47,8 +45,6 @@ export interface Senses {
 }
 
 export const UNITS = [1, 2, 4, 8, 16, 32, 64] as const;
-/** Where leads are read off: as many units as features are active at a token, about. */
-export const READ = 16;
 
 export async function judgeSenses(
   marked: readonly Marked[],
@@ -82,8 +78,6 @@ export async function judgeSenses(
     });
     accuracies.set(name, each);
   }
-  const at = UNITS.indexOf(READ);
-  const main = (accuracies.get(representations[0].name) as number[][])[at];
   const judged = representations.map(({ name, title }) => {
     const each = accuracies.get(name) as number[][];
     return {
@@ -92,7 +86,6 @@ export async function judgeSenses(
       points: UNITS.map((units, u) => ({ units, ...estimate(each[u]) })),
       all: estimate(each[UNITS.length]),
       accuracies: each[UNITS.length],
-      lead: estimate(main.map((accuracy, w) => accuracy - each[at][w])),
     };
   });
   return {

@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     },
   );
   const found = await findFeatures(folder, seed);
-  const cards = await look(found, texts);
+  const cards = look(found, texts);
   const senses = await phase(
     'Telling senses apart',
     (report) => judge(folder, found, texts, report),

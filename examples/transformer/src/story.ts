@@ -2,9 +2,18 @@
 import { join } from 'node:path';
 import { type Evaluation, type Matrix, type Prepared, prepare } from 'unsuperpose';
 import { type Kind, type Recorded, readNeurons, readResidual } from './activations.js';
-import { aboutMeaning, addNeighbours, type Card, evenSample, makeCards, wordShares } from './cards.js';
+import {
+  aboutMeaning,
+  addNeighbours,
+  type Card,
+  evenSample,
+  makeCards,
+  type Responses,
+  responses,
+} from './cards.js';
 import { type Circuits, findCircuits, measureUsage } from './circuits.js';
 import {
+  type CodedSet,
   type FeatureSet,
   learnByCoding,
   randomDirections,
@@ -30,7 +39,7 @@ export interface OfLayer {
   learning: Prepared;
   heldOut: Matrix;
   /** The learned dictionary first; of layer 0 nothing else. */
-  sets: FeatureSet[];
+  sets: CodedSet[];
 }
 
 export interface Found {
@@ -58,8 +67,11 @@ export async function findFeatures(folder: string, seed: number): Promise<Found>
       ? `${percent(last.explainedVariance.value)} explained by ${last.l0.value.mean.toFixed(1)} features a token`
       : '';
   };
-  const rate = async (set: FeatureSet, milliseconds: number, heldOut: Matrix) => {
-    const evaluation = await score(set, heldOut, () => {});
+  const add = async ({ sets, heldOut, layer }: OfLayer, set: FeatureSet, milliseconds: number) => {
+    const coded = { ...set, codes: await set.encode(heldOut) };
+    sets.push(coded);
+    if (layer === 0) return;
+    const evaluation = await score(coded, heldOut);
     scores.push({ name: set.name, title: TITLES[set.name], evaluation, seconds: milliseconds / 1000 });
   };
   for (const of of layers) {
@@ -68,9 +80,9 @@ export async function findFeatures(folder: string, seed: number): Promise<Found>
       `Dictionary of layer ${of.layer}`,
       async (report) => {
         const set = await learnByCoding(of.learning, seed, report);
-        of.sets.push(set);
+        const milliseconds = performance.now() - started;
         await set.dictionary.save(join(folder, `dictionary.layer${of.layer}.safetensors`));
-        if (of.layer === 1) await rate(set, performance.now() - started, of.heldOut);
+        await add(of, set, milliseconds);
       },
       () => (of.layer === 1 ? summary() : `${of.sets[0].dictionary.features} features`),
     );
@@ -83,15 +95,17 @@ export async function findFeatures(folder: string, seed: number): Promise<Found>
       const both = await trainBoth(last.learning, seed, report);
       const milliseconds = performance.now() - started;
       for (const set of both) {
-        last.sets.push(set);
         await set.autoencoder?.save(join(folder, `${set.name}.layer1.safetensors`));
-        await rate(set, milliseconds / both.length, last.heldOut);
+        await add(last, set, milliseconds / both.length);
       }
     },
     summary,
   );
-  last.sets.push(await randomDirections(last.learning, seed));
-  await rate(last.sets[last.sets.length - 1], 0, last.heldOut);
+  await phase(
+    'Random directions, to compare',
+    async () => add(last, await randomDirections(last.learning, seed), 0),
+    summary,
+  );
   return { layers, scores };
 }
 
@@ -101,17 +115,17 @@ export interface Looked {
   cards: [Map<number, Card>, Map<number, Card>];
   even: Card[];
   meaning: Card[];
-  shares: { title: string; one: number; some: number; many: number }[];
+  shares: (Responses & { title: string })[];
 }
 
-export async function look({ layers }: Found, { heldOut }: Texts): Promise<Looked> {
+export function look({ layers }: Found, { heldOut }: Texts): Looked {
   const cards: Card[][] = [];
   const shares: Looked['shares'] = [];
-  for (const { sets, heldOut: activations, layer } of layers)
+  for (const { sets, layer } of layers)
     for (const set of sets) {
-      const made = makeCards(await set.encode(activations), heldOut);
+      const made = makeCards(set.codes, heldOut);
       if (set.name === 'dictionary') cards.push(made);
-      if (layer === 1) shares.push({ title: TITLES[set.name], ...wordShares(made) });
+      if (layer === 1) shares.push({ title: TITLES[set.name], ...responses(made) });
     }
   const [, own] = cards;
   const even = evenSample(own, CARDS);
@@ -150,11 +164,11 @@ export async function circuits(
   report: Report,
 ): Promise<Circuits> {
   const sides = [];
-  for (const { sets, heldOut, learning } of layers)
+  for (const { sets, learning } of layers)
     sides.push({
       dictionary: sets[0].dictionary,
       atoms: sets[0].dictionary.toMatrix().data,
-      codes: await sets[0].encode(heldOut),
+      codes: sets[0].codes,
       scale: learning.scale,
     });
   const network = feedForward(readModelFiles(), 1);

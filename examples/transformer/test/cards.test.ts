@@ -7,8 +7,8 @@ import {
   evenSample,
   LEAST_TOKENS,
   makeCards,
+  responses,
   wordAt,
-  wordShares,
 } from '../src/cards.js';
 
 /** A sentence, one token a word. */
@@ -65,7 +65,7 @@ describe('cards', () => {
       10,
       0.5,
     ]);
-    expect(wordShares(cards)).toEqual({ one: 0, some: 1, many: 0 });
+    expect(responses(cards)).toEqual({ one: 0, some: 1, many: 0, agreement: 0 });
   });
 });
 
@@ -79,7 +79,7 @@ describe('the choice of cards', () => {
     expect(evenSample(cards.slice(0, 2), 4).map(({ feature }) => feature)).toEqual([0, 1]);
   });
 
-  it('or by topic, among those of many words; adjectives have none', () => {
+  it('or by topic, among those of many tokens; adjectives have none', () => {
     const cards = [
       card(0, 50, 2, 'noun.food', 10),
       card(1, 50, 9, 'noun.food', 6),
@@ -87,5 +87,6 @@ describe('the choice of cards', () => {
       card(3, 50, 10, 'adj.all', 9),
     ];
     expect(aboutMeaning(cards, 2).map(({ feature }) => feature)).toEqual([2, 1]);
+    expect(responses(cards)).toEqual({ one: 0.25, some: 0, many: 0.75, agreement: 22 / 3 });
   });
 });

@@ -24,17 +24,18 @@ export interface Curve {
   title: string;
   colour: string;
   points: (Estimate & { units: number })[];
-  /** With all units. */
-  all: Estimate;
+  /** Whether the interval is drawn: bands of all of them would hide each other. */
+  band: boolean;
 }
 
 const percent = (value: number) => `${(100 * value).toFixed(1)}%`;
 
 export function senseCurves(curves: readonly Curve[]): string {
-  const points = curves.flatMap(({ title, points }) =>
+  const points = curves.flatMap(({ title, points, band }) =>
     points.map((point) => ({
       ...point,
       title,
+      band,
       mean: 100 * point.mean,
       low: 100 * point.low,
       high: 100 * point.high,
@@ -43,9 +44,10 @@ export function senseCurves(curves: readonly Curve[]): string {
   const units = [...new Set(points.map(({ units }) => units))].sort((a, b) => a - b);
   const last = points.filter(({ units: each }) => each === units.at(-1)).sort((a, b) => b.mean - a.mean);
   // Labels beside the lines' ends, moved apart where they would touch.
+  const gap = 0.05 * (Math.max(...points.map(({ high }) => high)) - 48);
   let above = Number.POSITIVE_INFINITY;
   const labels = last.map((point) => {
-    above = Math.min(point.mean, above - 0.62);
+    above = Math.min(point.mean, above - gap);
     return { ...point, at: above };
   });
   return draw(
@@ -63,16 +65,18 @@ export function senseCurves(curves: readonly Curve[]): string {
       color: { domain: curves.map(({ title }) => title), range: curves.map(({ colour }) => colour) },
       marks: [
         Plot.ruleY([50], { stroke: INK, strokeDasharray: '4,3' }),
-        Plot.text([{ x: units[0], y: 50 }], {
+        Plot.text([{ x: units.at(-1), y: 50 }], {
           x: 'x',
           y: 'y',
           text: ['chance'],
-          dy: -8,
-          dx: 4,
+          dx: 9,
           textAnchor: 'start',
           fill: QUIET,
         }),
-        Plot.areaY(points, { x: 'units', y1: 'low', y2: 'high', fill: 'title', fillOpacity: 0.1 }),
+        Plot.areaY(
+          points.filter(({ band }) => band),
+          { x: 'units', y1: 'low', y2: 'high', fill: 'title', fillOpacity: 0.1 },
+        ),
         Plot.lineY(points, { x: 'units', y: 'mean', stroke: 'title', strokeWidth: 2 }),
         Plot.dot(points, { x: 'units', y: 'mean', fill: 'title', r: 3 }),
         Plot.text(labels, { x: 'units', y: 'at', text: 'title', fill: 'title', textAnchor: 'start', dx: 9 }),
@@ -99,7 +103,7 @@ export function densities(
         ticks: 5,
       },
       y: { label: '↑ features', grid: true, ticks: 3 },
-      fy: { label: null, domain: sets.map(({ title }) => title) },
+      fy: { label: null, domain: sets.map(({ title }) => title), padding: 0.25 },
       color: { domain: sets.map(({ title }) => title), range: sets.map(({ colour }) => colour) },
       marks: [
         Plot.rectY(bars, {
@@ -121,13 +125,13 @@ export function densities(
 const shareLabel = (share: number) => `${Number((100 * share).toPrecision(1))}%`;
 
 const SHADES: [string, string][] = [
-  ['1–2 words', '#2f6db3'],
-  ['3–7 words', '#8fb3d9'],
-  ['8–10 words', '#e0a458'],
+  ['1–2 tokens', '#6f9fd0'],
+  ['3–7 tokens', '#b9d0e8'],
+  ['8–10 tokens', '#e0a458'],
 ];
 
-/** What features respond to: few words, or many. */
-export function wordBars(
+/** What features respond to: few tokens, or many. */
+export function tokenBars(
   sets: readonly { title: string; one: number; some: number; many: number }[],
 ): string {
   const bars = sets.flatMap(({ title, one, some, many }) =>
@@ -164,7 +168,7 @@ export function wordBars(
         ),
       ],
     },
-    `Different words among a feature's ten strongest tokens: ${sets.map(({ title, many }) => `${title} ${percent(many)} with eight or more`).join(', ')}`,
+    `Different tokens among a feature's ten strongest tokens: ${sets.map(({ title, many }) => `${title} ${percent(many)} with eight or more`).join(', ')}`,
   );
 }
 
@@ -177,6 +181,8 @@ export function similarity(
   colours: readonly string[],
 ): string {
   const n = senses.length;
+  // Every word has a scale of its own: how alike its sentences are differs more between words than within one.
+  const others = alike.flatMap((row, i) => [...row].filter((_, j) => j !== i));
   const cells = alike.flatMap((row, i) =>
     Array.from(row, (cosine, j) => ({ i, j, cosine: i === j ? Number.NaN : cosine })),
   );
@@ -188,7 +194,7 @@ export function similarity(
       y: { axis: null, domain: [-1, ...senses.keys()], padding: 0 },
       color: {
         type: 'linear',
-        domain: [0, 0.8],
+        domain: [Math.min(...others), Math.max(...others)],
         range: ['#f7f5ef', '#123e70'],
         clamp: true,
         unknown: '#e9e6df',

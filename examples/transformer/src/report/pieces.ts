@@ -47,7 +47,7 @@ export function featureCard(card: Card): string {
   return `<article class="card"><header><h3>${escaped(words.slice(0, WORDS).join(', '))}</h3>
 <span>feature ${feature} · ${percent(density, 2)} of tokens, ${whole(tokens)}</span></header>
 <ul>${items.join('')}</ul>
-<p class="near">${different} different words among its ten strongest; ${ofTopic} of the ten from ${topic}.<br>
+<p class="near">${different} different tokens among its ten strongest; ${ofTopic} of the ten from ${topic}.<br>
 Neighbours, by cosine: ${near.join(' · ')}</p></article>`;
 }
 

@@ -1,8 +1,9 @@
 import type { Info } from 'unsuperpose';
 import type { Arguments } from '../arguments.js';
-import { MANY_WORDS, TOP } from '../cards.js';
+import { MANY, TOP } from '../cards.js';
 import type { Circuits } from '../circuits.js';
-import { READ, UNITS } from '../judge.js';
+import type { Judged } from '../judge.js';
+import { type Estimate, estimate } from '../senses.js';
 import { CARDS, FALSE_ALARMS, FEATURES } from '../settings.js';
 import type { Found, JudgedSenses, LeftOver, Looked, Texts } from '../story.js';
 import * as charts from './charts.js';
@@ -107,11 +108,12 @@ ${figure(charts.densities(spread), 'Features by how often they are active, for e
 }
 
 function featureCards({ cards: { even, meaning, shares }, texts }: ReportData): string {
-  const main = shares[0];
+  const [main] = shares;
+  const random = shares[shares.length - 1];
   return `<h2>What features respond to</h2>
 <p>To see what a feature is about, look at the tokens at which it is strongest. The cards below do that for features of the learned dictionary, in
-held-out sentences. The marked token is where the feature is active. The title lists words that it marks, no one has named the features by hand.</p>
-${figure(charts.wordBars(shares), `Among a feature's ten strongest tokens, from ten sentences, how many are different words? Features of one or two words just say which word stands there. Of the dictionary's, ${percent(main.many, 0)} have ${MANY_WORDS} or more different ones: they say something that words share. Only features that are active at 20 or more of the ${whole(texts.heldOut.tokens)} tokens count.`)}
+held-out sentences. The marked token is where the feature is active. The title lists the words that the tokens are in; nobody has named the features by hand.</p>
+${figure(charts.tokenBars(shares), `Among a feature's ten strongest tokens, from ten sentences, how many are different? Features of one or two just say which token stands there. Of the dictionary's, ${percent(main.many, 0)} have ${MANY} or more different ones. That alone is no meaning: random directions have many too. But of the ten sentences of such a feature, ${main.agreement.toFixed(1)} are about one topic on average, with random directions ${random.agreement.toFixed(1)}. Only features that are active at 20 or more of the ${whole(texts.heldOut.tokens)} tokens count.`)}
 <p class="legend">${charts
     .shadeLegend()
     .map(([name, colour]) => `<span style="--swatch:${colour}">${name}</span>`)
@@ -121,7 +123,7 @@ ${figure(charts.wordBars(shares), `Among a feature's ten strongest tokens, from 
 looks best.</p>
 <div class="cards">${even.map(featureCard).join('\n')}</div>
 <h3>Features of meaning</h3>
-<p>Of the features with ${MANY_WORDS} or more different words among their ten strongest tokens, those whose sentences agree most in topic. Topics are WordNet's:
+<p>Of the features with ${MANY} or more different tokens among their ten strongest, those whose sentences agree most in topic. Topics are WordNet's:
 each sense of a noun or verb has one of 40 (food, motion, …). The features never saw them.</p>
 <div class="cards">${meaning.map(featureCard).join('\n')}</div>`;
 }
@@ -131,25 +133,20 @@ function senses({
   cards: looked,
   args,
 }: ReportData): string {
-  const curves = judged.map(({ name, title, points, all }) => ({
+  const curves = judged.map(({ name, title, points }) => ({
     title,
     points,
-    all,
     colour: COLOURS[name],
+    band: ['dictionary', 'neurons', 'random'].includes(name),
   }));
-  const interval = (low: number, high: number) => `${(100 * low).toFixed(1)} … ${(100 * high).toFixed(1)}`;
-  const at = UNITS.indexOf(READ);
-  const rows = judged.map(({ title, points, all, lead }, i) => {
-    const few = points[at];
-    const ahead =
-      i === 0
-        ? '—'
-        : `${lead.mean >= 0 ? '+' : '−'}${Math.abs(100 * lead.mean).toFixed(1)} (${interval(lead.low, lead.high)})`;
-    return `<tr><td>${title}</td><td>${percent(few.mean)}</td><td>${interval(few.low, few.high)}</td><td>${ahead}</td><td>${percent(all.mean)}</td><td>${interval(all.low, all.high)}</td></tr>`;
+  const rows = judged.map((each) => {
+    const over = ['random', 'neurons'].map((name) =>
+      each.name === name ? '—' : pointsAhead(leadOf(judged, each, name)),
+    );
+    const { mean, low, high } = each.all;
+    const range = `${(100 * low).toFixed(1)} … ${(100 * high).toFixed(1)}`;
+    return `<tr><td>${each.title}</td><td>${percent(mean)}</td><td>${range}</td>${over.map((text) => `<td>${text}</td>`).join('')}</tr>`;
   });
-  const [, [first]] = [0, judged];
-  const neurons = judged.find(({ name }) => name === 'neurons');
-  const random = judged.find(({ name }) => name === 'random');
   const named = looked.cards[1];
   return `<h2>Do features know what a word means?</h2>
 <p>“Bank” is a house for money and the side of a river. The word is the same, so a representation that tells the two apart must have taken it from the
@@ -159,36 +156,46 @@ third? Whoever guesses is right half the time.</p>
 ${whole(triplets)} triplets. The representation of a word is its vector of feature activations (or of neurons, or of the stream itself), and two are as alike as the
 cosine of these vectors. Each word counts the same. ${args.words === 'test' ? 'Settings were chosen on other words.' : 'These are the words that settings were chosen on.'}</p>
 ${figure(charts.senseCurves(curves), `From left to right, more of the strongest units of each word are read, all others set to zero. Bands: 95% intervals over the choice of words. Neurons are the ${whole(1536)} of layer 1; “dims of the stream” are the 512 numbers themselves, their mean taken off.`)}
-<table><tr><th class="text">representation</th><th>${READ} units</th><th>95% interval</th><th>dictionary's lead</th><th>all units</th><th>95% interval</th></tr>
+<table><tr><th class="text">representation</th><th>triplets right, all units</th><th>95% interval</th><th>points ahead of random</th><th>points ahead of neurons</th></tr>
 ${rows.join('\n')}</table>
-${verdict(first, neurons, random)}
+${verdict(judged)}
 <h3>Some words</h3>
 <p>Of the words with 8 or more sentences in two or three senses, those on which the dictionary's features do best, and the last ${cards.filter(({ best }) => !best).length}, on which they do worst. In the pictures each row
-and each column is a sentence; dark means alike; colours at the edges are senses. Where senses are told apart, dark squares lie along the diagonal. Below
+and each column is a sentence; the darker, the more alike, from the word's least alike pair to its most; colours at the edges are senses. Where senses are told apart, dark squares lie along the diagonal. Below
 each sense stand the features that are active in more of its sentences than in the others.</p>
 <div class="words">${cards.map((card) => wordCard(card, named)).join('\n')}</div>`;
 }
 
-/** What the figures say, in words that depend on them. */
-function verdict(
-  first: JudgedSenses['judged'][number],
-  neurons: JudgedSenses['judged'][number] | undefined,
-  random: JudgedSenses['judged'][number] | undefined,
-): string {
-  const says = (name: string, other: JudgedSenses['judged'][number] | undefined) => {
-    if (!other) return '';
-    const { mean, low, high } = other.lead;
-    if (low > 0) return `beat ${name} by ${(100 * mean).toFixed(1)} points`;
-    if (high < 0) return `lose to ${name} by ${(100 * -mean).toFixed(1)} points`;
-    return `do not differ from ${name} by more than chance would (${mean >= 0 ? '+' : '−'}${Math.abs(100 * mean).toFixed(1)} points)`;
-  };
-  return `<p>With ${READ} units read, the dictionary's features ${says('neurons', neurons)}, and ${says('random directions', random)}. Nothing here comes near 100%: many of WordNet's
-senses are hard to tell apart for people too, the sentences are short, and two layers see little. With all of their units, ${
-    neurons && neurons.all.mean > first.all.mean
-      ? 'neurons keep more of what the model knows: features are a short summary, and a summary loses something'
-      : 'features keep what the neurons have'
-  }.</p>`;
+/** How far one is ahead of another, word by word: the differences have less spread than the figures. */
+function leadOf(judged: readonly Judged[], { accuracies }: Judged, name: string): Estimate {
+  const other = judged.find((each) => each.name === name) as Judged;
+  return estimate(accuracies.map((accuracy, word) => accuracy - other.accuracies[word]));
 }
+
+const points = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}`;
+const pointsAhead = ({ mean, low, high }: Estimate) => `${points(mean)} (${points(low)} … ${points(high)})`;
+
+/** What the figures say, in words that depend on them. */
+function verdict(judged: readonly Judged[]): string {
+  const learned = judged.filter(({ name }) => name in LEARNED).sort((a, b) => b.all.mean - a.all.mean);
+  const says = (one: Judged, name: string) => {
+    const { mean, low, high } = leadOf(judged, one, name);
+    if (low > 0) return `better than ${WHAT[name]}`;
+    if (high < 0) return `worse than ${WHAT[name]}`;
+    return `not distinguishable from ${WHAT[name]} (${points(mean)} points, but chance alone could do that)`;
+  };
+  const [best] = learned;
+  const random = says(best, 'random');
+  const neurons = says(best, 'neurons');
+  return `<p><b>The result.</b> Of the three learners, the one that does best here is the ${best.title}. It is ${random}, and ${neurons}. ${
+    neurons.startsWith('worse')
+      ? 'So this is a warning: features that explain most of the variance need not keep what you are after. Most of the variance at a token says which word it is. That is the same in all sentences of a test word, so the small rest has to decide, and sparse codes drop small things first.'
+      : ''
+  } Nothing here comes near 100%. Many of WordNet's senses are hard to tell apart for people too, the sentences are short, and a model of two layers sees little.</p>`;
+}
+
+const LEARNED = { dictionary: true, batchtopk: true, matryoshka: true };
+const WHAT: Record<string, string> = { random: 'random directions', neurons: 'neurons' };
 
 const PAIRS = 10;
 
