@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const LEVELS = ['scalar', 'avx2', 'avx512', 'neon'];
@@ -40,6 +41,14 @@ export default defineConfig({
           ['json', { outputFile: process.env.UNSUPERPOSE_TEST_REPORT ?? 'build/test-results.json' }],
         ]
       : ['default'],
-    projects: [{ test: { ...common, name: best || 'default', include: ['test/**/*.test.ts'] } }, ...again],
+    projects: [
+      { test: { ...common, name: best || 'default', include: ['test/**/*.test.ts'] } },
+      {
+        // What of the example needs none of its packages: those are large, and not installed here.
+        resolve: { alias: { unsuperpose: fileURLToPath(new URL('./lib/index.ts', import.meta.url)) } },
+        test: { ...common, name: 'examples', include: ['examples/transformer/test/*.test.ts'] },
+      },
+      ...again,
+    ],
   },
 });

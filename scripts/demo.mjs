@@ -1,4 +1,4 @@
-// npm run demo [-- words…], npm run toy [-- options]: sets up what is missing or older than its sources, and runs the example.
+// npm run demo [-- words…], npm run toy or transformer [-- options]: sets up what is missing or older than its sources, and runs the example.
 // A second run with nothing changed installs and builds nothing.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [name, ...args] = process.argv.slice(2);
 const example = join(root, 'examples', name);
-const command = name === 'word-senses' ? 'npm run demo --' : 'npm run toy --';
+/** What the root's package.json calls each. */
+const COMMANDS = { 'word-senses': 'demo', 'toy-model': 'toy', transformer: 'transformer' };
+const command = `npm run ${COMMANDS[name]} --`;
 const windows = process.platform === 'win32';
 
 if (args.includes('--help') || args.includes('-h')) {

@@ -73,7 +73,7 @@ beforeEach(() => {
   write('bin/npm', NPM);
   chmodSync(join(folder, 'bin', 'npm'), 0o755);
   cpSync(join(ROOT, 'scripts', 'demo.mjs'), join(folder, 'scripts', 'demo.mjs'));
-  for (const name of ['word-senses', 'toy-model'])
+  for (const name of ['word-senses', 'toy-model', 'transformer'])
     cpSync(join(ROOT, 'examples', name, 'help.txt'), join(folder, 'examples', name, 'help.txt'));
   for (const file of ['native/a.cpp', 'lib/index.ts', 'CMakeLists.txt', 'examples/word-senses/src/main.ts'])
     write(file);
@@ -122,6 +122,9 @@ describe.skipIf(process.platform === 'win32')('the demo command', () => {
     expect(out).toContain('npm run demo -- [words…] [options]');
     const toy = run('node', [join(folder, 'scripts', 'demo.mjs'), 'toy-model', '-h'], folder);
     expect(toy.out).toContain('npm run toy -- [options]');
-    for (const line of `${out}${toy.out}`.split('\n')) expect(line.length).toBeLessThanOrEqual(60);
+    const transformer = run('node', [join(folder, 'scripts', 'demo.mjs'), 'transformer', '--help'], folder);
+    expect(transformer.out).toContain('npm run transformer -- [options]');
+    for (const line of `${out}${toy.out}${transformer.out}`.split('\n'))
+      expect(line.length).toBeLessThanOrEqual(60);
   });
 });

@@ -23,6 +23,7 @@ it('there is a lock file for the checkout and for each example', () => {
   for (const file of [
     'package-lock.json',
     'examples/toy-model/package-lock.json',
+    'examples/transformer/package-lock.json',
     'examples/word-senses/package-lock.json',
   ])
     expect(locks).toContain(file);
