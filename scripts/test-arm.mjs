@@ -43,8 +43,21 @@ const libraries = resolve(dirname(libc), '..');
 const excluded = 'cuda_faults';
 for (const processor of processors) {
   console.log(`${emulator} -cpu ${processor}`);
-  run(ctest, ['--test-dir', folder, '--output-on-failure', '--no-tests=error', '--exclude-regex', excluded, '--parallel', parallel], {
-    QEMU_CPU: processor,
-    QEMU_LD_PREFIX: libraries,
-  });
+  run(
+    ctest,
+    [
+      '--test-dir',
+      folder,
+      '--output-on-failure',
+      '--no-tests=error',
+      '--exclude-regex',
+      excluded,
+      '--parallel',
+      parallel,
+    ],
+    {
+      QEMU_CPU: processor,
+      QEMU_LD_PREFIX: libraries,
+    },
+  );
 }
