@@ -62,6 +62,8 @@ export interface Circuits {
 
 /** Pairs that are shown and tried; as many at random. */
 const PAIRS = 40;
+/** Pairs that they are taken from. */
+const CANDIDATES = 20_000;
 /** Tokens at which a feature is taken out: those where it is strongest. */
 const TOKENS = 6;
 
@@ -104,14 +106,17 @@ export async function findCircuits(
   });
   const { bound } = await weights.maximum();
   const histogram = await weights.histogram({ bins: 60 });
-  const strongest = await weights.strongest(400);
+  const strongest = await weights.strongest(CANDIDATES);
   const pairs: Omit<Pair, 'measured'>[] = [];
-  const seen = new Map<number, number>();
-  // One feature may have many strong pairs: two of each are enough to see.
+  const seen = { from: new Map<number, number>(), to: new Map<number, number>() };
+  // A few features of either layer have most of the strong pairs: two of each are enough to see.
   for (const [at, i] of strongest.from.entries()) {
-    if (pairs.length === PAIRS || (seen.get(i) ?? 0) >= 2) continue;
-    seen.set(i, (seen.get(i) ?? 0) + 1);
-    pairs.push({ from: i, to: strongest.to[at], predicted: strongest.value[at], strongest: true });
+    const j = strongest.to[at];
+    const [before, after] = [seen.from.get(i) ?? 0, seen.to.get(j) ?? 0];
+    if (pairs.length === PAIRS || before >= 2 || after >= 2) continue;
+    seen.from.set(i, before + 1);
+    seen.to.set(j, after + 1);
+    pairs.push({ from: i, to: j, predicted: strongest.value[at], strongest: true });
   }
   pairs.push(...randomPairs(fromScale, toScale, averageJacobian(network, usage), from, to, seed));
   const measured = await removeFeatures(encoder, pairs, from, to, uses, recorded, residual, report);

@@ -224,7 +224,7 @@ ${figure(charts.predictions(between), `Is it true? Each dot is a pair. Across: w
 </div>
 <table><tr><th class="text">feature of layer 0</th><th class="text">feature of layer 1</th><th>by the weights</th><th>in the model</th></tr>
 ${rows.join('\n')}</table>
-<p class="quiet">The ten strongest pairs, no feature of layer 0 more than twice. Minus: the one takes away from the other. The network's weights are only one of three ways
+<p class="quiet">The strongest pairs, no feature of either layer more than twice. Minus: the one takes away from the other. The network's weights are only one of three ways
 from layer to layer: the stream itself carries features on, and attention moves them between words.</p>`;
 }
 
