@@ -7,6 +7,13 @@ const THREADS: Flag = {
   about: 'threads to use; results do not depend on it (default: all that the machine has)',
 };
 
+const HOLDOUT: Flag = {
+  name: 'holdout',
+  kind: 'number',
+  value: 'share',
+  about: 'share of the samples that is not learned from, but scored in the end (default 0)',
+};
+
 /** How files of activations are read. */
 export const OPENING: readonly Flag[] = [
   { name: 'name', kind: 'text', about: 'which array of an .npz, .safetensors or .arrow file' },
@@ -92,6 +99,7 @@ export const LEARN: readonly Flag[] = [
     about: 'of the codes while learning, with --lambda their duality gap (default 0.001)',
   },
   { name: 'forgetting', kind: 'number', about: 'what past steps keep of their weight (default 0.98)' },
+  HOLDOUT,
   { name: 'seed', kind: 'integer', about: 'the same seed and data give the same bits (default 0)' },
   THREADS,
 ];
@@ -120,12 +128,7 @@ export const TRAIN: readonly Flag[] = [
   { name: 'batchSize', kind: 'integer', about: 'samples a step (default 1024)' },
   { name: 'epochs', kind: 'integer', about: 'passes over the samples (default 10; batch by batch 1)' },
   { name: 'steps', kind: 'integer', about: 'steps in all, in place of epochs' },
-  {
-    name: 'holdout',
-    kind: 'number',
-    value: 'share',
-    about: 'share of the samples that is not learned from, but scored in the end (default 0)',
-  },
+  HOLDOUT,
   { name: 'seed', kind: 'integer', about: 'the same seed and data give the same bits (default 0)' },
   THREADS,
 ];

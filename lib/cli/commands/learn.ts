@@ -31,6 +31,13 @@ function stepsOf({ info }: Activations, batch: number, epochs: number): number {
   return Math.ceil(info.rows / batch) * epochs;
 }
 
+/** Figures of samples that learning has not seen. */
+function heldOutText({ heldOut }: LearnedDictionary): string | undefined {
+  if (heldOut === undefined) return undefined;
+  const { samples, explainedVariance, l0 } = heldOut;
+  return `${count(samples)} samples: explained variance ${digits(explainedVariance)}, L0 ${digits(l0)}`;
+}
+
 function textOf(out: string, learned: LearnedDictionary, seconds: number): string {
   const { dictionary, steps, samples, explainedVariance, objective, l0, dead, replaced, notes } = learned;
   const { features, dims } = dictionary;
@@ -42,6 +49,7 @@ function textOf(out: string, learned: LearnedDictionary, seconds: number): strin
       ['explained variance', digits(explainedVariance)],
       ['L0', digits(l0)],
       ['dead features', share(dead, features)],
+      ['held out', heldOutText(learned)],
       ['replaced', count(replaced)],
     ]),
     ...notes.map(({ message }) => `  note: ${message}`),
@@ -67,6 +75,12 @@ async function pageOf(
       ['L0', digits(learned.l0)],
       ['dead features', count(learned.dead)],
       ['replaced on the way', count(learned.replaced)],
+      ...(learned.heldOut === undefined
+        ? []
+        : ([['explained variance, held out', digits(learned.heldOut.explainedVariance)]] as [
+            string,
+            string,
+          ][])),
     ],
     charts: [
       ...courseCharts(course.points, sparsity === undefined ? '½‖x − aD‖² + λ‖a‖₁' : '½‖x − aD‖²'),
