@@ -66,8 +66,8 @@ async function learn({ samples, lambda, spec }: Workload, steps: number) {
     },
     ...{ seed: spec.seed, planned: steps },
   };
-  const learner = native((module) => module.createLearner(dims, options, undefined, matrix, undefined));
   const matrix = { data: samples, rows: size.samples, cols: dims };
+  const learner = native((module) => module.createLearner(dims, options, undefined, matrix, undefined));
   const started = performance.now();
   const { seconds: stages } = await runJob<NativeStatistics>(undefined, (onSettled) =>
     binding.learnerFit(learner, steps, steps, 1, undefined, onSettled),
