@@ -1,7 +1,7 @@
 // Every learner on the same samples, whose features are known: what each finds, beside a frozen random dictionary.
 import { cpus, loadavg } from 'node:os';
 import {
-  type Dictionary,
+  Dictionary,
   type Evaluation,
   evaluate,
   type FeatureModel,
@@ -30,6 +30,8 @@ interface DictionarySteps {
   readonly lambda: number;
   readonly steps: number;
   readonly batchSize: number;
+  /** How much of the start stays: the share of its atoms in the mean of both. Default 0. */
+  readonly kept?: number;
 }
 
 /** λs are what brings their learner near the L0 of the others. */
@@ -63,7 +65,7 @@ export const recoveryPlans = {
         ...{ features: 256, l0: 3, unfoldL0: 2, steps: 1500 },
         lambda: { relu: 1.6, gated: 2 },
         dictionary: { lambda: 0.25, steps: 100, batchSize },
-        refinement: { lambda: 0.35, steps: 5, batchSize: 8 * batchSize },
+        refinement: { lambda: 1, steps: 5, batchSize: 8 * batchSize, kept: 0.5 },
       },
       {
         ...{ features: 1024, l0: 4, unfoldL0: 3, steps: 1000 },
@@ -80,7 +82,7 @@ export const recoveryPlans = {
       {
         ...{ features: 4096, l0: 25, unfoldL0: 17, steps: 3000, architecture: 'matryoshka' },
         lambda: { relu: 1.6, gated: 2 },
-        refinement: { lambda: 0.35, steps: 5, batchSize: 8 * batchSize },
+        refinement: { lambda: 1, steps: 5, batchSize: 8 * batchSize, kept: 0.5 },
       },
     ],
   },
@@ -190,11 +192,26 @@ async function timed<T>(work: () => Promise<T>): Promise<{ seconds: number; made
 
 type Add = (row: FeaturesRecoveredRow) => void;
 
+/** Directions between those of two dictionaries, atom by atom. */
+function between(start: Matrix, end: Matrix, kept: number): Dictionary {
+  const [features, dims] = end.shape;
+  const data = Float32Array.from(
+    end.data,
+    (value, i) => (1 - kept) * value + kept * (start.data[i] as number),
+  );
+  for (let j = 0; j < features; j++) {
+    const atom = data.subarray(j * dims, (j + 1) * dims);
+    const norm = Math.hypot(...atom) || 1;
+    for (let d = 0; d < dims; d++) atom[d] = (atom[d] as number) / norm;
+  }
+  return Dictionary.from({ data, shape: end.shape });
+}
+
 /** learnDictionary on the centred samples, from these atoms where there are some; and its codes by `unfold`. */
 async function runDictionary(
   name: string,
   { features, unfoldL0 }: RecoverySize,
-  { lambda, steps, batchSize }: DictionarySteps,
+  { lambda, steps, batchSize, kept = 0 }: DictionarySteps,
   { bias, initial, seconds: before }: { bias: Float32Array; initial?: Matrix; seconds: number },
   data: Data,
   add: Add,
@@ -206,7 +223,8 @@ async function runDictionary(
       ...(initial !== undefined && { initial }),
     }),
   );
-  using learned = made.dictionary;
+  using refined = made.dictionary;
+  using learned = between(initial ?? refined.toMatrix(), refined.toMatrix(), kept);
   const model = await unfolded(learned, bias, unfoldL0, train);
   add(rowOf(name, await score(model, data), data, { seconds: before + seconds, steps }));
 }
@@ -243,7 +261,7 @@ async function runSize(size: RecoverySize, data: Data, add: Add): Promise<void> 
     await runDictionary('learnDictionary, unfold', size, dictionary, start, data, add);
   }
   if (size.features !== truth.features) return;
-  const oracle = await unfolded(truth, bias, size.unfoldL0, train);
+  const oracle = await unfolded(truth, bias, size.l0, train);
   add(rowOf('the true dictionary, unfold', await score(oracle, data), data, {}));
 }
 
