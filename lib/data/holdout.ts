@@ -6,8 +6,9 @@ import type { Options } from '../call/options.js';
 export interface HoldoutOptions {
   /**
    * Share of the samples, 0 ≤ share < 1, that is never learned from; figures of them are reported beside the others. Which ones these are depends on
-   * `seed` and their place in the pass alone: the same in every pass, for every batch size, and after `resume`. Of a stream the held-out samples of
-   * the first pass are kept, and no more than 16,384 of them (or 128 MiB, at random). Default 0.
+   * `seed` and on what they hold: the same in every pass, in whatever order it comes, for every batch size, and after `resume`. Equal samples
+   * are held out together. Of a stream's first pass at most 16,384 held-out samples are kept to be scored, or as many as fit in 128 MiB of
+   * activations, chosen at random. Default 0.
    */
   readonly holdout?: number | undefined;
 }
@@ -19,11 +20,11 @@ const WORD = 2 ** 32;
 const MOST_ROWS = 2 ** 14;
 const MOST_ENTRIES = 2 ** 25;
 
-/** 32 bits that depend on each bit of all words: MurmurHash3 of them (Appleby 2011, in the public domain). */
-function hashOf(...words: readonly number[]): number {
-  let h = 0;
-  for (const word of words) {
-    const k = Math.imul(word, 0xcc9e2d51);
+/** 32 bits that depend on each bit of all words: MurmurHash3 of them (Appleby 2011, in the public domain), begun with `start`. */
+function hashOf(words: ArrayLike<number>, start = 0): number {
+  let h = start;
+  for (let at = 0; at < words.length; at++) {
+    const k = Math.imul(words[at] as number, 0xcc9e2d51);
     h ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);
     h = (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
   }
@@ -55,20 +56,25 @@ export class Holdout {
     return share > 0 ? new Holdout(share, seed) : undefined;
   }
 
-  /** A number below 2³² of the sample at this place of the pass, counted from 0: held out where it is below share·2³². */
-  draw(place: number): number {
-    const high = (value: number): number => Math.floor(value / WORD);
-    return hashOf(this.#seed, high(this.#seed), place, high(place));
+  /** A number below 2³² of every row, by its entries' bits: held out where it is below share·2³². */
+  draws({ data, rows, cols }: NativeMatrix): Uint32Array {
+    const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
+    const begun = hashOf([this.#seed, Math.floor(this.#seed / WORD)]);
+    return Uint32Array.from({ length: rows }, (_, i) =>
+      hashOf(words.subarray(i * cols, (i + 1) * cols), begun),
+    );
   }
 
-  /** So many rows, of which the first stands at place `first` of the pass. Rows that `given` hides are neither learned from nor held out. */
-  split(rows: number, first: number, given?: Uint8Array): Split {
+  /** Rows that `given` hides are neither learned from nor held out. */
+  split(matrix: NativeMatrix, given?: Uint8Array): Split {
+    const draws = this.draws(matrix);
+    const rows = draws.length;
     const mask = new Uint8Array(rows);
     const held = new Uint32Array(rows);
     let count = 0;
     for (let i = 0; i < rows; i++) {
       if (given !== undefined && given[i] === 0) continue;
-      if (this.draw(first + i) < this.share * WORD) held[count++] = i;
+      if ((draws[i] as number) < this.share * WORD) held[count++] = i;
       else mask[i] = 1;
     }
     return { mask, held: held.slice(0, count) };
@@ -96,18 +102,19 @@ export class HeldOutRows {
   readonly #holdout: Holdout;
   readonly #most: number;
   #rows: Row[] = [];
+  #seen = 0;
 
   constructor(holdout: Holdout, cols: number) {
     this.#holdout = holdout;
     this.#most = Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_ENTRIES / Math.max(1, cols))));
   }
 
-  /** Copies rows `held` of matrices whose first row stands at place `first`. */
-  add(parts: readonly NativeMatrix[], held: Uint32Array, first: number): void {
+  /** Copies rows `held` of matrices that belong together, the first of which says which rows these are. */
+  add(parts: readonly [NativeMatrix, ...NativeMatrix[]], held: Uint32Array): void {
+    const draws = this.#holdout.draws(parts[0]);
     for (const i of held) {
-      const place = first + i;
       const row = parts.map(({ data, cols }) => data.slice(i * cols, (i + 1) * cols));
-      this.#rows.push({ draw: this.#holdout.draw(place), place, parts: row });
+      this.#rows.push({ draw: draws[i] as number, place: this.#seen++, parts: row });
       if (this.#rows.length >= 2 * this.#most) this.#shrink();
     }
   }

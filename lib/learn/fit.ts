@@ -100,7 +100,9 @@ function createLearner(
   );
   // Runs that hold nothing out say nothing of it.
   const shared = holdout === undefined ? {} : { holdout: holdout.share };
-  const alike = { ...shared, ...options, planned, dims, rows: samples?.rows ?? null };
+  const { lambda, sparsity, ...others } = options;
+  const codes = sparsity > 0 ? { sparsity } : { lambda };
+  const alike = { ...shared, ...codes, ...others, steps: planned, dims, rows: samples?.rows ?? null };
   const state: Resumable = {
     kind: KINDS[options.method],
     save: (signal) =>
@@ -265,25 +267,28 @@ async function learnFromPasses(
     let rows = 0;
     /** Which of an item are learned from. */
     const maskOf = (batch: NativeMatrix): Uint8Array | undefined => {
-      const first = rows;
       rows += batch.rows;
       if (holdout === undefined) return undefined;
-      const { mask, held: out } = holdout.split(batch.rows, first);
+      const { mask, held: out } = holdout.split(batch);
       if (epoch === 1) {
         heldOut ??= new HeldOutRows(holdout, batch.cols);
-        heldOut.add([batch], out, first);
+        heldOut.add([batch], out);
       }
       return mask;
     };
     const observe = async ({ handle, state }: Learner, { batch, mask }: Item): Promise<void> => {
       items += 1;
       if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) return;
+      const before = place.reached;
       place.reached = undefined;
       const now = await runJob<NativeStatistics>(checkpoints.whole(signal), (onSettled) =>
         binding.learnerObserve(handle, batch, mask, threads, undefined, onSettled),
       );
       // Nothing of the item may have been learned from.
-      if (last !== undefined && now.steps <= last.steps) return;
+      if (last !== undefined && now.steps <= last.steps) {
+        place.reached = before && { ...before, place: { epoch, items } };
+        return;
+      }
       last = now;
       place.reached = { learner: state, figures: now, place: { epoch, items } };
       onProgress?.({ done: now.steps, ...figures(now) });

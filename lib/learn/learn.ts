@@ -205,7 +205,7 @@ async function learnFromMatrix(
   const restarts = read.integer('restarts', { min: 1, max: MOST_RESTARTS }, 1);
   if (restarts > 1) read.exclude([...RESUMABLE_NAMES], 'calls without restarts', 'a call with restarts');
   const matrix = readSamples(activations, restarts > 1);
-  const { mask, held } = holdout?.split(matrix.rows, 0) ?? {};
+  const { mask, held } = holdout?.split(matrix) ?? {};
   const out = held?.length ? takeRows(matrix, held) : undefined;
   const counting = matrix.rows - (held?.length ?? 0);
   if (counting === 0) throw new UnsuperposeError('ERR_OPTION', nothingLeft(matrix.rows, holdout), 'holdout');

@@ -163,7 +163,7 @@ async function finish(
 const stepsOf = (figures: Figures | undefined): number => figures?.[0]?.steps ?? 0;
 
 /** Activations, and targets where there are any. */
-const partsOf = ({ activations, targets }: Samples): NativeMatrix[] =>
+const partsOf = ({ activations, targets }: Samples): [NativeMatrix, ...NativeMatrix[]] =>
   targets === undefined ? [activations] : [activations, targets];
 
 export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAutoencoder[]> {
@@ -174,7 +174,7 @@ export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAut
       'activations',
     );
   const { threads, signal, onProgress, batchSize, checkpoints, holdout } = run;
-  const split = holdout?.split(given.rows, 0, given.mask);
+  const split = holdout?.split(given.activations, given.mask);
   const samples = split === undefined ? given : { ...given, mask: split.mask };
   const held = split?.held.length ? partsOf(given).map((part) => takeRows(part, split.held)) : [];
   // Masked samples are not drawn.
@@ -253,15 +253,17 @@ async function trainOnPasses(
           saved = stepsOf(last);
         }
       }
-      const split = holdout?.split(batch.rows, rows, batch.mask);
+      // A run that had all its steps has not looked at what comes after.
+      const passing = epoch < passed.epoch || (epoch === passed.epoch && items < passed.items);
+      if (!passing && left() <= 0) break;
+      const split = holdout?.split(batch.activations, batch.mask);
       if (holdout !== undefined && split !== undefined && epoch === 1) {
         held ??= new HeldOutRows(holdout, batch.cols);
-        held.add(partsOf(batch), split.held, rows);
+        held.add(partsOf(batch), split.held);
       }
       rows += batch.rows;
       items += 1;
-      if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) continue;
-      if (left() <= 0) break;
+      if (passing) continue;
       if (withTargets !== (batch.targets !== undefined))
         throw new UnsuperposeError(
           'ERR_SHAPE',
@@ -273,9 +275,11 @@ async function trainOnPasses(
       const { activations, targets } = batch;
       const mask = split?.mask ?? batch.mask;
       now.reached = undefined;
-      last = await runJob<Figures>(checkpoints.whole(signal), (onSettled) =>
+      const seen = await runJob<Figures>(checkpoints.whole(signal), (onSettled) =>
         binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
       );
+      // Nothing of the item may count: a trainer that has only been resumed knows no figures then.
+      if (last === undefined || stepsOf(seen) > stepsOf(last)) last = seen;
       now.reached = { learner: state, figures: last, place: { epoch, items } };
       onProgress?.(progressOf(last, steps));
       if (stepsOf(last) - saved >= checkpoints.every) {

@@ -254,7 +254,8 @@ Status OnlineLearner::make(std::size_t dims, const OnlineOptions& options, Const
 
 std::size_t OnlineLearner::wants() const {
   const State& state = *state_;
-  if (state.atoms.features() == state.options.features) return 0;
+  // Once it has begun, atoms that are missing come from batches: how often a run is interrupted changes nothing.
+  if (state.steps > 0 || state.atoms.features() == state.options.features) return 0;
   if (!state.draws()) return state.options.features;
   const std::size_t most = kDrawnFrom * state.options.features, seen = state.pool.size() / state.dims;
   return seen < most ? most - seen : 0;

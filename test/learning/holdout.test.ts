@@ -22,7 +22,11 @@ const rowsOf = (which: ArrayLike<number>): Matrix<Float32Array> => {
   const { data, rows } = takeRows({ data: samples.data, rows: ROWS, cols: DIMS }, Uint32Array.from(which));
   return { data: data as Float32Array, shape: [rows, DIMS] };
 };
-const { mask, held } = new Holdout(SHARE, 5).split(ROWS, 0);
+const { mask, held } = new Holdout(SHARE, 5).split({
+  data: samples.data as Float32Array,
+  rows: ROWS,
+  cols: DIMS,
+});
 const kept = Array.from(mask.keys()).filter((i) => mask[i] === 1);
 const items = (size: number): Matrix<Float32Array>[] =>
   Array.from({ length: ROWS / size }, (_, i) => rowsOf(Array.from({ length: size }, (_, k) => size * i + k)));
@@ -131,4 +135,56 @@ it('nothing held out is noted, nothing left is refused', async () => {
       code: 'ERR_OPTION',
       message: expect.stringContaining('holdout leaves no sample to learn from: all 3 samples are held out'),
     });
+});
+
+it('what is held out stays so when passes come in another order', async () => {
+  // One-hot rows: what is learned from shows in the atoms.
+  const rows = 60;
+  const hot = (i: number): Matrix<Float32Array> => {
+    const data = new Float32Array(rows);
+    data[i] = 1;
+    return { data, shape: [1, rows] };
+  };
+  let pass = 0;
+  const stream = () => {
+    pass += 1;
+    const order = Array.from({ length: rows }, (_, i) => (i * (pass % 2 === 1 ? 7 : 11)) % rows);
+    return order.map(hot);
+  };
+  const learned = await learnDictionary(stream, {
+    ...{ features: 40, lambda: 0.1, seed: 3, epochs: 4, batchSize: 5, holdout: 0.5 },
+  });
+  expect(pass).toBe(4);
+  const identity = Float32Array.from({ length: rows * rows }, (_, at) => Number(at % (rows + 1) === 0));
+  const out = new Holdout(0.5, 3).split({ data: identity, rows, cols: rows }).held;
+  expect(out.length).toBeGreaterThan(15);
+  expect(learned.heldOut?.samples).toBe(out.length);
+  const { data } = learned.dictionary.toMatrix();
+  const touched = (d: number): boolean =>
+    Array.from({ length: 40 }, (_, j) => data[j * rows + d]).some((value) => value !== 0);
+  expect(Array.from(out).filter(touched)).toEqual([]);
+  expect(Array.from({ length: rows }, (_, d) => d).filter(touched).length).toBeGreaterThan(15);
+});
+
+it('an abort after an item of which nothing was learned keeps the steps before it', async () => {
+  const path = join(folder, 'after-nothing');
+  const split = new Holdout(0.5, 5).split({ data: samples.data as Float32Array, rows: ROWS, cols: DIMS });
+  const inside = Array.from(split.mask.keys()).filter((i) => split.mask[i] === 1);
+  const controller = new AbortController();
+  async function* stream() {
+    yield rowsOf(inside.slice(0, 60));
+    yield rowsOf(inside.slice(60, 120));
+    yield rowsOf([split.held[0] as number]);
+    controller.abort(new Error('enough'));
+    yield rowsOf(inside.slice(120, 180));
+  }
+  const run = { features: 5, lambda: 0.1, seed: 5, holdout: 0.5, batchSize: 20 };
+  await expect(
+    learnDictionary(stream(), { ...run, signal: controller.signal, checkpoint: { path, every: 1000 } }),
+  ).rejects.toThrow('enough');
+  const all = [inside.slice(0, 60), inside.slice(60, 120), split.held.slice(0, 1), inside.slice(120, 180)];
+  const resumed = await learnDictionary(all.map(rowsOf), { ...run, resume: path });
+  const straight = await learnDictionary(all.map(rowsOf), run);
+  expect(atomsOf(resumed)).toBe(atomsOf(straight));
+  expect(resumed.steps).toBe(straight.steps);
 });

@@ -156,3 +156,17 @@ describe('a checkpoint', () => {
     ).rejects.toMatchObject({ code: 'ERR_FILE' });
   });
 });
+
+it.each([{ start: 'samples' }, { start: 'kmeans++' }] as const)(
+  'checkpoints change no bit where there are fewer samples than features: %j',
+  async (start) => {
+    const random = makeRandom(77);
+    const data = Float32Array.from({ length: 20 * 16 }, () => random.normal());
+    const run = { ...start, features: 64, lambda: 0.1, batchSize: 5, steps: 60, seed: 2 };
+    const learn = async (more: object) =>
+      (await learnDictionary({ data, shape: [20, 16] }, { ...run, ...more })).dictionary.toMatrix().data;
+    const plain = await learn({});
+    for (const every of [1, 7, 1000])
+      expect(await learn({ checkpoint: { path: join(folder, `few-${every}`), every } })).toEqual(plain);
+  },
+);

@@ -26,9 +26,16 @@ const rows = (from: Float32Array, which: ArrayLike<number>, cols = DIMS) => {
   return { data, shape: [rows, cols] };
 };
 const split = (mask?: Uint8Array) => {
-  const { mask: kept, held } = new Holdout(SHARE, options.seed).split(ROWS, 0, mask);
+  const { mask: kept, held } = new Holdout(SHARE, options.seed).split({ data, rows: ROWS, cols: DIMS }, mask);
   return { held, kept: Array.from(kept.keys()).filter((i) => kept[i] === 1) };
 };
+
+/** `count` samples of one dim: first, first + 1, … */
+const column = (count: number, first = 0) => ({
+  data: Float32Array.from({ length: count }, (_, i) => first + i),
+  rows: count,
+  cols: 1,
+});
 
 /** Figures the plain way. */
 function figures(sae: SparseAutoencoder, x: Float32Array, y = x) {
@@ -128,17 +135,14 @@ describe('a stream', () => {
     const make = (size: number): Float32Array => {
       const kept = new HeldOutRows(holdout, cols);
       for (let first = 0; first < 100; first += size) {
-        const matrix = {
-          data: Float32Array.from({ length: size }, (_, i) => first + i),
-          rows: size,
-          cols: 1,
-        };
-        kept.add([matrix], holdout.split(size, first).held, first);
+        const matrix = column(size, first);
+        kept.add([matrix], holdout.split(matrix).held);
       }
       return (kept.take()[0] as { data: Float32Array }).data;
     };
-    const lowest = Array.from({ length: 100 }, (_, place) => place)
-      .sort((a, b) => holdout.draw(a) - holdout.draw(b))
+    const draws = holdout.draws(column(100));
+    const lowest = Array.from(draws.keys())
+      .sort((a, b) => Number(draws[a]) - Number(draws[b]))
       .slice(0, 8)
       .sort((a, b) => a - b);
     expect([...make(100)]).toEqual(lowest);
@@ -147,7 +151,9 @@ describe('a stream', () => {
 
   it('of which all is held out is refused', async () => {
     const one = { data: data.slice(0, DIMS), shape: [1, DIMS] };
-    const seed = Array.from({ length: 99 }, (_, s) => s).find((s) => new Holdout(0.5, s).draw(0) < 2 ** 31);
+    const seed = Array.from({ length: 99 }, (_, s) => s).find(
+      (s) => new Holdout(0.5, s).split({ ...one, rows: 1, cols: DIMS }).held.length > 0,
+    );
     await expect(
       trainSparseAutoencoder([one], { ...options, seed: Number(seed), holdout: 0.5, steps: 3 }),
     ).rejects.toThrow(/gave 1 samples in pass 1, none of which is left to learn from/);
@@ -188,6 +194,31 @@ test.each(['a matrix', 'a stream'])('the same after resuming, from %s', async (k
   );
 });
 
+test('the same after resuming a run that had all its steps before the stream ended', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'holdout-')), 'state.safetensors');
+  const items = Array.from({ length: 7 }, (_, item) =>
+    rows(
+      data,
+      [...Array(100).keys()].map((i) => i + 100 * item),
+    ),
+  );
+  const run = { ...options, steps: 3, holdout: SHARE };
+  const straight = await trainSparseAutoencoder(items, { ...run, checkpoint: { path, every: 1 } });
+  const resumed = await trainSparseAutoencoder(items, { ...run, resume: path });
+  expect(resumed.training).toEqual(straight.training);
+});
+
+test('an item of which nothing counts leaves the figures of a resumed run as they are', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'holdout-')), 'state.safetensors');
+  const first = { activations: rows(data, [...Array(300).keys()]) };
+  const hidden = { activations: first.activations, mask: new Uint8Array(300) };
+  const straight = await trainSparseAutoencoder([first, hidden], options);
+  await trainSparseAutoencoder([first], { ...options, checkpoint: { path, every: 1 } });
+  const resumed = await trainSparseAutoencoder([first, hidden], { ...options, resume: path });
+  expect(resumed.training?.steps).toBe(6);
+  expect(resumed.training).toEqual(straight.training);
+});
+
 test('every learner of a pass has its own figures, for any number of threads', async () => {
   const learners: LearnerOptions[] = [
     { architecture: 'topk', features: 24, sparsity: 3 },
@@ -225,25 +256,25 @@ describe('what is drawn', () => {
     for (const [seed, first] of [
       [0, 0],
       [1, 0],
-      [2 ** 53 - 1, 2 ** 40],
+      [2 ** 53 - 1, 1e6],
     ] as const) {
-      const { held, mask } = new Holdout(0.3, seed).split(n, first);
+      const { held, mask } = new Holdout(0.3, seed).split(column(n, first));
       // 6 standard deviations of a binomial distribution
       expect(Math.abs(held.length - 0.3 * n)).toBeLessThan(6 * Math.sqrt(n * 0.3 * 0.7));
       expect(mask.reduce((sum, one) => sum + one, 0)).toBe(n - held.length);
       const pairs = held.reduce((sum, i, at) => sum + Number(held[at + 1] === i + 1), 0);
       expect(Math.abs(pairs - 0.09 * n)).toBeLessThan(6 * Math.sqrt(n * 0.09));
     }
-    const [one, other] = [1, 2 ** 32 + 1].map((seed) => new Holdout(0.5, seed));
-    const both = Array.from({ length: n }, (_, i) => i).filter(
-      (i) => Number(one?.draw(i)) < 2 ** 31 && Number(other?.draw(i)) < 2 ** 31,
+    const [one, other] = [1, 2 ** 32 + 1].map(
+      (seed) => new Set(new Holdout(0.5, seed).split(column(n)).held),
     );
+    const both = [...(one as Set<number>)].filter((i) => other?.has(i));
     expect(Math.abs(both.length - n / 4)).toBeLessThan(6 * Math.sqrt((n * 3) / 16));
   });
 
   it('is part of what a larger share draws', () => {
-    const small = new Holdout(0.1, 5).split(5000, 0).held;
-    const large = new Set(new Holdout(0.2, 5).split(5000, 0).held);
+    const small = new Holdout(0.1, 5).split(column(5000)).held;
+    const large = new Set(new Holdout(0.2, 5).split(column(5000)).held);
     expect(small.every((i) => large.has(i))).toBe(true);
   });
 });
