@@ -52,7 +52,8 @@ export async function keepingOf({ values, note, again }: Context): Promise<Keepi
     const none = async (): Promise<void> => {};
     return { options: {}, finish: none, interrupted: none };
   }
-  const path = checkpoint ?? `${out}.checkpoint`;
+  // Of a folder, too, it lies beside: folder/ and folder are the same.
+  const path = checkpoint ?? `${out.replace(/[\\/]+$/, '')}.checkpoint`;
   const before = await changedAt(path);
   if (before !== undefined && resume === undefined && checkpoint === undefined)
     throw new UnsuperposeError(
