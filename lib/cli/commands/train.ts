@@ -39,10 +39,14 @@ interface Beside {
 const flagsOf = ({ data }: Matrix): Uint8Array =>
   Uint8Array.from(data as Float32Array, (value) => Number(value !== 0));
 
+/** --columns are of the activations alone. */
+const whole = (values: Values): Values => ({ ...values, columns: undefined });
+
 async function besideMatrix({ targets, mask }: Beside, context: Context): Promise<object> {
+  const reading = { ...context, values: whole(context.values) };
   return {
-    ...(targets !== undefined && { targets: await loadRows(targets, context, 'reading targets') }),
-    ...(mask !== undefined && { mask: flagsOf(await loadRows(mask, context, 'reading the mask')) }),
+    ...(targets !== undefined && { targets: await loadRows(targets, reading, 'reading targets') }),
+    ...(mask !== undefined && { mask: flagsOf(await loadRows(mask, reading, 'reading the mask')) }),
   };
 }
 
@@ -76,7 +80,7 @@ async function besideStream(
     name: string,
   ): Promise<MatrixFiles | undefined> => {
     if (paths === undefined) return undefined;
-    const other = streamOf(paths, { ...values, columns: undefined }, { batch });
+    const other = streamOf(paths, whole(values), { batch });
     const { rows: there } = await other.inspect();
     if (there === rowsOf) return other;
     throw new UnsuperposeError(
