@@ -124,8 +124,10 @@ function overview(): string {
 }
 
 function help(words: readonly string[]): number | Promise<number> {
-  if (words.length === 0) return show(overview());
-  return dispatch([...words, '--help']);
+  // Help of help is help: whoever asks twice gets it once.
+  const asked = words.filter((word) => word !== 'help' && ALIASES[word] !== 'help');
+  if (asked.length === 0) return show(overview());
+  return dispatch([...asked, '--help']);
 }
 
 /** Letters that two names do not share, roughly: enough to guess what was meant. */

@@ -51,6 +51,14 @@ it('the overview names every command and exit status, and is printed where nothi
   expect(run(place).out).toBe(out);
   expect(run(place, 'help').out).toBe(out);
   expect(run(place, 'help', 'learn').out).toBe(run(place, 'learn', '-h').out);
+  for (const twice of [
+    ['help', 'help'],
+    ['help', '--help'],
+    ['--help', '--help'],
+    ['-h', 'help', '-h'],
+  ])
+    expect(run(place, ...twice)).toEqual({ status: 0, out, err: '' });
+  expect(run(place, 'help', 'help', 'learn').out).toBe(run(place, 'learn', '-h').out);
   expect(run(place, 'claims').out).toMatch(/claims pairs .*\n.*claims coverage .*\n.*claims verify /);
   expect(run(place, 'build', '--help').out).toMatch(/^Usage: unsuperpose build \[options\]/);
 });
