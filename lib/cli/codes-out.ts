@@ -6,7 +6,8 @@ import type { SaveCodesOptions } from '../data/codes-files.js';
 import type { MatrixFilesInfo } from '../files/index.js';
 import { type Coder, codesOf, Tally } from './coding.js';
 import { type Flag, Misuse, pick, type Values } from './flags.js';
-import { checkWritable, streamOf } from './inputs.js';
+import { streamOf } from './inputs.js';
+import { checkWritable } from './outputs.js';
 import { plural } from './print.js';
 import {
   claimFolder,

@@ -1,13 +1,12 @@
 // What commands read: activations, in memory or batch by batch; matrices, dictionaries and autoencoders by their path.
-import { access, constants, stat } from 'node:fs/promises';
-import { dirname, extname, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { UnsuperposeError } from '../call/errors.js';
 import { count } from '../call/inspect.js';
 import type { Matrix } from '../call/matrix.js';
 import { Dictionary } from '../data/dictionary.js';
 import { type MatrixFiles, type MatrixFilesInfo, readMatrices, readMatrix } from '../files/index.js';
 import { SparseAutoencoder } from '../sae/autoencoder.js';
-import { flagOf, Misuse, pick, type Values } from './flags.js';
+import { Misuse, pick, type Values } from './flags.js';
 import type { Context } from './spec.js';
 import { LOADING, READING } from './tables.js';
 
@@ -185,34 +184,3 @@ export async function featuresOf(
   const loaded = await autoencoderAt(sae as string, context);
   return { dictionary: loaded.dictionary(), sae: loaded, path: sae as string };
 }
-
-/** Refuses before the work what could not be written after it. */
-export async function checkWritable(values: Values, ...names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const path = values[name];
-    if (typeof path !== 'string') continue;
-    const folder = dirname(resolve(path));
-    const known = await stat(folder).catch(() => undefined);
-    if (known === undefined || !known.isDirectory())
-      throw new UnsuperposeError(
-        'ERR_FILE',
-        `${flagOf(name)} ${path} cannot be written: there is no folder ${folder}`,
-      );
-    await access(folder, constants.W_OK).catch(() => {
-      throw new UnsuperposeError(
-        'ERR_FILE',
-        `${flagOf(name)} ${path} cannot be written: nothing may be made in ${folder}`,
-      );
-    });
-  }
-}
-
-/** Refuses an ending that does not say what is to be written. */
-export function checkEnding(path: string, endings: readonly string[], name = 'out'): void {
-  if (!endings.includes(extname(path).toLowerCase()))
-    throw new Misuse(
-      `${flagOf(name)} must end in ${endings.join(', ')}, which says how it is written, got ${JSON.stringify(path)}`,
-    );
-}
-
-export const MATRIX_ENDINGS = ['.safetensors', '.npy', '.npz', '.bin'] as const;

@@ -53,6 +53,7 @@ export function shardsOf(
 ): Shard[] {
   const paths = files.map(({ path }) => resolve(path));
   const common = commonFolder(paths);
+  const inputs = new Set(paths);
   const by = new Map<string, string>();
   return files.map(({ path, rows }, i) => {
     const inner = relative(common, paths[i] as string);
@@ -65,6 +66,8 @@ export function shardsOf(
           ? `${path} stands twice among the activations`
           : `the codes of ${path} and of ${other} would both be ${output}: give them in two calls with a folder each`,
       );
+    if (inputs.has(resolve(output)))
+      throw new Misuse(`the codes of ${path} would replace ${output}, which is read: choose another --out`);
     by.set(output, path);
     return { input: path, rows, output };
   });

@@ -4,7 +4,8 @@ import { type Coverage, type CoverageOptions, coverage as cover } from '../../cl
 import { SparseCodes } from '../../data/codes.js';
 import { writeMatrix } from '../../files/index.js';
 import { Misuse, pick } from '../flags.js';
-import { checkEnding, checkWritable, featuresOf, loadRows, MATRIX_ENDINGS } from '../inputs.js';
+import { featuresOf, loadRows } from '../inputs.js';
+import { checkEnding, checkWritable, MATRIX_ENDINGS } from '../outputs.js';
 import { rows, share, table } from '../print.js';
 import { countsOf, evenly, logHistogram } from '../report/charts.js';
 import type { Page } from '../report/page.js';

@@ -4,15 +4,8 @@ import { SparseCodes } from '../../data/codes.js';
 import { writeMatrix } from '../../files/index.js';
 import { SparseAutoencoder } from '../../sae/autoencoder.js';
 import { Misuse, pick } from '../flags.js';
-import {
-  checkEnding,
-  checkWritable,
-  loadOptions,
-  loadRows,
-  MATRIX_ENDINGS,
-  matrixAt,
-  place,
-} from '../inputs.js';
+import { loadOptions, loadRows, matrixAt, place } from '../inputs.js';
+import { checkApart, checkEnding, checkWritable, checkWritableFolder, MATRIX_ENDINGS } from '../outputs.js';
 import type { Command, Context, Outcome } from '../spec.js';
 import { LOADING, READING } from '../tables.js';
 import { PROBING } from './features.js';
@@ -24,7 +17,7 @@ const KINDS: readonly Kind[] = ['sae', 'codes', 'matrix'];
 
 async function convertSae(from: string, out: string, { values, signal }: Context): Promise<Outcome> {
   const saving = readSaving(values);
-  if (saving.format !== 'saelens') checkEnding(out, ['.safetensors']);
+  if (saving.format !== 'saelens') checkEnding(out, ['.safetensors'], '<to>');
   const sae = await SparseAutoencoder.load(from, { ...(await loadOptions(values, signal)), signal });
   await sae.save(out, { ...saving, signal });
   const { features, dims, outputDims, activation } = sae;
@@ -35,7 +28,7 @@ async function convertSae(from: string, out: string, { values, signal }: Context
 }
 
 async function convertCodes(from: string, out: string, { values, signal }: Context): Promise<Outcome> {
-  checkEnding(out, ['.safetensors', '.npz']);
+  checkEnding(out, ['.safetensors', '.npz'], '<to>');
   const codes = await SparseCodes.load(from, { signal });
   await codes.save(out, {
     ...(values.positions !== undefined && { positions: values.positions as number }),
@@ -50,7 +43,7 @@ async function convertCodes(from: string, out: string, { values, signal }: Conte
 
 async function convertMatrix(from: string, out: string, context: Context): Promise<Outcome> {
   const { values, signal } = context;
-  checkEnding(out, MATRIX_ENDINGS);
+  checkEnding(out, MATRIX_ENDINGS, '<to>');
   const { outName: name, outDtype: dtype } = values as { outName?: string; outDtype?: 'float32' };
   const { path, name: chosen } = await place(from);
   const matrix =
@@ -74,7 +67,10 @@ async function convertMatrix(from: string, out: string, context: Context): Promi
 async function run(context: Context): Promise<Outcome> {
   const [from, out] = context.paths as readonly [string, string];
   const { values } = context;
-  await checkWritable({ out }, 'out');
+  const to = { ...values, '<to>': out };
+  if (values.outFormat === 'saelens') await checkWritableFolder(to, '<to>');
+  else await checkWritable(to, '<to>');
+  await checkApart([from], to, PROBING);
   const { path, name } = await place(from);
   const asked = values.as as Kind | undefined;
   const reading = Object.keys(pick(values, READING)).length > 0;

@@ -5,14 +5,8 @@ import type { LearnedDictionary, LearningProgress } from '../../learn/fit.js';
 import { type LearnOptions, learnDictionary } from '../../learn/learn.js';
 import { CHECKPOINTING, keepingOf } from '../checkpointing.js';
 import { pick, type Values } from '../flags.js';
-import {
-  type Activations,
-  activationsOf,
-  checkEnding,
-  checkWritable,
-  MATRIX_ENDINGS,
-  matrixAt,
-} from '../inputs.js';
+import { type Activations, activationsOf, matrixAt } from '../inputs.js';
+import { checkEnding, checkWritable, MATRIX_ENDINGS } from '../outputs.js';
 import { rows, share } from '../print.js';
 import { duration } from '../progress.js';
 import { Course, courseCharts, densityChart, geometryCharts } from '../report/charts.js';

@@ -10,15 +10,8 @@ import { type TrainSparseAutoencoderOptions, trainSparseAutoencoder } from '../.
 import type { TrainingProgress, TrainingSummary } from '../../sae/training.js';
 import { CHECKPOINTING, keepingOf } from '../checkpointing.js';
 import { pick, type Values } from '../flags.js';
-import {
-  type Activations,
-  activationsOf,
-  checkEnding,
-  checkWritable,
-  loadRows,
-  matrixAt,
-  streamOf,
-} from '../inputs.js';
+import { type Activations, activationsOf, loadRows, matrixAt, streamOf } from '../inputs.js';
+import { checkEnding, checkWritable, checkWritableFolder } from '../outputs.js';
 import { rows, share } from '../print.js';
 import { duration } from '../progress.js';
 import { Course, courseCharts, densityChart, geometryCharts } from '../report/charts.js';
@@ -161,8 +154,12 @@ async function run(context: Context): Promise<Outcome> {
   const { values, signal, progress } = context;
   const out = values.out as string;
   const saving = readSaving(values);
-  if (saving.format !== 'saelens') checkEnding(out, ['.safetensors']);
-  await checkWritable(values, 'out', 'report', 'checkpoint');
+  if (saving.format === 'saelens') await checkWritableFolder(values, 'out');
+  else {
+    checkEnding(out, ['.safetensors']);
+    await checkWritable(values, 'out');
+  }
+  await checkWritable(values, 'report', 'checkpoint');
   const beside = pick(values, BESIDE) as unknown as Beside;
   const inOrder = beside.targets !== undefined || beside.mask !== undefined;
   const keeping = await keepingOf(context);
