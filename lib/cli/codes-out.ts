@@ -184,7 +184,6 @@ export async function writeCodes(
   const { paths, values, progress } = context;
   const out = values.out as string;
   const saving = readFormat(values);
-  await checkWritable(values, 'report');
   const info = await streamOf(paths, values).inspect();
   const tally = new Tally(coder.features);
   const making: Making = { context, coder, tally, saving, info };

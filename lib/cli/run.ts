@@ -4,7 +4,7 @@ import { asMisuse, Misuse, type Values } from './flags.js';
 import { flagsOf, helpOf, parse } from './help.js';
 import type { Interruptible } from './interrupt.js';
 import { colors } from './libraries.js';
-import { checkApart } from './outputs.js';
+import { checkApart, checkWritable } from './outputs.js';
 import { json, shell } from './print.js';
 import { progressOn } from './progress.js';
 import { type Page, writePage } from './report/page.js';
@@ -99,6 +99,7 @@ export async function runCommand(
   const context: Context = { paths, values, signal, progress, note, again: againOf(command, words) };
   try {
     signal.throwIfAborted();
+    await checkWritable(values, 'report');
     // <from> <to>: convert knows which of its paths is written.
     await checkApart(paths, values, flagsOf(command));
     const { text, json: data, status = STATUS.done, report } = await command.run(context);

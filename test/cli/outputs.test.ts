@@ -80,6 +80,20 @@ it.each([
   expect(names.map((name) => readFileSync(at(name)))).toEqual(before);
 });
 
+it.each([
+  ['evaluate', 'none.npy', ...D],
+  ['inspect', 'none.npy'],
+  ['learn', 'none.npy', ...LEARN, '--out', 'x.npy'],
+  ['unfold', 'none.npy', ...D, '--out', 'x.npz'],
+])('%s refuses a --report that cannot be written before it reads', (...words) => {
+  const { status, err } = run(place, ...words, '--report', 'no/such.html');
+  expect(err).toContain('failed: --report no/such.html cannot be written: there is no folder ');
+  expect(status).toBe(1);
+  const folder = run(place, ...words, '--report', 'shards');
+  expect(folder.err).toContain('--report shards is a folder, and a file is written: give a file in it');
+  expect(folder.status).toBe(2);
+});
+
 it('a run that is gone on with may keep its state where it was', () => {
   const words = [
     'learn',

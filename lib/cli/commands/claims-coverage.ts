@@ -76,7 +76,7 @@ async function run(context: Context): Promise<Outcome> {
   if (out !== undefined) checkEnding(out, MATRIX_ENDINGS);
   if ((codes === undefined) !== (calibrationCodes === undefined))
     throw new Misuse('--codes and --calibration-codes belong together: give both, or --lambda');
-  await checkWritable(values, 'out', 'report');
+  await checkWritable(values, 'out');
   const { dictionary } = await featuresOf(context);
   const ordinary = await loadRows(
     calibration as unknown as readonly string[],

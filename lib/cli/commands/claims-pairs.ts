@@ -21,7 +21,7 @@ async function weightOf({ values, signal }: Context): Promise<Weight> {
 async function run(context: Context): Promise<Outcome> {
   const { values, signal, progress } = context;
   const { out, epsilon, top = 10 } = values as { out?: string; epsilon: number; top?: number };
-  await checkWritable(values, 'out', 'report');
+  await checkWritable(values, 'out');
   const from = await dictionaryAt(values.from as string, signal);
   const to = await dictionaryAt(values.to as string, signal);
   const weight = await weightOf(context);

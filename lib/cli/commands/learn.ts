@@ -90,7 +90,7 @@ async function run(context: Context): Promise<Outcome> {
   const { values, signal, progress } = context;
   const out = values.out as string;
   checkEnding(out, MATRIX_ENDINGS);
-  await checkWritable(values, 'out', 'report', 'checkpoint');
+  await checkWritable(values, 'out', 'checkpoint');
   const keeping = await keepingOf(context);
   const initial =
     values.initial === undefined ? {} : { initial: await matrixAt(values.initial as string, signal) };

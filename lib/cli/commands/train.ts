@@ -159,7 +159,7 @@ async function run(context: Context): Promise<Outcome> {
     checkEnding(out, ['.safetensors']);
     await checkWritable(values, 'out');
   }
-  await checkWritable(values, 'report', 'checkpoint');
+  await checkWritable(values, 'checkpoint');
   const beside = pick(values, BESIDE) as unknown as Beside;
   const inOrder = beside.targets !== undefined || beside.mask !== undefined;
   const keeping = await keepingOf(context);
