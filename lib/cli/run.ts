@@ -39,8 +39,10 @@ function statusOf(error: unknown): number {
   return error instanceof Interruption ? STATUS.interrupted : STATUS.failed;
 }
 
-/** The same command line, without what is given anew. */
-function againOf(command: Command, words: readonly string[]) {
+/** The same command line, without what is given anew. What follows a -- are paths, whatever they look like. */
+export function againOf(command: Pick<Command, 'name'>, given: readonly string[]) {
+  const end = given.includes('--') ? given.indexOf('--') : given.length;
+  const [words, after] = [given.slice(0, end), given.slice(end)];
   return (...more: readonly string[]): string => {
     const kept: string[] = [];
     const renewed = more.filter((word) => word.startsWith('--'));
@@ -50,7 +52,7 @@ function againOf(command: Command, words: readonly string[]) {
       else if (words[i] === flag && words[i + 1] !== undefined && !(words[i + 1] as string).startsWith('-'))
         i += 1;
     }
-    return shell(['unsuperpose', ...command.name.split(' '), ...kept, ...more]);
+    return shell(['unsuperpose', ...command.name.split(' '), ...kept, ...more, ...after]);
   };
 }
 

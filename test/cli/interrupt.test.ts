@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { againOf } from '../../lib/cli/run.js';
 import { interrupt, run, type, withActivations } from './cli.js';
 
 const place = withActivations();
@@ -68,6 +69,17 @@ it.each([
   },
   120_000,
 );
+
+it('what is given anew stands before a --, and what follows it stays', () => {
+  const again = (...words: readonly string[]): string => againOf({ name: 'learn' }, words)('--resume', 'c');
+  expect(again('--out', 'x.npy', '--', '-a.npy', '--resume')).toBe(
+    'unsuperpose learn --out x.npy --resume c -- -a.npy --resume',
+  );
+  expect(again('--resume', 'old', 'a.npy', '--', 'b.npy')).toBe(
+    'unsuperpose learn a.npy --resume c -- b.npy',
+  );
+  expect(again('a.npy', '--resume')).toBe('unsuperpose learn a.npy --resume c');
+});
 
 it('--resume from the first try on begins at the beginning', () => {
   const words = ['activations.npy', '--features', '9', '--lambda', '0.3', '--steps', '5', '--out', 'r.npy'];
