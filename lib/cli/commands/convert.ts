@@ -3,7 +3,7 @@ import { count } from '../../call/inspect.js';
 import { SparseCodes } from '../../data/codes.js';
 import { writeMatrix } from '../../files/index.js';
 import { SparseAutoencoder } from '../../sae/autoencoder.js';
-import { Misuse, pick } from '../flags.js';
+import { type Flag, flagOf, Misuse, pick, type Values } from '../flags.js';
 import { loadOptions, loadRows, matrixAt, place } from '../inputs.js';
 import { checkApart, checkEnding, checkWritable, checkWritableFolder, MATRIX_ENDINGS } from '../outputs.js';
 import type { Command, Context, Outcome } from '../spec.js';
@@ -14,6 +14,28 @@ import { readSaving, SAVING } from './saving.js';
 
 type Kind = 'sae' | 'codes' | 'matrix';
 const KINDS: readonly Kind[] = ['sae', 'codes', 'matrix'];
+
+const names = (flags: readonly Flag[]): string[] => flags.map(({ name }) => name);
+
+/** Flags that are for some kinds only. */
+const ONLY: readonly (readonly [readonly string[], readonly Kind[]])[] = [
+  [['outFormat', 'metadata', ...names(LOADING), ...names(PROBING)], ['sae']],
+  [['positions'], ['codes']],
+  [['outName', ...names(READING)], ['matrix']],
+  [['outDtype'], ['sae', 'matrix']],
+];
+const MANY: Readonly<Record<Kind, string>> = { sae: 'autoencoders', codes: 'codes', matrix: 'matrices' };
+const ONE: Readonly<Record<Kind, string>> = { sae: 'an autoencoder', codes: 'codes', matrix: 'a matrix' };
+
+/** Refuses flags that would change nothing. */
+function checkFlags(from: string, kind: Kind, values: Values): void {
+  for (const [flags, kinds] of ONLY)
+    for (const flag of flags)
+      if (values[flag] !== undefined && !kinds.includes(kind))
+        throw new Misuse(
+          `${flagOf(flag)} is for ${kinds.map((one) => MANY[one]).join(' and ')}, and ${from} is read as ${ONE[kind]} (--as says otherwise)`,
+        );
+}
 
 async function convertSae(from: string, out: string, { values, signal }: Context): Promise<Outcome> {
   const saving = readSaving(values);
@@ -78,16 +100,11 @@ async function run(context: Context): Promise<Outcome> {
   if (told === 'run')
     throw new Misuse(`${from} is the state of a run, which learn or train goes on from with --resume`);
   const kind = told === 'arrays' || told === 'activations' ? 'matrix' : told;
-  const only = (names: readonly string[], of: Kind): void => {
-    for (const flag of names)
-      if (values[flag] !== undefined && kind !== of)
-        throw new Misuse(
-          `--${flag === 'outFormat' ? 'out-format' : flag === 'outName' ? 'out-name' : flag} is for ${of === 'sae' ? 'autoencoders' : of === 'codes' ? 'codes' : 'matrices'}, and ${from} is read as ${kind === 'sae' ? 'an autoencoder' : kind === 'codes' ? 'codes' : 'a matrix'} (--as says otherwise)`,
-        );
-  };
-  only(['outFormat', 'metadata'], 'sae');
-  only(['positions'], 'codes');
-  only(['outName'], 'matrix');
+  checkFlags(from, kind, values);
+  if (name !== undefined && kind !== 'matrix')
+    throw new Misuse(`${from} names an array, which --as ${kind} does not read: leave #${name} out`);
+  if (name !== undefined && values.name !== undefined)
+    throw new Misuse(`#${name} and --name are two ways to name an array: give one of them`);
   if (kind === 'sae') return convertSae(path, out, context);
   if (kind === 'codes') return convertCodes(path, out, context);
   return convertMatrix(from, out, context);
