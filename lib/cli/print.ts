@@ -50,3 +50,16 @@ export const shell = (words: readonly string[]): string =>
   words
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');
+
+/** Figures of samples that a learner has not seen, where it had some. */
+export function heldOutText({
+  heldOut,
+}: {
+  readonly heldOut?:
+    | { readonly samples: number; readonly explainedVariance: number; readonly l0: number }
+    | undefined;
+}): string | undefined {
+  if (heldOut === undefined) return undefined;
+  const { samples, explainedVariance, l0 } = heldOut;
+  return `${count(samples)} samples: explained variance ${digits(explainedVariance)}, L0 ${digits(l0)}`;
+}

@@ -7,7 +7,7 @@ import { CHECKPOINTING, keepingOf } from '../checkpointing.js';
 import { pick, type Values } from '../flags.js';
 import { type Activations, activationsOf, matrixAt } from '../inputs.js';
 import { checkEnding, checkWritable, MATRIX_ENDINGS } from '../outputs.js';
-import { rows, share } from '../print.js';
+import { heldOutText, rows, share } from '../print.js';
 import { duration } from '../progress.js';
 import { Course, courseCharts, densityChart, geometryCharts } from '../report/charts.js';
 import type { Page } from '../report/page.js';
@@ -23,13 +23,6 @@ function batchOf({ batchSize, method = 'online', features }: Values): number {
 /** Steps of a run over a stream, which the library does not know. */
 function stepsOf({ info }: Activations, batch: number, epochs: number): number {
   return Math.ceil(info.rows / batch) * epochs;
-}
-
-/** Figures of samples that learning has not seen. */
-function heldOutText({ heldOut }: LearnedDictionary): string | undefined {
-  if (heldOut === undefined) return undefined;
-  const { samples, explainedVariance, l0 } = heldOut;
-  return `${count(samples)} samples: explained variance ${digits(explainedVariance)}, L0 ${digits(l0)}`;
 }
 
 function textOf(out: string, learned: LearnedDictionary, seconds: number): string {

@@ -12,7 +12,7 @@ import { CHECKPOINTING, keepingOf } from '../checkpointing.js';
 import { pick, type Values } from '../flags.js';
 import { type Activations, activationsOf, loadRows, matrixAt, streamOf } from '../inputs.js';
 import { checkEnding, checkWritable, checkWritableFolder } from '../outputs.js';
-import { rows, share } from '../print.js';
+import { heldOutText, rows, share } from '../print.js';
 import { duration } from '../progress.js';
 import { Course, courseCharts, densityChart, geometryCharts } from '../report/charts.js';
 import type { Page } from '../report/page.js';
@@ -83,13 +83,6 @@ async function besideStream(
   };
   const [to, counts] = [await open(targets, 'targets'), await open(mask, 'mask')];
   return () => together(stream, to, counts);
-}
-
-/** Figures of samples that training has not seen. */
-function heldOutText({ heldOut }: TrainingSummary): string | undefined {
-  if (heldOut === undefined) return undefined;
-  const { samples, explainedVariance, l0 } = heldOut;
-  return `${count(samples)} samples: explained variance ${digits(explainedVariance)}, L0 ${digits(l0)}`;
 }
 
 function textOf(out: string, sae: SparseAutoencoder, training: TrainingSummary, seconds: number): string {
