@@ -1,5 +1,5 @@
 // Ctrl-C: what was learned is kept, and the command that is named goes on to the same bits.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { againOf } from '../../lib/cli/run.js';
@@ -91,6 +91,16 @@ it('--resume from the first try on begins at the beginning', () => {
   expect(run(place, 'inspect', 'kept', '--as', 'run').out).toMatch(
     /^kept: a run of online dictionary learning, 5 steps\n +features +9\n/,
   );
+  // It is told by what it holds, whatever it is called.
+  copyFileSync(join(place, 'kept'), join(place, 'kept.safetensors'));
+  for (const name of ['kept', 'kept.safetensors']) {
+    expect(run(place, 'inspect', name).out).toMatch(
+      /^kept\S*: a run of online dictionary learning, 5 steps\n/,
+    );
+    const { status, err } = run(place, 'convert', name, 'x.safetensors');
+    expect(err).toContain(`${name} is the state of a run, which learn or train goes on from with --resume`);
+    expect(status).toBe(2);
+  }
   const other = run(place, 'learn', ...words, '--seed', '3', '--resume', 'kept');
   expect(other.status).toBe(2);
   expect(other.err).toContain('--resume: kept is of another run: its seed was 0, here it is 3');

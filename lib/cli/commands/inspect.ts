@@ -8,7 +8,7 @@ import { Dictionary } from '../../data/dictionary.js';
 import { type ArrayInfo, listArrays } from '../../files/index.js';
 import { isRecord, parseJSON } from '../../files/json.js';
 import { broken } from '../../files/refuse.js';
-import { readSafetensors } from '../../files/safetensors.js';
+import { readSafetensors, type Safetensors } from '../../files/safetensors.js';
 import { coherence, welchBound } from '../../geometry/index.js';
 import { SparseAutoencoder } from '../../sae/autoencoder.js';
 import { Misuse, pick } from '../flags.js';
@@ -24,6 +24,21 @@ type Kind = 'sae' | 'codes' | 'dictionary' | 'arrays' | 'activations' | 'run';
 const KINDS: readonly Kind[] = ['sae', 'codes', 'dictionary', 'arrays', 'activations', 'run'];
 
 const CODES = ['data', 'format', 'indices', 'indptr', 'shape'];
+
+/** What the file says of the run whose state it is; undefined where it is no such file. */
+function runOf({ metadata }: Safetensors, path: string) {
+  const head = parseJSON(metadata.unsuperpose ?? 'null', path, 'unsuperpose');
+  const state = parseJSON(metadata.metadata ?? 'null', path, 'the metadata');
+  if (!isRecord(head) || !isRecord(state) || !isRecord(state.run)) return undefined;
+  return { kind: head.kind, options: state.run, figures: state.figures };
+}
+
+/** A checkpoint may be called anything. What cannot be read is none. */
+const isRun = (path: string): Promise<boolean> =>
+  readSafetensors(path).then(
+    (file) => runOf(file, path) !== undefined,
+    () => false,
+  );
 
 /** What the path is, by its name and by what headers say. */
 export async function kindOf(path: string): Promise<Exclude<Kind, 'dictionary'>> {
@@ -41,7 +56,7 @@ export async function kindOf(path: string): Promise<Exclude<Kind, 'dictionary'>>
     if (CODES.every((name) => names.includes(name))) return 'codes';
   }
   if (ending === '.npy') return 'arrays';
-  if (ending === '.checkpoint') return 'run';
+  if (ending === '.checkpoint' || (ending !== '.npz' && (await isRun(path)))) return 'run';
   try {
     await SparseAutoencoder.inspect(path);
     return 'sae';
@@ -181,19 +196,17 @@ async function inspectDictionary(path: string, context: Context): Promise<Outcom
 
 /** The state of a run that was interrupted. */
 async function inspectRun(path: string): Promise<Outcome> {
-  const { metadata } = await readSafetensors(path);
-  const head = parseJSON(metadata.unsuperpose ?? 'null', path, 'unsuperpose');
-  const state = parseJSON(metadata.metadata ?? 'null', path, 'the metadata');
-  if (!isRecord(head) || !isRecord(state) || !isRecord(state.run))
-    return broken(path, 'is no checkpoint of learn or train');
-  const [figures] = Array.isArray(state.figures) ? state.figures : [state.figures];
+  const found = runOf(await readSafetensors(path), path);
+  if (found === undefined) return broken(path, 'is no checkpoint of learn or train');
+  const { kind: learner, options } = found;
+  const [figures] = Array.isArray(found.figures) ? found.figures : [found.figures];
   const { steps } = isRecord(figures) ? figures : {};
   return {
     text: [
-      `${path}: a run of ${String(head.kind)}, ${typeof steps === 'number' ? count(steps) : 'some'} steps`,
-      ...rows(Object.entries(state.run).map(([name, value]) => [name, String(value)])),
+      `${path}: a run of ${String(learner)}, ${typeof steps === 'number' ? count(steps) : 'some'} steps`,
+      ...rows(Object.entries(options).map(([name, value]) => [name, String(value)])),
     ].join('\n'),
-    json: { kind: 'run', path, learner: head.kind, steps, options: state.run },
+    json: { kind: 'run', path, learner, steps, options },
   };
 }
 
