@@ -100,9 +100,10 @@ function createLearner(
   );
   // Runs that hold nothing out say nothing of it.
   const shared = holdout === undefined ? {} : { holdout: holdout.share };
-  const { lambda, sparsity, ...others } = options;
+  const { features, lambda, sparsity, ...others } = options;
   const codes = sparsity > 0 ? { sparsity } : { lambda };
-  const alike = { ...shared, ...codes, ...others, steps: planned, dims, rows: samples?.rows ?? null };
+  const run = { features, ...codes, ...others, steps: planned };
+  const alike = { ...shared, ...run, dims, rows: samples?.rows ?? null };
   const state: Resumable = {
     kind: KINDS[options.method],
     save: (signal) =>
