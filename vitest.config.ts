@@ -26,7 +26,7 @@ const missing = LEVELS.filter((level) => !supported.includes(level));
 if (missing.length > 0)
   console.warn(`SKIPPED: no tests on level ${missing.join(', ')}: not on this machine or in this build`);
 
-const common = { pool: 'forks', testTimeout: 60_000 } as const;
+const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const;
 const again = supported
   .filter((level) => level !== best)
   .map((level) => ({
