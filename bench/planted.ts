@@ -1,7 +1,7 @@
 // Dictionary learning where the answer is known: planted atoms, and what it costs to find them again.
 import { Dictionary, type Matrix, ops } from '../lib/index.js';
-import type { NativeLearnerOptions, NativeStatistics } from '../lib/native/binding.js';
 import { runJob } from '../lib/native/job.js';
+import type { NativeLearnerOptions, NativeStatistics } from '../lib/native/learning.js';
 import { binding, native } from '../lib/native/runtime.js';
 import type { DictionaryHandle } from '../lib/native/values.js';
 import type { RecoveryResult, RecoveryRun } from './result.js';

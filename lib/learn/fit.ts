@@ -8,8 +8,8 @@ import type { Checkpoints, Reached, Resumable, StreamPlace } from '../data/check
 import { Dictionary } from '../data/dictionary.js';
 import { HeldOutRows, type Holdout } from '../data/holdout.js';
 import type { StateArray } from '../files/checkpoint.js';
-import type { NativeStatistics } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
+import type { NativeStatistics } from '../native/learning.js';
 import { binding, native } from '../native/runtime.js';
 import type { DictionaryHandle, LearnerHandle } from '../native/values.js';
 import { type HeldOutCodes, heldOutCodes } from './held-out.js';

@@ -2,6 +2,7 @@
 import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeEvaluation } from './evaluation.js';
 import type { NativeFeatures } from './features.js';
+import type { NativeLearnerOptions, NativeStatistics } from './learning.js';
 import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
 import type { NativeRows } from './rows.js';
 import type { NativeCheckpoint, NativeSae } from './sae.js';
@@ -103,53 +104,6 @@ export interface NativeCertification {
   readonly objective: Float64Array;
   readonly polished: Float64Array;
   readonly error: Float64Array;
-}
-
-export interface NativeLearnerOptions {
-  readonly method: 'online' | 'mod' | 'ksvd';
-  readonly start: 'samples' | 'kmeans++';
-  readonly features: number;
-  /** 0: none */
-  readonly lambda: number;
-  /** 0: none */
-  readonly sparsity: number;
-  readonly solver:
-    | 'lasso'
-    | 'fista'
-    | 'ista'
-    | 'homotopy'
-    | 'omp'
-    | 'mp'
-    | 'gradient-pursuit'
-    | 'iht'
-    | 'htp'
-    | 'nhtp'
-    | 'cosamp';
-  readonly nonnegative: boolean;
-  readonly batchSize: number;
-  readonly tolerance: number;
-  readonly forgetting: number;
-  readonly seed: number;
-  /** steps that there will be; 0: unknown */
-  readonly planned: number;
-}
-
-/** Seconds of all steps of a learner, by what they went to. */
-export interface NativeLearningSeconds {
-  readonly packing: number;
-  readonly codes: number;
-  readonly statistics: number;
-  readonly update: number;
-}
-
-export interface NativeStatistics {
-  readonly steps: number;
-  readonly samples: number;
-  readonly objective: number;
-  readonly explainedVariance: number;
-  readonly l0: number;
-  readonly replaced: number;
-  readonly seconds: NativeLearningSeconds;
 }
 
 /** A matrix whose data may be float64. */
