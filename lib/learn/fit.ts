@@ -4,9 +4,10 @@ import type { NativeMatrix } from '../call/matrix.js';
 import { type Note, warning } from '../call/notes.js';
 import { refuseOption } from '../call/options.js';
 import type { BatchSource } from '../data/batches.js';
-import type { Checkpoints, Reached, Resumable, StreamPlace } from '../data/checkpoints.js';
+import type { Checkpoints, Resumable } from '../data/checkpoints.js';
 import { Dictionary } from '../data/dictionary.js';
 import { HeldOutRows, type Holdout } from '../data/holdout.js';
+import { StreamRun } from '../data/stream-run.js';
 import type { StateArray } from '../files/checkpoint.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import type { NativeStatistics } from '../native/learning.js';
@@ -217,49 +218,31 @@ interface Item {
   readonly mask: Uint8Array | undefined;
 }
 
-/** What a checkpoint would hold now, if it would be another than the last. */
-interface Now {
-  reached?: Reached<NativeStatistics> | undefined;
-}
-
 export function learnFromStream(
   batches: BatchSource,
   epochs: number,
   learning: Learning,
 ): Promise<LearnedDictionary> {
-  const now: Now = {};
-  return learning.checkpoints.keeping(
-    learning.signal,
-    () => now.reached,
-    () => learnFromPasses(batches, epochs, learning, now),
-  );
+  const { checkpoints, signal } = learning;
+  const run = new StreamRun<NativeStatistics>(checkpoints, signal, (now) => now?.steps ?? 0);
+  return run.keep(() => learnFromPasses(batches, epochs, learning, run));
 }
 
 async function learnFromPasses(
   batches: BatchSource,
   epochs: number,
   learning: Learning,
-  place: Now,
+  run: StreamRun<NativeStatistics>,
 ): Promise<LearnedDictionary> {
-  const { threads, signal, onProgress, checkpoints, holdout } = learning;
+  const { threads, signal, onProgress, holdout } = learning;
   let learner: Learner | undefined;
   let heldOut: HeldOutRows | undefined;
-  let last: NativeStatistics | undefined;
-  /** What a checkpoint has seen already. */
-  let passed: StreamPlace = { epoch: 1, items: 0 };
-  let saved = 0;
   /** Items that are held until atoms have a start, and how many samples more that takes. */
   const held: Item[] = [];
   let wants = learning.options.start === 'samples' || learning.initial !== undefined ? 0 : 1;
   const create = async (dims: number): Promise<Learner> => {
     const made = createLearner(dims, learning, 0, undefined);
-    const before = await checkpoints.resume<NativeStatistics>(made.state);
-    if (before !== undefined) {
-      passed = before;
-      last = before.figures;
-      saved = last.steps;
-      wants = 0;
-    }
+    if (await run.begin(made.state)) wants = 0;
     return made;
   };
   for (let epoch = 1; epoch <= epochs; epoch++) {
@@ -277,26 +260,17 @@ async function learnFromPasses(
       }
       return mask;
     };
-    const observe = async ({ handle, state }: Learner, { batch, mask }: Item): Promise<void> => {
+    const observe = async ({ handle }: Learner, { batch, mask }: Item): Promise<void> => {
       items += 1;
-      if (epoch < passed.epoch || (epoch === passed.epoch && items <= passed.items)) return;
-      const before = place.reached;
-      place.reached = undefined;
-      const now = await runJob<NativeStatistics>(checkpoints.whole(signal), (onSettled) =>
-        binding.learnerObserve(handle, batch, mask, threads, undefined, onSettled),
+      const place = { epoch, items };
+      if (run.passed(place)) return;
+      const taught = await run.feed(place, (stop) =>
+        runJob<NativeStatistics>(stop, (onSettled) =>
+          binding.learnerObserve(handle, batch, mask, threads, undefined, onSettled),
+        ),
       );
-      // Nothing of the item may have been learned from.
-      if (last !== undefined && now.steps <= last.steps) {
-        place.reached = before && { ...before, place: { epoch, items } };
-        return;
-      }
-      last = now;
-      place.reached = { learner: state, figures: now, place: { epoch, items } };
-      onProgress?.({ done: now.steps, ...figures(now) });
-      if (now.steps - saved < checkpoints.every) return;
-      saved = now.steps;
-      await checkpoints.write(state, now, { epoch, items }, undefined);
-      place.reached = undefined;
+      if (taught && run.last !== undefined) onProgress?.({ done: run.steps, ...figures(run.last) });
+      await run.save(place);
     };
     for await (const batch of batches.read(signal, epochs > 1)) {
       learner ??= await create(batch.cols);
@@ -321,15 +295,12 @@ async function learnFromPasses(
         `activations gave no samples in epoch ${epoch} of ${epochs}: for several epochs give what can be read again, an array or a function that makes a generator anew`,
         'activations',
       );
-    if (last?.samples === 0) throw new UnsuperposeError('ERR_OPTION', nothingLeft(rows, holdout), 'holdout');
-    if (learner === undefined || last === undefined)
+    if (run.last?.samples === 0)
+      throw new UnsuperposeError('ERR_OPTION', nothingLeft(rows, holdout), 'holdout');
+    if (learner === undefined || run.last === undefined)
       throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
-    if (last.steps > saved) {
-      saved = last.steps;
-      await checkpoints.write(learner.state, last, { epoch, items }, undefined);
-      place.reached = undefined;
-    }
+    await run.save({ epoch, items }, 1);
   }
-  const learned = await finish(learner as Learner, last as NativeStatistics, learning);
+  const learned = await finish(learner as Learner, run.last as NativeStatistics, learning);
   return withHeldOut(learned, heldOut?.take()[0], learning);
 }

@@ -4,8 +4,9 @@ import { type NativeMatrix, readMatrix } from '../call/matrix.js';
 import type { Options } from '../call/options.js';
 import { readThreads } from '../call/threads.js';
 import type { BatchSource } from '../data/batches.js';
-import { Checkpoints, type Reached, type Resumable, type StreamPlace } from '../data/checkpoints.js';
+import { Checkpoints, type Resumable } from '../data/checkpoints.js';
 import { HeldOutRows, Holdout, takeRows } from '../data/holdout.js';
+import { StreamRun } from '../data/stream-run.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type {
@@ -208,53 +209,36 @@ export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAut
   return finish(trainer, last as Figures, run, held);
 }
 
-/** What a checkpoint would hold now, if it would be another than the last. */
-interface Now {
-  reached?: Reached<Figures> | undefined;
-}
-
 export function trainOnStream(batches: BatchSource<Samples>, run: Run): Promise<SparseAutoencoder[]> {
-  const now: Now = {};
-  return run.checkpoints.keeping(
-    run.signal,
-    () => now.reached,
-    () => trainOnPasses(batches, run, now),
-  );
+  const stream = new StreamRun<Figures>(run.checkpoints, run.signal, stepsOf);
+  return stream.keep(() => trainOnPasses(batches, run, stream));
 }
 
 async function trainOnPasses(
   batches: BatchSource<Samples>,
   run: Run,
-  now: Now,
+  stream: StreamRun<Figures>,
 ): Promise<SparseAutoencoder[]> {
-  const { threads, signal, onProgress, steps, checkpoints, holdout } = run;
+  const { threads, signal, onProgress, steps, holdout } = run;
   const epochs = run.epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY);
   let trainer: Trainer | undefined;
-  let last: Figures | undefined;
   let withTargets = false;
   let held: HeldOutRows | undefined;
-  /** What a checkpoint has seen already. */
-  let passed: StreamPlace = { epoch: 1, items: 0 };
-  let saved = 0;
-  const left = (): number => (steps ?? Number.MAX_SAFE_INTEGER) - stepsOf(last);
+  const left = (): number => (steps ?? Number.MAX_SAFE_INTEGER) - stream.steps;
   for (let epoch = 1; epoch <= epochs && left() > 0; epoch++) {
     let items = 0;
     /** Rows of this pass so far. */
     let rows = 0;
-    const before = stepsOf(last);
+    const before = stream.steps;
     for await (const batch of batches.read(signal, (run.epochs ?? 1) > 1)) {
       if (trainer === undefined) {
         withTargets = batch.targets !== undefined;
         trainer = createTrainer(run, batch, steps ?? 0, false);
-        const from = await checkpoints.resume<Figures>(trainer.state);
-        if (from !== undefined) {
-          passed = from;
-          last = from.figures;
-          saved = stepsOf(last);
-        }
+        await stream.begin(trainer.state);
       }
       // A run that had all its steps has not looked at what comes after.
-      const passing = epoch < passed.epoch || (epoch === passed.epoch && items < passed.items);
+      const place = { epoch, items: items + 1 };
+      const passing = stream.passed(place);
       if (!passing && left() <= 0) break;
       const split = holdout?.split(batch.activations, batch.mask);
       if (holdout !== undefined && split !== undefined && epoch === 1) {
@@ -270,23 +254,17 @@ async function trainOnPasses(
           'either all batches of activations have targets or none',
           'activations',
         );
-      const { handle, state } = trainer;
+      const { handle } = trainer;
       const most = left();
       const { activations, targets } = batch;
       const mask = split?.mask ?? batch.mask;
-      now.reached = undefined;
-      const seen = await runJob<Figures>(checkpoints.whole(signal), (onSettled) =>
-        binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
+      const taught = await stream.feed(place, (stop) =>
+        runJob<Figures>(stop, (onSettled) =>
+          binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
+        ),
       );
-      // Nothing of the item may count: a trainer that has only been resumed knows no figures then.
-      if (last === undefined || stepsOf(seen) > stepsOf(last)) last = seen;
-      now.reached = { learner: state, figures: last, place: { epoch, items } };
-      onProgress?.(progressOf(last, steps));
-      if (stepsOf(last) - saved >= checkpoints.every) {
-        saved = stepsOf(last);
-        await checkpoints.write(state, last, { epoch, items }, undefined);
-        now.reached = undefined;
-      }
+      if (taught && stream.last !== undefined) onProgress?.(progressOf(stream.last, steps));
+      await stream.save(place);
       if (left() <= 0) break;
     }
     if (trainer === undefined)
@@ -297,18 +275,13 @@ async function trainOnPasses(
         `activations gave no samples in pass ${epoch} over them: for several epochs, or more steps than they have, give what can be read again, an array or a function that makes a generator anew`,
         'activations',
       );
-    const passedOver = epoch < passed.epoch || (epoch === passed.epoch && passed.items > 0);
-    if (stepsOf(last) === before && !passedOver)
+    if (stream.steps === before && !stream.begunBefore(epoch))
       throw new UnsuperposeError(
         'ERR_SHAPE',
         `activations gave ${rows} samples in pass ${epoch}, none of which is left to learn from: all are held out or hidden by masks`,
         'activations',
       );
-    if (stepsOf(last) > saved) {
-      saved = stepsOf(last);
-      await checkpoints.write(trainer.state, last, { epoch, items }, undefined);
-      now.reached = undefined;
-    }
+    await stream.save({ epoch, items }, 1);
   }
-  return finish(trainer as Trainer, last as Figures, run, held?.take() ?? []);
+  return finish(trainer as Trainer, stream.last as Figures, run, held?.take() ?? []);
 }
