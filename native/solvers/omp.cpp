@@ -22,9 +22,8 @@
 #include "active_samples.hpp"
 #include "batch.hpp"
 #include "kept_samples.hpp"
-#include "lazy_correlations.hpp"
 #include "omp.hpp"
-#include "pursuit_sample.hpp"
+#include "omp_sample.hpp"
 
 namespace unsuperpose {
 
@@ -55,37 +54,8 @@ constexpr double kSlack = 1e-6;
 /// Scores whose error comes to this share of ‖d_j‖‖x‖ tell nothing.
 constexpr double kUsefulError = 0.25;
 
-struct Sample : PursuitSample {
-  std::uint32_t choices = 0;
-  Outcome outcome = Outcome::converged;
-  bool done = false;
-  bool exact = false;          // scores in low precision leave too much open
-  bool waits_for_row = false;  // of the atom that was chosen last
-  LazyCorrelations::Paused paused;
-  std::vector<std::uint32_t> dependent;  // atoms that depend on the support, ascending
-
-  /// As new, but for room in the arrays.
-  void reset() {
-    PursuitSample::clear();
-    choices = 0;
-    outcome = Outcome::converged;
-    done = exact = waits_for_row = false;
-    paused = {};
-    dependent.clear();
-  }
-
-  void end(Outcome how) {
-    done = true;
-    outcome = how;
-  }
-};
-
-struct Scratch : PursuitScratch {
-  Scratch(const CompressedGram* gram, const Dictionary& dictionary, bool nonnegative)
-      : PursuitScratch(dictionary.dims()), correlations(gram, dictionary.features(), nonnegative) {}
-  LazyCorrelations correlations;
-  std::vector<std::pair<std::uint32_t, float>> codes;
-};
+using Sample = OmpSample;
+using Scratch = OmpScratch;
 
 /// What came of an atom: it stands at the end of an otherwise unchanged support, something else changed, or nothing did.
 enum class Taken : std::uint8_t { appended, changed, dependent };
