@@ -14,6 +14,18 @@ const HOLDOUT: Flag = {
   about: 'share of the samples that is not learned from, but scored in the end (default 0)',
 };
 
+const SEED: Flag = {
+  name: 'seed',
+  kind: 'integer',
+  about: 'the same seed and data give the same bits (default 0)',
+};
+
+const EPOCHS: Flag = {
+  name: 'epochs',
+  kind: 'integer',
+  about: 'passes over the samples (default 10; batch by batch 1)',
+};
+
 /** How files of activations are read. */
 export const OPENING: readonly Flag[] = [
   { name: 'name', kind: 'text', about: 'which array of an .npz, .safetensors or .arrow file' },
@@ -86,7 +98,7 @@ export const LEARN: readonly Flag[] = [
     kind: 'integer',
     about: 'samples a step (default 512; mod and ksvd: no fewer than features)',
   },
-  { name: 'epochs', kind: 'integer', about: 'passes over the samples (default 10; batch by batch 1)' },
+  EPOCHS,
   { name: 'steps', kind: 'integer', about: 'steps in all, in place of epochs (of samples in memory)' },
   {
     name: 'restarts',
@@ -100,7 +112,7 @@ export const LEARN: readonly Flag[] = [
   },
   { name: 'forgetting', kind: 'number', about: 'what past steps keep of their weight (default 0.98)' },
   HOLDOUT,
-  { name: 'seed', kind: 'integer', about: 'the same seed and data give the same bits (default 0)' },
+  SEED,
   THREADS,
 ];
 
@@ -126,10 +138,10 @@ export const TRAIN: readonly Flag[] = [
     about: 'jumprelu: active features a sample to aim at, in place of --lambda',
   },
   { name: 'batchSize', kind: 'integer', about: 'samples a step (default 1024)' },
-  { name: 'epochs', kind: 'integer', about: 'passes over the samples (default 10; batch by batch 1)' },
+  EPOCHS,
   { name: 'steps', kind: 'integer', about: 'steps in all, in place of epochs' },
   HOLDOUT,
-  { name: 'seed', kind: 'integer', about: 'the same seed and data give the same bits (default 0)' },
+  SEED,
   THREADS,
 ];
 
