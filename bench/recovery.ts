@@ -43,7 +43,7 @@ export interface RecoverySize {
   readonly unfoldL0: number;
   /** of each autoencoder */
   readonly steps: number;
-  readonly lambda: Readonly<Record<'relu' | 'gated', number>>;
+  readonly lambda?: Readonly<Record<'relu' | 'gated', number>>;
   /** Only this one, and what starts from it. Default: all. */
   readonly architecture?: 'matryoshka';
   /** learnDictionary from samples, and from what matryoshka found */
@@ -81,7 +81,6 @@ export const recoveryPlans = {
     sizes: [
       {
         ...{ features: 4096, l0: 25, unfoldL0: 17, steps: 3000, architecture: 'matryoshka' },
-        lambda: { relu: 1.6, gated: 2 },
         refinement: { lambda: 1, steps: 5, batchSize: 8 * batchSize, kept: 0.5 },
       },
     ],
@@ -115,11 +114,11 @@ interface Data {
 
 function learners({ features, l0, lambda, architecture: only }: RecoverySize): LearnerOptions[] {
   const all: LearnerOptions[] = [
-    { architecture: 'relu', features, lambda: lambda.relu, learningRate },
+    ...(lambda ? ([{ architecture: 'relu', features, lambda: lambda.relu, learningRate }] as const) : []),
     { architecture: 'topk', features, sparsity: l0 },
     { architecture: 'batchtopk', features, sparsity: l0, learningRate },
     { architecture: 'jumprelu', features, targetL0: l0, learningRate },
-    { architecture: 'gated', features, lambda: lambda.gated, learningRate },
+    ...(lambda ? ([{ architecture: 'gated', features, lambda: lambda.gated, learningRate }] as const) : []),
     { architecture: 'matching-pursuit', features, sparsity: l0 },
     { architecture: 'matryoshka', features, sparsity: l0, learningRate },
   ];

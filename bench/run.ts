@@ -32,7 +32,7 @@ const help = `npm run bench -- [options]
   --peers sklearn,torch,spams    which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
   --only solves,features,accuracy,pairs,toy,learning,recovery,training,setup,batches,small   which parts (default: all);
-                                 or recovery-16k, which takes an hour and 8 GB
+                                 or recovery-16k, which takes more than an hour and 8 GB
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
   --report FILE,FILE2            writes the tables of result files into bench/README.md, the plots of the first into bench/plots, and stops`;
