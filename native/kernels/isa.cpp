@@ -1,5 +1,6 @@
 #include "isa.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +8,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -45,6 +50,16 @@ std::uint64_t saved_state() {
   return std::uint64_t{high} << 32 | low;
 }
 
+/// Linux lets a process have the tile registers of AMX once it has asked for them.
+bool tiles_granted() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 Processor detect() {
   Processor found;
   std::uint32_t a, b, c, d;
@@ -54,7 +69,7 @@ Processor detect() {
   constexpr std::uint64_t kYmm = 0x06, kZmm = 0xe6;  // SSE and AVX; with opmask and both halves of zmm
   const std::uint64_t saved = saved_state();
   if ((saved & kYmm) != kYmm || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return found;
-  const std::uint32_t subleaves = a, features = b, more = c;
+  const std::uint32_t subleaves = a, features = b, more = c, last = d;
   std::uint32_t extended = 0;
   if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) extended = a;
 
@@ -63,8 +78,13 @@ Processor detect() {
                       bit(features, 30) && bit(features, 31);  // F, DQ, BW, VL
   found.levels.set(Isa::avx2, avx2);
   found.levels.set(Isa::avx512, avx512);
-  found.capabilities.set(Capability::avx512_bf16, avx512 && bit(extended, 5));
-  found.capabilities.set(Capability::avx512_vnni, avx512 && bit(more, 11));
+  const bool bf16 = avx512 && bit(extended, 5), vnni = avx512 && bit(more, 11);
+  found.capabilities.set(Capability::avx512_bf16, bf16);
+  found.capabilities.set(Capability::avx512_vnni, vnni);
+  constexpr std::uint64_t kTiles = 0x60000;  // their shapes and their contents
+  const bool tiles = bf16 && vnni && (saved & kTiles) == kTiles && bit(last, 24) && tiles_granted();
+  found.capabilities.set(Capability::amx_bf16, tiles && bit(last, 22));
+  found.capabilities.set(Capability::amx_int8, tiles && bit(last, 25));
   found.capabilities.set(Capability::avx_vnni, avx2 && bit(extended, 4));
   return found;
 }
@@ -143,6 +163,39 @@ Choice choose() {
   return choice;
 }
 
+struct Without {
+  Flags<Capability> unused;
+  std::string error;
+};
+
+Without read_without() {
+  Without read;
+  const char* given = std::getenv("UNSUPERPOSE_WITHOUT");
+  const std::string names = given ? given : "";
+  for (std::size_t at = 0; at < names.size();) {
+    const std::size_t end = std::min(names.find(',', at), names.size());
+    const std::string name = names.substr(at, end - at);
+    at = end + 1;
+    const NamedCapability* known = std::find_if(std::begin(kCapabilities), std::end(kCapabilities),
+                                                [&](const auto& one) { return one.name == name; });
+    if (known != std::end(kCapabilities)) {
+      read.unused.set(known->capability);
+      continue;
+    }
+    std::string all;
+    for (const NamedCapability& one : kCapabilities) all += std::string(all.empty() ? "" : ", ") + one.name;
+    read.error =
+        "UNSUPERPOSE_WITHOUT must be a list of " + all + " with commas between them, got \"" + name + "\"";
+    break;
+  }
+  return read;
+}
+
+const Without& without() {
+  static const Without made = read_without();
+  return made;
+}
+
 const Choice& choice() {
   static const Choice made = choose();
   return made;
@@ -165,7 +218,9 @@ std::vector<Isa> supported_isas() {
   return supported;
 }
 
-bool has(Capability capability) { return processor().capabilities.has(capability); }
+bool has(Capability capability) {
+  return processor().capabilities.has(capability) && !without().unused.has(capability);
+}
 
 std::vector<std::string> capabilities() {
   std::vector<std::string> names;
@@ -174,6 +229,6 @@ std::vector<std::string> capabilities() {
   return names;
 }
 
-std::string isa_error() { return choice().error; }
+std::string isa_error() { return choice().error.empty() ? without().error : choice().error; }
 
 }  // namespace unsuperpose

@@ -24,7 +24,9 @@
 #endif
 
 // What a processor may have beyond its level, in the order of info(): a name here, its detection in isa.cpp.
-#define UNSUPERPOSE_CAPABILITIES(DO) DO(avx512_bf16) DO(avx512_vnni) DO(avx_vnni) DO(dotprod) DO(bf16)
+// UNSUPERPOSE_WITHOUT, a list of such names with commas, leaves some unused.
+#define UNSUPERPOSE_CAPABILITIES(DO) \
+  DO(amx_bf16) DO(amx_int8) DO(avx512_bf16) DO(avx512_vnni) DO(avx_vnni) DO(dotprod) DO(bf16)
 
 namespace unsuperpose {
 
@@ -47,7 +49,7 @@ bool has(Capability capability);
 /// The names of those that it has.
 std::vector<std::string> capabilities();
 
-/// "" or what is wrong with UNSUPERPOSE_ISA (an unknown name, a level that this machine lacks).
+/// "" or what is wrong with UNSUPERPOSE_ISA (an unknown name, a level that this machine lacks) or UNSUPERPOSE_WITHOUT (an unknown name).
 /// active_isa() then uses the best level; the binding refuses to load instead.
 std::string isa_error();
 

@@ -12,8 +12,15 @@ namespace {
 
 using product::Precision;
 
-/// Cheapest first. int16 only where there is no bfloat16, which costs the same and bears large entries better.
-constexpr Precision kByCost[] = {Precision::int8, Precision::bfloat16, Precision::int16};
+/// Cheapest first. Of the two in 16 bits one: bfloat16 where it is cheaper by far (AMX, Arm); elsewhere int16, which is no dearer and
+/// leaves less open. By vdpbf16ps, bfloat16 takes as long as float32 or longer.
+std::vector<Precision> by_cost(std::size_t dims) {
+  std::vector<Precision> order = {Precision::int8};
+  const bool wide =
+      has(Capability::amx_bf16) || has(Capability::bf16) || !product::rounded_kernels(Precision::int16, dims);
+  order.push_back(wide ? Precision::bfloat16 : Precision::int16);
+  return order;
+}
 /// A bound above this share of the threshold leaves too much open: the next precision costs less than scoring it again.
 constexpr double kUsefulShare = 0.5;
 /// float32 scores divided by weights could overflow where rows' norms, so divided, come near this.
@@ -22,12 +29,11 @@ constexpr double kMostStrength = 1e30;
 std::vector<Precision> rounded_precisions(std::size_t dims, Ladder ladder) {
   std::vector<Precision> found;
   if (ladder == Ladder::float32) return found;
-  for (const Precision precision : kByCost) {
+  for (const Precision precision : by_cost(dims)) {
     // int8 leaves so much open that scoring it again costs more than it saves.
     if (ladder == Ladder::finest && precision == Precision::int8) continue;
     if (!product::rounded_kernels(precision, dims)) continue;
     found.push_back(precision);
-    if (precision == Precision::bfloat16) break;
   }
   return found;
 }

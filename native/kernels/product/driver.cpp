@@ -1,6 +1,7 @@
 #include "driver.hpp"
 
 #include <bit>
+#include <cstring>
 
 namespace unsuperpose::product {
 
@@ -59,7 +60,10 @@ void pack_left(const LeftRows& left, const Range& rows, const Plan& plan, std::u
       const std::size_t i = rows.first + tile.first + r;
       if (plan.rounded) {
         const std::uint32_t* row = left.rounded->row(i);
-        for (std::size_t w = 0; w < plan.left_words; ++w) to[w * tile.size() + r] = row[w];
+        if (plan.rounded->row_multiple > 0)
+          std::memcpy(to + r * plan.left_words, row, plan.left_words * sizeof(std::uint32_t));
+        else
+          for (std::size_t w = 0; w < plan.left_words; ++w) to[w * tile.size() + r] = row[w];
       } else {
         const float* row = left.row(i);
         for (std::size_t w = 0; w < plan.left_words; ++w)

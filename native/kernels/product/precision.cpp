@@ -75,7 +75,8 @@ double rounded_error(Precision precision, std::size_t dims) {
 void RoundedRows::assign(const LeftRows& rows, Precision precision, Isa isa, const Execution& execution) {
   const std::size_t dims = rows.matrix.cols;
   const RoundedKernels& kernels = *rounded_kernels(precision, dims, isa);
-  words_ = kernels.left_words((dims + kernels.word_dims - 1) / kernels.word_dims);
+  const std::size_t words = (dims + kernels.word_dims - 1) / kernels.word_dims;
+  words_ = kernels.left_words(words);
   const auto round = kernels.round_left ? kernels.round_left : kernels.round;
   data_.reserve(rows.count * words_);
   scales_.resize(rows.count);
@@ -86,7 +87,9 @@ void RoundedRows::assign(const LeftRows& rows, Precision precision, Isa isa, con
   execution.for_each((rows.count + kBlock - 1) / kBlock, [&](std::size_t block) {
     for (std::size_t i = block * kBlock; i < std::min(rows.count, (block + 1) * kBlock); ++i) {
       Rounding rounding;
-      round(rows.row(i), dims, most, data_.data() + i * words_, &rounding);
+      std::uint32_t* const to = data_.data() + i * words_;
+      round(rows.row(i), dims, most, to, &rounding);
+      if (kernels.row_multiple > 0) std::fill(to + words, to + words_, 0);
       constexpr std::int32_t kOffset = 128;
       scales_[i] = rounding.scale;
       starts_[i] = kernels.offset ? -kOffset * rounding.sum : 0;

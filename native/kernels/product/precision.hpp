@@ -89,8 +89,12 @@ struct RoundedKernels {
                      Rounding* out) = nullptr;
   /// A left row has a word more before every so many, from which their sums start; 0: it has none, and `starts` counts.
   std::size_t start_every = 0;
+  /// Left rows lie one after the other in a tile, zeros after their last word up to a multiple of this many, and multiply() reads
+  /// left[r·left_words + w] instead; 0: words-major, as above.
+  std::size_t row_multiple = 0;
 
   std::size_t left_words(std::size_t words) const {
+    if (row_multiple > 0) return (words + row_multiple - 1) / row_multiple * row_multiple;
     return start_every == 0 ? words : words + (words + start_every - 1) / start_every;
   }
 };

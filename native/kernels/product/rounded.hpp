@@ -6,12 +6,15 @@
 #include "precision.hpp"
 
 #if defined(__x86_64__)
-#define UNSUPERPOSE_ROUNDED_KERNELS(KERNELS)          \
-  KERNELS(avx512_bf16, bfloat16, avx512, avx512_bf16) \
-  KERNELS(avx512_int16, int16, avx512, none)          \
-  KERNELS(avx512_int8, int8, avx512, avx512_vnni)     \
-  KERNELS(avx2_int16, int16, avx2, none)              \
-  KERNELS(avx2_vnni_int8, int8, avx2, avx_vnni)       \
+#define UNSUPERPOSE_ROUNDED_KERNELS(KERNELS)             \
+  KERNELS(amx_bf16, bfloat16, avx512, amx_bf16)          \
+  KERNELS(amx_int8, int8, avx512, amx_int8)              \
+  KERNELS(avx512_bf16, bfloat16, avx512, avx512_bf16)    \
+  KERNELS(avx512_vnni_int16, int16, avx512, avx512_vnni) \
+  KERNELS(avx512_int16, int16, avx512, none)             \
+  KERNELS(avx512_int8, int8, avx512, avx512_vnni)        \
+  KERNELS(avx2_int16, int16, avx2, none)                 \
+  KERNELS(avx2_vnni_int8, int8, avx2, avx_vnni)          \
   KERNELS(avx2_int8, int8, avx2, none)
 #elif defined(__aarch64__)
 #define UNSUPERPOSE_ROUNDED_KERNELS(KERNELS) \

@@ -1,0 +1,38 @@
+// int8 by tdpbsud (AMX): the bits of avx512_int8.cpp.
+#include <cstring>
+
+#include "amx.hpp"
+
+#if defined(UNSUPERPOSE_HAS_AVX512)
+namespace unsuperpose::product::amx_int8 {
+UNSUPERPOSE_BEGIN_AMX
+using namespace simd::avx512;
+using simd::avx512::max, simd::avx512::store;  // not the product's
+UNSUPERPOSE_INLINE Vector nearest(Vector v) {
+  return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+UNSUPERPOSE_INLINE void round_store(std::int8_t* p, Vector v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
+}
+#include "round-inl.hpp"
+
+void finish(std::size_t rows, const std::int32_t* starts, const float* row_scales, const float* column_scales,
+            const std::uint32_t* sums, float* c, std::size_t stride) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const __m512i start = _mm512_set1_epi32(starts[r]);
+    const Vector scale = broadcast(row_scales[r]);
+    for (std::size_t v = 0; v < amx::kSums; v += kLanes) {
+      const __m512i sum = _mm512_add_epi32(_mm512_load_si512(sums + r * amx::kSums + v), start);
+      store(c + r * stride + v, mul(mul(_mm512_cvtepi32_ps(sum), load(column_scales + v)), scale));
+    }
+  }
+}
+// Signed bytes on the left, unsigned ones on the right; sums wrap, and their final value fits.
+#define UNSUPERPOSE_AMX_PRODUCT(sums, left, right) _tile_dpbsud(sums, left, right)
+#include "amx-inl.hpp"
+
+constexpr RoundedKernels kKernels = {kSums,        4,       true, round_integers<std::int8_t>,
+                                     multiply_amx, nullptr, 0,    kSide};
+UNSUPERPOSE_END
+}  // namespace unsuperpose::product::amx_int8
+#endif
