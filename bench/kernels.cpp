@@ -14,7 +14,7 @@ using product::Precision;
 
 namespace {
 
-constexpr std::size_t kRows = 12;
+constexpr std::size_t kRows = 32;  // no tile has more
 constexpr int kCalls = 2000;
 
 double rate(Precision precision, std::size_t dims) {
@@ -31,7 +31,8 @@ double rate(Precision precision, std::size_t dims) {
   if (rounded) {
     lefts.assign(ConstMatrix32(left.data(), kRows, dims), precision, active_isa(), Execution());
     for (std::size_t w = 0; w < lefts.words(); ++w)
-      for (std::size_t r = 0; r < rows; ++r) tile[w * rows + r] = lefts.row(r)[w];
+      for (std::size_t r = 0; r < rows; ++r)
+        tile[rounded->row_multiple > 0 ? r * lefts.words() + w : w * rows + r] = lefts.row(r)[w];
   }
   const double time = bench::fastest(kCalls, [&] {
     if (rounded)

@@ -24,7 +24,7 @@ import type {
 
 export interface NativeInfo {
   readonly isa: Isa;
-  /** empty: all is well; else why UNSUPERPOSE_ISA cannot be followed */
+  /** empty: all is well; else why UNSUPERPOSE_ISA or UNSUPERPOSE_WITHOUT, its first word, cannot be followed */
   readonly isaError: string;
   readonly supportedIsas: readonly Isa[];
   readonly capabilities: readonly string[];

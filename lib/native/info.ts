@@ -13,7 +13,7 @@ export interface Info {
   readonly isa: Isa;
   /** The levels that this build has and this processor can run, weakest first. */
   readonly supportedIsas: readonly Isa[];
-  /** Capabilities beyond the level that were detected, such as `avx512_vnni`. */
+  /** What the processor has beyond the level, such as `avx512_vnni`, without those that UNSUPERPOSE_WITHOUT names (a list with commas). */
   readonly capabilities: readonly string[];
   /** Precisions in which all atoms can be scored at this level, most exact first; see `ops.estimate`. */
   readonly precisions: readonly Precision[];

@@ -11,7 +11,9 @@ export const binding = loadNative() as NativeBinding;
 
 function readInfo(): NativeInfo {
   const info = binding.info();
-  if (info.isaError !== '') throw new UnsuperposeError('ERR_OPTION', info.isaError, 'UNSUPERPOSE_ISA');
+  // Its first word is the variable's name.
+  if (info.isaError !== '')
+    throw new UnsuperposeError('ERR_OPTION', info.isaError, info.isaError.split(' ')[0]);
   return info;
 }
 

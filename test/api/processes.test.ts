@@ -41,6 +41,32 @@ it.each(['nonsense', 'AVX2', 'avx-512', 'sse2'])('UNSUPERPOSE_ISA=%s is refused 
   expect(err).toContain('scalar'); // what there is instead
 });
 
+it.each(['nonsense', 'AMX_INT8', 'avx512_vnni;amx_int8', 'avx2'])(
+  'UNSUPERPOSE_WITHOUT=%s is refused by name',
+  (names) => {
+    const { status, err } = run('', { UNSUPERPOSE_WITHOUT: names });
+    expect(status).not.toBe(0);
+    expect(err).toContain(`UNSUPERPOSE_WITHOUT must be a list of amx_bf16, `);
+    expect(err).toContain(`got "${names}"`);
+  },
+);
+
+it('UNSUPERPOSE_WITHOUT leaves capabilities unused, and what is exact stays the same', () => {
+  const all = run('console.log(pkg.info().capabilities.join())').out.trim();
+  const code = `
+    const d = pkg.Dictionary.from(matrix(300, 70, 1));
+    const { indices } = pkg.ops.topK(matrix(50, 70, 2), d, 7);
+    console.log(pkg.info().capabilities.join() + '|' + indices.join());`;
+  const [before, after] = ['', all].map((names) => {
+    const { status, out, err } = run(code, { UNSUPERPOSE_WITHOUT: names });
+    expect(status, err).toBe(0);
+    return out.trim().split('|');
+  });
+  expect(before?.[0]).toBe(all);
+  expect(after?.[0]).toBe('');
+  expect(after?.[1]).toBe(before?.[1]);
+});
+
 it('UNSUPERPOSE_THREADS sets the default', () => {
   const { status, out, err } = run('console.log(pkg.info().threads)', { UNSUPERPOSE_THREADS: '3' });
   expect(status, err).toBe(0);

@@ -4,10 +4,10 @@
 // with γ of the arithmetic: score_error(). What the bound leaves open is scored again in float32 or float64.
 //
 //   float32    as it is: one dim a 32-bit word
-//   bfloat16   8 bits of significand, products and sums in float32 (vdpbf16ps, bfmmla): two dims a word
-//   int16      integers ±levels with one scale a row, sums in int32, exact (vpmaddwd): two dims a word. levels is the largest
+//   bfloat16   8 bits of significand, products and sums in float32 (tdpbf16ps, vdpbf16ps, bfmmla): two dims a word
+//   int16      integers ±levels with one scale a row, sums in int32, exact (vpdpwssd, vpmaddwd): two dims a word. levels is the largest
 //              whose sums cannot overflow: √(2³¹/dims), some 2,000 at 512 dims
-//   int8       integers ±127 with one scale a row, sums in int32, exact (vpdpbusd, vpmaddubsw, sdot, smlal): four dims a word. Where sums
+//   int8       integers ±127 with one scale a row, sums in int32, exact (tdpbsud, vpdpbusd, vpmaddubsw, sdot, smlal): four dims a word. Where sums
 //              gather in 16 bits first, rows whose entries are of one size get a larger scale, so that they fit (avx2_int8.cpp)
 //
 // What is left to gain. One step of the inner loop, a word of every row and column of the tile, and what it reaches from L1 beside
@@ -23,6 +23,19 @@
 //
 // Four pipes take additions and two of them multiplications, which says 4.5 cycles for 9 and 9. The processor hands additions to the
 // multipliers too: 9 vpmaddwd and 9 vpaddd on registers alone take 5.7, in every order tried: int16 at .63, this int8 at .36.
+//
+// Intel Xeon (Sapphire Rapids), one thread, from L1 and L2, 2026-11-27, bench/kernels.cpp; float32 reaches 102 multiply-adds a ns. AMX tiles could
+// do 16 (bfloat16) and 32 (int8) times what two vfmadd a cycle do; the panels (64 and 32 KiB here) come from L2 for every 32 left rows.
+//
+//   avx512     tile    a step                                      multiply-adds  measured, 512 dims
+//              r × c                                               an instruction of float32's time
+//   float32    6 × 64  24 vfmadd, 4 loads, 6 broadcasts            11             1.00
+//   int16      6 × 64  24 vpmaddwd, 24 vpaddd, 4 + 6 loads         13             .85
+//     VNNI     6 × 64  24 vpdpwssd, 4 + 6 loads                    23             .52
+//   int8 VNNI  6 × 64  24 vpdpbusd, 4 + 6 loads                    45             .25
+//     AMX      32 × 64 of 16 words: 8 tdpbsud, 8 tile loads        8,192          .066
+//   bfloat16   6 × 64  24 vdpbf16ps, 4 + 6 loads                   23             1.78
+//     AMX      32 × 64 of 16 words: 8 tdpbf16ps, 8 tile loads      4,096          .13
 //
 //   neon       tile    a step (GCC 12, disassembled)               multiply-adds  loads          of 24 multiplications, cycles with
 //              r × c                                               an instruction an instruction 4 pipes / 2 pipes
