@@ -12,28 +12,29 @@ namespace {
 
 using product::Precision;
 
-/// Cheapest first. Of the two in 16 bits one: bfloat16 where it is cheaper by far (AMX, Arm); elsewhere int16, which is no dearer and
-/// leaves less open. By vdpbf16ps, bfloat16 takes as long as float32 or longer.
-std::vector<Precision> by_cost(std::size_t dims) {
-  std::vector<Precision> order = {Precision::int8};
-  const bool wide =
-      has(Capability::amx_bf16) || has(Capability::bf16) || !product::rounded_kernels(Precision::int16, dims);
-  order.push_back(wide ? Precision::bfloat16 : Precision::int16);
-  return order;
-}
 /// A bound above this share of the threshold leaves too much open: the next precision costs less than scoring it again.
 constexpr double kUsefulShare = 0.5;
 /// float32 scores divided by weights could overflow where rows' norms, so divided, come near this.
 constexpr double kMostStrength = 1e30;
 
+bool coarse_is_useless(Ladder ladder) { return ladder == Ladder::finest || ladder == Ladder::tightest; }
+
+/// Of the two precisions in 16 bits, bfloat16 where it is cheaper by far (AMX, Arm). Elsewhere int16, which is no dearer and leaves less open: by
+/// vdpbf16ps, bfloat16 takes as long as float32 or longer.
+Precision sixteen_bits(std::size_t dims, Ladder ladder) {
+  const bool int16 = product::rounded_kernels(Precision::int16, dims) != nullptr;
+  const bool cheap = has(Capability::amx_bf16) || has(Capability::bf16);
+  return int16 && (ladder == Ladder::tightest || !cheap) ? Precision::int16 : Precision::bfloat16;
+}
+
+/// Cheapest first.
 std::vector<Precision> rounded_precisions(std::size_t dims, Ladder ladder) {
   std::vector<Precision> found;
   if (ladder == Ladder::float32) return found;
-  for (const Precision precision : by_cost(dims)) {
+  for (const Precision precision : {Precision::int8, sixteen_bits(dims, ladder)}) {
     // int8 leaves so much open that scoring it again costs more than it saves.
-    if (ladder == Ladder::finest && precision == Precision::int8) continue;
-    if (!product::rounded_kernels(precision, dims)) continue;
-    found.push_back(precision);
+    if (coarse_is_useless(ladder) && precision == Precision::int8) continue;
+    if (product::rounded_kernels(precision, dims)) found.push_back(precision);
   }
   return found;
 }
@@ -47,7 +48,7 @@ std::vector<UnsuperposeCudaPrecision> device_precisions(std::size_t dims, Ladder
   if (ladder == Ladder::float32) return found;
   for (const UnsuperposeCudaPrecision precision : kOfDevices) {
     const bool int8 = precision == UNSUPERPOSE_CUDA_INT8;
-    if (int8 && (ladder == Ladder::finest || dims > kMostInt8Dims)) continue;
+    if (int8 && (coarse_is_useless(ladder) || dims > kMostInt8Dims)) continue;
     found.push_back(precision);
   }
   return found;

@@ -13,8 +13,8 @@ namespace {
 
 /// Rows scored together, on the CPU and on a device, and rows of one unit of work.
 constexpr std::size_t kBatch = 512, kDeviceBatch = 8192, kBlock = 16;
-/// Entries listed beyond k, for what lies within the error of the k-th.
-std::size_t spare(std::size_t k) { return k / 2 + 16; }
+/// Entries listed beyond k, for what lies within the error of the k-th: to list one costs far less than to score its row again.
+std::size_t spare(std::size_t k) { return k / 2 + 80; }
 
 struct Ranked {
   double strength, value;
@@ -36,7 +36,7 @@ class TopK {
         indices_(indices),
         values_(values),
         batch_(execution.device ? kDeviceBatch : kBatch),
-        scorer_(dictionary.rows(execution.device), no_weights_, !absolute, scoring::Ladder::finest) {}
+        scorer_(dictionary.rows(execution.device), no_weights_, !absolute, scoring::Ladder::tightest) {}
 
   void run();
 
