@@ -102,6 +102,7 @@ export {
 export type {
   Architecture,
   HeldOutFigures,
+  ReportedFigures,
   TrainingFigures,
   TrainingProgress,
   TrainingSummary,

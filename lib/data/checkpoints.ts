@@ -125,14 +125,14 @@ export class Checkpoints {
   }
 
   /**
-   * Steps `done` to `steps` over a matrix, by calls of `take`, some of them each. Where checkpoints are written, calls are short: once the
+   * Steps `done` to `steps` over a matrix, by calls of `take`, some of them each, after those that are done. Where checkpoints are written, calls are short: once the
    * signal is aborted, the last one is let finish, and where it ended is written.
    */
   async run<Figures>(
     learner: Resumable,
     { done: first, steps }: { readonly done: number; readonly steps: number },
     signal: AbortSignal | undefined,
-    take: (steps: number, signal: AbortSignal | undefined) => Promise<Figures>,
+    take: (steps: number, signal: AbortSignal | undefined, done: number) => Promise<Figures>,
     figuresAt: (figures: Figures, done: number) => Figures,
   ): Promise<Figures | undefined> {
     let figures: Figures | undefined;
@@ -141,7 +141,7 @@ export class Checkpoints {
     for (let done = first; done < steps; ) {
       const chunk = Math.min(most, steps - done, saved + this.every - done);
       const began = performance.now();
-      figures = await take(chunk, this.whole(signal));
+      figures = await take(chunk, this.whole(signal), done);
       const took = performance.now() - began;
       done += chunk;
       if (chunk === most)

@@ -175,7 +175,7 @@ async function run(context: Context): Promise<Outcome> {
       progress.update({
         done: now.done,
         total: now.total ?? total,
-        figures: { objective, L0, explained, dead },
+        figures: { objective, L0, explained, 'held out': course.heldOut?.explainedVariance, dead },
       });
     },
   } as unknown as TrainSparseAutoencoderOptions;
