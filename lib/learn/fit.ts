@@ -244,7 +244,10 @@ export function learnFromStream(
 ): Promise<LearnedDictionary> {
   const { checkpoints, signal } = learning;
   const run = new StreamRun<NativeStatistics>(checkpoints, signal, (now) => now?.steps ?? 0);
-  return run.keep(() => learnFromPasses(batches, epochs, learning, run));
+  return run.keep(async () => {
+    await run.locate(KINDS[learning.options.method]);
+    return learnFromPasses(batches, epochs, learning, run);
+  });
 }
 
 async function learnFromPasses(
@@ -301,7 +304,15 @@ async function learnFromPasses(
       if (taught) await report(handle, scoresAgain(before, run.last?.samples ?? 0));
       await run.save(place);
     };
-    for await (const batch of batches.read(signal, epochs > 1)) {
+    const reading = {
+      again: epochs > 1,
+      // What was held out is known from the first pass.
+      skip: holdout !== undefined && epoch === 1 ? 0 : run.skippable(epoch),
+      onSkipped: (skipped: number) => {
+        items = skipped;
+      },
+    };
+    for await (const batch of batches.read(signal, reading)) {
       learner ??= await create(batch.cols);
       const mask = maskOf(batch);
       if (wants === 0) {
@@ -316,8 +327,10 @@ async function learnFromPasses(
       );
       if (wants === 0) for (const one of held.splice(0)) await observe(learner, one);
     }
+    if (items === Number.POSITIVE_INFINITY) continue;
     wants = 0;
     if (learner !== undefined) for (const one of held.splice(0)) await observe(learner, one);
+    run.checkPassed({ epoch, items });
     if (epoch > 1 && items === 0)
       throw new UnsuperposeError(
         'ERR_OPTION',

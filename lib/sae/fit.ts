@@ -71,6 +71,9 @@ interface Trainer {
   readonly state: Resumable;
 }
 
+/** What checkpoints say of themselves. */
+const KIND = 'sparse autoencoders';
+
 /** What must be alike in a run and in the one that it goes on from. `rows` of a matrix; null for streams. */
 function stateOf(
   handle: TrainerHandle,
@@ -82,7 +85,7 @@ function stateOf(
   );
   const own = Object.entries(sizes).map(([name, value]) => [name, String(value)] as const);
   return {
-    kind: 'sparse autoencoders',
+    kind: KIND,
     save: (signal) =>
       runJob<NativeCheckpoint>(signal, (onSettled) => binding.trainerSave(handle, 1, undefined, onSettled)),
     resume: (arrays) => native((module) => module.trainerResume(handle, arrays)),
@@ -250,7 +253,10 @@ export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAut
 
 export function trainOnStream(batches: BatchSource<Samples>, run: Run): Promise<SparseAutoencoder[]> {
   const stream = new StreamRun<Figures>(run.checkpoints, run.signal, stepsOf);
-  return stream.keep(() => trainOnPasses(batches, run, stream));
+  return stream.keep(async () => {
+    await stream.locate(KIND);
+    return trainOnPasses(batches, run, stream);
+  });
 }
 
 async function trainOnPasses(
@@ -278,7 +284,15 @@ async function trainOnPasses(
     /** Rows of this pass so far. */
     let rows = 0;
     const before = stream.steps;
-    for await (const batch of batches.read(signal, (run.epochs ?? 1) > 1)) {
+    const reading = {
+      again: (run.epochs ?? 1) > 1,
+      // What was held out is known from the first pass.
+      skip: holdout !== undefined && epoch === 1 ? 0 : stream.skippable(epoch),
+      onSkipped: (skipped: number) => {
+        items = skipped;
+      },
+    };
+    for await (const batch of batches.read(signal, reading)) {
       if (trainer === undefined) {
         withTargets = batch.targets !== undefined;
         trainer = createTrainer(run, batch, steps ?? 0, false);
@@ -316,6 +330,8 @@ async function trainOnPasses(
       await stream.save(place);
       if (left() <= 0) break;
     }
+    if (items === Number.POSITIVE_INFINITY) continue;
+    stream.checkPassed({ epoch, items });
     if (trainer === undefined)
       throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to train on', 'activations');
     if (items === 0)

@@ -1,9 +1,10 @@
 // Trains with checkpoints until it is done, or killed: the process that resume.test.ts starts.
 import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [entry, path, done, kind] = process.argv.slice(2) as [string, string, string, string];
-const { learnDictionary, trainSparseAutoencoders } = (await import(
+const { files, learnDictionary, trainSparseAutoencoders } = (await import(
   pathToFileURL(entry).href
 )) as typeof import('../../lib/index.js');
 
@@ -21,7 +22,10 @@ const rows = (first: number, count: number) => ({
 });
 const stream = Array.from({ length: 20 }, (_, i) => rows(i * 100, 100));
 
-const source = kind.endsWith('stream') ? stream : rows(0, SAMPLES);
+/** What the test has put beside the checkpoint. */
+const shuffled = () =>
+  files.readMatrices(join(dirname(path), 'samples.npy'), { batch: 100, shuffle: { seed: 4, buffer: 512 } });
+const source = kind.endsWith('files') ? shuffled() : kind.endsWith('stream') ? stream : rows(0, SAMPLES);
 const kept = { checkpoint: { path, every: 3 }, resume: existsSync(path) ? path : undefined };
 
 async function autoencoders(): Promise<unknown> {
@@ -38,9 +42,7 @@ async function autoencoders(): Promise<unknown> {
 
 async function dictionary(): Promise<unknown> {
   const options = { features: 40, lambda: 0.3, batchSize: 100, epochs: 6, seed: 2, ...kept };
-  const { dictionary: atoms, ...figures } = Array.isArray(source)
-    ? await learnDictionary(source, options)
-    : await learnDictionary(source, options);
+  const { dictionary: atoms, ...figures } = await learnDictionary(source as typeof stream, options);
   return [atoms.toMatrix(), figures];
 }
 

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { learnDictionary, trainSparseAutoencoder } from '../../lib/index.js';
+import { files, learnDictionary, trainSparseAutoencoder } from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,7 +48,17 @@ function train(name: string, kind: string, path: string, killAfter?: number): Pr
   return ended;
 }
 
-describe.each(['train-matrix', 'train-stream', 'learn-matrix', 'learn-stream'])(
+beforeAll(async () => {
+  const random = makeRandom(19);
+  const data = Float32Array.from(
+    { length: 2000 * 24 },
+    () => random.normal() * Number(random.uniform() < 0.2),
+  );
+  await files.writeMatrix(join(folder, 'samples.npy'), { data, shape: [2000, 24] });
+});
+
+// Streams are read again from their start; of files, from where the checkpoint was.
+describe.each(['train-matrix', 'train-files', 'learn-matrix', 'learn-stream'])(
   'a process that is killed again and again: %s',
   (kind) => {
     it('ends with the bits of one that was not', async () => {
