@@ -8,6 +8,10 @@ const { files, learnDictionary, trainSparseAutoencoders } = (await import(
   pathToFileURL(entry).href
 )) as typeof import('../../lib/index.js');
 
+const [learner, from] = kind.split('-') as [
+  'train' | 'learn' | 'mod' | 'ksvd',
+  'matrix' | 'stream' | 'files',
+];
 const DIMS = 24;
 const SAMPLES = 2000;
 let state = 12345;
@@ -25,7 +29,7 @@ const stream = Array.from({ length: 20 }, (_, i) => rows(i * 100, 100));
 /** What the test has put beside the checkpoint. */
 const shuffled = () =>
   files.readMatrices(join(dirname(path), 'samples.npy'), { batch: 100, shuffle: { seed: 4, buffer: 512 } });
-const source = kind.endsWith('files') ? shuffled() : kind.endsWith('stream') ? stream : rows(0, SAMPLES);
+const source = { files: shuffled, stream: () => stream, matrix: () => rows(0, SAMPLES) }[from]();
 const kept = { checkpoint: { path, every: 3 }, resume: existsSync(path) ? path : undefined };
 
 async function autoencoders(): Promise<unknown> {
@@ -40,13 +44,27 @@ async function autoencoders(): Promise<unknown> {
   return made.map((sae) => [sae.parameters(), sae.training]);
 }
 
+/** Atoms drawn apart, and codes of a sparsity that grows, are state of their own. */
+const HOW = {
+  learn: { lambda: 0.3 },
+  mod: { method: 'mod', lambda: 0.3 },
+  ksvd: { method: 'ksvd', sparsity: 3, start: 'kmeans++' },
+} as const;
+
 async function dictionary(): Promise<unknown> {
-  const options = { features: 40, lambda: 0.3, batchSize: 100, epochs: 6, seed: 2, ...kept };
+  const options = {
+    features: 40,
+    batchSize: 100,
+    epochs: 6,
+    seed: 2,
+    ...HOW[learner as keyof typeof HOW],
+    ...kept,
+  };
   const { dictionary: atoms, ...figures } = await learnDictionary(source as typeof stream, options);
   return [atoms.toMatrix(), figures];
 }
 
-const answer = await (kind.startsWith('learn') ? dictionary() : autoencoders());
+const answer = await (learner === 'train' ? autoencoders() : dictionary());
 const text = JSON.stringify(answer, (_, value) =>
   ArrayBuffer.isView(value)
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
