@@ -1,9 +1,10 @@
 // Dictionary learning where the answer is known: planted atoms, and what it costs to find them again.
+import type { NativeMatrix } from '../lib/call/matrix.js';
 import { Dictionary, type Matrix, ops } from '../lib/index.js';
 import { runJob } from '../lib/native/job.js';
 import type { NativeLearnerOptions, NativeStatistics } from '../lib/native/learning.js';
 import { binding, native } from '../lib/native/runtime.js';
-import type { DictionaryHandle } from '../lib/native/values.js';
+import type { DictionaryHandle, LearnerHandle } from '../lib/native/values.js';
 import type { RecoveryResult, RecoveryRun } from './result.js';
 import { median, summarise } from './statistics.js';
 import { makeWorkload, type Workload } from './workloads.js';
@@ -20,7 +21,7 @@ export interface PlantedPlan {
   readonly seeds: readonly number[];
 }
 
-const asMatrix = (data: Float32Array, dims: number): Matrix<Float32Array> => ({
+export const asMatrix = (data: Float32Array, dims: number): Matrix<Float32Array> => ({
   data,
   shape: [data.length / dims, dims],
 });
@@ -38,46 +39,50 @@ function productSeconds({ samples, atoms }: Workload): number {
 }
 
 /** Each planted atom's largest |cosine| with a learned one. */
-function cosinesOf(planted: Float32Array, learned: Matrix<Float32Array>): Float64Array {
+export function cosinesOf(planted: Matrix<Float32Array>, learned: Matrix<Float32Array>): Float64Array {
   using unit = Dictionary.from(learned, { normalize: true });
-  const { data } = ops.correlate(asMatrix(planted, size.dims), unit.toMatrix());
-  return Float64Array.from({ length: size.features }, (_, j) =>
+  const { data } = ops.correlate(planted, unit.toMatrix());
+  const [features] = learned.shape;
+  return Float64Array.from({ length: planted.shape[0] }, (_, j) =>
     data
-      .subarray(j * size.features, (j + 1) * size.features)
+      .subarray(j * features, (j + 1) * features)
       .reduce((most, cosine) => Math.max(most, Math.abs(cosine)), 0),
   );
+}
+
+/** A learner of these samples, as learnDictionary makes it, for a number of steps that is unknown unless it is said. */
+export function createLearner(
+  samples: NativeMatrix,
+  options: Pick<NativeLearnerOptions, 'features' | 'seed'> & Partial<NativeLearnerOptions>,
+): LearnerHandle {
+  const all: NativeLearnerOptions = {
+    ...{ lambda: 0, sparsity: 0, solver: 'lasso', method: 'online', start: 'samples', nonnegative: false },
+    ...{ batchSize: batch, tolerance: 1e-3, forgetting: 0.98, planned: 0 },
+    ...options,
+  };
+  return native((module) => module.createLearner(samples.cols, all, undefined, samples, undefined));
+}
+
+/** Its atoms so far. */
+export async function learnedBy(learner: LearnerHandle): Promise<Matrix<Float32Array>> {
+  const { dictionary } = await runJob<{ dictionary: DictionaryHandle }>(undefined, (onSettled) =>
+    binding.learnerFinish(learner, 1, undefined, onSettled),
+  );
+  using learned = Dictionary.adopt(dictionary);
+  return learned.toMatrix() as Matrix<Float32Array>;
 }
 
 /** What learnDictionary does on one thread, with the seconds that native code counts. */
 async function learn({ samples, lambda, spec }: Workload, steps: number) {
   const { dims, features } = size;
-  const options: NativeLearnerOptions = {
-    ...{
-      features,
-      lambda,
-      sparsity: 0,
-      solver: 'lasso',
-      method: 'online',
-      start: 'samples',
-      nonnegative: false,
-      batchSize: batch,
-      tolerance: 1e-3,
-      forgetting: 0.98,
-    },
-    ...{ seed: spec.seed, planned: steps },
-  };
   const matrix = { data: samples, rows: size.samples, cols: dims };
-  const learner = native((module) => module.createLearner(dims, options, undefined, matrix, undefined));
+  const learner = createLearner(matrix, { features, lambda, seed: spec.seed, planned: steps });
   const started = performance.now();
   const { seconds: stages } = await runJob<NativeStatistics>(undefined, (onSettled) =>
     binding.learnerFit(learner, steps, steps, 1, undefined, onSettled),
   );
   const seconds = (performance.now() - started) / 1000;
-  const { dictionary } = await runJob<{ dictionary: DictionaryHandle }>(undefined, (onSettled) =>
-    binding.learnerFinish(learner, 1, undefined, onSettled),
-  );
-  using learned = Dictionary.adopt(dictionary);
-  return { seconds, stages, atoms: learned.toMatrix() as Matrix<Float32Array> };
+  return { seconds, stages, atoms: await learnedBy(learner) };
 }
 
 async function recover(seed: number): Promise<RecoveryRun> {
@@ -86,7 +91,7 @@ async function recover(seed: number): Promise<RecoveryRun> {
     const before = productSeconds(work);
     const { seconds, stages, atoms } = await learn(work, steps);
     const product = Math.min(before, productSeconds(work));
-    const cosines = cosinesOf(work.atoms, atoms);
+    const cosines = cosinesOf(asMatrix(work.atoms, size.dims), atoms);
     const meanCosine = cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length;
     const found = cosines.filter((cosine) => cosine > wanted.cosine).length / cosines.length;
     const reached = meanCosine >= wanted.meanCosine && found >= wanted.found;

@@ -3,13 +3,12 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type PlotName, plotNames, plots } from './plots.js';
 import { batchesSection, setUpSection, trainingSection } from './report-calls.js';
+import { methodsSection, plantedSection } from './report-learning.js';
 import { featuresRecoveredSection } from './report-recovery.js';
 import {
   type AccuracySweep,
   type FeaturesSweep,
-  learningStageNames,
   type PairsResult,
-  type RecoveryResult,
   type Result,
   type Row,
   stageNames,
@@ -235,35 +234,6 @@ const captions: Readonly<Record<PlotName, string>> = {
   breakdown: "Where the lasso's time goes, in sgemms, a bar a workload",
 };
 
-function recoverySection(recovery: RecoveryResult): string {
-  const { dims, features, active, samples, batch, lambda, wanted, runs, products } = recovery;
-  const percent = (share: number): string => `${significant(100 * share)} %`;
-  return [
-    '### Planted atoms',
-    `${samples} samples × ${dims}, ${active} of ${features} planted atoms each, noise 20 dB below, λ = ${significant(lambda)}, batches of ${batch}, one thread: ` +
-      `the fewest steps (of runs of 60, 80, 100, …) to a mean largest cosine of ${wanted.meanCosine} and ${percent(wanted.found)} of the atoms above ${wanted.cosine}. ` +
-      'Time in sgemms, of a batch times the atoms (our float32 product of the same run): ' +
-      `median ${significant(products.median)}, ${significant(products.min)} … ${significant(products.max)}, ±${significant(products.mad)}.`,
-    table(
-      [
-        'seed',
-        'steps',
-        'mean cosine',
-        'found',
-        's',
-        'sgemms',
-        ...learningStageNames.map((name) => `${name}, ms a step`),
-      ],
-      runs.map(({ seed, steps, reached, meanCosine, found, seconds, products: cost, stages }) => [
-        String(seed),
-        reached ? String(steps) : `${steps}: missed`,
-        ...[significant(meanCosine, 4), percent(found), significant(seconds), significant(cost)],
-        ...learningStageNames.map((name) => milliseconds(stages[name] / steps)),
-      ]),
-    ),
-  ].join('\n\n');
-}
-
 /** `drawn`: the plots that lie beside the page. */
 export function markdown(result: Result, drawn: readonly PlotName[] = []): string {
   const {
@@ -279,6 +249,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     batches,
     setUp,
     recovery,
+    methods,
     training,
     featuresRecovered,
   } = result;
@@ -343,7 +314,8 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
           ),
         ]
       : []),
-    ...(recovery ? [recoverySection(recovery)] : []),
+    ...(recovery ? [plantedSection(recovery)] : []),
+    ...(methods ? [methodsSection(methods)] : []),
     ...(training ? [trainingSection(training)] : []),
     ...(featuresRecovered ? [featuresRecoveredSection(featuresRecovered)] : []),
     ...(setUp ? [setUpSection(setUp)] : []),

@@ -158,6 +158,30 @@ export interface RecoveryRun {
   readonly stages: LearningStages;
 }
 
+/** One method of dictionary learning, with codes of one solver. */
+export interface MethodRow {
+  readonly method: string;
+  readonly solver: string;
+  readonly runs: readonly {
+    readonly seed: number;
+    /** in all the time there was */
+    readonly steps: number;
+    /** share of the planted atoms that have a learned one above the cosine, after each of the times */
+    readonly found: readonly number[];
+  }[];
+}
+
+export interface MethodsResult {
+  readonly dims: number;
+  readonly features: number;
+  readonly active: number;
+  readonly samples: number;
+  readonly batch: number;
+  readonly cosine: number;
+  readonly seconds: readonly number[];
+  readonly rows: readonly MethodRow[];
+}
+
 export const learningStageNames = ['packing', 'codes', 'statistics', 'update'] as const;
 export type LearningStages = Readonly<Record<(typeof learningStageNames)[number], number>>;
 
@@ -358,6 +382,8 @@ export interface Result {
   readonly learning: readonly LearningResult[];
   /** planted atoms, of dictionary learning alone */
   readonly recovery?: RecoveryResult;
+  /** the same, method by method in equal time */
+  readonly methods?: MethodsResult;
   readonly training?: readonly TrainingResult[];
   /** the part `recovery` */
   readonly featuresRecovered?: FeaturesRecovered;

@@ -10,6 +10,7 @@ import { runBatches } from './batches.js';
 import type { Peers, Settings } from './contenders.js';
 import { runLearning } from './learning.js';
 import { describeMachine, describeSource, machineSlug } from './machine.js';
+import { runMethods } from './methods.js';
 import { type Answer, runInOwnProcess } from './own-process.js';
 import { runPairs } from './pairs.js';
 import { openBlasSettings, type PeerHello } from './peer-process.js';
@@ -63,6 +64,7 @@ const full = {
   learningSteps: 20,
   learningRepeats: 3,
   planted: { seeds: [1, 2, 3, 4, 5] },
+  methods: { seeds: [1, 2, 3], seconds: [0.25, 0.5, 1, 2] },
   recovery: recoveryPlans.full,
   sizes: [4096, 8192, 16384, 32768, 65536, 131072],
   tolerances: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
@@ -88,6 +90,7 @@ const quick = {
   learningSteps: 4,
   learningRepeats: 1,
   planted: { seeds: [1] },
+  methods: { seeds: [1], seconds: [0.2, 0.4] },
   recovery: recoveryPlans.quick,
   sizes: [4096, 8192],
   tolerances: [1e-3, 1e-5],
@@ -196,6 +199,7 @@ async function runAll(): Promise<Result> {
   let setUp: Result['setUp'];
   let batches: Result['batches'];
   let recovery: Result['recovery'];
+  let methods: Result['methods'];
   let training: Result['training'];
   let featuresRecovered: Result['featuresRecovered'];
   const result = {
@@ -262,6 +266,8 @@ async function runAll(): Promise<Result> {
       result.learning = await runLearning(learningPlan, learner ? peers?.process : undefined);
       log('planted atoms …');
       recovery = await runPlanted(plan.planted);
+      log('planted atoms, method by method …');
+      methods = await runMethods(plan.methods);
     }
     if (only.includes('recovery')) {
       log('known features …');
@@ -298,6 +304,7 @@ async function runAll(): Promise<Result> {
     ...(setUp ? { setUp } : {}),
     ...(batches ? { batches } : {}),
     ...(recovery ? { recovery } : {}),
+    ...(methods ? { methods } : {}),
     ...(training ? { training } : {}),
     ...(featuresRecovered ? { featuresRecovered } : {}),
   };

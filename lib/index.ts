@@ -9,6 +9,7 @@ export type { Note, NoteCode } from './call/notes.js';
 export type { AsyncOptions, Progress } from './call/progress.js';
 export type { PerFeature, PerSample } from './call/samples.js';
 export * as claims from './claims/index.js';
+export type { SeekableStream } from './data/batches.js';
 export { CodesByFeature, type FeatureUse, type FeatureUseOptions } from './data/by-feature.js';
 export type { CheckpointOptions, ResumableOptions } from './data/checkpoints.js';
 export {
@@ -102,6 +103,7 @@ export {
 export type {
   Architecture,
   HeldOutFigures,
+  ReportedFigures,
   TrainingFigures,
   TrainingProgress,
   TrainingSummary,

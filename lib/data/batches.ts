@@ -7,12 +7,30 @@ import { throwIfAborted } from '../native/job.js';
 
 type Steps = AsyncIterator<unknown> | Iterator<unknown>;
 
+/** A stream that can begin a pass later: a learner that goes on from a checkpoint has what it has seen passed over by it, unread. */
+export interface SeekableStream<T> {
+  /**
+   * The next pass from its item `items` on, counted from 0; a whole pass is passed over by Infinity. It counts as a pass, as one from the start
+   * would: what comes in it and after it is what would have come there.
+   */
+  readFrom(items: number): Iterable<T> | AsyncIterable<T>;
+}
+
+/** A pass over a source, begun, and the items of it that were passed over unread. */
+interface Pass {
+  readonly steps: Steps;
+  readonly skipped: number;
+}
+
+/** Begins a pass; `skip` items of it need not be given. */
+type Begin = (skip: number) => Pass;
+
 /** How `source` is read, or undefined if it is none: matrices from an iterable of either kind, a single one, or a function giving these. */
-function open(source: unknown, name: string): (() => Steps) | undefined {
+function open(source: unknown, name: string): Begin | undefined {
   if (typeof source === 'function') {
     // A class is a function that cannot be called: it would throw an error of the engine's.
     if (/^class\b/.test(Function.prototype.toString.call(source))) return undefined;
-    return () => {
+    return (skip) => {
       const given: unknown = source();
       const start = typeof given === 'function' ? undefined : open(given, name);
       if (start === undefined)
@@ -21,7 +39,7 @@ function open(source: unknown, name: string): (() => Steps) | undefined {
           `${name}() must give matrices, an iterable of them, or an async one, got ${describe(given)}`,
           name,
         );
-      return start();
+      return start(skip);
     };
   }
   if (typeof source !== 'object' || source === null || ArrayBuffer.isView(source)) return undefined;
@@ -30,8 +48,27 @@ function open(source: unknown, name: string): (() => Steps) | undefined {
   > &
     Partial<Iterable<unknown>>;
   const start: unknown = typeof later === 'function' ? later : now;
-  if (typeof start === 'function') return () => begin(source, () => start.call(source), name);
-  return 'data' in source ? () => [source][Symbol.iterator]() : undefined;
+  if (typeof start === 'function')
+    return (skip) =>
+      (skip > 0 ? beginLater(source, skip, name) : undefined) ?? {
+        steps: begin(source, () => start.call(source), name),
+        skipped: 0,
+      };
+  return 'data' in source ? () => ({ steps: [source][Symbol.iterator](), skipped: 0 }) : undefined;
+}
+
+/** Where the source can begin later. */
+function beginLater(source: Partial<SeekableStream<unknown>>, skip: number, name: string): Pass | undefined {
+  if (typeof source.readFrom !== 'function') return undefined;
+  const given: unknown = source.readFrom(skip);
+  const start = typeof given === 'function' ? undefined : open(given, name);
+  if (start === undefined)
+    throw new UnsuperposeError(
+      'ERR_DTYPE',
+      `${name}.readFrom() must give an iterable of matrices, or an async one, got ${describe(given)}`,
+      name,
+    );
+  return { steps: start(0).steps, skipped: skip };
 }
 
 /** The iterator that `start` gives, which must be one. What the caller's own code throws is passed on. */
@@ -72,19 +109,31 @@ export interface Sized {
   readonly cols: number;
 }
 
+/** How a pass is read. */
+export interface Reading<T> {
+  /** Has the source to be opened again afterwards? An iterator that is its own iterable (a generator) cannot be. */
+  readonly again?: boolean;
+  /** Sees each batch as it was given, before it is passed on. */
+  readonly look?: (given: unknown, batch: T) => void;
+  /** Items at the start of the pass that need not be given. Default 0. */
+  readonly skip?: number;
+  /** Is told once, before the first item, how many of these will not be: all or none, as the source can. */
+  readonly onSkipped?: (items: number) => void;
+}
+
 /**
  * Batches of samples, all of the same dims: a matrix, an array of matrices, a generator, anything else that is iterable at once or
  * asynchronously, or a function that gives one of these anew. Read in its own order; batches without samples are passed over.
  */
 export class BatchSource<T extends Sized = NativeMatrix> {
-  readonly #open: () => Steps;
+  readonly #open: Begin;
   readonly #item: (value: unknown, name: string) => T;
   readonly #source: unknown;
   readonly #name: string;
   #dims: number | undefined;
 
   private constructor(
-    start: () => Steps,
+    start: Begin,
     source: unknown,
     name: string,
     item: (value: unknown, name: string) => T,
@@ -110,17 +159,13 @@ export class BatchSource<T extends Sized = NativeMatrix> {
     return start && new BatchSource(start, source, name, item);
   }
 
-  /**
-   * Opens the source when first asked; `again` says that it has to be opened again afterwards, which an iterator that is its own
-   * iterable (a generator) cannot. `look` sees each batch as it was given, before it is passed on. Whoever stops early must leave the
-   * loop: that closes the source, and waits for it.
-   */
+  /** Opens the source when first asked. Whoever stops early must leave the loop: that closes the source, and waits for it. */
   async *read(
     signal: AbortSignal | undefined,
-    again = false,
-    look?: (given: unknown, batch: T) => void,
+    { again = false, look, skip = 0, onSkipped }: Reading<T> = {},
   ): AsyncGenerator<T, void, undefined> {
-    const iterator = this.#open();
+    const { steps: iterator, skipped } = this.#open(skip);
+    onSkipped?.(skipped);
     if (again && iterator === this.#source)
       throw new UnsuperposeError(
         'ERR_OPTION',

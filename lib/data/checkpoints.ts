@@ -22,8 +22,9 @@ export interface ResumableOptions {
   /** Write the state of training now and then. */
   readonly checkpoint?: CheckpointOptions | undefined;
   /**
-   * Go on from this checkpoint, to the same bits as without interruption: give the same data and options. A stream is read from its start, and what
-   * was learned already is passed over.
+   * Go on from this checkpoint, to the same bits as without interruption: give the same data and options. A stream that can begin later
+   * ({@link SeekableStream}, as `files.readMatrices` gives it) is read from about where the checkpoint was; but with `holdout` its first pass is read
+   * again, for what is held out. Others are read from their start, and what was learned already is passed over.
    */
   readonly resume?: Path | undefined;
 }
@@ -63,11 +64,19 @@ interface Metadata<Figures> extends StreamPlace {
   readonly figures: Figures;
 }
 
+/** What a file holds that is gone on from. */
+interface Found<Figures> {
+  readonly arrays: ReadonlyMap<string, StateArray>;
+  readonly metadata: Metadata<Figures>;
+}
+
 export class Checkpoints {
   readonly #path: string | undefined;
   /** Steps between two; Infinity where none is written. */
   readonly every: number;
   readonly #resume: string | undefined;
+  /** Read already, for a learner that is not made yet. */
+  #found: Found<unknown> | undefined;
 
   constructor(read: Options) {
     const given = read.get('checkpoint');
@@ -87,13 +96,28 @@ export class Checkpoints {
     if (read.has('resume')) this.#resume = readPath(read.get('resume'), 'resume');
   }
 
+  async #find(path: string, kind: string): Promise<Found<unknown>> {
+    const { arrays, metadata } = await readCheckpoint(path, kind);
+    return { arrays, metadata: metadata as unknown as Metadata<unknown> };
+  }
+
+  /** How far the stream was read that a learner of this kind is to go on with; undefined where there is none. */
+  async place(kind: string): Promise<StreamPlace | undefined> {
+    if (this.#resume === undefined) return undefined;
+    this.#found = await this.#find(this.#resume, kind);
+    const { epoch, items } = this.#found.metadata;
+    return { epoch, items };
+  }
+
   /** Takes the learner to where the checkpoint was, and gives the figures that stood in it; undefined where there is none to go on from. */
   async resume<Figures>(
     learner: Resumable,
   ): Promise<(StreamPlace & { readonly figures: Figures }) | undefined> {
     if (this.#resume === undefined) return undefined;
-    const { arrays, metadata } = await readCheckpoint(this.#resume, learner.kind);
-    const { run, figures, epoch, items } = metadata as unknown as Metadata<Figures>;
+    const { arrays, metadata } = (this.#found ??
+      (await this.#find(this.#resume, learner.kind))) as Found<Figures>;
+    this.#found = undefined;
+    const { run, figures, epoch, items } = metadata;
     const { identity } = learner;
     const other = Object.keys({ ...run, ...identity }).find((name) => run[name] !== identity[name]);
     if (other !== undefined)
@@ -125,14 +149,14 @@ export class Checkpoints {
   }
 
   /**
-   * Steps `done` to `steps` over a matrix, by calls of `take`, some of them each. Where checkpoints are written, calls are short: once the
+   * Steps `done` to `steps` over a matrix, by calls of `take`, some of them each, after those that are done. Where checkpoints are written, calls are short: once the
    * signal is aborted, the last one is let finish, and where it ended is written.
    */
   async run<Figures>(
     learner: Resumable,
     { done: first, steps }: { readonly done: number; readonly steps: number },
     signal: AbortSignal | undefined,
-    take: (steps: number, signal: AbortSignal | undefined) => Promise<Figures>,
+    take: (steps: number, signal: AbortSignal | undefined, done: number) => Promise<Figures>,
     figuresAt: (figures: Figures, done: number) => Figures,
   ): Promise<Figures | undefined> {
     let figures: Figures | undefined;
@@ -141,7 +165,7 @@ export class Checkpoints {
     for (let done = first; done < steps; ) {
       const chunk = Math.min(most, steps - done, saved + this.every - done);
       const began = performance.now();
-      figures = await take(chunk, this.whole(signal));
+      figures = await take(chunk, this.whole(signal), done);
       const took = performance.now() - began;
       done += chunk;
       if (chunk === most)

@@ -1,5 +1,6 @@
 // Samples that learning does not see, so that figures can be measured on them.
 import { allocate, type NativeMatrix } from '../call/matrix.js';
+import { type Note, warning } from '../call/notes.js';
 import type { Options } from '../call/options.js';
 
 /** Options of calls that can hold samples out. */
@@ -8,7 +9,7 @@ export interface HoldoutOptions {
    * Share of the samples, 0 ≤ share < 1, that is never learned from; figures of them are reported beside the others. Which ones these are depends on
    * `seed` and on what they hold: the same in every pass, in whatever order it comes, for every batch size, and after `resume`. Equal samples
    * are held out together. Of a stream's first pass at most 16,384 held-out samples are kept to be scored, or as many as fit in 128 MiB of
-   * activations, chosen at random. Default 0.
+   * activations, chosen at random. All of these are scored in the end; progress reports score 1,024 of them at most. Default 0.
    */
   readonly holdout?: number | undefined;
 }
@@ -19,6 +20,22 @@ const WORD = 2 ** 32;
 /** Most samples of a stream that are kept, and most of their entries. */
 const MOST_ROWS = 2 ** 14;
 const MOST_ENTRIES = 2 ** 25;
+
+/** Held-out samples that a progress report scores, at most. */
+const MOST_REPORTED = 1024;
+/** Samples of a stream that are learned from before a report scores again: so many times as many. */
+const LEARNED_BETWEEN = 16 * MOST_REPORTED;
+
+/** Do the reports of a stream score again, once it has seen `now` samples, `before` at the last report? Whatever it was resumed from. */
+export const scoresAgain = (before: number, now: number): boolean =>
+  Math.floor(before / LEARNED_BETWEEN) < Math.floor(now / LEARNED_BETWEEN);
+
+/** What to say where a share was asked for, and there are so few samples that none was drawn. */
+export const nothingHeldOut = (): Note =>
+  warning(
+    'NOTE_NOTHING_HELD_OUT',
+    'holdout chose none of the samples, as there are few of them: give more samples, or a larger share',
+  );
 
 /** 32 bits that depend on each bit of all words: MurmurHash3 of them (Appleby 2011, in the public domain), begun with `start`. */
 function hashOf(words: ArrayLike<number>, start = 0): number {
@@ -81,10 +98,19 @@ export class Holdout {
   }
 }
 
+/** Those of some held-out samples that progress reports score: evenly spread over all, as neighbours are often alike. */
+export function reported<T>(held: ArrayLike<T>): T[] {
+  const count = Math.min(MOST_REPORTED, held.length);
+  return Array.from({ length: count }, (_, i) => held[Math.floor((i * held.length) / count)] as T);
+}
+
 /** Some rows of a matrix, copied. */
-export function takeRows({ data, cols }: NativeMatrix, rows: Uint32Array): NativeMatrix {
+export function takeRows({ data, cols }: NativeMatrix, rows: ArrayLike<number>): NativeMatrix {
   const out = allocate(rows.length, cols, 'the samples held out');
-  for (const [to, i] of rows.entries()) out.set(data.subarray(i * cols, (i + 1) * cols), to * cols);
+  for (let to = 0; to < rows.length; to++) {
+    const i = rows[to] as number;
+    out.set(data.subarray(i * cols, (i + 1) * cols), to * cols);
+  }
   return { data: out, rows: rows.length, cols };
 }
 
@@ -109,6 +135,11 @@ export class HeldOutRows {
     this.#most = Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_ENTRIES / Math.max(1, cols))));
   }
 
+  /** Rows that are kept. */
+  get count(): number {
+    return Math.min(this.#rows.length, this.#most);
+  }
+
   /** Copies rows `held` of matrices that belong together, the first of which says which rows these are. */
   add(parts: readonly [NativeMatrix, ...NativeMatrix[]], held: Uint32Array): void {
     const draws = this.#holdout.draws(parts[0]);
@@ -120,14 +151,27 @@ export class HeldOutRows {
   }
 
   #shrink(): void {
+    if (this.#rows.length <= this.#most) return;
     this.#rows.sort((a, b) => a.draw - b.draw || a.place - b.place);
     this.#rows = this.#rows.slice(0, this.#most);
   }
 
   /** What was kept, one matrix a part, in the order of the pass; no matrices where there are no rows. */
   take(): NativeMatrix[] {
+    return HeldOutRows.#matrices(this.#kept());
+  }
+
+  /** The same of those that a progress report scores. */
+  takeReported(): NativeMatrix[] {
+    return HeldOutRows.#matrices(reported(this.#kept()));
+  }
+
+  #kept(): Row[] {
     this.#shrink();
-    const rows = this.#rows.sort((a, b) => a.place - b.place);
+    return this.#rows.sort((a, b) => a.place - b.place);
+  }
+
+  static #matrices(rows: readonly Row[]): NativeMatrix[] {
     return (rows[0]?.parts ?? []).map(({ length: cols }, part) => {
       const data = allocate(rows.length, cols, 'the samples held out');
       for (const [i, { parts }] of rows.entries()) data.set(parts[part] as Float32Array, i * cols);

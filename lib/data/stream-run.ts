@@ -1,5 +1,6 @@
 // A run of a learner over the items of a stream, pass after pass: what a checkpoint has seen already is passed over, and what was learned
 // since the last one is known when the run is aborted.
+import { UnsuperposeError } from '../call/errors.js';
 import type { Checkpoints, Reached, Resumable, StreamPlace } from './checkpoints.js';
 
 export class StreamRun<Figures> {
@@ -37,6 +38,27 @@ export class StreamRun<Figures> {
   /** The run; once it is aborted, what it has learned is written. */
   keep<T>(run: () => Promise<T>): Promise<T> {
     return this.#checkpoints.keeping(this.#signal, () => this.#reached, run);
+  }
+
+  /** Looks how far the checkpoint was, before there is a learner of this kind. */
+  async locate(kind: string): Promise<void> {
+    this.#passed = (await this.#checkpoints.place(kind)) ?? this.#passed;
+  }
+
+  /** Items of a pass that nobody has to look at: but the last that the checkpoint has seen, which tells the learner its dims. */
+  skippable(epoch: number): number {
+    if (epoch < this.#passed.epoch) return Number.POSITIVE_INFINITY;
+    return epoch > this.#passed.epoch ? 0 : Math.max(0, this.#passed.items - 1);
+  }
+
+  /** At the end of a pass. */
+  checkPassed({ epoch, items }: StreamPlace): void {
+    if (epoch !== this.#passed.epoch || items >= this.#passed.items) return;
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `resume: the checkpoint is of ${this.#passed.items} items of pass ${epoch} over the activations, which have no more than ${items} now: give the same data`,
+      'resume',
+    );
   }
 
   /** Takes a new learner to where the checkpoint was. False where there is none to go on from. */

@@ -152,7 +152,7 @@ async function scoreAll(
     if (truth === undefined || truth.codes !== undefined) return;
     along = codesAlong(given, rows, truth.dictionary.features);
   };
-  for await (const batch of source.read(signal, false, look)) {
+  for await (const batch of source.read(signal, { look })) {
     checkDims(batch, scored[0].subject.dictionary.dims);
     const own = { ...batch, data: batch.data.slice() };
     const here = along;

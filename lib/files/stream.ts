@@ -196,14 +196,35 @@ export class MatrixFiles implements AsyncIterable<Matrix> {
     return Array.from(order, (at) => runs[at] as Run);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Matrix, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<Matrix, void, undefined> {
+    return this.#pass(0);
+  }
+
+  /**
+   * The next pass from its batch `items` on, counted from 0, without reading those before it; Infinity passes over all of it. Learners ask for
+   * that with `resume`.
+   */
+  readFrom(items: number): AsyncGenerator<Matrix, void, undefined> {
+    if (
+      !(
+        typeof items === 'number' &&
+        (Number.isInteger(items) || items === Number.POSITIVE_INFINITY) &&
+        items >= 0
+      )
+    )
+      refuseOption('items', 'an integer ≥ 0, or Infinity', items);
+    return this.#pass(items);
+  }
+
+  async *#pass(items: number): AsyncGenerator<Matrix, void, undefined> {
     const shards = await this.#open();
     const of = this.#of(shards);
     this.#check(of);
     // The first pass goes on where it was left.
-    const begin = this.#epoch === this.#position.epoch ? this.#position.row : 0;
+    const left = this.#epoch === this.#position.epoch ? this.#position.row : 0;
     const epoch = this.#epoch++;
     const { rows, dtype, columns } = shards;
+    const begin = Math.min(rows, left + items * this.#batch);
     const report = (row: number): void => {
       this.#position = { version: 1, epoch, row, of };
     };

@@ -6,14 +6,16 @@ import { refuseOption } from '../call/options.js';
 import type { BatchSource } from '../data/batches.js';
 import type { Checkpoints, Resumable } from '../data/checkpoints.js';
 import { Dictionary } from '../data/dictionary.js';
-import { HeldOutRows, type Holdout } from '../data/holdout.js';
+import { HeldOutRows, type Holdout, nothingHeldOut, scoresAgain } from '../data/holdout.js';
+import { fitBetweenReports, strideOf } from '../data/reports.js';
 import { StreamRun } from '../data/stream-run.js';
 import type { StateArray } from '../files/checkpoint.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import type { NativeStatistics } from '../native/learning.js';
 import { binding, native } from '../native/runtime.js';
-import type { DictionaryHandle, LearnerHandle } from '../native/values.js';
-import { type HeldOutCodes, heldOutCodes } from './held-out.js';
+import type { LearnerHandle } from '../native/values.js';
+import { freeze } from './freeze.js';
+import { type HeldOutCodes, heldOutCodes, heldOutNow } from './held-out.js';
 
 /** Figures of the steps since the last report (of the stream's last batch): means over their samples. */
 export interface LearningFigures {
@@ -29,6 +31,11 @@ export interface LearningFigures {
 export interface LearningProgress extends LearningFigures {
   readonly done: number;
   readonly total?: number;
+  /**
+   * With `holdout`: of 1,024 of the samples held out so far at most, evenly spread over them, with the atoms there are now. Over a matrix in every
+   * report; of a stream once another 16,384 samples were learned from, and in one more report at the end of each pass.
+   */
+  readonly heldOut?: HeldOutCodes | undefined;
 }
 
 /** What {@link learnDictionary} answers. Its figures are those of the last progress report. */
@@ -63,9 +70,6 @@ export interface Learning {
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: LearningProgress) => void) | undefined;
 }
-
-/** Reports a call over a matrix makes, at most. The cut is fixed, so that figures do not depend on who listens. */
-const REPORTS = 50;
 
 /** What checkpoints say of themselves: none is taken for another method's. */
 const KINDS = {
@@ -121,6 +125,14 @@ function figures({ objective, explainedVariance, l0 }: NativeStatistics): Learni
   return { objective, explainedVariance, l0 };
 }
 
+function progressOf(now: NativeStatistics, total?: number, heldOut?: HeldOutCodes): LearningProgress {
+  return {
+    ...{ done: now.steps, ...(total !== undefined && { total }) },
+    ...figures(now),
+    ...(heldOut !== undefined && { heldOut }),
+  };
+}
+
 /** What there is to say of atoms without samples. */
 function notesOf(dead: number, { features, lambda, sparsity }: Learning['options']): Note[] {
   if (dead === 0) return [];
@@ -141,11 +153,7 @@ async function finish(
   last: NativeStatistics,
   { options, signal }: Learning,
 ): Promise<LearnedDictionary> {
-  const { dictionary, usage, dead } = await runJob<{
-    dictionary: DictionaryHandle;
-    usage: Float64Array;
-    dead: Uint32Array;
-  }>(signal, (onSettled) => binding.learnerFinish(handle, 1, undefined, onSettled));
+  const { dictionary, usage, dead } = await freeze(handle, signal);
   native((module) => module.disposeLearner(handle));
   const { steps, samples, replaced } = last;
   return {
@@ -162,28 +170,41 @@ async function finish(
   };
 }
 
+/** `reported`: samples held out that progress reports score, where they are to. */
 export async function learnOnce(
   matrix: NativeMatrix,
   steps: number,
   learning: Learning,
   mask: Uint8Array | undefined,
+  reported: NativeMatrix | undefined,
 ): Promise<LearnedDictionary> {
-  const { threads, signal, onProgress, checkpoints } = learning;
+  const { options, threads, signal, onProgress, checkpoints } = learning;
   throwIfAborted(signal);
   const learner = createLearner(matrix.cols, learning, steps, matrix, mask);
   const { handle, state } = learner;
+  type Listener = (now: NativeStatistics) => void;
+  const advance = (chunk: number, stop: AbortSignal | undefined, listener?: Listener) =>
+    runJob<NativeStatistics>(stop, (onSettled, guard) =>
+      binding.learnerFit(handle, chunk, strideOf(steps), threads, listener && guard(listener), onSettled),
+    );
   const before = (await checkpoints.resume<NativeStatistics>(state))?.figures;
   const made = await checkpoints.run<NativeStatistics>(
     state,
     { done: before?.steps ?? 0, steps },
     signal,
-    (chunk, stop) =>
-      runJob<NativeStatistics>(stop, (onSettled, guard) => {
-        const report =
-          onProgress &&
-          guard((now: NativeStatistics) => onProgress({ done: now.steps, total: steps, ...figures(now) }));
-        return binding.learnerFit(handle, chunk, Math.ceil(steps / REPORTS), threads, report, onSettled);
-      }),
+    (chunk, stop, done) => {
+      if (onProgress === undefined) return advance(chunk, stop);
+      if (reported === undefined) return advance(chunk, stop, (now) => onProgress(progressOf(now, steps)));
+      return fitBetweenReports(
+        { done, chunk, steps },
+        (some) => advance(some, stop),
+        async (now) => {
+          if (signal?.aborted) return;
+          const heldOut = await heldOutNow(handle, reported, options, { threads, signal: stop });
+          onProgress(progressOf(now, steps, heldOut));
+        },
+      );
+    },
     (now, done) => ({ ...now, steps: done }),
   );
   const last = made ?? before;
@@ -202,9 +223,7 @@ export async function withHeldOut(
       ...learned,
       heldOut: await heldOutCodes(held, learned.dictionary, options, { threads, signal }),
     };
-  const message =
-    'holdout chose none of the samples, as there are few of them: give more samples, or a larger share';
-  return { ...learned, notes: [...learned.notes, warning('NOTE_NOTHING_HELD_OUT', message)] };
+  return { ...learned, notes: [...learned.notes, nothingHeldOut()] };
 }
 
 /** Why there is nothing to learn from. */
@@ -225,7 +244,10 @@ export function learnFromStream(
 ): Promise<LearnedDictionary> {
   const { checkpoints, signal } = learning;
   const run = new StreamRun<NativeStatistics>(checkpoints, signal, (now) => now?.steps ?? 0);
-  return run.keep(() => learnFromPasses(batches, epochs, learning, run));
+  return run.keep(async () => {
+    await run.locate(KINDS[learning.options.method]);
+    return learnFromPasses(batches, epochs, learning, run);
+  });
 }
 
 async function learnFromPasses(
@@ -244,6 +266,15 @@ async function learnFromPasses(
     const made = createLearner(dims, learning, 0, undefined);
     if (await run.begin(made.state)) wants = 0;
     return made;
+  };
+  /** Has anything been reported since held-out samples were scored last? */
+  let unscored = false;
+  const report = async (handle: LearnerHandle, scores: boolean): Promise<void> => {
+    if (onProgress === undefined || run.last === undefined) return;
+    const [few] = scores ? (heldOut?.takeReported() ?? []) : [];
+    unscored = few === undefined;
+    const now = few && (await heldOutNow(handle, few, learning.options, { threads, signal }));
+    onProgress(progressOf(run.last, undefined, now));
   };
   for (let epoch = 1; epoch <= epochs; epoch++) {
     let items = 0;
@@ -264,15 +295,24 @@ async function learnFromPasses(
       items += 1;
       const place = { epoch, items };
       if (run.passed(place)) return;
+      const before = run.last?.samples ?? 0;
       const taught = await run.feed(place, (stop) =>
         runJob<NativeStatistics>(stop, (onSettled) =>
           binding.learnerObserve(handle, batch, mask, threads, undefined, onSettled),
         ),
       );
-      if (taught && run.last !== undefined) onProgress?.({ done: run.steps, ...figures(run.last) });
+      if (taught) await report(handle, scoresAgain(before, run.last?.samples ?? 0));
       await run.save(place);
     };
-    for await (const batch of batches.read(signal, epochs > 1)) {
+    const reading = {
+      again: epochs > 1,
+      // What was held out is known from the first pass.
+      skip: holdout !== undefined && epoch === 1 ? 0 : run.skippable(epoch),
+      onSkipped: (skipped: number) => {
+        items = skipped;
+      },
+    };
+    for await (const batch of batches.read(signal, reading)) {
       learner ??= await create(batch.cols);
       const mask = maskOf(batch);
       if (wants === 0) {
@@ -287,8 +327,10 @@ async function learnFromPasses(
       );
       if (wants === 0) for (const one of held.splice(0)) await observe(learner, one);
     }
+    if (items === Number.POSITIVE_INFINITY) continue;
     wants = 0;
     if (learner !== undefined) for (const one of held.splice(0)) await observe(learner, one);
+    run.checkPassed({ epoch, items });
     if (epoch > 1 && items === 0)
       throw new UnsuperposeError(
         'ERR_OPTION',
@@ -299,6 +341,7 @@ async function learnFromPasses(
       throw new UnsuperposeError('ERR_OPTION', nothingLeft(rows, holdout), 'holdout');
     if (learner === undefined || run.last === undefined)
       throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to learn from', 'activations');
+    if (unscored && (heldOut?.count ?? 0) > 0) await report(learner.handle, true);
     await run.save({ epoch, items }, 1);
   }
   const learned = await finish(learner as Learner, run.last as NativeStatistics, learning);

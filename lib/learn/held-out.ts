@@ -1,8 +1,10 @@
 // What a learned dictionary makes of samples that it was not learned from.
 import type { NativeMatrix } from '../call/matrix.js';
-import type { Dictionary } from '../data/dictionary.js';
+import { Dictionary } from '../data/dictionary.js';
+import type { LearnerHandle } from '../native/values.js';
 import { unfold } from '../unfold/unfold.js';
 import { type Coding, unfoldOptions } from './coding.js';
+import { freeze } from './freeze.js';
 
 /** Figures of samples held out, of codes by the dictionary that was learned; see `holdout`. */
 export interface HeldOutCodes {
@@ -18,11 +20,27 @@ export interface HeldOutCodes {
   readonly dead: number;
 }
 
+interface How {
+  readonly threads: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Of the atoms that a learner has now. */
+export async function heldOutNow(
+  learner: LearnerHandle,
+  held: NativeMatrix,
+  coding: Coding,
+  how: How,
+): Promise<HeldOutCodes> {
+  using dictionary = Dictionary.adopt((await freeze(learner, how.signal)).dictionary);
+  return await heldOutCodes(held, dictionary, coding, how);
+}
+
 export async function heldOutCodes(
   { data, rows, cols }: NativeMatrix,
   dictionary: Dictionary,
   coding: Coding,
-  how: { readonly threads: number; readonly signal: AbortSignal | undefined },
+  how: How,
 ): Promise<HeldOutCodes> {
   const samples = { data, shape: [rows, cols] as const };
   const { codes, objective, residual, variance } = await unfold(samples, dictionary, {

@@ -7,7 +7,7 @@ import { readThreads } from '../call/threads.js';
 import { BatchSource, isStream } from '../data/batches.js';
 import { Checkpoints, RESUMABLE_NAMES, type ResumableOptions } from '../data/checkpoints.js';
 import type { Dictionary } from '../data/dictionary.js';
-import { HOLDOUT_NAMES, Holdout, type HoldoutOptions, takeRows } from '../data/holdout.js';
+import { HOLDOUT_NAMES, Holdout, type HoldoutOptions, reported, takeRows } from '../data/holdout.js';
 import { throwIfAborted } from '../native/job.js';
 import { unfold } from '../unfold/unfold.js';
 import { CODING_NAMES, type CodingOptions, readCoding, unfoldOptions } from './coding.js';
@@ -207,10 +207,11 @@ async function learnFromMatrix(
   const matrix = readSamples(activations, restarts > 1);
   const { mask, held } = holdout?.split(matrix) ?? {};
   const out = held?.length ? takeRows(matrix, held) : undefined;
+  const few = held?.length && onProgress !== undefined ? takeRows(matrix, reported(held)) : undefined;
   const counting = matrix.rows - (held?.length ?? 0);
   if (counting === 0) throw new UnsuperposeError('ERR_OPTION', nothingLeft(matrix.rows, holdout), 'holdout');
   const steps = readSteps(read, counting, options.batchSize);
-  if (restarts === 1) return withHeldOut(await learnOnce(matrix, steps, learning, mask), out, learning);
+  if (restarts === 1) return withHeldOut(await learnOnce(matrix, steps, learning, mask, few), out, learning);
   const compared =
     mask === undefined
       ? matrix
@@ -231,6 +232,7 @@ async function learnFromMatrix(
         onProgress: onProgress && report,
       },
       mask,
+      few,
     );
     const objective = await totalObjective(compared, learned.dictionary, learning);
     if (best !== undefined && !(objective < best.objective)) {

@@ -5,7 +5,8 @@ import type { Options } from '../call/options.js';
 import { readThreads } from '../call/threads.js';
 import type { BatchSource } from '../data/batches.js';
 import { Checkpoints, type Resumable } from '../data/checkpoints.js';
-import { HeldOutRows, Holdout, takeRows } from '../data/holdout.js';
+import { HeldOutRows, Holdout, reported, scoresAgain, takeRows } from '../data/holdout.js';
+import { fitBetweenReports, strideOf } from '../data/reports.js';
 import { StreamRun } from '../data/stream-run.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
@@ -20,7 +21,7 @@ import { SparseAutoencoder } from './autoencoder.js';
 import { measure } from './held-out.js';
 import type { Learner, Planned } from './options.js';
 import type { Samples } from './samples.js';
-import { figuresOf, notesOf, type TrainingProgress } from './training.js';
+import { figuresOf, type HeldOutFigures, notesOf, type TrainingProgress } from './training.js';
 
 type Figures = readonly NativeTrainingFigures[];
 
@@ -42,8 +43,6 @@ export interface Run {
 const MOST_BATCH = 2 ** 31 - 1;
 const DEFAULT_BATCH = 1024;
 const DEFAULT_EPOCHS = 10;
-/** Reports a call over a matrix makes, at most. The cut is fixed, so that figures do not depend on who listens, or on checkpoints. */
-const REPORTS = 50;
 
 export function readRun(read: Options, learners: readonly Learner[], seed: number): Run {
   const signal = read.signal();
@@ -72,6 +71,9 @@ interface Trainer {
   readonly state: Resumable;
 }
 
+/** What checkpoints say of themselves. */
+const KIND = 'sparse autoencoders';
+
 /** What must be alike in a run and in the one that it goes on from. `rows` of a matrix; null for streams. */
 function stateOf(
   handle: TrainerHandle,
@@ -83,7 +85,7 @@ function stateOf(
   );
   const own = Object.entries(sizes).map(([name, value]) => [name, String(value)] as const);
   return {
-    kind: 'sparse autoencoders',
+    kind: KIND,
     save: (signal) =>
       runJob<NativeCheckpoint>(signal, (onSettled) => binding.trainerSave(handle, 1, undefined, onSettled)),
     resume: (arrays) => native((module) => module.trainerResume(handle, arrays)),
@@ -124,25 +126,48 @@ function createTrainer(run: Run, first: Samples, planned: number, keep: boolean)
   return { handle, state: stateOf(handle, options, { batchSize, seed, inputs, outputs, rows, ...held }) };
 }
 
-function progressOf(figures: Figures, total: number | undefined): TrainingProgress {
-  const learners = figures.map(figuresOf);
-  const [first] = figures as [NativeTrainingFigures];
-  return { done: first.steps, ...(total !== undefined && { total }), ...figuresOf(first), learners };
+function progressOf(
+  figures: Figures,
+  total: number | undefined,
+  heldOut?: readonly (HeldOutFigures | undefined)[],
+): TrainingProgress {
+  const learners = figures.map((one, i) => ({
+    ...figuresOf(one),
+    ...(heldOut?.[i] !== undefined && { heldOut: heldOut[i] }),
+  }));
+  const [first] = learners as [(typeof learners)[number]];
+  return { done: stepsOf(figures), ...(total !== undefined && { total }), ...first, learners };
+}
+
+/** What each learner has made so far. */
+function freeze({ handle }: Trainer, signal: AbortSignal | undefined) {
+  return runJob<readonly { parameters: NativeAutoencoder; usage: Float64Array }[]>(signal, (onSettled) =>
+    binding.trainerFinish(handle, 1, undefined, onSettled),
+  );
+}
+
+/** What it makes of samples held out, one for each learner. */
+async function measureNow(
+  trainer: Trainer,
+  held: readonly NativeMatrix[],
+  how: { readonly threads: number; readonly signal: AbortSignal | undefined },
+): Promise<(HeldOutFigures | undefined)[]> {
+  const figures: (HeldOutFigures | undefined)[] = [];
+  for (const { parameters } of await freeze(trainer, how.signal))
+    figures.push(await measure(parameters, held, how));
+  return figures;
 }
 
 /** `held`: activations, and targets where there are any, that training has not seen; no matrices where nothing was held out. */
 async function finish(
-  { handle }: Trainer,
+  trainer: Trainer,
   last: Figures,
   run: Run,
   held: readonly NativeMatrix[],
 ): Promise<SparseAutoencoder[]> {
   const { signal, threads, holdout } = run;
-  const made = await runJob<readonly { parameters: NativeAutoencoder; usage: Float64Array }[]>(
-    signal,
-    (onSettled) => binding.trainerFinish(handle, 1, undefined, onSettled),
-  );
-  native((module) => module.disposeTrainer(handle));
+  const made = await freeze(trainer, signal);
+  native((module) => module.disposeTrainer(trainer.handle));
   const all: SparseAutoencoder[] = [];
   for (const [i, { parameters, usage }] of made.entries()) {
     const { architecture, features, seed } = run.learners[i] as Learner;
@@ -163,6 +188,8 @@ async function finish(
 
 const stepsOf = (figures: Figures | undefined): number => figures?.[0]?.steps ?? 0;
 
+const samplesOf = (figures: Figures | undefined): number => figures?.[0]?.samples ?? 0;
+
 /** Activations, and targets where there are any. */
 const partsOf = ({ activations, targets }: Samples): [NativeMatrix, ...NativeMatrix[]] =>
   targets === undefined ? [activations] : [activations, targets];
@@ -178,6 +205,10 @@ export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAut
   const split = holdout?.split(given.activations, given.mask);
   const samples = split === undefined ? given : { ...given, mask: split.mask };
   const held = split?.held.length ? partsOf(given).map((part) => takeRows(part, split.held)) : [];
+  const few =
+    onProgress && split?.held.length
+      ? partsOf(given).map((part) => takeRows(part, reported(split.held)))
+      : [];
   // Masked samples are not drawn.
   const { mask, rows } = samples;
   const counting = mask === undefined ? rows : mask.reduce((sum, one) => sum + Number(one !== 0), 0);
@@ -193,16 +224,27 @@ export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAut
   throwIfAborted(signal);
   const trainer = createTrainer(run, samples, steps, true);
   const { handle, state } = trainer;
+  const advance = (chunk: number, stop: AbortSignal | undefined, listener?: (now: Figures) => void) =>
+    runJob<Figures>(stop, (onSettled, guard) =>
+      binding.trainerFit(handle, chunk, strideOf(steps), threads, listener && guard(listener), onSettled),
+    );
   const before = await checkpoints.resume<Figures>(state);
   const made = await checkpoints.run<Figures>(
     state,
     { done: stepsOf(before?.figures), steps },
     signal,
-    (chunk, stop) =>
-      runJob<Figures>(stop, (onSettled, guard) => {
-        const report = onProgress && guard((now: Figures) => onProgress(progressOf(now, steps)));
-        return binding.trainerFit(handle, chunk, Math.ceil(steps / REPORTS), threads, report, onSettled);
-      }),
+    (chunk, stop, done) => {
+      if (onProgress === undefined) return advance(chunk, stop);
+      if (few.length === 0) return advance(chunk, stop, (now) => onProgress(progressOf(now, steps)));
+      return fitBetweenReports(
+        { done, chunk, steps },
+        (some) => advance(some, stop),
+        async (now) => {
+          if (signal?.aborted) return;
+          onProgress(progressOf(now, steps, await measureNow(trainer, few, { threads, signal: stop })));
+        },
+      );
+    },
     (figures, done) => (done < steps ? figures.map((each) => ({ ...each, steps: done })) : figures),
   );
   const last = made ?? before?.figures;
@@ -211,7 +253,10 @@ export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAut
 
 export function trainOnStream(batches: BatchSource<Samples>, run: Run): Promise<SparseAutoencoder[]> {
   const stream = new StreamRun<Figures>(run.checkpoints, run.signal, stepsOf);
-  return stream.keep(() => trainOnPasses(batches, run, stream));
+  return stream.keep(async () => {
+    await stream.locate(KIND);
+    return trainOnPasses(batches, run, stream);
+  });
 }
 
 async function trainOnPasses(
@@ -225,12 +270,29 @@ async function trainOnPasses(
   let withTargets = false;
   let held: HeldOutRows | undefined;
   const left = (): number => (steps ?? Number.MAX_SAFE_INTEGER) - stream.steps;
+  /** Has anything been reported since held-out samples were scored last? */
+  let unscored = false;
+  const report = async (of: Trainer, scores: boolean): Promise<void> => {
+    if (onProgress === undefined || stream.last === undefined) return;
+    const few = scores ? (held?.takeReported() ?? []) : [];
+    unscored = few.length === 0;
+    const heldOut = unscored ? undefined : await measureNow(of, few, { threads, signal });
+    onProgress(progressOf(stream.last, steps, heldOut));
+  };
   for (let epoch = 1; epoch <= epochs && left() > 0; epoch++) {
     let items = 0;
     /** Rows of this pass so far. */
     let rows = 0;
     const before = stream.steps;
-    for await (const batch of batches.read(signal, (run.epochs ?? 1) > 1)) {
+    const reading = {
+      again: (run.epochs ?? 1) > 1,
+      // What was held out is known from the first pass.
+      skip: holdout !== undefined && epoch === 1 ? 0 : stream.skippable(epoch),
+      onSkipped: (skipped: number) => {
+        items = skipped;
+      },
+    };
+    for await (const batch of batches.read(signal, reading)) {
       if (trainer === undefined) {
         withTargets = batch.targets !== undefined;
         trainer = createTrainer(run, batch, steps ?? 0, false);
@@ -258,15 +320,18 @@ async function trainOnPasses(
       const most = left();
       const { activations, targets } = batch;
       const mask = split?.mask ?? batch.mask;
+      const seen = samplesOf(stream.last);
       const taught = await stream.feed(place, (stop) =>
         runJob<Figures>(stop, (onSettled) =>
           binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
         ),
       );
-      if (taught && stream.last !== undefined) onProgress?.(progressOf(stream.last, steps));
+      if (taught) await report(trainer, scoresAgain(seen, samplesOf(stream.last)));
       await stream.save(place);
       if (left() <= 0) break;
     }
+    if (items === Number.POSITIVE_INFINITY) continue;
+    stream.checkPassed({ epoch, items });
     if (trainer === undefined)
       throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to train on', 'activations');
     if (items === 0)
@@ -281,6 +346,7 @@ async function trainOnPasses(
         `activations gave ${rows} samples in pass ${epoch}, none of which is left to learn from: all are held out or hidden by masks`,
         'activations',
       );
+    if (unscored && (held?.count ?? 0) > 0) await report(trainer, true);
     await stream.save({ epoch, items }, 1);
   }
   return finish(trainer as Trainer, stream.last as Figures, run, held?.take() ?? []);

@@ -1,6 +1,7 @@
 // What training tells, while it runs and afterwards.
 import type { Note } from '../call/notes.js';
 import { warning } from '../call/notes.js';
+import { nothingHeldOut } from '../data/holdout.js';
 import type { NativeTrainingFigures } from '../native/sae.js';
 
 /** Figures of the steps since the last report (of the stream's last matrix): means over their samples. */
@@ -31,12 +32,21 @@ export interface HeldOutFigures {
   readonly dead: number;
 }
 
+/** What a progress report says of one that is trained. */
+export interface ReportedFigures extends TrainingFigures {
+  /**
+   * With `holdout`: of 1,024 of the samples held out so far at most, evenly spread over them, by what the parameters are now. Over a matrix in every report;
+   * of a stream once another 16,384 samples were seen, and in one more report at the end of each pass.
+   */
+  readonly heldOut?: HeldOutFigures | undefined;
+}
+
 /** How far training has come, in steps; `total` is unknown for streams without `steps`. */
-export interface TrainingProgress extends TrainingFigures {
+export interface TrainingProgress extends ReportedFigures {
   readonly done: number;
   readonly total?: number;
   /** One for each that is trained, in their order; the figures beside this are the first one's. */
-  readonly learners: readonly TrainingFigures[];
+  readonly learners: readonly ReportedFigures[];
 }
 
 /** How an autoencoder was trained. Its figures are those of the last report. */
@@ -69,18 +79,12 @@ export function figuresOf(native: NativeTrainingFigures): TrainingFigures {
   return { objective, explainedVariance, l0, gradientNorm, dead };
 }
 
-export function notesOf(dead: number, features: number, nothingHeldOut: boolean): Note[] {
+export function notesOf(dead: number, features: number, noneHeldOut: boolean): Note[] {
   const notes: Note[] = [];
   if (dead > 0) {
     const message = `${dead} of ${features} features were used by no sample at the end of training: fewer features, more active ones (sparsity, or a smaller lambda), or more steps leave fewer of them`;
     notes.push(warning('NOTE_DEAD_FEATURES', message));
   }
-  if (nothingHeldOut)
-    notes.push(
-      warning(
-        'NOTE_NOTHING_HELD_OUT',
-        'holdout chose none of the samples, as there are few of them: give more samples, or a larger share',
-      ),
-    );
+  if (noneHeldOut) notes.push(nothingHeldOut());
   return notes;
 }

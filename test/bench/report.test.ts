@@ -63,6 +63,19 @@ const result: Result = {
     },
   },
   learning: [],
+  methods: {
+    ...{ dims: 8, features: 100, active: 2, samples: 200, batch: 100, cosine: 0.95, seconds: [1, 2] },
+    rows: [
+      {
+        ...{ method: 'mod', solver: 'omp' },
+        runs: [
+          { seed: 1, steps: 30, found: [0.5, 1] },
+          { seed: 2, steps: 50, found: [0.25, 1] },
+          { seed: 3, steps: 40, found: [0.75, 1] },
+        ],
+      },
+    ],
+  },
   small: [],
   setUp: [
     {
@@ -104,6 +117,11 @@ describe('the tables', () => {
       '| W1 | 5 (10 samples) | 1 (0.2) | 2 (0.4), 1 MiB | 20 (4), 2 MiB |',
     );
     expect(line('| W1 | 50 |')).toBe('| W1 | 50 | 3 | 12 | 10 | 3 | 3 calls, 150 samples |');
+  });
+
+  it('say what methods of learning have found in equal time', () => {
+    expect(line('| mod |')).toBe('| mod | omp | 50 % (25 % … 75 %) | 100 % | 40 (30 … 50) |');
+    expect(text).toContain('found after 1 s | found after 2 s');
   });
 
   it('say so when the build gives no breakdown', () => {

@@ -147,6 +147,19 @@ it('pictures have the data: every sample, feature and pair is counted once', () 
   expect(sum(titled(geometry, 'Dims a feature has for itself').series[0]?.values ?? [])).toBe(24);
 });
 
+it('what is held out has a line beside the samples that were learned from', () => {
+  const held = ['--holdout', '0.2', '--stream'];
+  const learn = ['learn', 'activations.npy', '--features', '24', '--lambda', '0.2', '--out', 'held.npy'];
+  const { charts } = report(...learn, '--epochs', '2', '--batch-size', '100', ...held);
+  const { series } = titled(charts, 'Explained variance');
+  expect(series.map(({ label }) => label)).toEqual(['explained variance', 'held out']);
+  // Of a stream it is known at the end of the first pass: six batches, and the report on what is held out.
+  expect(series[1]?.values.map((value) => value !== null)).toEqual([
+    ...new Array(6).fill(false),
+    ...new Array(8).fill(true),
+  ]);
+});
+
 it('nothing that a file or a flag is called becomes markup', () => {
   const nasty = '</script><img src=x onerror=alert(1)>';
   const text = pageTextOf(nasty);

@@ -384,6 +384,47 @@ describe('patterns', () => {
   });
 });
 
+describe('from a batch on', () => {
+  const paths = three('npy');
+  const make = (shuffle: boolean, more: object = {}) =>
+    files.readMatrices(paths, {
+      ...{ batch: 64, shuffle: shuffle && { seed: 2, buffer: 100 }, ...more },
+    });
+
+  it.each([false, true])(
+    'gives the rest of that pass, and the next ones as they would be (shuffled: %s)',
+    async (shuffle) => {
+      const source = make(shuffle);
+      const passes = [await all(source), await all(source), await all(source)].map(({ rows }) => rows);
+      for (const items of [0, 1, 4, 5, 9, Number.POSITIVE_INFINITY]) {
+        const later = make(shuffle);
+        expect((await all(later.readFrom(Number.POSITIVE_INFINITY))).rows).toEqual([]);
+        expect((await all(later.readFrom(items))).rows).toEqual(passes[1]?.slice(64 * items));
+        expect((await all(later)).rows).toEqual(passes[2]);
+      }
+    },
+  );
+
+  it('goes on from a position', async () => {
+    const source = make(true);
+    const { rows } = await all(source);
+    const begun = make(true);
+    for await (const _ of begun) break;
+    const from = begun.position();
+    const later = make(true, { from });
+    const pass = later.readFrom(2);
+    expect((await all(pass)).rows).toEqual(rows.slice(3 * 64));
+    expect(later.position()).toMatchObject({ epoch: 0, row: 300 });
+    expect((await all(later)).rows).toEqual((await all(source)).rows);
+  });
+
+  it.each([-1, 0.5, Number.NaN, '2'])('refuses %s', (items) => {
+    expect(() => make(false).readFrom(items as number)).toThrow(
+      /items must be an integer ≥ 0, or Infinity, got/,
+    );
+  });
+});
+
 it('learners take such a stream, several passes of it', async () => {
   const { dictionary, steps } = await learnDictionary(
     files.readMatrices(three('safetensors'), { batch: 100, shuffle: true }),

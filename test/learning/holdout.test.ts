@@ -3,11 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Holdout, takeRows } from '../../lib/data/holdout.js';
-import { type LearnedDictionary, learnDictionary, type Matrix, unfold } from '../../lib/index.js';
+import { Holdout, reported, takeRows } from '../../lib/data/holdout.js';
+import {
+  type LearnedDictionary,
+  type LearningProgress,
+  learnDictionary,
+  type Matrix,
+  unfold,
+} from '../../lib/index.js';
 import { objectiveOf } from '../reference/dictionaries.js';
 import { toRows } from '../reference/linear.js';
 import { gaussian } from '../reference/problems.js';
+import { makeRandom } from '../reference/random.js';
 import { denseRow, explainedVariance } from '../reference/recovery.js';
 import { bits } from '../reference/verify.js';
 
@@ -100,6 +107,40 @@ describe.each([
     }
   });
 
+  it('progress over a matrix tells figures of it in every report, and changes nothing', async () => {
+    const straight = await learnDictionary(samples, { ...options, epochs: 5, holdout: SHARE });
+    const told: LearningProgress[][] = [];
+    for (const threads of [1, 3]) {
+      const seen: LearningProgress[] = [];
+      const run = { ...options, epochs: 5, holdout: SHARE, threads };
+      const path = join(folder, `${method}-${threads}`);
+      const learned = await learnDictionary(samples, {
+        ...{ ...run, onProgress: (now) => void seen.push(now) },
+        ...(threads === 3 && { checkpoint: { path, every: 3 } }),
+      });
+      expect(atomsOf(learned)).toBe(atomsOf(straight));
+      expect(seen.map(({ done }) => done)).toEqual(Array.from({ length: learned.steps }, (_, i) => i + 1));
+      // Of so few, all are scored in each report.
+      expect(seen.map(({ heldOut }) => heldOut?.samples)).toEqual(seen.map(() => held.length));
+      expect(seen.at(-1)?.heldOut).toEqual(learned.heldOut);
+      expect(seen[0]?.heldOut).not.toEqual(learned.heldOut);
+      told.push(seen);
+    }
+    expect(told[1]).toEqual(told[0]);
+  });
+
+  it('progress over a stream tells them at the end of each pass', async () => {
+    const seen: LearningProgress[] = [];
+    const onProgress = (now: LearningProgress): void => void seen.push(now);
+    const learned = await learnDictionary(items(100), { ...options, epochs: 2, holdout: SHARE, onProgress });
+    const half = await learnDictionary(items(100), { ...options, epochs: 1, holdout: SHARE });
+    const straight = await learnDictionary(items(100), { ...options, epochs: 2, holdout: SHARE });
+    expect(atomsOf(learned)).toBe(atomsOf(straight));
+    const none = [undefined, undefined, undefined, undefined];
+    expect(seen.map(({ heldOut }) => heldOut)).toEqual([...none, half.heldOut, ...none, straight.heldOut]);
+    expect(seen[4]).toMatchObject({ done: half.steps, objective: half.objective });
+  });
+
   it('restarts hold out the same, and are compared by what they learned from', async () => {
     const one = await learnDictionary(samples, { ...options, epochs: 1, holdout: SHARE, restarts: 3 });
     const other = await learnDictionary(rowsOf(kept), { ...options, epochs: 1, restarts: 3 });
@@ -109,6 +150,40 @@ describe.each([
 });
 
 const options = { features: 5, lambda: 0.1, seed: 5, holdout: SHARE };
+
+it('progress scores 1,024 of them at most, evenly spread, and again once enough was learned', async () => {
+  expect(reported([4, 5, 6])).toEqual([4, 5, 6]);
+  const spread = reported(Array.from({ length: 5000 }, (_, i) => i));
+  expect(spread).toHaveLength(1024);
+  const gaps = spread.map((at, i) => at - (spread[i - 1] ?? at - 5));
+  expect([...new Set(gaps)].sort()).toEqual([4, 5]);
+
+  const random = makeRandom(5);
+  const rows = 5000;
+  const data = Float32Array.from({ length: 8 * rows * 2 }, () => random.normal());
+  const pieces = Array.from({ length: 8 }, (_, i) => data.subarray(2 * rows * i, 2 * rows * (i + 1)));
+  const run = { ...options, features: 3, holdout: 0.5 };
+  const split = (part: Float32Array, count: number) =>
+    new Holdout(0.5, 5).split({ data: part, rows: count, cols: 2 }).held.length;
+
+  const seen: LearningProgress[] = [];
+  const onProgress = (now: LearningProgress): void => void seen.push(now);
+  const { heldOut } = await learnDictionary({ data, shape: [8 * rows, 2] }, { ...run, steps: 2, onProgress });
+  expect(seen.map((now) => now.heldOut?.samples)).toEqual([1024, 1024]);
+  expect(heldOut?.samples).toBe(split(data, 8 * rows));
+
+  seen.length = 0;
+  const stream = pieces.map((part) => ({ data: part, shape: [rows, 2] as const }));
+  await learnDictionary(stream, { ...run, onProgress });
+  let learned = 0;
+  const due = pieces.map((part) => {
+    const before = learned;
+    learned += rows - split(part, rows);
+    return before < 16_384 && learned >= 16_384;
+  });
+  expect(due).toContain(true);
+  expect(seen.map((now) => now.heldOut?.samples === 1024)).toEqual([...due, true]);
+});
 
 it('a row that is not finite is refused by its number, held out or not', async () => {
   for (const row of [held[3] as number, kept[7] as number]) {

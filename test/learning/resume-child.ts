@@ -1,12 +1,17 @@
 // Trains with checkpoints until it is done, or killed: the process that resume.test.ts starts.
 import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [entry, path, done, kind] = process.argv.slice(2) as [string, string, string, string];
-const { learnDictionary, trainSparseAutoencoders } = (await import(
+const { files, learnDictionary, trainSparseAutoencoders } = (await import(
   pathToFileURL(entry).href
 )) as typeof import('../../lib/index.js');
 
+const [learner, from] = kind.split('-') as [
+  'train' | 'learn' | 'mod' | 'ksvd',
+  'matrix' | 'stream' | 'files',
+];
 const DIMS = 24;
 const SAMPLES = 2000;
 let state = 12345;
@@ -21,7 +26,10 @@ const rows = (first: number, count: number) => ({
 });
 const stream = Array.from({ length: 20 }, (_, i) => rows(i * 100, 100));
 
-const source = kind.endsWith('stream') ? stream : rows(0, SAMPLES);
+/** What the test has put beside the checkpoint. */
+const shuffled = () =>
+  files.readMatrices(join(dirname(path), 'samples.npy'), { batch: 100, shuffle: { seed: 4, buffer: 512 } });
+const source = { files: shuffled, stream: () => stream, matrix: () => rows(0, SAMPLES) }[from]();
 const kept = { checkpoint: { path, every: 3 }, resume: existsSync(path) ? path : undefined };
 
 async function autoencoders(): Promise<unknown> {
@@ -36,15 +44,27 @@ async function autoencoders(): Promise<unknown> {
   return made.map((sae) => [sae.parameters(), sae.training]);
 }
 
+/** Atoms drawn apart, and codes of a sparsity that grows, are state of their own. */
+const HOW = {
+  learn: { lambda: 0.3 },
+  mod: { method: 'mod', lambda: 0.3 },
+  ksvd: { method: 'ksvd', sparsity: 3, start: 'kmeans++' },
+} as const;
+
 async function dictionary(): Promise<unknown> {
-  const options = { features: 40, lambda: 0.3, batchSize: 100, epochs: 6, seed: 2, ...kept };
-  const { dictionary: atoms, ...figures } = Array.isArray(source)
-    ? await learnDictionary(source, options)
-    : await learnDictionary(source, options);
+  const options = {
+    features: 40,
+    batchSize: 100,
+    epochs: 6,
+    seed: 2,
+    ...HOW[learner as keyof typeof HOW],
+    ...kept,
+  };
+  const { dictionary: atoms, ...figures } = await learnDictionary(source as typeof stream, options);
   return [atoms.toMatrix(), figures];
 }
 
-const answer = await (kind.startsWith('learn') ? dictionary() : autoencoders());
+const answer = await (learner === 'train' ? autoencoders() : dictionary());
 const text = JSON.stringify(answer, (_, value) =>
   ArrayBuffer.isView(value)
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')

@@ -1,11 +1,11 @@
 // Checkpoints: training that was stopped at any moment, even killed, goes on to the same bits.
 import { spawn } from 'node:child_process';
 import {
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { learnDictionary, trainSparseAutoencoder } from '../../lib/index.js';
+import { files, learnDictionary, trainSparseAutoencoder } from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,7 +27,13 @@ interface Outcome {
   readonly error: string;
 }
 
-/** Runs the child; `kill` decides when it dies: after so many milliseconds from its first checkpoint on. */
+/** Which checkpoint it is: each is another file, put in the place of the one before. */
+const versionOf = (path: string): string => {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return `${stat?.ino} ${stat?.mtimeMs}`;
+};
+
+/** Runs the child; it is killed so many milliseconds after the first checkpoint that it writes. */
 function train(name: string, kind: string, path: string, killAfter?: number): Promise<Outcome> {
   const child = spawn(
     process.execPath,
@@ -41,41 +47,56 @@ function train(name: string, kind: string, path: string, killAfter?: number): Pr
   const ended = new Promise<Outcome>((resolve) => child.on('close', (code) => resolve({ code, error })));
   if (killAfter !== undefined)
     void (async () => {
-      while (!existsSync(path) && child.exitCode === null) await wait(2);
+      const before = versionOf(path);
+      while (versionOf(path) === before && child.exitCode === null) await wait(2);
       await wait(killAfter);
       child.kill('SIGKILL');
     })();
   return ended;
 }
 
-describe.each(['train-matrix', 'train-stream', 'learn-matrix', 'learn-stream'])(
-  'a process that is killed again and again: %s',
-  (kind) => {
-    it('ends with the bits of one that was not', async () => {
-      const whole = await train(`${kind}-whole`, kind, join(folder, `${kind}-whole.safetensors`));
-      expect(whole).toMatchObject({ code: 0 });
-      const random = makeRandom(kind.length);
-      const path = join(folder, `${kind}.safetensors`);
-      let killed = 0;
-      for (let attempt = 0; killed < 5; attempt++) {
-        const { code, error } = await train(`${kind}-killed`, kind, path, 40 * random.uniform());
-        if (code === 0) {
-          // It was faster than its end: from the start again, until it was killed often enough.
-          rmSync(path);
-          rmSync(join(folder, `${kind}-killed`));
-          continue;
-        }
-        expect(error).toBe('');
-        killed += 1;
-        expect(attempt).toBeLessThan(100);
+beforeAll(async () => {
+  const random = makeRandom(19);
+  const data = Float32Array.from(
+    { length: 2000 * 24 },
+    () => random.normal() * Number(random.uniform() < 0.2),
+  );
+  await files.writeMatrix(join(folder, 'samples.npy'), { data, shape: [2000, 24] });
+});
+
+// Streams are read again from their start; of files, from where the checkpoint was.
+describe.each([
+  ['train-matrix', 4],
+  ['train-files', 4],
+  ['learn-matrix', 4],
+  ['learn-stream', 4],
+  ['mod-matrix', 2],
+  ['ksvd-files', 2],
+] as const)('a process that is killed again and again: %s, %i times', (kind, kills) => {
+  it('ends with the bits of one that was not', async () => {
+    const whole = await train(`${kind}-whole`, kind, join(folder, `${kind}-whole.safetensors`));
+    expect(whole).toMatchObject({ code: 0 });
+    const random = makeRandom(kind.length);
+    const path = join(folder, `${kind}.safetensors`);
+    let killed = 0;
+    for (let attempt = 0; killed < kills; attempt++) {
+      const { code, error } = await train(`${kind}-killed`, kind, path, 40 * random.uniform());
+      if (code === 0) {
+        // It was faster than its end: from the start again, until it was killed often enough.
+        rmSync(path);
+        rmSync(join(folder, `${kind}-killed`));
+        continue;
       }
-      expect(await train(`${kind}-killed`, kind, path)).toMatchObject({ code: 0 });
-      expect(readFileSync(join(folder, `${kind}-killed`), 'utf8')).toBe(
-        readFileSync(join(folder, `${kind}-whole`), 'utf8'),
-      );
-    }, 240_000);
-  },
-);
+      expect(error).toBe('');
+      killed += 1;
+      expect(attempt).toBeLessThan(100);
+    }
+    expect(await train(`${kind}-killed`, kind, path)).toMatchObject({ code: 0 });
+    expect(readFileSync(join(folder, `${kind}-killed`), 'utf8')).toBe(
+      readFileSync(join(folder, `${kind}-whole`), 'utf8'),
+    );
+  }, 240_000);
+});
 
 describe('a checkpoint', () => {
   const data = Float32Array.from({ length: 600 }, (_, at) => Math.sin(at * at));

@@ -7,6 +7,7 @@ import { HeldOutRows, Holdout, takeRows } from '../../lib/data/holdout.js';
 import {
   type LearnerOptions,
   SparseAutoencoder,
+  type TrainingProgress,
   type TrainSparseAutoencoderOptions,
   trainSparseAutoencoder,
   trainSparseAutoencoders,
@@ -234,6 +235,60 @@ test('every learner of a pass has its own figures, for any number of threads', a
     });
     expect(alone.training).toEqual(sae.training);
   }
+});
+
+test('progress over a matrix tells figures of what is held out in every report, and changes nothing', async () => {
+  const learners: LearnerOptions[] = [
+    { architecture: 'batchtopk', features: 24, sparsity: 3 },
+    { architecture: 'relu', features: 16, lambda: 0.5 },
+  ];
+  const run = { learners, steps: 60, seed: options.seed, holdout: SHARE, batchSize: 50 };
+  const straight = await trainSparseAutoencoders(whole, run);
+  const path = join(mkdtempSync(join(tmpdir(), 'holdout-')), 'state.safetensors');
+  for (const more of [{ threads: 1 }, { threads: 3, checkpoint: { path, every: 7 } }]) {
+    const seen: TrainingProgress[] = [];
+    const all = await trainSparseAutoencoders(whole, {
+      ...run,
+      ...more,
+      onProgress: (now) => void seen.push(now),
+    });
+    expect(all.map((sae) => sae.parameters())).toEqual(straight.map((sae) => sae.parameters()));
+    // Every other step is one of 50 reports, at most. Of so few samples, all are scored in each.
+    expect(seen.map(({ done }) => done)).toEqual(Array.from({ length: 30 }, (_, i) => 2 * i + 2));
+    for (const { learners, heldOut } of seen) {
+      expect(learners.map((one) => one.heldOut?.samples)).toEqual([split().held.length, split().held.length]);
+      expect(heldOut).toEqual(learners[0]?.heldOut);
+    }
+    const last = seen.at(-1)?.learners.map(({ heldOut }) => heldOut);
+    expect(last).toEqual(straight.map(({ training }) => training?.heldOut));
+    expect(seen[0]?.heldOut).not.toEqual(last?.[0]);
+  }
+});
+
+test('progress over a stream tells them at the end of each pass, once there are any', async () => {
+  const transcoded = (first: number, count: number) => {
+    const activations = rows(
+      data,
+      Array.from({ length: count }, (_, i) => first + i),
+    );
+    return { activations, targets: activations };
+  };
+  const stream = [transcoded(0, 350), transcoded(350, 350)];
+  const seen: TrainingProgress[] = [];
+  const run = { ...options, holdout: SHARE };
+  const sae = await trainSparseAutoencoder(stream, {
+    ...run,
+    epochs: 2,
+    onProgress: (now) => void seen.push(now),
+  });
+  const half = await trainSparseAutoencoder(stream, { ...run, epochs: 1 });
+  expect(seen.map(({ heldOut }) => heldOut)).toEqual([
+    ...[undefined, undefined, half.training?.heldOut],
+    ...[undefined, undefined, sae.training?.heldOut],
+  ]);
+  const none: TrainingProgress[] = [];
+  await trainSparseAutoencoder(stream, { ...run, holdout: 1e-9, onProgress: (now) => void none.push(now) });
+  expect(none.map(({ heldOut }) => heldOut)).toEqual([undefined, undefined]);
 });
 
 test('what was measured is saved and loaded', async () => {

@@ -102,7 +102,12 @@ async function run(context: Context): Promise<Outcome> {
       progress.update({
         done,
         total: now.total ?? total,
-        figures: { objective: now.objective, L0: l0, explained: explainedVariance },
+        figures: {
+          objective: now.objective,
+          L0: l0,
+          explained: explainedVariance,
+          'held out': course.heldOut?.explainedVariance,
+        },
       });
     },
   } as unknown as LearnOptions;

@@ -43,15 +43,16 @@ async function besideMatrix({ targets, mask }: Beside, context: Context): Promis
   };
 }
 
-/** Batches of all sources side by side. */
+/** Batches of all sources side by side, from some item on. */
 async function* together(
+  items: number,
   stream: MatrixFiles,
   targets: MatrixFiles | undefined,
   mask: MatrixFiles | undefined,
 ): AsyncGenerator<TrainingBatch> {
-  const [to, counts] = [targets?.[Symbol.asyncIterator](), mask?.[Symbol.asyncIterator]()];
+  const [to, counts] = [targets?.readFrom(items), mask?.readFrom(items)];
   try {
-    for await (const activations of stream) {
+    for await (const activations of stream.readFrom(items)) {
       const [target, flags] = [(await to?.next())?.value, (await counts?.next())?.value];
       yield { activations, ...(target && { targets: target }), ...(flags && { mask: flagsOf(flags) }) };
     }
@@ -82,7 +83,8 @@ async function besideStream(
     );
   };
   const [to, counts] = [await open(targets, 'targets'), await open(mask, 'mask')];
-  return () => together(stream, to, counts);
+  const readFrom = (items: number) => together(items, stream, to, counts);
+  return { readFrom, [Symbol.asyncIterator]: () => readFrom(0) };
 }
 
 function textOf(out: string, sae: SparseAutoencoder, training: TrainingSummary, seconds: number): string {
@@ -175,7 +177,7 @@ async function run(context: Context): Promise<Outcome> {
       progress.update({
         done: now.done,
         total: now.total ?? total,
-        figures: { objective, L0, explained, dead },
+        figures: { objective, L0, explained, 'held out': course.heldOut?.explainedVariance, dead },
       });
     },
   } as unknown as TrainSparseAutoencoderOptions;

@@ -13,6 +13,8 @@ export interface Point {
   readonly explainedVariance: number;
   readonly l0: number;
   readonly dead?: number | undefined;
+  /** Of samples that the run has not seen, as it was known last. */
+  readonly heldOut?: { readonly explainedVariance: number } | undefined;
 }
 
 /** Keeps the course of a run, thinned so that a report stays small. */
@@ -21,9 +23,16 @@ export class Course {
   #stride = 1;
   #seen = 0;
   #points: Point[] = [];
+  #heldOut: Point['heldOut'];
+
+  /** Not every report scores what is held out: what was known last goes on. */
+  get heldOut(): Point['heldOut'] {
+    return this.#heldOut;
+  }
 
   add(point: Point): void {
-    if (this.#seen++ % this.#stride === 0) this.#points.push(point);
+    this.#heldOut = point.heldOut ?? this.#heldOut;
+    if (this.#seen++ % this.#stride === 0) this.#points.push({ ...point, heldOut: this.#heldOut });
     if (this.#points.length < this.#most) return;
     this.#points = this.#points.filter((_, i) => i % 2 === 0);
     this.#stride *= 2;
@@ -39,6 +48,13 @@ const line = (points: readonly Point[], value: (point: Point) => number | undefi
     const found = value(point);
     return found === undefined || !Number.isFinite(found) ? null : found;
   });
+
+/** The same of samples held out, where there were any: where the two part, the features fit what they were learned from only. */
+function withHeldOut(chart: Chart, points: readonly Point[]): Chart {
+  if (points.every(({ heldOut }) => heldOut === undefined)) return chart;
+  const values = line(points, ({ heldOut }) => heldOut?.explainedVariance);
+  return { ...chart, series: [...chart.series, { label: 'held out', values, faint: true }] };
+}
 
 export function courseCharts(points: readonly Point[], objective: string): Chart[] {
   const x = { label: 'step' };
@@ -60,11 +76,14 @@ export function courseCharts(points: readonly Point[], objective: string): Chart
       'active features',
       line(points, (p) => p.l0),
     ),
-    chart(
-      'Explained variance',
-      'The share of the variance of the samples that their codes explain: 1 is all of it. It says little about whether the features are the right ones.',
-      'explained variance',
-      line(points, (p) => p.explainedVariance),
+    withHeldOut(
+      chart(
+        'Explained variance',
+        'The share of the variance of the samples that their codes explain: 1 is all of it. It says little about whether the features are the right ones.',
+        'explained variance',
+        line(points, (p) => p.explainedVariance),
+      ),
+      points,
     ),
   ];
   if (points.some(({ dead }) => dead !== undefined))
