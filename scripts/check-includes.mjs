@@ -19,6 +19,7 @@ const PLAIN_PRODUCTS = [
   'native/learning/online_update.cpp',
   'native/learning/autoencoder_skip.cpp',
   'native/learning/lista_network.cpp',
+  'native/learning/lista_start.cpp',
 ];
 
 const native = join(root, 'native');

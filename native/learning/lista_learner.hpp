@@ -47,12 +47,11 @@ struct ListaOptions {
   std::uint64_t planned = 0;          // most steps: in all (end to end), of each stage (layer-wise)
   std::uint64_t validate_every = 10;  // steps; 0: no validation
   std::uint64_t patience = 0;         // steps without a better validation until a stage ends; 0: none
-  double first_threshold = 0;         // 0: chosen from the first samples
-  std::size_t batch_size = 512;       // of samples drawn from a prior
+  double first_threshold =
+      0;  // θ of every layer at first, in the units that were given; 0: chosen from the first samples
+  std::size_t batch_size = 512;  // of samples drawn from a prior
   std::uint64_t seed = 0;
-  std::size_t memory =
-      std::size_t{1}
-      << 30;  // bytes a step may keep of its forward pass; beyond, residuals are computed again
+  std::size_t memory = 1 << 30;  // bytes of residuals that a step may keep; beyond, they are computed again
 };
 
 struct ListaStatistics {
@@ -65,6 +64,8 @@ struct ListaStatistics {
   std::vector<double> validated;  // of the last validation, likewise; empty: none yet
   double best = 0;                // best validation of the running stage (last layer)
 };
+
+struct ListaGradient;
 
 class ListaLearner final : public LearnerOf<ListaParameters> {
  public:
@@ -92,6 +93,8 @@ class ListaLearner final : public LearnerOf<ListaParameters> {
   std::size_t bytes() const;
 
  private:
+  friend Status lista_gradient(const ListaOptions& options, const ListaParameters& at, ConstMatrix32 input,
+                               const SparseCodes* codes, const Execution& execution, ListaGradient& out);
   ListaLearner();
   struct State;
   std::unique_ptr<State> state_;

@@ -98,8 +98,9 @@ class Layers {
     overflow_.assign(x.rows, 0);
   }
 
-  void run(std::size_t layer, const Codes& before, const Codes& codes, Codes& out) {
-    multiply(layer, codes);
+  /// `residual`: where the layer's r goes too; without rows nowhere.
+  void run(std::size_t layer, const Codes& before, const Codes& codes, Matrix32 residual, Codes& out) {
+    multiply(layer, codes, residual);
     out.begin.assign(1, 0);
     out.index.clear();
     out.value.clear();
@@ -121,19 +122,20 @@ class Layers {
 
  private:
   /// The layer's dense product: W_k (γ_k r), V_k x'.
-  void multiply(std::size_t layer, const Codes& codes) {
+  void multiply(std::size_t layer, const Codes& codes, Matrix32 residual) {
     const Matrix32 z{scratch_.z.data(), x_.rows, at_.features, scratch_.stride};
     const Execution alone;
     if (at_.weights == ListaWeights::pair) return product::store(x_, network_.weights(layer), z, alone);
     const float step =
         at_.weights == ListaWeights::hyper ? static_cast<float>(network_.hyper_step) : at_.step[layer];
     if (layer == 0 && step == 1) return product::store(x_, network_.weights(layer), z, alone);
-    const Matrix32 r{scratch_.residual.data(), x_.rows, at_.dims, network_.stride};
+    const Matrix32 own{scratch_.residual.data(), x_.rows, at_.dims, network_.stride};
+    const Matrix32 r = residual.rows > 0 ? residual : own;
     residuals(network_, x_, codes, r);
-    if (step != 1)
-      for (std::size_t i = 0; i < x_.rows; ++i)
-        for (std::size_t d = 0; d < at_.dims; ++d) r.row(i)[d] *= step;
-    product::store(ConstMatrix32(r), network_.weights(layer), z, alone);
+    if (step == 1) return product::store(ConstMatrix32(r), network_.weights(layer), z, alone);
+    for (std::size_t i = 0; i < x_.rows; ++i)
+      for (std::size_t d = 0; d < at_.dims; ++d) own.row(i)[d] = step * r.row(i)[d];
+    product::store(ConstMatrix32(own), network_.weights(layer), z, alone);
   }
 
   Step given(std::size_t layer) const {
@@ -344,11 +346,13 @@ std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t laye
   Codes before, now, next;
   if (trace) trace->codes.resize(layers);
   for (std::size_t k = 0; k < layers; ++k) {
-    run.run(k, before, now, next);
+    const bool kept = trace && k > 0 && k <= trace->residuals.size();
+    run.run(k, before, now, kept ? trace->residuals[k - 1] : Matrix32{}, next);
     if (trace) trace->codes[k] = next;
     std::swap(before, now);
     std::swap(now, next);
   }
+  if (trace && layers <= trace->residuals.size()) residuals(network, x, now, trace->residuals[layers - 1]);
   out = std::move(now);
   return run.first_overflow();
 }

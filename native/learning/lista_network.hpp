@@ -30,7 +30,8 @@ struct Codes {
 
 /// What a layer's gradients are made of, where they are wanted.
 struct Trace {
-  std::vector<Codes> codes;  // after each layer: codes[k], k < layers; before the first they are zero
+  std::vector<Codes> codes;         // after each layer: codes[k], k < layers; before the first they are zero
+  std::vector<Matrix32> residuals;  // where r after the first layers goes, as many as there are
 };
 
 /// The weights as layers read them: made ready once, and again for rows that training changed.
