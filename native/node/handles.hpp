@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "../learning/autoencoder.hpp"
+#include "../learning/lista.hpp"
 #include "../scoring/dictionary.hpp"
 #include "guard.hpp"
 
@@ -17,6 +18,7 @@ namespace unsuperpose::node {
 
 class Learner;
 class Trainer;
+class ListaTrainer;
 class Path;
 class Scores;
 class SharedPairs;
@@ -42,9 +44,15 @@ template <>
 inline constexpr HandleType kHandleType<Trainer>{
     {0xfb0e907ae1732308, 0x0a110855e844458a}, "trainer must be a trainer", "the trainer was disposed"};
 template <>
+inline constexpr HandleType kHandleType<ListaTrainer>{
+    {0x3be9d1f04a76c852, 0xd06f8a217be4935c}, "trainer must be a trainer", "the trainer was disposed"};
+template <>
 inline constexpr HandleType kHandleType<const Autoencoder>{{0x4ded8c87ce12cc81, 0x493dfc0b4527de04},
                                                            "autoencoder must be a SparseAutoencoder",
                                                            "the autoencoder was disposed"};
+template <>
+inline constexpr HandleType kHandleType<const Lista>{
+    {0x5718d95793c0eaf4, 0xcb7a4c2fa8f4f02f}, "lista must be a Lista", "the network was disposed"};
 template <>
 inline constexpr HandleType kHandleType<Path>{
     {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48}, "path must be a path", "the path was disposed"};
