@@ -7,7 +7,7 @@ import { describe, Options, refuseOption } from '../call/options.js';
 import { defaultThreads } from '../call/threads.js';
 import type { NativeLista } from '../native/lista.js';
 import { native } from '../native/runtime.js';
-import type { ListaVariant } from './summary.js';
+import type { ListaVariant } from './variants.js';
 
 /** What the layers of a network multiply by; see {@link ListaParameters}. */
 export type ListaWeights = 'pair' | 'layers' | 'shared' | 'fixed' | 'hyper';
