@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [entry, path, done, kind] = process.argv.slice(2) as [string, string, string, string];
-const { files, learnDictionary, trainSparseAutoencoders } = (await import(
+const { Dictionary, files, learnDictionary, trainLista, trainSparseAutoencoders } = (await import(
   pathToFileURL(entry).href
 )) as typeof import('../../lib/index.js');
 
 const [learner, from] = kind.split('-') as [
-  'train' | 'learn' | 'mod' | 'ksvd',
-  'matrix' | 'stream' | 'files',
+  'train' | 'learn' | 'mod' | 'ksvd' | 'lista',
+  'matrix' | 'stream' | 'files' | 'prior',
 ];
 const DIMS = 24;
 const SAMPLES = 2000;
@@ -29,7 +29,7 @@ const stream = Array.from({ length: 20 }, (_, i) => rows(i * 100, 100));
 /** What the test has put beside the checkpoint. */
 const shuffled = () =>
   files.readMatrices(join(dirname(path), 'samples.npy'), { batch: 100, shuffle: { seed: 4, buffer: 512 } });
-const source = { files: shuffled, stream: () => stream, matrix: () => rows(0, SAMPLES) }[from]();
+const source = from === 'files' ? shuffled() : from === 'stream' ? stream : rows(0, SAMPLES);
 const kept = { checkpoint: { path, every: 3 }, resume: existsSync(path) ? path : undefined };
 
 async function autoencoders(): Promise<unknown> {
@@ -64,7 +64,27 @@ async function dictionary(): Promise<unknown> {
   return [atoms.toMatrix(), figures];
 }
 
-const answer = await (learner === 'train' ? autoencoders() : dictionary());
+async function network(): Promise<unknown> {
+  const atoms = Dictionary.from(rows(0, 40), { normalize: true });
+  const options = { variant: 'lista-cpss', layers: 3, batchSize: 100, steps: 90, seed: 2, ...kept } as const;
+  const unsupervised = { ...options, lambda: 0.1 };
+  const lista =
+    from === 'prior'
+      ? await trainLista({ active: 3 }, atoms, { ...options, steps: 12, schedule: 'layerwise' })
+      : await (from === 'matrix'
+          ? trainLista(rows(0, SAMPLES), atoms, unsupervised)
+          : trainLista(stream, atoms, unsupervised));
+  return [lista.parameters(), lista.training];
+}
+
+const learners = {
+  learn: dictionary,
+  mod: dictionary,
+  ksvd: dictionary,
+  train: autoencoders,
+  lista: network,
+};
+const answer = await learners[learner as keyof typeof learners]();
 const text = JSON.stringify(answer, (_, value) =>
   ArrayBuffer.isView(value)
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')

@@ -72,6 +72,9 @@ describe.each([
   ['learn-stream', 4],
   ['mod-matrix', 2],
   ['ksvd-files', 2],
+  ['lista-matrix', 3],
+  ['lista-stream', 3],
+  ['lista-prior', 3],
 ] as const)('a process that is killed again and again: %s, %i times', (kind, kills) => {
   it('ends with the bits of one that was not', async () => {
     const whole = await train(`${kind}-whole`, kind, join(folder, `${kind}-whole.safetensors`));
