@@ -35,6 +35,12 @@ unsigned CompressedGram::missed(std::size_t i) const {
   return before + 1u;
 }
 
+double CompressedGram::missed() const {
+  std::size_t total = 0;
+  for (const std::atomic<std::uint8_t>& one : missed_) total += one.load(std::memory_order_relaxed);
+  return static_cast<double>(total) / static_cast<double>(missed_.size());
+}
+
 bool CompressedGram::make(std::span<const std::uint32_t> rows, std::size_t budget, const Execution& execution,
                           Making making) const {
   const std::size_t features = atoms_.rows;

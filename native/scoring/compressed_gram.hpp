@@ -45,6 +45,8 @@ class CompressedGram {
   bool room(std::size_t budget) const { return bytes() + row_bytes() <= budget; }
   /// Row i was wanted and was not there; answers how often that has happened, up to 255.
   unsigned missed(std::size_t i) const;
+  /// The mean of that over all rows.
+  double missed() const;
 
   /// Of the rows that are made.
   std::size_t bytes() const { return count_.load(std::memory_order_relaxed) * row_bytes(); }

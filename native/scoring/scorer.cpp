@@ -17,25 +17,21 @@ constexpr double kUsefulShare = 0.5;
 /// float32 scores divided by weights could overflow where rows' norms, so divided, come near this.
 constexpr double kMostStrength = 1e30;
 
-bool coarse_is_useless(Ladder ladder) { return ladder == Ladder::finest || ladder == Ladder::tightest; }
+bool coarse_is_useless(Ladder ladder) { return ladder == Ladder::finest || ladder == Ladder::both; }
 
-/// Of the two precisions in 16 bits, bfloat16 where it is cheaper by far (AMX, Arm). Elsewhere int16, which is no dearer and leaves less open: by
-/// vdpbf16ps, bfloat16 takes as long as float32 or longer.
-Precision sixteen_bits(std::size_t dims, Ladder ladder) {
-  const bool int16 = product::rounded_kernels(Precision::int16, dims) != nullptr;
-  const bool cheap = has(Capability::amx_bf16) || has(Capability::bf16);
-  return int16 && (ladder == Ladder::tightest || !cheap) ? Precision::int16 : Precision::bfloat16;
-}
-
-/// Cheapest first.
+/// Cheapest first. Of the precisions in 16 bits, bfloat16 only where it is cheaper by far (AMX, Arm): by vdpbf16ps it takes longer than float32.
+/// int16 costs half of float32 or more and leaves less open up to some thousand dims: beside a cheap bfloat16 it has a place in `both` alone.
 std::vector<Precision> rounded_precisions(std::size_t dims, Ladder ladder) {
+  const auto there = [&](Precision precision) {
+    return product::rounded_kernels(precision, dims) != nullptr;
+  };
   std::vector<Precision> found;
   if (ladder == Ladder::float32) return found;
-  for (const Precision precision : {Precision::int8, sixteen_bits(dims, ladder)}) {
-    // int8 leaves so much open that scoring it again costs more than it saves.
-    if (coarse_is_useless(ladder) && precision == Precision::int8) continue;
-    if (product::rounded_kernels(precision, dims)) found.push_back(precision);
-  }
+  // int8 leaves so much open that scoring it again costs more than it saves.
+  if (!coarse_is_useless(ladder) && there(Precision::int8)) found.push_back(Precision::int8);
+  const bool cheap = there(Precision::bfloat16) && (has(Capability::amx_bf16) || has(Capability::bf16));
+  if (cheap) found.push_back(Precision::bfloat16);
+  if ((!cheap || ladder == Ladder::both) && there(Precision::int16)) found.push_back(Precision::int16);
   return found;
 }
 

@@ -44,11 +44,11 @@ struct Scored {
 
 /// Precisions to score in, cheapest first; the last is float32.
 enum class Ladder : std::uint8_t {
-  float32,   // nothing else
-  useful,    // those whose bound is small enough for some vector: packs every one of them at once
-  every,     // all that there are, packed when they are first climbed to
-  finest,    // float32, and before it a rounded one of 16 bits, the cheaper where there are two
-  tightest,  // the same, of two the one that leaves less open
+  float32,  // nothing else
+  useful,   // those whose bound is small enough for some vector: packs every one of them at once
+  every,    // all that there are, packed when they are first climbed to
+  finest,   // float32, and before it a rounded one of 16 bits, the cheaper where there are two
+  both,     // float32, and before it the rounded ones of 16 bits, the cheaper first
 };
 
 class Scorer {

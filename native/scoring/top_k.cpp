@@ -13,6 +13,8 @@ namespace {
 
 /// Rows scored together, on the CPU and on a device, and rows of one unit of work.
 constexpr std::size_t kBatch = 512, kDeviceBatch = 8192, kBlock = 16;
+/// Rows that tell whether a precision is worth its while for all.
+constexpr std::size_t kProbed = 64;
 /// Entries listed beyond k, for what lies within the error of the k-th: to list one costs far less than to score its row again.
 std::size_t spare(std::size_t k) { return k / 2 + 80; }
 
@@ -36,7 +38,7 @@ class TopK {
         indices_(indices),
         values_(values),
         batch_(execution.device ? kDeviceBatch : kBatch),
-        scorer_(dictionary.rows(execution.device), no_weights_, !absolute, scoring::Ladder::tightest) {}
+        scorer_(dictionary.rows(execution.device), no_weights_, !absolute, scoring::Ladder::both) {}
 
   void run();
 
@@ -131,8 +133,17 @@ void TopK::in_float64(const std::vector<std::uint32_t>& rows) {
 void TopK::run() {
   std::vector<std::uint32_t> open(rows_.rows);
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = static_cast<std::uint32_t>(i);
-  for (std::size_t rung = 0; rung < scorer_.rungs() && !open.empty() && !execution_.cancelled(); ++rung)
+  for (std::size_t rung = 0; rung < scorer_.rungs() && !open.empty() && !execution_.cancelled(); ++rung) {
+    // A precision that decides few of the first rows would decide few of the others.
+    std::vector<std::uint32_t> rest;
+    if (rung < scorer_.last_rung() && open.size() > kProbed) {
+      rest.assign(open.begin() + kProbed, open.end());
+      open.resize(kProbed);
+    }
     open = at(rung, open);
+    if (!rest.empty() && open.size() <= kProbed / 2) rest = at(rung, rest);
+    open.insert(open.end(), rest.begin(), rest.end());
+  }
   if (!execution_.cancelled()) in_float64(open);
 }
 

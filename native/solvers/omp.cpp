@@ -9,7 +9,8 @@
 //
 // A Gram row costs what scoring one residual in float32 does, and is kept with the dictionary. So the rows that the samples of a batch
 // wait for are made together, where scoring in low precision is not cheaper: then a row is made once it was wanted as often as
-// would have paid for it (the rule of ski rental). What was made before changes no answer: exact correlations make the choices.
+// would have paid for it (the rule of ski rental), over all calls; or all of them at the start of a call, once they were, and will be, wanted as
+// often on average as pays for that. What was made before changes no answer: exact correlations make the choices.
 //
 // A pursuit that no option ends goes on until its residual is zero to float64 rounding, or correlates with no atom beyond that.
 // An atom that depends on the chosen ones to float32 accuracy is passed over for the next strongest.
@@ -60,13 +61,14 @@ using Scratch = OmpScratch;
 /// What came of an atom: it stands at the end of an otherwise unchanged support, something else changed, or nothing did.
 enum class Taken : std::uint8_t { appended, changed, dependent };
 
-/// How many scorings of a residual a Gram row, which is one in float32, costs.
-unsigned row_cost(product::Precision scored) {
-  switch (scored) {
-    case product::Precision::int8: return 4;
-    case product::Precision::bfloat16: return 2;
-    default: return 1;
-  }
+/// How many scorings of a residual a Gram row costs, which is one in float32: made with all others, and with the few that wait together,
+/// which read all atoms for themselves. Measured on W3 of the benchmark with AMX; elsewhere by the ratio of the products.
+struct RowCost {
+  unsigned together, alone;
+};
+RowCost row_cost(product::Precision scored) {
+  if (scored == product::Precision::int8) return has(Capability::amx_int8) ? RowCost{5, 14} : RowCost{3, 6};
+  return scored == product::Precision::bfloat16 ? RowCost{2, 2} : RowCost{1, 1};
 }
 
 /// The bytes of AVX2 save less than the atoms cost that their bound leaves open after the first choices.
@@ -89,8 +91,8 @@ class PursuitBatch {
         out_(out),
         scorer_(dictionary.rows(), no_weights_, options.nonnegative, ladder()),
         rough_rung_(scorer_.tells(0, kUsefulError) ? 0 : scorer_.last_rung()),
-        rents_(wanted >= row_cost(scorer_.precision(rough_rung_)) ? 1
-                                                                  : row_cost(scorer_.precision(rough_rung_))),
+        cost_(row_cost(scorer_.precision(rough_rung_))),
+        rents_(wanted >= cost_.alone ? 1 : cost_.alone),
         samples_(batch.count()),
         norms_(batch.count()),
         errors_(batch.count()) {}
@@ -121,7 +123,8 @@ class PursuitBatch {
   const std::vector<float> no_weights_;
   scoring::Scorer scorer_;
   const std::size_t rough_rung_;  // what leaves few atoms open, cheaply
-  const unsigned rents_;          // a row is made when it was wanted that often
+  const RowCost cost_;
+  const unsigned rents_;  // a row is made when it was wanted that often
   std::vector<scoring::Request> requests_;
   KeptSamples<Sample> samples_;
   AlignedBuffer<float> residuals_;
@@ -354,20 +357,23 @@ BatchSolver OrthogonalMatchingPursuit::start(const Dictionary& dictionary, std::
   const double features = static_cast<double>(dictionary.features());
   const bool pays = atoms >= 2 && static_cast<double>(dictionary.dims()) > 2 * kUpdateCost;
   const double wanted = static_cast<double>(samples) * (atoms - 1) / features;  // of each row, in this call
-  return
-      [&, this, pays, wanted](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
-        const CompressedGram* gram = nullptr;
-        if (pays && gram_budget >= CompressedGram::row_bytes(dictionary.features())) {
-          gram = &dictionary.compressed_gram();
-          // Most rows will be wanted: all of them at once are made faster.
-          if (wanted >= 1 && gram->fits(gram_budget) && !gram->complete()) {
-            std::vector<std::uint32_t> all(dictionary.features());
-            std::iota(all.begin(), all.end(), 0u);
-            if (!gram->make(all, gram_budget, execution)) return Status::cancelled();
-          }
-        }
-        return PursuitBatch(batch, dictionary, gram, wanted, *this, first, execution, out).run();
-      };
+  const bool int8 = ladder() == scoring::Ladder::every &&
+                    product::rounded_kernels(product::Precision::int8, dictionary.dims());
+  const double together = row_cost(int8 ? product::Precision::int8 : product::Precision::float32).together;
+  return [&, this, pays, wanted, together](const ScaledBatch& batch, std::size_t first,
+                                           std::vector<SampleResult>& out) {
+    const CompressedGram* gram = nullptr;
+    if (pays && gram_budget >= CompressedGram::row_bytes(dictionary.features())) {
+      gram = &dictionary.compressed_gram();
+      // Rows that were wanted, and will be, as often as pays for them: all of them at once are made faster.
+      if (first == 0 && wanted + gram->missed() >= together && gram->fits(gram_budget) && !gram->complete()) {
+        std::vector<std::uint32_t> all(dictionary.features());
+        std::iota(all.begin(), all.end(), 0u);
+        if (!gram->make(all, gram_budget, execution)) return Status::cancelled();
+      }
+    }
+    return PursuitBatch(batch, dictionary, gram, wanted, *this, first, execution, out).run();
+  };
 }
 
 }  // namespace unsuperpose

@@ -17,7 +17,7 @@ void finish(std::size_t rows, const std::int32_t*, const float*, const float*, c
 #define UNSUPERPOSE_AMX_PRODUCT(sums, left, right) _tile_dpbf16ps(sums, left, right)
 #include "amx-inl.hpp"
 
-constexpr RoundedKernels kKernels = {kSums, 2, false, round, multiply_amx, nullptr, 0, kSide};
+constexpr RoundedKernels kKernels = {kSums, 2, false, round, multiply_amx, nullptr, 0, kSide, 16};
 UNSUPERPOSE_END
 }  // namespace unsuperpose::product::amx_bf16
 #endif

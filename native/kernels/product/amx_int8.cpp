@@ -31,8 +31,8 @@ void finish(std::size_t rows, const std::int32_t* starts, const float* row_scale
 #define UNSUPERPOSE_AMX_PRODUCT(sums, left, right) _tile_dpbsud(sums, left, right)
 #include "amx-inl.hpp"
 
-constexpr RoundedKernels kKernels = {kSums,        4,       true, round_integers<std::int8_t>,
-                                     multiply_amx, nullptr, 0,    kSide};
+constexpr RoundedKernels kKernels = {kSums, 4,     true, round_integers<std::int8_t>, multiply_amx, nullptr,
+                                     0,     kSide, 32};
 UNSUPERPOSE_END
 }  // namespace unsuperpose::product::amx_int8
 #endif

@@ -32,7 +32,7 @@ Plan::Plan(std::size_t count_, const PackedRows& right, unsigned threads)
       // Integer sums are not cut: a tile holds floats, and their panels are a quarter or half as deep.
       depth_parts(rounded ? 1 : std::max<std::size_t>(1, ceil_divide(words, kDepth))) {
   const std::size_t chunk_rows =
-      std::max(kChunkBytes / (std::max<std::size_t>(words, 1) * sizeof(float)), 2 * kBlockRows);
+      std::max(kChunkBytes / (std::max<std::size_t>(left_words, 1) * sizeof(float)), 2 * kBlockRows);
   chunks = std::max<std::size_t>(1, ceil_divide(count, chunk_rows));
   const std::size_t rows = std::max<std::size_t>(1, ceil_divide(count, chunks));  // of a chunk
 

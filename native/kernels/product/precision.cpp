@@ -58,7 +58,8 @@ int levels(Precision precision, std::size_t dims) {
 
 const RoundedKernels* rounded_kernels(Precision precision, std::size_t dims, Isa isa) {
   for (const Registered& row : kRegistered)
-    if (row.precision == precision && row.isa == isa && has(row.needs) && sums_fit(precision, dims))
+    if (row.precision == precision && row.isa == isa && has(row.needs) && sums_fit(precision, dims) &&
+        (!row.kernels || dims >= row.kernels->fewest_dims))
       return row.kernels && row.kernels->multiply ? row.kernels : nullptr;
   return nullptr;
 }

@@ -105,6 +105,8 @@ struct RoundedKernels {
   /// Left rows lie one after the other in a tile, zeros after their last word up to a multiple of this many, and multiply() reads
   /// left[r·left_words + w] instead; 0: words-major, as above.
   std::size_t row_multiple = 0;
+  /// With fewer dims than this other kernels are faster.
+  std::size_t fewest_dims = 0;
 
   std::size_t left_words(std::size_t words) const {
     if (row_multiple > 0) return (words + row_multiple - 1) / row_multiple * row_multiple;
