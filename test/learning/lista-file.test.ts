@@ -7,7 +7,7 @@ import {
   Dictionary,
   Lista,
   type ListaParametersLike,
-  type ListaSummary,
+  type ListaTraining,
   SparseAutoencoder,
 } from '../../lib/index.js';
 import type { NativeLista } from '../../lib/native/lista.js';
@@ -46,7 +46,7 @@ function parametersOf(weights: ListaParametersLike['weights']): ListaParametersL
 }
 const KINDS = ['pair', 'layers', 'shared', 'fixed', 'hyper'] as const;
 
-const TRAINING: ListaSummary = {
+const TRAINING: ListaTraining = {
   ...{ variant: 'alista', schedule: 'layerwise', lambda: 0.1, steps: 12, samples: 345, seed: 2 ** 53 - 1 },
   ...{ loss: Number.NEGATIVE_INFINITY, gradientNorm: Number.NaN, best: -1 / 3 },
   layers: Float64Array.of(-1, 1 / 3, Number.NEGATIVE_INFINITY),
