@@ -94,10 +94,13 @@ export function progressOf(kept: KeptFigures, total: number | undefined): ListaP
   return { done: steps, ...(total !== undefined && { total }), stage, stages, ...figuresOf(kept) };
 }
 
+/** Figures of no codes at all, but for rounding. */
+const NOTHING = { supervised: -1e-3, unsupervised: 1 - 1e-6 } as const;
+
 /** What there is to say of a run whose codes have this figure in the end. */
 export function notesOf(last: number, supervised: boolean, nothingHeldOut: boolean): Note[] {
   const notes: Note[] = [];
-  if (!(last < (supervised ? 0 : 1))) {
+  if (!(last < NOTHING[supervised ? 'supervised' : 'unsupervised'])) {
     const none = supervised
       ? `the codes are no nearer to the true ones than no codes at all (${last.toFixed(2)} dB)`
       : `the codes have no smaller objective than no codes at all (${last.toFixed(4)} of it)`;

@@ -77,7 +77,7 @@ struct Scratch {
   AlignedBuffer<float> strengths, values;
   AlignedBuffer<std::uint32_t> indices;
   std::vector<const float*> rows;
-  std::vector<float> factors, order;
+  std::vector<float> factors;
   std::vector<float> thresholds;  // of the entries that pass, where they differ
 };
 
@@ -200,12 +200,10 @@ class Layers {
 
   float strength(float z) const { return at_.nonnegative ? z : std::fabs(z); }
 
-  /// The (K + 1)-th largest of some strengths, of which there are more than K.
-  float next_largest(const float* strengths, std::size_t count, std::size_t most) {
-    scratch_.order.assign(strengths, strengths + count);
-    const auto at = scratch_.order.begin() + static_cast<std::ptrdiff_t>(most);
-    std::nth_element(scratch_.order.begin(), at, scratch_.order.end(), std::greater<float>());
-    return *at;
+  /// The (K + 1)-th largest of some strengths, of which there are more than K; brings them into another order.
+  static float next_largest(float* strengths, std::size_t count, std::size_t most) {
+    std::nth_element(strengths, strengths + most, strengths + count, std::greater<float>());
+    return strengths[most];
   }
 
   /// a = η(z) of one sample, behind those that are there.
@@ -218,7 +216,6 @@ class Layers {
     if (!adapts) {
       out.index.insert(out.index.end(), found.indices, found.indices + found.count);
       out.value.insert(out.value.end(), found.values, found.values + found.count);
-      thresholds.assign(found.count, step.threshold);
     } else {
       // Thresholds of active entries are lower: these are looked at one by one.
       thresholds.clear();
@@ -240,11 +237,14 @@ class Layers {
     }
     const std::size_t count = out.index.size() - first;
     const float limit = selection_limit(step, z, out.value.data() + first, count, adapts);
+    out.kept.resize(out.value.size());
+    float* values = out.value.data() + first;
+    std::uint8_t* kept = out.kept.data() + first;
+    // Without branches: signs are as good as random.
     for (std::size_t e = 0; e < count; ++e) {
-      float& value = out.value[first + e];
-      const bool kept = strength(value) > limit;
-      out.kept.push_back(kept ? 1 : 0);
-      if (!kept) value = value > 0 ? value - thresholds[e] : value + thresholds[e];
+      kept[e] = strength(values[e]) > limit ? 1 : 0;
+      const float threshold = adapts ? thresholds[e] : step.threshold;
+      values[e] -= std::copysign(kept[e] ? 0.0f : threshold, values[e]);
     }
   }
 
@@ -253,16 +253,11 @@ class Layers {
                         bool adapts) {
     constexpr float kNobody = std::numeric_limits<float>::infinity(), kEverybody = -1;
     if (step.most == 0) return kNobody;
-    if (count == 0) return kEverybody;
-    if (count <= step.most && !adapts) return kEverybody;
+    if (count == 0 || (count <= step.most && !adapts)) return kEverybody;
     float* strengths = scratch_.strengths.data();
-    float least = kNobody;
-    for (std::size_t e = 0; e < count; ++e) {
-      strengths[e] = strength(values[e]);
-      least = std::min(least, strengths[e]);
-    }
-    float limit = least;
-    if (count > step.most) limit = next_largest(strengths, count, step.most);
+    for (std::size_t e = 0; e < count; ++e) strengths[e] = strength(values[e]);
+    const float limit = count > step.most ? next_largest(strengths, count, step.most)
+                                          : *std::min_element(strengths, strengths + count);
     // All entries above the common threshold pass; of weaker ones some do not, and yet count.
     if (!adapts || limit > step.threshold) return count > step.most ? limit : kEverybody;
     const product::Candidates all = above(z, std::nextafter(limit, 0.0f));
@@ -321,9 +316,9 @@ Status make_network(ListaParameters parameters, const Execution& execution, Netw
 }
 
 std::size_t block_rows(const Network&) {
-  // Whole tiles of every level but one (6 rows: 11 tiles), enough that weights from memory are read in less time than they multiply, and
-  // a batch of some hundred samples still makes blocks for several threads.
-  return 64;
+  // Whole tiles of every level (6, 4 and 3 rows). Enough that weights from the last cache are read in less time than they multiply; few enough
+  // that a batch of some hundred samples makes blocks for several threads.
+  return 48;
 }
 
 void residuals(const Network& network, ConstMatrix32 x, const Codes& codes, Matrix32 out) {

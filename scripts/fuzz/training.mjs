@@ -1,4 +1,4 @@
-// Calls that train and use sparse autoencoders. See calls.mjs.
+// Calls that train sparse autoencoders and unrolled networks, and use the former. See calls.mjs.
 import { checkpoint, codes, floats, matrix } from './random.mjs';
 import { member, problem, stream } from './solving.mjs';
 

@@ -6,7 +6,7 @@ import { native } from '../../lib/native/runtime.js';
 import { listaLoss, type WideLista, widenLista } from '../reference/lista-loss.js';
 import { makeRandom } from '../reference/random.js';
 
-const [LAYERS, FEATURES, DIMS, SAMPLES] = [3, 14, 9, 6];
+const [LAYERS, FEATURES, DIMS, SAMPLES] = [3, 12, 8, 5];
 
 const BASE: NativeListaOptions = {
   ...{ weights: 'fixed', layers: LAYERS, nonnegative: false, selection: 0, mostSelected: 0, adaptive: 0 },
@@ -43,7 +43,7 @@ const CASES: readonly Case[] = [0, 15].flatMap((selection) =>
 );
 
 function problem(weights: (typeof KINDS)[number], one: Case) {
-  const random = makeRandom(11);
+  const random = makeRandom(12);
   const normals = (count: number, size: number): Float32Array =>
     Float32Array.from({ length: count }, () => size * random.normal());
   const matrices = weights === 'pair' || weights === 'layers' ? LAYERS : 1;
@@ -109,7 +109,7 @@ const STEP = 1e-6;
 
 /**
  * Of the largest gradient: float32 sums of at most FEATURES + DIMS terms a layer forward and back, of SAMPLES·LAYERS terms at the end, some
- * 2·3·23 + 18 < 160 roundings of 2⁻²⁴, of terms at most some ten times as large as their sum; and 1e-7 by the differences.
+ * 2·3·20 + 15 < 140 roundings of 2⁻²⁴, of terms at most some ten times as large as their sum; and 1e-7 by the differences.
  */
 const RELATIVE = 1e-4;
 
@@ -155,10 +155,9 @@ describe.each(KINDS)('%s', (weights) => {
       expect(compared.length).toBeGreaterThan(0.99 * slopes.length - 1);
       const largest = compared.reduce((most, slope) => Math.max(most, Math.abs(slope)), 0);
       expect(largest).toBeGreaterThan(1e-3);
-      slopes.forEach((slope, i) => {
-        if (!Number.isNaN(slope))
-          expect(Math.abs((got[i] as number) - slope), `${name}[${i}]`).toBeLessThan(RELATIVE * largest);
-      });
+      const off = slopes.map((slope, i) => Math.abs((got[i] as number) - slope));
+      const worst = off.reduce((most, one) => Math.max(most, Number.isNaN(one) ? 0 : one), 0);
+      expect(worst, name).toBeLessThan(RELATIVE * largest);
       // Residuals that are computed again are the same bits.
       expect(again.by[name]).toEqual(got);
     }

@@ -319,14 +319,16 @@ it('tells how far it is', async () => {
 });
 
 it('notes that nothing was learned, or held out', async () => {
-  // Codes of another dictionary: nothing to find.
-  const shuffled = drawCodes(77, unitAtoms(99, FEATURES, DIMS), { samples: 300, active: 3, snr: 40 });
-  const lista = await trainLista(
-    train.samples.data.length > 0 ? rowsOf(train.samples, 0, 300) : train.samples,
-    dictionary,
-    {
-      ...{ layers: 1, steps: 5, batchSize: 32, codes: shuffled.codes, validation: { share: 1e-9 } },
-    },
-  );
-  expect(lista.training?.notes.map(({ code }) => code)).toContain('NOTE_NOTHING_HELD_OUT');
+  const few = rowsOf(train.samples, 0, 300);
+  const run = { layers: 2, steps: 5, batchSize: 32, validation: { share: 1e-9 } };
+  // Above λ_max of every sample no codes at all are best.
+  const lista = await trainLista(few, dictionary, { ...run, lambda: 100 });
+  expect(lista.training?.notes.map(({ code }) => code)).toEqual([
+    'NOTE_NOTHING_LEARNED',
+    'NOTE_NOTHING_HELD_OUT',
+  ]);
+  // The first threshold is above what some of the samples had: few others pass it.
+  expect((await lista.unfold(few)).codes.indices.length).toBeLessThan(30);
+  const other = await trainLista(few, dictionary, { ...run, lambda: 0.1, validation: { share: 0.2 } });
+  expect(other.training?.notes).toEqual([]);
 });

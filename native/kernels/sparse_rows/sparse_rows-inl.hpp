@@ -77,21 +77,25 @@ UNSUPERPOSE_INLINE void residual32_strip(const float* x, const float* const* row
   for (std::size_t s = 0; s < kStrip; ++s) store(out + at + s * kLanes, sums[s]);
 }
 
+/// A strip of `left` ≤ kMost registers.
+template <std::size_t kMost>
+UNSUPERPOSE_INLINE void residual32_left(std::size_t left, const float* x, const float* const* rows,
+                                        const float* factors, std::size_t count, std::size_t at, float* out) {
+  if (left == kMost) return residual32_strip<kMost>(x, rows, factors, count, at, out);
+  if constexpr (kMost > 1) residual32_left<kMost - 1>(left, x, rows, factors, count, at, out);
+}
+
 void residual32(const float* x, const float* const* rows, const float* factors, std::size_t count,
                 std::size_t dims, float* out) {
   constexpr std::size_t kWide = 8;
   std::size_t d = 0;
   for (; d + kWide * kLanes <= dims; d += kWide * kLanes)
     residual32_strip<kWide>(x, rows, factors, count, d, out);
-  // What is left, in few strips: one register alone would wait for each of its sums.
-  const auto strip = [&]<std::size_t kStrip>() {
-    if (d + kStrip * kLanes > dims) return;
-    residual32_strip<kStrip>(x, rows, factors, count, d, out);
-    d += kStrip * kLanes;
-  };
-  strip.template operator()<4>();
-  strip.template operator()<2>();
-  strip.template operator()<1>();
+  // What is left of whole registers as one strip: one register alone would wait for each of its additions.
+  if (const std::size_t left = (dims - d) / kLanes) {
+    residual32_left<kWide - 1>(left, x, rows, factors, count, d, out);
+    d += left * kLanes;
+  }
   if (d == dims) return;
   const std::size_t n = dims - d;
   Vector sum = load_partial(x + d, n);
