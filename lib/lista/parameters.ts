@@ -180,7 +180,7 @@ export function readParameters(parameters: unknown): NativeLista {
   const read = new Options(parameters, NAMES, 'Lista.from');
   const weights = read.choice('weights', WEIGHTS, undefined as never);
   const hyper = weights === 'hyper';
-  if (hyper) read.exclude([...PER_LAYER, 'adaptive'], 'weights with numbers of each layer', 'weights hyper');
+  if (hyper) read.exclude(PER_LAYER, 'weights with numbers of each layer', 'weights hyper');
   else read.exclude(['hyper'], 'weights hyper', `weights ${weights}`);
   if (weights !== 'pair') read.exclude(['recurrent'], 'weights pair', `weights ${weights}`);
   if (!hyper && !read.has('threshold')) refuseOption('threshold', 'one number a layer', undefined);

@@ -311,7 +311,8 @@ Status make_network(ListaParameters parameters, const Execution& execution, Netw
       return status;
     std::shared_ptr<const Dictionary> unit;
     if (Status status = Dictionary::make(made.dictionary(), false, unit); !status.ok()) return status;
-    const double norm = spectral_norm(*unit, execution);
+    // From below, by Lanczos: to many more digits than steps of a power iteration have.
+    const double norm = spectral_bracket(*unit, false, execution).lower;
     made.hyper_step = norm > 0 ? 1 / (norm * norm) : 1;
   }
   if (execution.cancelled()) return Status::cancelled();

@@ -1,9 +1,9 @@
-// Gradients of unrolled networks against central differences of a plain float64 loss (../reference/lista.ts), for every kind of weights and
+// Gradients of unrolled networks against central differences of a plain float64 loss (../reference/lista-loss.ts), for every kind of weights and
 // every way to shrink.
 import { describe, expect, test } from 'vitest';
 import type { NativeLista, NativeListaOptions } from '../../lib/native/lista.js';
 import { native } from '../../lib/native/runtime.js';
-import { listaLoss, type WideLista, widenLista } from '../reference/lista.js';
+import { listaLoss, type WideLista, widenLista } from '../reference/lista-loss.js';
 import { makeRandom } from '../reference/random.js';
 
 const [LAYERS, FEATURES, DIMS, SAMPLES] = [3, 12, 8, 5];
