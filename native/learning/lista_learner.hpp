@@ -2,8 +2,14 @@
 // units (x' = scale·x, unit atoms, so code j counts times ‖d_j‖), a the codes after the last trained layer:
 //   supervised     ½‖a − a*‖², a* the true codes; figures are NMSE in dB, 10·log10(Σ‖a − a*‖²/Σ‖a*‖²)
 //   unsupervised   ½‖x' − aD̂‖² + Σ_j λ_j|a_j|, λ_j = scale·λ/‖d_j‖: the LASSO at λ; figures are its mean relative to ½E‖x'‖²
-// With `every`, the mean over all trained layers in place of the last layer's. Support selection and what is zero are held fixed; a selected
+// With `every`, the mean over all layers so far in place of the last layer's. Support selection and what is zero are held fixed; a selected
 // entry has gradient 1, θ of it none.
+//
+// Every kind of weights begins as the same network: analytic weights, and for each layer in turn the step and threshold for which its own loss
+// on the first samples is least. Layer-wise training chooses those of a new layer again, on the batch that it begins with; then its own step,
+// threshold and matrices are trained (weights that all layers share with the first), then all layers so far at 0.2 and at 0.02 times the rate.
+// Each of these stages ends with its best validated parameters. The three numbers of hyper are no gradients' business: a grid (every second
+// point, then those around the best) on the first samples, then a pattern search, one round a batch, whose end is that of training.
 //
 // Gradients are sparse: a layer's product is dense forward (features × dims a sample), all else is proportional to the active entries.
 #pragma once

@@ -1,4 +1,4 @@
-// Gradients of unrolled networks against central differences of a plain float64 loss (../reference/lista.ts), for every kind of weights and
+// Gradients of unrolled networks against central differences of a plain float64 loss (../reference/lista-loss.ts), for every kind of weights and
 // every way to shrink.
 import { describe, expect, test } from 'vitest';
 import type { NativeLista, NativeListaOptions } from '../../lib/native/lista.js';

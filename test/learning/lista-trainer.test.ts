@@ -207,10 +207,14 @@ describe('what it refuses', () => {
   });
 
   test('a second job while one runs, and any after it was disposed', async () => {
-    const handle = trainer({ prior: PRIOR });
-    const running = run(handle, 5);
+    const handle = trainer({ prior: PRIOR, options: { planned: 1e6 } });
+    const stop = new AbortController();
+    const running = runJob(stop.signal, (onSettled) =>
+      binding.listaTrainerFit(handle, 1e6, 100, 1, undefined, onSettled),
+    );
     expect(() => native((module) => module.listaTrainerResume(handle, {}))).toThrow('the trainer is busy');
-    await running;
+    stop.abort(new Error('enough'));
+    await expect(running).rejects.toThrow('enough');
     native((module) => module.disposeListaTrainer(handle));
     expect(() => native((module) => module.listaTrainerResume(handle, {}))).toThrow(
       'the trainer was disposed',
