@@ -1,0 +1,186 @@
+// The benchmark of unrolled networks: that its problem is the published one, and what finishes codes by least squares.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { debias, oracle } from '../../bench/debias.js';
+import {
+  decibels,
+  drawKnown,
+  errorsOf,
+  type KnownCodes,
+  type ListaProblem,
+  makeProblem,
+  publishedShape,
+} from '../../bench/lista-problem.js';
+import { plainAmp, plainFista, plainIsta } from '../../bench/plain-shrinkage.js';
+import { bayesBound } from '../../bench/state-evolution.js';
+import { type GramMatrix, gramOf, SupportFit } from '../../bench/support-fit.js';
+import { ops, SparseCodes, unfoldSync } from '../../lib/index.js';
+import { leastSquares } from '../reference/linear.js';
+import { makeRandom } from '../reference/random.js';
+
+let problem: ListaProblem;
+let gram: GramMatrix;
+beforeAll(() => {
+  problem = makeProblem(publishedShape, 1);
+  gram = gramOf(problem);
+});
+afterAll(() => problem.dictionary.dispose());
+
+const sample = ({ x }: KnownCodes, i: number): Float32Array =>
+  x.data.subarray(i * x.shape[1], (i + 1) * x.shape[1]);
+
+describe('the problem', () => {
+  const layers = 16;
+  const at = [4, 8, 12, 16];
+
+  /** NMSE of what `iterate` gives, after the layers above. */
+  function figures(known: KnownCodes, iterate: (x: Float32Array) => Float64Array[]): number[] {
+    const [samples] = known.codes.shape;
+    const error = new Float64Array(layers);
+    let energy = 0;
+    for (let i = 0; i < samples; i++) {
+      const { indices, values } = known.codes.row(i);
+      const truth = new Float64Array(problem.features);
+      indices.forEach((j, k) => {
+        truth[j] = values[k] as number;
+        energy += (values[k] as number) ** 2;
+      });
+      iterate(sample(known, i)).forEach((code, k) => {
+        error[k] =
+          (error[k] as number) + code.reduce((sum, v, j) => sum + (v - (truth[j] as number)) ** 2, 0);
+      });
+    }
+    return at.map((layer) => decibels((error[layer - 1] as number) / energy));
+  }
+
+  it('is the published one: ISTA and the points of FISTA come within 0.15 dB of its figures', () => {
+    const known = drawKnown(problem, 400, 40, 5);
+    const plain = { problem, lipschitz: ops.spectralNorm(problem.dictionary) ** 2 };
+    const ista = figures(known, (x) => plainIsta(plain, x, 0.4, layers));
+    const fista = figures(known, (x) => plainFista(plain, x, 0.4, layers).points);
+    [-2.78, -4.15, -5.11, -5.77].forEach((published, i) => {
+      expect(Math.abs((ista[i] as number) - published)).toBeLessThan(0.15);
+    });
+    [-3.53, -6.01, -7.37, -7.63].forEach((published, i) => {
+      expect(Math.abs((fista[i] as number) - published)).toBeLessThan(0.15);
+    });
+  });
+
+  it('has noise of the level asked for, and the same codes at each', () => {
+    const [none, some] = [Number.POSITIVE_INFINITY, 20].map((snr) => drawKnown(problem, 50, snr, 6)) as [
+      KnownCodes,
+      KnownCodes,
+    ];
+    expect([...none.codes.values]).toEqual([...some.codes.values]);
+    const noise = some.x.data.reduce((sum, v, i) => sum + (v - (none.x.data[i] as number)) ** 2, 0);
+    const signal = none.x.data.reduce((sum, v) => sum + v * v, 0);
+    // 12,500 normal entries of noise, weighed by 50 samples' own energies: some 2 % (1 deviation), 0.1 dB
+    expect(Math.abs(decibels(noise / signal) + 20)).toBeLessThan(0.5);
+  });
+
+  it('errors are those of all entries, on and off the true support', () => {
+    const codes = (indices: number[], values: number[]) =>
+      SparseCodes.from({
+        ...{ indptr: Uint32Array.of(0, indices.length), indices: Uint32Array.from(indices) },
+        ...{ values: Float32Array.from(values), shape: [1, 4] },
+      });
+    const { nmse, squared } = errorsOf(codes([0, 2], [1, 2]), codes([1, 2], [3, 4]));
+    expect([...squared]).toEqual([1 + 9 + 4]);
+    expect(nmse).toBeCloseTo(decibels(14 / 25), 12);
+  });
+
+  it('unfold with amp is the plain iteration', () => {
+    const known = drawKnown(problem, 4, 40, 8);
+    const { codes } = unfoldSync(known.x, problem.dictionary, {
+      ...{ method: 'amp', thresholdFactor: 1.4, maxIterations: 5, tolerance: 1e-14 },
+    });
+    for (let i = 0; i < 4; i++) {
+      const plain = plainAmp(problem, sample(known, i), 1.4, 5).at(-1) as Float64Array;
+      const { indices, values } = codes.row(i);
+      const dense = new Float64Array(problem.features);
+      indices.forEach((j, k) => {
+        dense[j] = values[k] as number;
+      });
+      // float32 products of 250 terms, five times over
+      plain.forEach((v, j) => {
+        expect(Math.abs(v - (dense[j] as number))).toBeLessThan(1e-4);
+      });
+    }
+  });
+});
+
+describe('finishing by least squares', () => {
+  it('fits as a plain least squares does, whatever entered and left before', () => {
+    const random = makeRandom(3);
+    const x = Float64Array.from({ length: problem.dims }, () => random.normal());
+    const fit = new SupportFit(gram, x, 40);
+    for (const j of random.choose(40, problem.features)) fit.add(j);
+    for (const place of [3, 0, 20, 36]) fit.remove(place);
+    expect(fit.members).toHaveLength(36);
+    const rows = fit.members.map((j) => gram.atoms.subarray(j * problem.dims, (j + 1) * problem.dims));
+    const r = fit.residual();
+    leastSquares(x, rows as Float64Array[]).forEach((value, p) => {
+      expect(fit.values[p]).toBeCloseTo(value, 10);
+    });
+    const across = fit.correlations(r);
+    for (const j of fit.members) expect(Math.abs(across[j] as number)).toBeLessThan(1e-12);
+    expect(fit.add(fit.members[0] as number)).toBe(false);
+  });
+
+  /** 12 atoms that are none of the sample's, none of the weakest third of what are: what a network might propose. */
+  function perturbed({ codes }: KnownCodes): SparseCodes {
+    const random = makeRandom(11);
+    const rows = Array.from({ length: codes.shape[0] }, (_, i) => {
+      const { indices, values } = codes.row(i);
+      const size = Float32Array.from(values, Math.abs).sort();
+      const least = size[Math.floor(size.length / 3)] as number;
+      const kept = [...indices].filter((_, k) => Math.abs(values[k] as number) >= least);
+      const others = random.choose(12 + kept.length, problem.features).filter((j) => !kept.includes(j));
+      return [...kept, ...others.slice(0, 12)].sort((a, b) => a - b);
+    });
+    const indptr = new Uint32Array(rows.length + 1);
+    rows.forEach((row, i) => {
+      indptr[i + 1] = (indptr[i] as number) + row.length;
+    });
+    const indices = Uint32Array.from(rows.flat());
+    return SparseCodes.from({
+      ...{ indptr, indices, values: new Float32Array(indices.length).fill(1) },
+      shape: codes.shape,
+    });
+  }
+
+  it('finds the codes of samples without noise, from supports that are a third wrong', () => {
+    const known = drawKnown(problem, 20, Number.POSITIVE_INFINITY, 9);
+    const { codes, accepted } = debias(gram, { x: known.x, codes: perturbed(known) });
+    expect(accepted).toBe(1);
+    expect([...codes.indices]).toEqual([...known.codes.indices]);
+    // x in float32: −144 dB a rounding at most, less what least squares makes of it
+    expect(errorsOf(codes, known.codes).nmse).toBeLessThan(-135);
+  });
+
+  it('comes near the floor with noise, and not below it', () => {
+    const known = drawKnown(problem, 100, 40, 10);
+    const floor = errorsOf(oracle(gram, known), known.codes).nmse;
+    const { codes } = debias(gram, { x: known.x, codes: perturbed(known) });
+    const { nmse } = errorsOf(codes, known.codes);
+    expect(floor).toBeLessThan(nmse);
+    expect(nmse).toBeLessThan(floor + 1.5);
+  });
+
+  it("keeps the network's code where noise is far above that of the others", () => {
+    const known = drawKnown(problem, 9, 40, 12);
+    const loud = drawKnown(problem, 9, 0, 12);
+    sample(known, 4).set(sample(loud, 4));
+    const proposed = perturbed(known);
+    const { codes, accepted } = debias(gram, { x: known.x, codes: proposed });
+    expect(accepted).toBe(8 / 9);
+    expect([...codes.row(4).values]).toEqual([...proposed.row(4).values]);
+  });
+});
+
+it('the bound of all estimators lies between the floor and what anyone reaches', () => {
+  expect(bayesBound(publishedShape, Number.POSITIVE_INFINITY)).toBe(Number.NEGATIVE_INFINITY);
+  // the floor: E tr P = k·dims/(dims − k − 1) at k = 50, of noise E‖aD‖²·10^(−snr/10)/dims an entry
+  const floor = (snr: number): number => decibels(50 / (250 - 50 - 1)) - snr;
+  expect(bayesBound(publishedShape, 40)).toBeGreaterThan(floor(40));
+  expect(bayesBound(publishedShape, 20)).toBeGreaterThan(floor(20) + 1.5);
+});
