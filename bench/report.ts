@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type PlotName, plotNames, plots } from './plots.js';
 import { batchesSection, setUpSection, trainingSection } from './report-calls.js';
+import { listaSection } from './report-lista.js';
 import { featuresRecoveredSection } from './report-recovery.js';
 import {
   type AccuracySweep,
@@ -233,6 +234,7 @@ const captions: Readonly<Record<PlotName, string>> = {
   accuracy: 'Time a sample against the relative duality gap asked for, on W2',
   features: 'Time a sample against the number of features',
   breakdown: "Where the lasso's time goes, in sgemms, a bar a workload",
+  lista: 'NMSE of unrolled networks by layer, a panel a noise level',
 };
 
 function recoverySection(recovery: RecoveryResult): string {
@@ -281,6 +283,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     recovery,
     training,
     featuresRecovered,
+    lista,
   } = result;
   const plot = (name: PlotName): string[] =>
     drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
@@ -346,6 +349,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     ...(recovery ? [recoverySection(recovery)] : []),
     ...(training ? [trainingSection(training)] : []),
     ...(featuresRecovered ? [featuresRecoveredSection(featuresRecovered)] : []),
+    ...(lista ? [listaSection(lista), ...plot('lista')] : []),
     ...(setUp ? [setUpSection(setUp)] : []),
     ...(batches ? [batchesSection(batches)] : []),
     ...(small.length > 0

@@ -11,7 +11,12 @@ import {
   publishedShape,
 } from '../../bench/lista-problem.js';
 import { plainAmp, plainFista, plainIsta } from '../../bench/plain-shrinkage.js';
+import { listaPlot } from '../../bench/plots-lista.js';
+import { verdictOf } from '../../bench/published.js';
+import { listaSection } from '../../bench/report-lista.js';
+import type { ListaResult, ListaRow } from '../../bench/result-lista.js';
 import { bayesBound } from '../../bench/state-evolution.js';
+import { summarise } from '../../bench/statistics.js';
 import { type GramMatrix, gramOf, SupportFit } from '../../bench/support-fit.js';
 import { ops, SparseCodes, unfoldSync } from '../../lib/index.js';
 import { leastSquares } from '../reference/linear.js';
@@ -183,4 +188,102 @@ it('the bound of all estimators lies between the floor and what anyone reaches',
   const floor = (snr: number): number => decibels(50 / (250 - 50 - 1)) - snr;
   expect(bayesBound(publishedShape, 40)).toBeGreaterThan(floor(40));
   expect(bayesBound(publishedShape, 20)).toBeGreaterThan(floor(20) + 1.5);
+});
+
+describe('the tables', () => {
+  const shown = [4, 8, 12, 16];
+  const noisy: Pick<ListaRow, 'snr' | 'samples'> = { snr: 40, samples: 100 };
+  const result: ListaResult = {
+    ...{ dims: 250, features: 500, density: 0.1, layers: 16, shown, seconds: 600 },
+    rows: [
+      { ...noisy, name: 'ISTA', nmse: [-2.7, -4.1, -5.1, -5.7], published: { byLayer: { 4: -2.78 } } },
+      {
+        ...{ ...noisy, name: 'alista, selection', nmse: [-17, -30, -37, -39.5], microseconds: 30 },
+        published: { byLayer: { 16: -39.07 } },
+        training: { seconds: 90, steps: 300, samples: 38_400 },
+        finished: { nmse: -45.4, accepted: 0.995, samples: 50, microseconds: 4000 },
+      },
+      { ...noisy, name: 'the floor', nmse: [-46], kind: 'floor' },
+      { name: 'lista-cp', snr: null, samples: 100, nmse: [-9, -20, -25, -30], published: { atMost: -28 } },
+    ],
+    steps: {
+      ...{ batch: 512, layers: 16, by: 'sgemm', target: 1.5 },
+      rows: [
+        {
+          ...{ variant: 'lista-cp', selection: false, products: 96, ratio: 1.6 },
+          ...{ seconds: summarise([0.16]), sgemm: summarise([0.001]) },
+        },
+      ],
+    },
+    join: {
+      ...{ samples: 10, tolerance: 1e-5 },
+      rows: [
+        {
+          ...{ workload: 'W1', start: 'nothing', layers: 0, iterations: 2.5, maxGap: 1e-6 },
+          lassoSeconds: summarise([0.02]),
+        },
+        {
+          ...{
+            workload: 'W1',
+            start: 'network',
+            layers: 4,
+            iterations: 1.5,
+            maxGap: 1e-6,
+            proposalGap: 0.01,
+          },
+          ...{ trainingSeconds: 12, networkSeconds: summarise([0.01]), lassoSeconds: summarise([0.015]) },
+        },
+      ],
+    },
+  };
+  const text = listaSection(result);
+  const cells = (start: string): string[] =>
+    (text.split('\n').find((one) => one.startsWith(start)) ?? '').split(' | ');
+
+  it('have a row a method, with what is published and how near it is', () => {
+    expect(cells('| **alista, selection**').slice(1, 11)).toEqual([
+      '-17.00',
+      '-30.00',
+      '-37.00',
+      '-39.50',
+      '-39.07',
+      'met',
+      '-45.40 (99.5 %)',
+      '1.5',
+      '300 × 128',
+      '30',
+    ]);
+    expect(cells('| ISTA').slice(5, 7)).toEqual(['-2.78', 'met']);
+    expect(cells('| the floor').slice(1, 5)).toEqual(['', '', '', '-46.00']);
+    expect(cells('| lista-cp').slice(5, 7)).toEqual(['≤ -28', 'met']);
+    expect(text).toContain('10 minutes in all, 1.5 of them training');
+  });
+
+  it('say what steps cost beside their products, and what a start from a network costs in all', () => {
+    expect(cells('| **lista-cp**')).toEqual(['| **lista-cp**', '96', '160', '1', '1.6', 'missed |']);
+    // (10 + 15) ms of 20, 1.5 solves, one pass more than solves, and the network's 4
+    expect(cells('| W1 | network').slice(6, 9)).toEqual(['1.25', '1.5', '6.5']);
+  });
+
+  it('have a plot of every line, published figures and floors', async () => {
+    const svg = await listaPlot(result);
+    expect(svg).toMatch(/^<svg[\s\S]*<\/svg>\n$/);
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+    expect(svg).toContain('>alista, selection<');
+    expect(svg).toContain('>no noise<');
+    expect(listaPlot(undefined)).toBeUndefined();
+  });
+
+  it('call a bar met, beaten or missed by all that was asked', () => {
+    const verdict = (name: string, snr: number | null, ...nmse: number[]) =>
+      verdictOf(name, snr, shown, nmse);
+    expect(verdict('ISTA', 40, -2.78, -4.15, -5.11, -5.77)).toBe('met');
+    expect(verdict('ISTA', 40, -2.78, -4.15, -5.11, -5.6)).toBe('missed');
+    expect(verdict('alista, selection', 40, 0, 0, 0, -40.5)).toBe('beaten');
+    expect(verdict('alista, selection', 40, 0, 0, 0, -38)).toBe('missed');
+    expect(verdict('lista-cp', null, 0, 0, 0, -30)).toBe('met');
+    expect(verdict('lista-cp', null, 0, 0, 0, -45)).toBe('beaten');
+    expect(verdict('lista-cp', null, 0, 0, 0, -20)).toBe('missed');
+    expect(verdict('lista', 40, 0, 0, 0, -20)).toBeUndefined();
+  });
 });
