@@ -27,6 +27,7 @@ export {
   type LoadDictionaryOptions,
   type SaveDictionaryOptions,
 } from './data/dictionary.js';
+export type { HeldOutFigures } from './data/held-out-scores.js';
 export type { HoldoutOptions } from './data/holdout.js';
 export * as ops from './data/ops.js';
 export {
@@ -101,7 +102,6 @@ export {
 } from './sae/train.js';
 export type {
   Architecture,
-  HeldOutFigures,
   TrainingFigures,
   TrainingProgress,
   TrainingSummary,

@@ -9,7 +9,7 @@ import { root } from './tools.mjs';
 const LAYERS = ['core', 'kernels', 'scoring', 'solvers', 'learning', 'features', 'node'];
 /**
  * Products without a bound or a ladder: plain matrices of ops, the assignment's gains, A · D of a learner's update, cosines that it draws atoms by, linear connections, D · DᵀD
- * of a gradient.
+ * of a gradient, layers of unrolled networks.
  */
 const PLAIN_PRODUCTS = [
   'native/node/ops.cpp',
@@ -18,6 +18,8 @@ const PLAIN_PRODUCTS = [
   'native/learning/online_start.cpp',
   'native/learning/online_update.cpp',
   'native/learning/autoencoder_skip.cpp',
+  'native/learning/lista_network.cpp',
+  'native/learning/lista_start.cpp',
 ];
 
 const native = join(root, 'native');

@@ -126,7 +126,7 @@ export class Checkpoints {
 
   /**
    * Steps `done` to `steps` over a matrix, by calls of `take`, some of them each. Where checkpoints are written, calls are short: once the
-   * signal is aborted, the last one is let finish, and where it ended is written.
+   * signal is aborted, the last one is let finish, and where it ended is written. What is `over` before makes no more steps.
    */
   async run<Figures>(
     learner: Resumable,
@@ -134,6 +134,7 @@ export class Checkpoints {
     signal: AbortSignal | undefined,
     take: (steps: number, signal: AbortSignal | undefined) => Promise<Figures>,
     figuresAt: (figures: Figures, done: number) => Figures,
+    over: (figures: Figures) => boolean = () => false,
   ): Promise<Figures | undefined> {
     let figures: Figures | undefined;
     let saved = first;
@@ -143,7 +144,7 @@ export class Checkpoints {
       const began = performance.now();
       figures = await take(chunk, this.whole(signal));
       const took = performance.now() - began;
-      done += chunk;
+      done = over(figures) ? steps : done + chunk;
       if (chunk === most)
         most = took < PATIENCE / 2 ? 2 * most : Math.max(1, took > PATIENCE ? most >> 1 : most);
       const stopped = signal?.aborted === true;

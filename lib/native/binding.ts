@@ -3,6 +3,7 @@ import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeEvaluation } from './evaluation.js';
 import type { NativeFeatures } from './features.js';
 import type { NativeLearnerOptions, NativeStatistics } from './learning.js';
+import type { NativeListas } from './lista.js';
 import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
 import type { NativeRows } from './rows.js';
 import type { NativeCheckpoint, NativeSae } from './sae.js';
@@ -144,6 +145,7 @@ export type NativeRight = NativeMatrix | { readonly handle: DictionaryHandle };
 export interface NativeBinding
   extends NativeEvaluation,
     NativeFeatures,
+    NativeListas,
     NativeRows,
     NativeSae,
     NativeSyntheticData,

@@ -90,7 +90,12 @@ export interface NativeListas {
   createLista(parameters: NativeLista): ListaHandle;
   listaParameters(lista: ListaHandle): NativeLista;
   disposeLista(lista: ListaHandle): void;
-  listaUnfoldSync(lista: ListaHandle, activations: NativeMatrix, layers: number, threads: number): NativeCodes;
+  listaUnfoldSync(
+    lista: ListaHandle,
+    activations: NativeMatrix,
+    layers: number,
+    threads: number,
+  ): NativeCodes;
   listaUnfold(
     lista: ListaHandle,
     activations: NativeMatrix,

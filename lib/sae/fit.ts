@@ -6,6 +6,7 @@ import { readThreads } from '../call/threads.js';
 import type { BatchSource } from '../data/batches.js';
 import { Checkpoints, type Resumable } from '../data/checkpoints.js';
 import { HeldOutRows, Holdout, takeRows } from '../data/holdout.js';
+import { teachByPasses } from '../data/passes.js';
 import { StreamRun } from '../data/stream-run.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
@@ -220,68 +221,37 @@ async function trainOnPasses(
   stream: StreamRun<Figures>,
 ): Promise<SparseAutoencoder[]> {
   const { threads, signal, onProgress, steps, holdout } = run;
-  const epochs = run.epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY);
   let trainer: Trainer | undefined;
   let withTargets = false;
   let held: HeldOutRows | undefined;
-  const left = (): number => (steps ?? Number.MAX_SAFE_INTEGER) - stream.steps;
-  for (let epoch = 1; epoch <= epochs && left() > 0; epoch++) {
-    let items = 0;
-    /** Rows of this pass so far. */
-    let rows = 0;
-    const before = stream.steps;
-    for await (const batch of batches.read(signal, (run.epochs ?? 1) > 1)) {
-      if (trainer === undefined) {
-        withTargets = batch.targets !== undefined;
-        trainer = createTrainer(run, batch, steps ?? 0, false);
-        await stream.begin(trainer.state);
-      }
-      // A run that had all its steps has not looked at what comes after.
-      const place = { epoch, items: items + 1 };
-      const passing = stream.passed(place);
-      if (!passing && left() <= 0) break;
+  await teachByPasses<Samples, Samples, Figures>(batches, run, stream, signal, {
+    create: (first) => {
+      withTargets = first.targets !== undefined;
+      trainer = createTrainer(run, first, steps ?? 0, false);
+      return trainer.state;
+    },
+    look: (batch, epoch) => {
       const split = holdout?.split(batch.activations, batch.mask);
-      if (holdout !== undefined && split !== undefined && epoch === 1) {
+      if (holdout === undefined || split === undefined) return batch;
+      if (epoch === 1) {
         held ??= new HeldOutRows(holdout, batch.cols);
         held.add(partsOf(batch), split.held);
       }
-      rows += batch.rows;
-      items += 1;
-      if (passing) continue;
-      if (withTargets !== (batch.targets !== undefined))
+      return { ...batch, mask: split.mask };
+    },
+    feed: ({ activations, targets, mask }, most, stop) => {
+      if (withTargets !== (targets !== undefined))
         throw new UnsuperposeError(
           'ERR_SHAPE',
           'either all batches of activations have targets or none',
           'activations',
         );
-      const { handle } = trainer;
-      const most = left();
-      const { activations, targets } = batch;
-      const mask = split?.mask ?? batch.mask;
-      const taught = await stream.feed(place, (stop) =>
-        runJob<Figures>(stop, (onSettled) =>
-          binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
-        ),
+      const { handle } = trainer as Trainer;
+      return runJob<Figures>(stop, (onSettled) =>
+        binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
       );
-      if (taught && stream.last !== undefined) onProgress?.(progressOf(stream.last, steps));
-      await stream.save(place);
-      if (left() <= 0) break;
-    }
-    if (trainer === undefined)
-      throw new UnsuperposeError('ERR_SHAPE', 'activations gave no samples to train on', 'activations');
-    if (items === 0)
-      throw new UnsuperposeError(
-        'ERR_OPTION',
-        `activations gave no samples in pass ${epoch} over them: for several epochs, or more steps than they have, give what can be read again, an array or a function that makes a generator anew`,
-        'activations',
-      );
-    if (stream.steps === before && !stream.begunBefore(epoch))
-      throw new UnsuperposeError(
-        'ERR_SHAPE',
-        `activations gave ${rows} samples in pass ${epoch}, none of which is left to learn from: all are held out or hidden by masks`,
-        'activations',
-      );
-    await stream.save({ epoch, items }, 1);
-  }
+    },
+    report: (figures) => onProgress?.(progressOf(figures, steps)),
+  });
   return finish(trainer as Trainer, stream.last as Figures, run, held?.take() ?? []);
 }

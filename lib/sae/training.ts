@@ -1,6 +1,7 @@
 // What training tells, while it runs and afterwards.
 import type { Note } from '../call/notes.js';
 import { warning } from '../call/notes.js';
+import type { HeldOutFigures } from '../data/held-out-scores.js';
 import type { NativeTrainingFigures } from '../native/sae.js';
 
 /** Figures of the steps since the last report (of the stream's last matrix): means over their samples. */
@@ -14,20 +15,6 @@ export interface TrainingFigures {
   /** Norm of the gradient before clipping, where the objective is relative to ½E‖y − median‖²: what `clip` bounds. */
   readonly gradientNorm: number;
   /** Features that no sample has used in the last `deadAfter` steps. */
-  readonly dead: number;
-}
-
-/** Figures of samples that training has not seen, by what came out of it; see `holdout`. */
-export interface HeldOutFigures {
-  /** How many they are. */
-  readonly samples: number;
-  /** 1 − Σ‖y − ŷ‖² / Σ‖y − mean‖². */
-  readonly explainedVariance: number;
-  /** Mean of ‖y − ŷ‖². */
-  readonly squaredError: number;
-  /** Mean number of active features a sample. */
-  readonly l0: number;
-  /** Features that none of these samples uses. */
   readonly dead: number;
 }
 

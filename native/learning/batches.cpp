@@ -25,9 +25,11 @@ Status ShuffledBatches::gather(std::size_t count, Batch& out) {
   if (data_.rows == 0) return Status::fail(Code::shape, "activations must have at least one sample");
   gathered_.reserve(count * stride_);
   gathered_targets_.reserve(count * target_stride_);
+  taken_.clear();
   for (std::size_t i = 0; i < count; ++i) {
     if (position_ == order_.size()) new_epoch();
     const std::uint32_t sample = order_[position_++];
+    taken_.push_back(sample);
     std::memcpy(gathered_.data() + i * stride_, data_.row(sample), data_.cols * sizeof(float));
     if (targets_.rows > 0)
       std::memcpy(gathered_targets_.data() + i * target_stride_, targets_.row(sample),

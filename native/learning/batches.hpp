@@ -47,6 +47,8 @@ class ShuffledBatches final : public BatchSource {
   Status preview(std::size_t rows, Batch& out) override;
   void save(Checkpoint& to) const override;
   Status resume(const Checkpoint& from) override;
+  /// Which samples the last batch holds.
+  const std::vector<std::uint32_t>& taken() const { return taken_; }
 
  private:
   Status gather(std::size_t count, Batch& out);
@@ -56,6 +58,7 @@ class ShuffledBatches final : public BatchSource {
   std::size_t size_, stride_, target_stride_;
   Random random_;
   std::vector<std::uint32_t> order_;  // of the running epoch
+  std::vector<std::uint32_t> taken_;
   std::size_t position_ = 0;
   AlignedBuffer<float> gathered_, gathered_targets_;
 };

@@ -39,13 +39,13 @@ struct ListaParameters {
   std::size_t layers = 0, features = 0, dims = 0;
   double scale = 1;               // a power of two
   std::vector<float> dictionary;  // features × dims, as it was given
-  std::vector<float> forward;     // V or W: layers × features × dims (pair, layers), features × dims (others)
-  std::vector<float> recurrent;   // U: layers × features × features, row j is what code j adds to z; pair only
-  std::vector<float> step;        // γ_k, one a layer; 1 where it is not learned; empty with hyper
-  std::vector<float> threshold;   // θ_k ≥ 0, one a layer; empty with hyper
-  std::vector<float> selection;   // p_k in percent, one a layer, 0: none; empty with hyper
-  double adaptive = 0;            // 0: thresholds do not depend on the codes
-  std::vector<double> hyper;      // c₁, c₂, c₃; hyper only
+  std::vector<float> forward;  // V or W: layers × features × dims (pair, layers), features × dims (others)
+  std::vector<float> recurrent;  // U: layers × features × features, row j is what code j adds to z; pair only
+  std::vector<float> step;       // γ_k, one a layer; 1 where it is not learned; empty with hyper
+  std::vector<float> threshold;  // θ_k ≥ 0, one a layer; empty with hyper
+  std::vector<float> selection;  // p_k in percent, one a layer, 0: none; empty with hyper
+  double adaptive = 0;           // 0: thresholds do not depend on the codes
+  std::vector<double> hyper;     // c₁, c₂, c₃; hyper only
 };
 
 /// Immutable, so that calls may share it.
@@ -69,7 +69,8 @@ class Lista {
 };
 
 /// The analytic W of a dictionary, features × dims, in float64 and rounded once. Where the atoms do not span all dims, S is the inverse
-/// on their span. Rows of zero atoms are zero.
+/// on their span: directions in which all atoms together have less than 2⁻²⁰ of their root mean square over the dims count as
+/// outside (float32 atoms of a smaller span have such). Rows of zero atoms are zero.
 Status analytic_weights(ConstMatrix32 dictionary, const Execution& execution, std::vector<float>& out);
 
 }  // namespace unsuperpose

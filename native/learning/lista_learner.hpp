@@ -18,7 +18,12 @@ namespace unsuperpose {
 
 /// Samples that are drawn, not given: x = aD + noise, each feature active with probability `density`, values by `values`, noise white with
 /// E‖noise‖² = E‖aD‖²·10^(−snr/10) over each sample's own ‖aD‖² (snr infinite: none). Sample i of batch t depends on seed, t and i alone.
-enum class PriorValues : std::uint8_t { normal, uniform, exponential, one };  // N(0,1); U[.5, 1.5]; Exp(1); 1. With nonnegative: |·|
+enum class PriorValues : std::uint8_t {
+  normal,
+  uniform,
+  exponential,
+  one
+};  // N(0,1); U[.5, 1.5]; Exp(1); 1. With nonnegative: |·|
 struct ListaPrior {
   double density = 0;
   PriorValues values = PriorValues::normal;
@@ -38,26 +43,29 @@ struct ListaOptions {
   bool every = false;
   ListaSchedule schedule = ListaSchedule::end_to_end;
   double rate = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, clip = 1;
-  double decay = 0;                     // share of the planned steps, at the end, in which the rate falls to 0 (end to end)
-  std::uint64_t planned = 0;            // most steps: in all (end to end), of each stage (layer-wise)
-  std::uint64_t validate_every = 10;    // steps; 0: no validation
-  std::uint64_t patience = 0;           // steps without a better validation until a stage ends; 0: none
-  double first_threshold = 0;           // 0: chosen from the first samples
-  std::size_t batch_size = 512;         // of samples drawn from a prior
+  double decay = 0;  // share of the planned steps, at the end, in which the rate falls to 0 (end to end)
+  std::uint64_t planned = 0;          // most steps: in all (end to end), of each stage (layer-wise)
+  std::uint64_t validate_every = 10;  // steps; 0: no validation
+  std::uint64_t patience = 0;         // steps without a better validation until a stage ends; 0: none
+  double first_threshold =
+      0;  // θ of every layer at first, in the units that were given; 0: chosen from the first samples
+  std::size_t batch_size = 512;  // of samples drawn from a prior
   std::uint64_t seed = 0;
-  std::size_t memory = std::size_t{1} << 30;  // bytes a step may keep of its forward pass; beyond, residuals are computed again
+  std::size_t memory = 1 << 30;  // bytes of residuals that a step may keep; beyond, they are computed again
 };
 
 struct ListaStatistics {
   std::uint64_t steps = 0, samples = 0;  // in all
   std::uint64_t stage = 0, stages = 1;   // of layer-wise training
   bool finished = false;                 // patience or planned steps are over
-  double loss = 0;                       // figure of the batches since the last call, after the last trained layer
+  double loss = 0;  // figure of the batches since the last call, after the last trained layer
   double gradient_norm = 0;
   std::vector<double> layers;     // of the same batches, the figure after each trained layer
   std::vector<double> validated;  // of the last validation, likewise; empty: none yet
   double best = 0;                // best validation of the running stage (last layer)
 };
+
+struct ListaGradient;
 
 class ListaLearner final : public LearnerOf<ListaParameters> {
  public:
@@ -85,6 +93,8 @@ class ListaLearner final : public LearnerOf<ListaParameters> {
   std::size_t bytes() const;
 
  private:
+  friend Status lista_gradient(const ListaOptions& options, const ListaParameters& at, ConstMatrix32 input,
+                               const SparseCodes* codes, const Execution& execution, ListaGradient& out);
   ListaLearner();
   struct State;
   std::unique_ptr<State> state_;
@@ -100,7 +110,7 @@ Status lista_gradient(const ListaOptions& options, const ListaParameters& at, Co
 
 /// The samples of a prior, for tests and validation: batch `number` of `rows` samples. x: rows × dims, codes for the atoms as given.
 void draw_samples(const ListaPrior& prior, bool nonnegative, ConstMatrix32 dictionary, std::uint64_t seed,
-                  std::uint64_t number, std::size_t rows, const Execution& execution,
-                  std::vector<float>& x, SparseCodes& codes);
+                  std::uint64_t number, std::size_t rows, const Execution& execution, std::vector<float>& x,
+                  SparseCodes& codes);
 
 }  // namespace unsuperpose

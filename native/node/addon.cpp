@@ -48,6 +48,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_certify(exports);
   add_learn(exports);
   add_train(exports);
+  add_lista_train(exports);
   add_autoencoder(exports);
   add_pairs(exports);
   add_geometry(exports);

@@ -11,6 +11,7 @@ void add_path(Napi::Object exports);
 void add_certify(Napi::Object exports);
 void add_learn(Napi::Object exports);
 void add_train(Napi::Object exports);
+void add_lista_train(Napi::Object exports);
 void add_autoencoder(Napi::Object exports);
 void add_pairs(Napi::Object exports);
 void add_geometry(Napi::Object exports);

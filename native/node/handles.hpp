@@ -17,6 +17,7 @@ namespace unsuperpose::node {
 
 class Learner;
 class Trainer;
+class ListaTrainer;
 class Path;
 class Scores;
 class SharedPairs;
@@ -41,6 +42,9 @@ inline constexpr HandleType kHandleType<Learner>{
 template <>
 inline constexpr HandleType kHandleType<Trainer>{
     {0xfb0e907ae1732308, 0x0a110855e844458a}, "trainer must be a trainer", "the trainer was disposed"};
+template <>
+inline constexpr HandleType kHandleType<ListaTrainer>{
+    {0x3be9d1f04a76c852, 0xd06f8a217be4935c}, "trainer must be a trainer", "the trainer was disposed"};
 template <>
 inline constexpr HandleType kHandleType<const Autoencoder>{{0x4ded8c87ce12cc81, 0x493dfc0b4527de04},
                                                            "autoencoder must be a SparseAutoencoder",

@@ -10,12 +10,12 @@
 
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
-#include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "../scoring/scorer.hpp"
 #include "active_samples.hpp"
 #include "amp.hpp"
 #include "batch.hpp"
 #include "certificate.hpp"
+#include "code_figures.hpp"
 #include "greedy.hpp"
 
 namespace unsuperpose {
@@ -67,7 +67,7 @@ class AmpBatch {
  private:
   void set_threshold(Sample& sample) const;
   void step(Sample& sample, const std::vector<product::Entry>& entries);
-  double evaluate(const Sample& sample, const SparseCode& code, Evaluation& at);
+  Evaluation evaluate(const Sample& sample, const SparseCode& code);
   void bound_gaps(std::vector<std::uint32_t>& asked);
   void finish(Sample& sample);
 
@@ -105,20 +105,11 @@ void AmpBatch::set_threshold(Sample& sample) const {
                                              : batch_.lambda(sample.slot) / (1 - density(sample.code));
 }
 
-/// The residual of a code into residual(), its sums into `at`; answers ‖x − aD‖².
-double AmpBatch::evaluate(const Sample& sample, const SparseCode& code, Evaluation& at) {
-  at = {};
-  std::vector<float> values(code.values.begin(), code.values.end());
-  for (const float a : values) at.weighted_l1 += std::fabs(static_cast<double>(a));
-  const ConstMatrix32 atoms = dictionary_.atoms();
-  const float* x = batch_.samples().row(sample.slot);
-  at.squared_input = batch_.squared_norm(sample.slot);
-  at.squared_residual =
-      sparse_rows::table().residual(x, code.atoms.data(), values.data(), values.size(), atoms.data,
-                                    atoms.stride, dictionary_.dims(), residual(sample));
-  at.squared_rounded = reduce::table().squared_norm(residual(sample), dictionary_.dims());
-  at.input_residual = dots::table().dot(x, residual(sample), dictionary_.dims());
-  return at.squared_residual;
+/// The residual of a code goes into residual().
+Evaluation AmpBatch::evaluate(const Sample& sample, const SparseCode& code) {
+  const std::vector<float> values(code.values.begin(), code.values.end());
+  return evaluate_code(batch_.samples().row(sample.slot), batch_.squared_norm(sample.slot), code.atoms,
+                       values, dictionary_, residual(sample));
 }
 
 /// One round, from the atoms outside the support that pass the threshold.
@@ -148,8 +139,7 @@ void AmpBatch::step(Sample& sample, const std::vector<product::Entry>& entries) 
          sample.code.values[k] + dot(sample.code.atoms[k], z(sample)));
 
   sample.code = std::move(next);
-  Evaluation at;
-  evaluate(sample, sample.code, at);
+  const Evaluation at = evaluate(sample, sample.code);
   const double lambda =
       options_.lambda.empty() ? sample.threshold * (1 - density(sample.code)) : batch_.lambda(sample.slot);
   // The best code is that of the least objective, for the λ that is asked for or the present one.
@@ -183,38 +173,27 @@ void AmpBatch::step(Sample& sample, const std::vector<product::Entry>& entries) 
 
 /// The gaps of the best codes of these samples.
 void AmpBatch::bound_gaps(std::vector<std::uint32_t>& asked) {
-  std::vector<Evaluation> at(asked.size());
+  std::vector<Evaluation> at;
   std::size_t largest = 0;
-  for (std::size_t p = 0; p < asked.size(); ++p) {
-    evaluate(samples_[asked[p]], samples_[asked[p]].best, at[p]);
-    largest = std::max(largest, samples_[asked[p]].best.atoms.size());
+  for (const std::uint32_t i : asked) {
+    at.push_back(evaluate(samples_[i], samples_[i].best));
+    largest = std::max(largest, samples_[i].best.atoms.size());
   }
-  std::vector<scoring::Request> requests(asked.size());
-  for (std::size_t p = 0; p < asked.size(); ++p)
-    requests[p] = {.row = asked[p], .norm = std::sqrt(at[p].squared_rounded)};
   const ConstMatrix32 left{residuals_.data(), batch_.count(), dictionary_.dims(), stride_};
-  scorer_.list(scorer_.last_rung(), left, requests, largest + kSpare, execution_);
+  std::vector<double> strongest;
+  strongest_correlations(scorer_, dictionary_, left, asked, at, largest + kSpare, execution_, strongest);
   if (execution_.cancelled()) return;
-  execution_.for_each(asked.size(), [&](std::size_t p) {
+  for (std::size_t p = 0; p < asked.size(); ++p) {
     Sample& sample = samples_[asked[p]];
-    const scoring::Scored& scored = scorer_[p];
-    double strongest = 0;
-    for (std::size_t e = 0; e < scored.count; ++e) {
-      const product::Entry& entry = scored.entries[e];
-      if (scorer_.strength(entry) + scored.error > strongest)
-        strongest = std::max(strongest, scorer_.strength(dot(entry.index, residual(sample)), 1));
-    }
-    if (scored.full) strongest = std::max(strongest, scored.unlisted);
-    sample.gap = relative_gap(at[p], sample.best_lambda, 0, strongest);
-  });
+    sample.gap = relative_gap(at[p], sample.best_lambda, 0, strongest[p]);
+  }
 }
 
 void AmpBatch::finish(Sample& sample) {
   std::vector<std::pair<std::uint32_t, float>> codes;
   for (std::size_t k = 0; k < sample.best.atoms.size(); ++k)
     codes.emplace_back(sample.best.atoms[k], static_cast<float>(sample.best.values[k]));
-  Evaluation at;
-  evaluate(sample, sample.best, at);
+  const Evaluation at = evaluate(sample, sample.best);
   SampleResult& result = out_[sample.slot];
   result.gap = sample.gap;
   result.iterations = sample.rounds;

@@ -1,10 +1,11 @@
 // Our own format: one safetensors file with the parameters under their own names, and what is no tensor as JSON in its metadata.
+import type { HeldOutFigures } from '../../data/held-out-scores.js';
 import type { Floats } from '../../files/arrays.js';
 import { isRecord, parseJSON } from '../../files/json.js';
 import { broken } from '../../files/refuse.js';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../files/safetensors.js';
 import { ACTIVATIONS, type AutoencoderParameters } from '../parameters.js';
-import type { Architecture, HeldOutFigures, TrainingSummary } from '../training.js';
+import type { Architecture, TrainingSummary } from '../training.js';
 import { constant, type Draft, type Format, type Parts } from './draft.js';
 import { narrowed, type Saving } from './narrow.js';
 import type { Place } from './place.js';

@@ -83,7 +83,15 @@ void residual32(const float* x, const float* const* rows, const float* factors, 
   std::size_t d = 0;
   for (; d + kWide * kLanes <= dims; d += kWide * kLanes)
     residual32_strip<kWide>(x, rows, factors, count, d, out);
-  for (; d + kLanes <= dims; d += kLanes) residual32_strip<1>(x, rows, factors, count, d, out);
+  // What is left, in few strips: one register alone would wait for each of its sums.
+  const auto strip = [&]<std::size_t kStrip>() {
+    if (d + kStrip * kLanes > dims) return;
+    residual32_strip<kStrip>(x, rows, factors, count, d, out);
+    d += kStrip * kLanes;
+  };
+  strip.template operator()<4>();
+  strip.template operator()<2>();
+  strip.template operator()<1>();
   if (d == dims) return;
   const std::size_t n = dims - d;
   Vector sum = load_partial(x + d, n);

@@ -1,0 +1,393 @@
+#include "lista_backward.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "../kernels/dots/dots.hpp"
+#include "../kernels/reduce/reduce.hpp"
+#include "../kernels/sparse_rows/sparse_rows.hpp"
+
+namespace unsuperpose::lista {
+
+namespace {
+
+/// Features of one unit of work.
+constexpr std::size_t kFeatures = 8;
+
+float sign(float value) { return value > 0 ? 1.0f : -1.0f; }
+
+}  // namespace
+
+Tensors::Tensors(const ListaParameters& p) {
+  const bool pair = p.weights == ListaWeights::pair;
+  const std::size_t matrices = pair || p.weights == ListaWeights::layers ? p.layers : 1;
+  for (std::size_t k = 0; k < matrices; ++k) forward.emplace_back(p.features, p.dims);
+  for (std::size_t k = 0; pair && k < p.layers; ++k) recurrent.emplace_back(p.features, p.features);
+  if (p.weights == ListaWeights::hyper) return;
+  step = Rows(1, p.layers);
+  threshold = Rows(1, p.layers);
+}
+
+ConstMatrix32 Pass::Call::rows(const Rows& of, std::size_t b) const {
+  return ConstMatrix32(of.view()).slice(b * block, std::min(block, samples.x.count - b * block));
+}
+
+/// Where a block's residuals before a layer ≥ 1 stand.
+Matrix32 Pass::residual_rows(const Call& call, std::size_t layer, std::size_t b) const {
+  const Rows& all = layer <= kept_count_ ? kept_[layer - 1] : again_[layer % 2];
+  return all.view().slice(b * call.block, std::min(call.block, call.samples.x.count - b * call.block));
+}
+
+void Pass::residual_block(const Call& call, std::size_t layer, std::size_t b) const {
+  if (layer <= kept_count_) return;  // before the first layer it is x'
+  residuals(call.network, call.rows(call.samples.x, b), blocks_[b].trace.codes[layer - 1],
+            residual_rows(call, layer, b));
+}
+
+void Pass::measure_block(const Call& call, std::size_t b) {
+  Block& block = blocks_[b];
+  block.errors.assign(call.depth, 0);
+  block.base = 0;
+  const ConstMatrix32 x = call.rows(call.samples.x, b);
+  if (call.supervised()) {
+    const Codes& truth = call.samples.truth;
+    std::vector<float> dense(call.network.at.features, 0);
+    for (std::size_t i = 0; i < x.rows; ++i) {
+      const std::size_t first = truth.begin[b * call.block + i], end = truth.begin[b * call.block + i + 1];
+      double all = 0;
+      for (std::size_t e = first; e < end; ++e) {
+        dense[truth.index[e]] = truth.value[e];
+        all += static_cast<double>(truth.value[e]) * static_cast<double>(truth.value[e]);
+      }
+      block.base += all;
+      for (std::size_t k = 0; k < call.depth; ++k) {
+        const Codes& codes = block.trace.codes[k];
+        double error = all;  // (a − t)² − t² = a(a − 2t)
+        for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e) {
+          const double a = static_cast<double>(codes.value[e]);
+          error += a * (a - 2 * static_cast<double>(dense[codes.index[e]]));
+        }
+        block.errors[k] += std::max(0.0, error);
+      }
+      for (std::size_t e = first; e < end; ++e) dense[truth.index[e]] = 0;
+    }
+    return;
+  }
+  Rows scratch;
+  for (std::size_t i = 0; i < x.rows; ++i) block.base += reduce::table().squared_norm(x.row(i), x.cols) / 2;
+  for (std::size_t k = 0; k < call.depth; ++k) {
+    const Codes& codes = block.trace.codes[k];
+    ConstMatrix32 r;
+    if (k < kept_count_) {
+      r = residual_rows(call, k + 1, b);
+    } else {
+      if (scratch.count == 0) scratch = Rows(x.rows, x.cols);
+      residuals(call.network, x, codes, scratch.view());
+      r = scratch.view();
+    }
+    for (std::size_t i = 0; i < x.rows; ++i) {
+      double error = reduce::table().squared_norm(r.row(i), r.cols) / 2;
+      for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e)
+        error += static_cast<double>(call.objective.penalty[codes.index[e]]) *
+                 std::fabs(static_cast<double>(codes.value[e]));
+      block.errors[k] += error;
+    }
+  }
+}
+
+/// `kept`: residuals before the layers 1 … kept, and after the last layer, are kept.
+Status Pass::forward(const Call& call, std::size_t kept, Outcome& outcome) {
+  const std::size_t samples = call.samples.x.count;
+  if (blocks_.size() < call.blocks) blocks_.resize(call.blocks);
+  kept_count_ = kept;
+  if (kept_.size() < kept) kept_.resize(kept);
+  for (std::size_t k = 0; k < kept; ++k) {
+    if (kept_[k].cols != call.network.at.dims) kept_[k] = Rows(0, call.network.at.dims);
+    kept_[k].grow(samples);
+  }
+  call.execution.for_each(call.blocks, [&](std::size_t b) {
+    Block& block = blocks_[b];
+    Codes last;
+    const ConstMatrix32 x = call.rows(call.samples.x, b);
+    block.trace.residuals.clear();
+    for (std::size_t k = 1; k <= kept; ++k) block.trace.residuals.push_back(residual_rows(call, k, b));
+    const std::size_t overflow = run_layers(call.network, x, call.depth, last, &block.trace);
+    block.overflow = overflow < x.rows ? b * call.block + overflow : samples;
+    measure_block(call, b);
+  });
+  if (call.execution.cancelled()) return Status::cancelled();
+  outcome.errors.assign(call.depth, 0);
+  outcome.base = 0;
+  outcome.overflow = samples;
+  for (std::size_t b = 0; b < call.blocks; ++b) {
+    outcome.base += blocks_[b].base;
+    outcome.overflow = std::min(outcome.overflow, blocks_[b].overflow);
+    for (std::size_t k = 0; k < call.depth; ++k) outcome.errors[k] += blocks_[b].errors[k];
+  }
+  double sum = outcome.errors.back();
+  if (call.objective.every)
+    sum =
+        std::accumulate(outcome.errors.begin(), outcome.errors.end(), 0.0) / static_cast<double>(call.depth);
+  outcome.loss = (call.supervised() ? sum / 2 : sum) / static_cast<double>(samples);
+  return {};
+}
+
+Status Pass::measure(const Network& network, const Objective& objective, const Samples& samples,
+                     std::size_t depth, const Execution& execution, Outcome& outcome) {
+  const std::size_t block = block_rows(network), blocks = (samples.x.count + block - 1) / block;
+  return forward({network, objective, samples, depth, block, blocks, execution}, 0, outcome);
+}
+
+/// Entries of all layers by feature, and room for what goes back.
+void Pass::lay_out(const Call& call, const Part& part) {
+  const std::size_t features = call.network.at.features;
+  const bool pair = call.network.at.weights == ListaWeights::pair;
+  offset_.resize(call.depth);
+  std::size_t most = 0;
+  for (std::size_t k = 0; k < call.depth; ++k) {
+    offset_[k].assign(call.blocks + 1, 0);
+    for (std::size_t b = 0; b < call.blocks; ++b)
+      offset_[k][b + 1] = offset_[k][b] + static_cast<std::uint32_t>(blocks_[b].trace.codes[k].index.size());
+    most = std::max<std::size_t>(most, offset_[k].back());
+  }
+  for (auto& pull : pull_)
+    if (pull.size() < most) pull.resize(most);
+  if (!part.forward) return;
+  if (sorted_.size() < call.depth) sorted_.resize(call.depth);
+  const std::size_t first = pair && part.first > 0 ? part.first - 1 : part.first;
+  call.execution.for_each(call.depth - first, [&](std::size_t at) {
+    const std::size_t k = first + at;
+    ByFeature& sorted = sorted_[k];
+    sorted.start.assign(features + 1, 0);
+    for (std::size_t b = 0; b < call.blocks; ++b)
+      for (const std::uint32_t j : blocks_[b].trace.codes[k].index) ++sorted.start[j + 1];
+    std::partial_sum(sorted.start.begin(), sorted.start.end(), sorted.start.begin());
+    sorted.entry.resize(sorted.start.back());
+    sorted.sample.resize(sorted.start.back());
+    std::vector<std::uint32_t> next(sorted.start.begin(), sorted.start.end() - 1);
+    for (std::size_t b = 0; b < call.blocks; ++b) {
+      const Codes& codes = blocks_[b].trace.codes[k];
+      for (std::size_t i = 0; i + 1 < codes.begin.size(); ++i)
+        for (std::uint32_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e) {
+          const std::uint32_t to = next[codes.index[e]]++;
+          sorted.entry[to] = offset_[k][b] + e;
+          sorted.sample[to] = static_cast<std::uint32_t>(b * call.block + i);
+        }
+    }
+  });
+}
+
+/// The gradient by the codes after a layer of this layer's own loss: in place of what is there for the last layer, else added to it.
+void Pass::add_loss(const Call& call, std::size_t layer, std::size_t b) {
+  const Codes& codes = blocks_[b].trace.codes[layer];
+  float* pull = pull_[layer % 2].data() + offset_[layer][b];
+  const bool last = layer + 1 == call.depth;
+  if (!last && !call.objective.every) return;
+  if (last) std::fill_n(pull, codes.index.size(), 0.0f);
+  const double losses = static_cast<double>(call.samples.x.count) *
+                        (call.objective.every ? static_cast<double>(call.depth) : 1.0);
+  const auto share = static_cast<float>(1 / losses);
+  if (call.supervised()) {
+    const Codes& truth = call.samples.truth;
+    std::vector<float> dense(call.network.at.features, 0);
+    for (std::size_t i = 0; i < codes.samples(); ++i) {
+      const std::size_t first = truth.begin[b * call.block + i], end = truth.begin[b * call.block + i + 1];
+      for (std::size_t e = first; e < end; ++e) dense[truth.index[e]] = truth.value[e];
+      for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e)
+        pull[e] += share * (codes.value[e] - dense[codes.index[e]]);
+      for (std::size_t e = first; e < end; ++e) dense[truth.index[e]] = 0;
+    }
+    return;
+  }
+  const ConstMatrix32 r = residual_rows(call, layer + 1, b);
+  std::vector<const float*> rows;
+  std::vector<float> along;
+  for (std::size_t i = 0; i < codes.samples(); ++i) {
+    rows.clear();
+    for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e)
+      rows.push_back(call.network.dictionary().row(codes.index[e]));
+    along.resize(rows.size());
+    dots::table().correlate32(rows.data(), rows.size(), r.row(i), r.stride, along.data());
+    for (std::size_t e = codes.begin[i], at = 0; e < codes.begin[i + 1]; ++e, ++at)
+      pull[e] += share * (call.objective.penalty[codes.index[e]] * sign(codes.value[e]) - along[at]);
+  }
+}
+
+/// Through one layer: its pull, which add_loss() has completed, becomes the pull of the layer before.
+void Pass::back(const Call& call, const Tensors& weights, const Part& part, std::size_t layer,
+                std::size_t b) {
+  const ListaParameters& at = call.network.at;
+  Block& block = blocks_[b];
+  const Codes& after = block.trace.codes[layer];
+  const Codes none{std::vector<std::uint32_t>(after.begin.size(), 0), {}, {}, {}};
+  const Codes& before = layer > 0 ? block.trace.codes[layer - 1] : none;
+  const bool pair = at.weights == ListaWeights::pair, onward = layer > part.first;
+  const bool steps = at.weights == ListaWeights::shared || at.weights == ListaWeights::fixed ||
+                     at.weights == ListaWeights::layers;
+  const float* pull = pull_[layer % 2].data() + offset_[layer][b];
+  float* next = onward ? pull_[1 - layer % 2].data() + offset_[layer - 1][b] : nullptr;
+  const ConstMatrix32 x = call.rows(call.samples.x, b);
+  const ConstMatrix32 r = layer == 0 ? x : ConstMatrix32(residual_rows(call, layer, b));
+  const float step = pair ? 1 : at.step[layer], threshold = at.threshold[layer];
+  const auto adaptive = static_cast<float>(at.adaptive);
+  const Rows zero(1, at.dims);
+  AlignedBuffer<float> u = AlignedBuffer<float>::zeros(x.stride);
+  std::vector<const float*> rows;
+  std::vector<float> factors;
+  const auto& sparse = sparse_rows::table();
+  const auto& dots = dots::table();
+  block.by_step = block.by_threshold = 0;
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    const std::size_t first = after.begin[i], end = after.begin[i + 1];
+    const std::size_t first_before = before.begin[i], end_before = before.begin[i + 1];
+    rows.clear();
+    if (pair) {
+      const Matrix32 dense = delta_.view().slice(b * call.block + i, 1);
+      std::fill_n(dense.data, dense.cols, 0.0f);
+      for (std::size_t e = first; e < end; ++e) dense.data[after.index[e]] = pull[e];
+      if (onward) {
+        const float* matrix = at.recurrent.data() + layer * at.features * at.features;
+        for (std::size_t e = first_before; e < end_before; ++e)
+          rows.push_back(matrix + before.index[e] * at.features);
+        dots.correlate32(rows.data(), rows.size(), dense.data, at.features, next + first_before);
+      }
+    } else if (onward || steps) {
+      factors.clear();
+      for (std::size_t e = first; e < end; ++e) {
+        rows.push_back(weights.weights(layer).row(after.index[e]));
+        factors.push_back(-pull[e]);
+      }
+      sparse.residual32(zero.row(0), rows.data(), factors.data(), rows.size(), x.stride, u.data());
+      block.by_step += dots.dot(u.data(), r.row(i), x.stride);
+      if (onward) {
+        rows.clear();
+        for (std::size_t e = first_before; e < end_before; ++e)
+          rows.push_back(call.network.dictionary().row(before.index[e]));
+        dots.correlate32(rows.data(), rows.size(), u.data(), x.stride, next + first_before);
+        for (std::size_t e = first_before; e < end_before; ++e) next[e] *= -step;
+      }
+    }
+    std::size_t other = first_before;
+    for (std::size_t e = first; e < end; ++e) {
+      while (other < end_before && before.index[other] < after.index[e]) ++other;
+      const bool both = other < end_before && before.index[other] == after.index[e];
+      if (both && onward && !pair) next[other] += pull[e];
+      if (after.kept[e] != 0) continue;
+      const float along = sign(after.value[e]) * pull[e];
+      if (!both || !(adaptive > 0)) {
+        block.by_threshold -= static_cast<double>(along);
+        continue;
+      }
+      const float size = 1 + std::fabs(before.value[other]) / adaptive;
+      block.by_threshold -= static_cast<double>(along / size);
+      if (onward) next[other] += sign(before.value[other]) * along * threshold / (adaptive * size * size);
+    }
+  }
+}
+
+/// ∂W_k, or ∂V_k. Of shared weights, layer after layer into one of two tensors in turn, so that the last ends where it should.
+void Pass::gather(const Call& call, const Part& part, std::size_t layer, Tensors& gradients) {
+  const ListaParameters& at = call.network.at;
+  const bool pair = at.weights == ListaWeights::pair, shared = gradients.forward.size() == 1;
+  const ByFeature& sorted = sorted_[layer];
+  const float* pull = pull_[layer % 2].data();
+  const float step = pair ? 1 : at.step[layer];
+  const Rows zero(1, at.dims);
+  const Rows& result = gradients.weights(layer);
+  Rows& partial = partial_[0];
+  if (shared && (partial.count != result.count || partial.cols != result.cols))
+    partial = Rows(result.count, result.cols);
+  const bool odd = (layer - part.first) % 2 != 0, begins = !shared || layer + 1 == call.depth;
+  const Rows& to = shared && odd ? partial : result;
+  const Rows& from = shared && odd ? result : partial;
+  struct Scratch {
+    std::vector<const float*> rows;
+    std::vector<float> factors;
+  };
+  call.execution.for_items(
+      at.features, kFeatures, [] { return Scratch(); },
+      [&](std::size_t j, Scratch& scratch) {
+        scratch.rows.clear();
+        scratch.factors.clear();
+        for (std::uint32_t e = sorted.start[j]; e < sorted.start[j + 1]; ++e) {
+          const std::uint32_t i = sorted.sample[e];
+          const bool input = pair || layer == 0;
+          const Rows& of = layer > 0 && layer <= kept_count_ ? kept_[layer - 1] : again_[layer % 2];
+          scratch.rows.push_back(input ? call.samples.x.row(i) : of.row(i));
+          scratch.factors.push_back(-step * pull[sorted.entry[e]]);
+        }
+        sparse_rows::table().residual32(begins ? zero.row(0) : from.row(j), scratch.rows.data(),
+                                        scratch.factors.data(), scratch.rows.size(), to.stride, to.row(j));
+      });
+}
+
+/// ∂U_k, row after row: of the codes before it.
+void Pass::gather_recurrent(const Call& call, std::size_t layer, Tensors& gradients) {
+  const std::size_t features = call.network.at.features;
+  const ByFeature& before = sorted_[layer - 1];
+  const Rows zero(1, features);
+  const Rows& to = gradients.recurrent[layer];
+  struct Scratch {
+    std::vector<const float*> rows;
+    std::vector<float> factors;
+  };
+  call.execution.for_items(
+      features, kFeatures, [] { return Scratch(); },
+      [&](std::size_t j, Scratch& scratch) {
+        scratch.rows.clear();
+        scratch.factors.clear();
+        for (std::uint32_t e = before.start[j]; e < before.start[j + 1]; ++e) {
+          const std::size_t b = before.sample[e] / call.block;
+          scratch.rows.push_back(delta_.row(before.sample[e]));
+          scratch.factors.push_back(
+              -blocks_[b].trace.codes[layer - 1].value[before.entry[e] - offset_[layer - 1][b]]);
+        }
+        sparse_rows::table().residual32(zero.row(0), scratch.rows.data(), scratch.factors.data(),
+                                        scratch.rows.size(), to.stride, to.row(j));
+      });
+}
+
+Status Pass::run(const Network& network, const Tensors& weights, const Objective& objective,
+                 const Samples& samples, const Part& part, std::size_t memory, const Execution& execution,
+                 Tensors& gradients, Outcome& outcome) {
+  const std::size_t block = block_rows(network), count = samples.x.count;
+  const Call call{network, objective, samples, part.depth, block, (count + block - 1) / block, execution};
+  const bool pair = network.at.weights == ListaWeights::pair;
+  // Before layer `depth` stands what the unsupervised loss of the last layer is made of.
+  const std::size_t wanted = pair ? 0 : part.depth - (call.supervised() ? 1 : 0);
+  const std::size_t kept = std::min(wanted, memory / bytes_of(count, samples.x.stride * sizeof(float)));
+  for (Rows& rows : again_) {
+    if (rows.cols != network.at.dims) rows = Rows(0, network.at.dims);
+    if (kept < wanted || pair) rows.grow(count);
+  }
+  if (pair) {
+    if (delta_.cols != network.at.features) delta_ = Rows(0, network.at.features);
+    delta_.grow(count);
+  }
+  if (Status status = forward(call, kept, outcome); !status.ok() || outcome.overflow < count) return status;
+  lay_out(call, part);
+  for (std::size_t k = part.depth; k-- > part.first && !execution.cancelled();) {
+    execution.for_each(call.blocks, [&](std::size_t b) {
+      const bool after = !call.supervised() && (k + 1 == call.depth || (pair && objective.every));
+      if (after) residual_block(call, k + 1, b);
+      if (!pair) residual_block(call, k, b);
+      add_loss(call, k, b);
+      back(call, weights, part, k, b);
+    });
+    if (execution.cancelled()) break;
+    double by_step = 0, by_threshold = 0;
+    for (std::size_t b = 0; b < call.blocks; ++b) {
+      by_step += blocks_[b].by_step;
+      by_threshold += blocks_[b].by_threshold;
+    }
+    gradients.step.row(0)[k] = static_cast<float>(by_step);
+    gradients.threshold.row(0)[k] = static_cast<float>(by_threshold);
+    if (!part.forward) continue;
+    gather(call, part, k, gradients);
+    if (pair && k > 0) gather_recurrent(call, k, gradients);
+  }
+  return execution.cancelled() ? Status::cancelled() : Status{};
+}
+
+}  // namespace unsuperpose::lista

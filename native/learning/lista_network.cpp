@@ -1,0 +1,360 @@
+#include "lista_network.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "../kernels/product/kernels.hpp"
+#include "../kernels/reduce/reduce.hpp"
+#include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/dictionary.hpp"
+#include "../solvers/spectral.hpp"
+
+namespace unsuperpose::lista {
+
+namespace {
+
+Status check(const ListaParameters& p) {
+  const auto shape = [](const char* name) {
+    return Status::fail(Code::shape,
+                        std::string(name) + " does not fit the numbers of layers, features and dims");
+  };
+  constexpr std::size_t kMostFeatures = std::numeric_limits<std::uint32_t>::max();
+  if (p.layers == 0 || p.features == 0 || p.dims == 0)
+    return Status::fail(Code::shape, "a network must have at least one layer, one feature and one dim");
+  if (p.features > kMostFeatures) return Status::fail(Code::too_large, "more than 2³² − 1 features");
+  int exponent = 0;
+  if (!(p.scale > 0) || std::isinf(p.scale) || std::frexp(p.scale, &exponent) != 0.5)
+    return Status::fail(Code::option, "scale must be a power of two");
+  if (!(p.adaptive >= 0) || std::isinf(p.adaptive))
+    return Status::fail(Code::option, "adaptive must be finite and not negative");
+  const bool hyper = p.weights == ListaWeights::hyper, pair = p.weights == ListaWeights::pair;
+  const bool many = pair || p.weights == ListaWeights::layers;
+  const std::size_t matrix = p.features * p.dims, scalars = hyper ? 0 : p.layers;
+  if (p.dictionary.size() != matrix) return shape("dictionary");
+  if (p.forward.size() != (many ? p.layers * matrix : matrix)) return shape("forward");
+  if (p.recurrent.size() != (pair ? p.layers * p.features * p.features : 0)) return shape("recurrent");
+  if (p.step.size() != scalars) return shape("step");
+  if (p.threshold.size() != scalars) return shape("threshold");
+  if (p.selection.size() != scalars) return shape("selection");
+  if (p.hyper.size() != (hyper ? 3 : 0)) return shape("hyper");
+  const std::pair<const char*, const std::vector<float>*> tensors[] = {
+      {"dictionary", &p.dictionary}, {"forward", &p.forward},
+      {"recurrent", &p.recurrent},   {"step", &p.step},
+      {"threshold", &p.threshold},   {"selection", &p.selection}};
+  for (const auto& [name, values] : tensors)
+    if (!reduce::table().all_finite(values->data(), values->size()))
+      return Status::fail(Code::not_finite, std::string(name) + " holds NaN or Infinity");
+  for (const double c : p.hyper)
+    if (!std::isfinite(c)) return Status::fail(Code::not_finite, "hyper holds NaN or Infinity");
+  for (const float threshold : p.threshold)
+    if (threshold < 0) return Status::fail(Code::option, "threshold holds a negative number");
+  for (const float percent : p.selection)
+    if (percent < 0 || percent > 100)
+      return Status::fail(Code::option, "selection holds a number that is not a percentage");
+  return {};
+}
+
+/// The working memory of a block's layers.
+struct Scratch {
+  Scratch(const Network& network, std::size_t rows)
+      : panel(network.packed[0].panel()),
+        stride(round_up(network.at.features, panel)),
+        z(AlignedBuffer<float>::zeros(rows * stride)),
+        residual(AlignedBuffer<float>::zeros(rows * network.stride)),
+        strengths(network.at.features + product::kSlack),
+        values(strengths.size()),
+        indices(strengths.size()) {
+    if (network.at.weights == ListaWeights::pair) sum = AlignedBuffer<float>::zeros(stride);
+  }
+
+  std::size_t panel, stride;
+  AlignedBuffer<float> z, residual, sum;
+  AlignedBuffer<float> strengths, values;
+  AlignedBuffer<std::uint32_t> indices;
+  std::vector<const float*> rows;
+  std::vector<float> factors, order;
+  std::vector<float> thresholds;  // of the entries that pass, where they differ
+};
+
+/// A layer's numbers for one sample.
+struct Step {
+  float threshold;
+  std::size_t most;  // K
+};
+
+class Layers {
+ public:
+  Layers(const Network& network, ConstMatrix32 x)
+      : network_(network),
+        at_(network.at),
+        x_(x),
+        scratch_(network, x.rows),
+        kernels_(*product::kernels(network.packed[0].isa())) {
+    if (at_.weights == ListaWeights::hyper) first_sums_.resize(x.rows);
+    overflow_.assign(x.rows, 0);
+  }
+
+  /// `residual`: where the layer's r goes too; without rows nowhere.
+  void run(std::size_t layer, const Codes& before, const Codes& codes, Matrix32 residual, Codes& out) {
+    multiply(layer, codes, residual);
+    out.begin.assign(1, 0);
+    out.index.clear();
+    out.value.clear();
+    out.kept.clear();
+    for (std::size_t i = 0; i < x_.rows; ++i) {
+      float* z = scratch_.z.data() + i * scratch_.stride;
+      const Step step = at_.weights == ListaWeights::hyper ? hyper_step(layer, i, z) : given(layer);
+      z = add(layer, i, before, codes, z);
+      if (!reduce::table().all_finite(z, at_.features)) overflow_[i] = 1;
+      for (const std::uint32_t j : network_.zeros) z[j] = 0;
+      if (!overflow_[i]) shrink(step, z, i, codes, out);
+      out.begin.push_back(static_cast<std::uint32_t>(out.index.size()));
+    }
+  }
+
+  std::size_t first_overflow() const {
+    return static_cast<std::size_t>(std::find(overflow_.begin(), overflow_.end(), 1) - overflow_.begin());
+  }
+
+ private:
+  /// The layer's dense product: W_k (γ_k r), V_k x'.
+  void multiply(std::size_t layer, const Codes& codes, Matrix32 residual) {
+    const Matrix32 z{scratch_.z.data(), x_.rows, at_.features, scratch_.stride};
+    const Execution alone;
+    if (at_.weights == ListaWeights::pair) return product::store(x_, network_.weights(layer), z, alone);
+    const float step =
+        at_.weights == ListaWeights::hyper ? static_cast<float>(network_.hyper_step) : at_.step[layer];
+    if (layer == 0 && step == 1) return product::store(x_, network_.weights(layer), z, alone);
+    const Matrix32 own{scratch_.residual.data(), x_.rows, at_.dims, network_.stride};
+    const Matrix32 r = residual.rows > 0 ? residual : own;
+    residuals(network_, x_, codes, r);
+    if (step == 1) return product::store(ConstMatrix32(r), network_.weights(layer), z, alone);
+    for (std::size_t i = 0; i < x_.rows; ++i)
+      for (std::size_t d = 0; d < at_.dims; ++d) own.row(i)[d] = step * r.row(i)[d];
+    product::store(ConstMatrix32(own), network_.weights(layer), z, alone);
+  }
+
+  Step given(std::size_t layer) const {
+    return {at_.threshold[layer], most_selected(at_.selection[layer], at_.features)};
+  }
+
+  /// z holds γ·W r: what the sample's threshold and selection follow from.
+  Step hyper_step(std::size_t layer, std::size_t i, const float* z) {
+    double sums[4] = {};  // γ‖A⁺r‖₁
+    const double* leverage = network_.leverage.data();
+    std::size_t j = 0;
+    for (; j + 4 <= at_.features; j += 4)
+      for (std::size_t lane = 0; lane < 4; ++lane)
+        sums[lane] += leverage[j + lane] * std::fabs(static_cast<double>(z[j + lane]));
+    for (; j < at_.features; ++j) sums[0] += leverage[j] * std::fabs(static_cast<double>(z[j]));
+    const double sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    if (layer == 0) first_sums_[i] = sum;
+    const float ratio =
+        sum > 0 ? static_cast<float>(first_sums_[i] / sum) : std::numeric_limits<float>::infinity();
+    const double share = std::clamp(at_.hyper[2] * static_cast<double>(logf(ratio)), 0.0, 1.0);
+    return {static_cast<float>(std::max(0.0, at_.hyper[0] * sum)),
+            static_cast<std::size_t>(share * static_cast<double>(at_.features))};
+  }
+
+  /// What the codes before add to z; answers where the sum is.
+  float* add(std::size_t layer, std::size_t i, const Codes& before, const Codes& codes, float* z) {
+    if (codes.samples() == 0) return z;
+    const std::size_t first = codes.begin[i], count = codes.count(i);
+    if (at_.weights == ListaWeights::pair) {
+      if (count == 0) return z;
+      scratch_.rows.clear();
+      scratch_.factors.clear();
+      const float* matrix = at_.recurrent.data() + layer * at_.features * at_.features;
+      for (std::size_t e = first; e < first + count; ++e) {
+        scratch_.rows.push_back(matrix + codes.index[e] * at_.features);
+        scratch_.factors.push_back(-codes.value[e]);
+      }
+      sparse_rows::table().residual32(z, scratch_.rows.data(), scratch_.factors.data(), count, at_.features,
+                                      scratch_.sum.data());
+      return scratch_.sum.data();
+    }
+    float momentum = 0;
+    if (at_.weights == ListaWeights::hyper)
+      momentum = static_cast<float>(at_.hyper[1] * static_cast<double>(count));
+    for (std::size_t e = first; e < first + count; ++e) z[codes.index[e]] += (1 + momentum) * codes.value[e];
+    if (at_.weights == ListaWeights::hyper && before.samples() > 0)
+      for (std::size_t e = before.begin[i]; e < before.begin[i + 1]; ++e)
+        z[before.index[e]] -= momentum * before.value[e];
+    return z;
+  }
+
+  /// The entries of z with strength > floor, ascending.
+  product::Candidates above(const float* z, float floor) {
+    product::Candidates found{scratch_.strengths.data(), scratch_.values.data(), scratch_.indices.data(), 0,
+                              floor};
+    for (std::size_t j = 0; j < at_.features; j += scratch_.panel)
+      kernels_.filter(z + j, 1, std::min(scratch_.panel, at_.features - j), nullptr, at_.nonnegative,
+                      static_cast<std::uint32_t>(j), &found);
+    return found;
+  }
+
+  float strength(float z) const { return at_.nonnegative ? z : std::fabs(z); }
+
+  /// The (K + 1)-th largest of some strengths, of which there are more than K.
+  float next_largest(const float* strengths, std::size_t count, std::size_t most) {
+    scratch_.order.assign(strengths, strengths + count);
+    const auto at = scratch_.order.begin() + static_cast<std::ptrdiff_t>(most);
+    std::nth_element(scratch_.order.begin(), at, scratch_.order.end(), std::greater<float>());
+    return *at;
+  }
+
+  /// a = η(z) of one sample, behind those that are there.
+  void shrink(const Step& step, const float* z, std::size_t i, const Codes& codes, Codes& out) {
+    const std::size_t first = out.index.size();
+    const auto adaptive = static_cast<float>(at_.adaptive);
+    const bool adapts = adaptive > 0 && codes.samples() > 0;
+    product::Candidates found = above(z, step.threshold);
+    std::vector<float>& thresholds = scratch_.thresholds;
+    if (!adapts) {
+      out.index.insert(out.index.end(), found.indices, found.indices + found.count);
+      out.value.insert(out.value.end(), found.values, found.values + found.count);
+      thresholds.assign(found.count, step.threshold);
+    } else {
+      // Thresholds of active entries are lower: these are looked at one by one.
+      thresholds.clear();
+      std::size_t next = 0;
+      const auto take = [&](std::uint32_t j, float threshold) {
+        out.index.push_back(j);
+        out.value.push_back(z[j]);
+        thresholds.push_back(threshold);
+      };
+      for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e) {
+        const std::uint32_t j = codes.index[e];
+        for (; next < found.count && found.indices[next] < j; ++next)
+          take(found.indices[next], step.threshold);
+        if (next < found.count && found.indices[next] == j) ++next;
+        const float threshold = threshold_of(step.threshold, adaptive, codes.value[e]);
+        if (strength(z[j]) > threshold) take(j, threshold);
+      }
+      for (; next < found.count; ++next) take(found.indices[next], step.threshold);
+    }
+    const std::size_t count = out.index.size() - first;
+    const float limit = selection_limit(step, z, out.value.data() + first, count, adapts);
+    for (std::size_t e = 0; e < count; ++e) {
+      float& value = out.value[first + e];
+      const bool kept = strength(value) > limit;
+      out.kept.push_back(kept ? 1 : 0);
+      if (!kept) value = value > 0 ? value - thresholds[e] : value + thresholds[e];
+    }
+  }
+
+  /// Entries with strength above this are selected.
+  float selection_limit(const Step& step, const float* z, const float* values, std::size_t count,
+                        bool adapts) {
+    constexpr float kNobody = std::numeric_limits<float>::infinity(), kEverybody = -1;
+    if (step.most == 0) return kNobody;
+    if (count == 0) return kEverybody;
+    if (count <= step.most && !adapts) return kEverybody;
+    float* strengths = scratch_.strengths.data();
+    float least = kNobody;
+    for (std::size_t e = 0; e < count; ++e) {
+      strengths[e] = strength(values[e]);
+      least = std::min(least, strengths[e]);
+    }
+    float limit = least;
+    if (count > step.most) limit = next_largest(strengths, count, step.most);
+    // All entries above the common threshold pass; of weaker ones some do not, and yet count.
+    if (!adapts || limit > step.threshold) return count > step.most ? limit : kEverybody;
+    const product::Candidates all = above(z, std::nextafter(limit, 0.0f));
+    return all.count > step.most ? next_largest(all.strengths, all.count, step.most) : kEverybody;
+  }
+
+  const Network& network_;
+  const ListaParameters& at_;
+  ConstMatrix32 x_;
+  Scratch scratch_;
+  const product::Kernels& kernels_;
+  std::vector<double> first_sums_;  // γ‖A⁺x'‖₁; hyper only
+  std::vector<std::uint8_t> overflow_;
+};
+
+}  // namespace
+
+std::size_t most_selected(float percent, std::size_t features) {
+  const double entries = static_cast<double>(percent) / 100 * static_cast<double>(features);
+  return std::min(features, static_cast<std::size_t>(entries * (1 + 0x1.0p-23)));
+}
+
+Status make_network(ListaParameters parameters, const Execution& execution, Network& out) {
+  if (Status status = check(parameters); !status.ok()) return status;
+  Network made;
+  const ListaParameters& p = made.at = std::move(parameters);
+  const ConstMatrix32 given{p.dictionary.data(), p.features, p.dims};
+  made.stride = round_up(p.dims, kCacheLine / sizeof(float));
+  made.atoms = AlignedBuffer<float>::zeros(p.features * made.stride);
+  made.norms.resize(p.features);
+  for (std::size_t j = 0; j < p.features; ++j) {
+    const double norm = std::sqrt(reduce::table().squared_norm(given.row(j), p.dims));
+    made.norms[j] = norm;
+    if (norm == 0) {
+      made.zeros.push_back(static_cast<std::uint32_t>(j));
+      continue;
+    }
+    float* atom = made.atoms.data() + j * made.stride;
+    for (std::size_t d = 0; d < p.dims; ++d)
+      atom[d] = static_cast<float>(static_cast<double>(given.row(j)[d]) / norm);
+  }
+  for (std::size_t first = 0; first < p.forward.size(); first += p.features * p.dims)
+    made.packed.emplace_back(ConstMatrix32{p.forward.data() + first, p.features, p.dims});
+  if (p.weights == ListaWeights::hyper) {
+    if (Status status = analytic(given, made.norms, execution, made.leverage, nullptr); !status.ok())
+      return status;
+    std::shared_ptr<const Dictionary> unit;
+    if (Status status = Dictionary::make(made.dictionary(), false, unit); !status.ok()) return status;
+    const double norm = spectral_norm(*unit, execution);
+    made.hyper_step = norm > 0 ? 1 / (norm * norm) : 1;
+  }
+  if (execution.cancelled()) return Status::cancelled();
+  out = std::move(made);
+  return {};
+}
+
+std::size_t block_rows(const Network&) {
+  // Whole tiles of every level but one (6 rows: 11 tiles), enough that weights from memory are read in less time than they multiply, and
+  // a batch of some hundred samples still makes blocks for several threads.
+  return 64;
+}
+
+void residuals(const Network& network, ConstMatrix32 x, const Codes& codes, Matrix32 out) {
+  const std::size_t dims = network.at.dims;
+  std::vector<const float*> rows;
+  for (std::size_t i = 0; i < x.rows; ++i) {
+    if (codes.samples() == 0 || codes.count(i) == 0) {
+      std::copy_n(x.row(i), dims, out.row(i));
+      continue;
+    }
+    rows.clear();
+    for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e)
+      rows.push_back(network.atoms.data() + codes.index[e] * network.stride);
+    sparse_rows::table().residual32(x.row(i), rows.data(), codes.value.data() + codes.begin[i],
+                                    codes.count(i), dims, out.row(i));
+  }
+}
+
+std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t layers, Codes& out,
+                       Trace* trace) {
+  Layers run(network, x);
+  Codes before, now, next;
+  if (trace) trace->codes.resize(layers);
+  for (std::size_t k = 0; k < layers; ++k) {
+    const bool kept = trace && k > 0 && k <= trace->residuals.size();
+    run.run(k, before, now, kept ? trace->residuals[k - 1] : Matrix32{}, next);
+    if (trace) trace->codes[k] = next;
+    std::swap(before, now);
+    std::swap(now, next);
+  }
+  if (trace && layers <= trace->residuals.size()) residuals(network, x, now, trace->residuals[layers - 1]);
+  out = std::move(now);
+  return run.first_overflow();
+}
+
+}  // namespace unsuperpose::lista
