@@ -10,7 +10,7 @@ const FLOORS = [
   ['files'], // matrices and arrays in files, which know nothing of dictionaries or codes; so what these are saved as is for data/ to say
   ['data'], // dictionaries, codes, and the kernels on them
   ['unfold'],
-  ['learn', 'sae', 'geometry', 'claims', 'toy'],
+  ['learn', 'sae', 'lista', 'geometry', 'claims', 'toy'],
   ['evaluate'], // scores of whatever was learned
   ['cli'],
 ];

@@ -58,6 +58,14 @@ export {
   learnDictionary,
   type MatrixStream,
 } from './learn/learn.js';
+export {
+  Lista,
+  type ListaFileOptions,
+  type ListaUnfoldOptions,
+  type ListaUnfoldSyncOptions,
+} from './lista/lista.js';
+export type { ListaParameters, ListaParametersLike, ListaWeights, PerLayer } from './lista/parameters.js';
+export type { ListaSummary, ListaVariant } from './lista/summary.js';
 export type { CudaDevice, CudaInfo } from './native/cuda.js';
 export { type Info, info } from './native/info.js';
 export type { PairQuestionOptions, QuestionOptions } from './native/question.js';
@@ -134,3 +142,4 @@ export { UnfoldStatus, type UnfoldStatusName, type UnfoldStatusValue } from './u
 export type { UnfoldingSummary } from './unfold/summary.js';
 export { type UnfoldOptions, type UnfoldSyncOptions, unfold, unfoldSync } from './unfold/unfold.js';
 export type { PathUnfolding, Unfolding } from './unfold/unfolding.js';
+export type { CodeProposer } from './unfold/warm-start.js';

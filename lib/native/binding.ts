@@ -3,12 +3,13 @@ import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeEvaluation } from './evaluation.js';
 import type { NativeFeatures } from './features.js';
 import type { NativeLearnerOptions, NativeStatistics } from './learning.js';
-import type { NativeListas } from './lista.js';
+import type { NativeListas, NativeListaTrainers } from './lista.js';
 import type { NativePenaltyOptions, NativeUnfoldOptions } from './methods.js';
 import type { NativeRows } from './rows.js';
 import type { NativeCheckpoint, NativeSae } from './sae.js';
 import type { NativeSyntheticData } from './synthetic.js';
 import type { NativeToy } from './toy.js';
+import type { NativeUnfolding } from './unfolding.js';
 import type {
   DictionaryHandle,
   GivenCodes,
@@ -32,16 +33,6 @@ export interface NativeInfo {
   readonly precisions: readonly Precision[];
 }
 
-/** Seconds of all threads together. */
-export interface NativeStages {
-  readonly score: number;
-  readonly rescore: number;
-  readonly gram: number;
-  readonly solve: number;
-  readonly residual: number;
-  readonly certify: number;
-}
-
 /** A CUDA device. */
 export interface NativeDevice {
   readonly name: string;
@@ -58,23 +49,6 @@ export interface NativeDevice {
   readonly free: number;
   /** why no call can use it; else empty */
   readonly unusable: string;
-}
-
-export interface NativeUnfolding {
-  readonly codes: NativeCodes;
-  readonly gap: Float64Array;
-  readonly objective: Float64Array;
-  readonly residual: Float32Array;
-  readonly status: Uint8Array;
-  readonly iterations: Uint32Array;
-  /** ‖x‖ */
-  readonly norm: Float64Array;
-  /** Σ‖x − mean‖² over all samples */
-  readonly variance: number;
-  /** with `profile` */
-  readonly stages?: NativeStages;
-  /** bpdn, amp and knots: one a sample; empty otherwise */
-  readonly lambda: Float64Array;
 }
 
 export interface NativeKnots extends NativeUnfolding {
@@ -146,6 +120,7 @@ export interface NativeBinding
   extends NativeEvaluation,
     NativeFeatures,
     NativeListas,
+    NativeListaTrainers,
     NativeRows,
     NativeSae,
     NativeSyntheticData,

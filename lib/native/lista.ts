@@ -1,6 +1,7 @@
 // What the native module exports about unrolled networks. Internal.
 import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeCheckpoint } from './sae.js';
+import type { NativeUnfolding } from './unfolding.js';
 import type { GivenCodes, JobId, NativeCodes, Report, Settled } from './values.js';
 
 /** A native network: an opaque, tagged object. */
@@ -85,6 +86,14 @@ export interface NativeListaFigures {
   readonly best: number;
 }
 
+export interface NativeListaUnfoldOptions {
+  /** 1 … all */
+  readonly layers: number;
+  /** one entry or one a sample; empty: there is none, and no gap */
+  readonly lambda: Float64Array;
+  readonly tolerance: number;
+}
+
 /** Part of {@link NativeBinding}. */
 export interface NativeListas {
   createLista(parameters: NativeLista): ListaHandle;
@@ -93,20 +102,23 @@ export interface NativeListas {
   listaUnfoldSync(
     lista: ListaHandle,
     activations: NativeMatrix,
-    layers: number,
+    options: NativeListaUnfoldOptions,
     threads: number,
-  ): NativeCodes;
+  ): NativeUnfolding;
   listaUnfold(
     lista: ListaHandle,
     activations: NativeMatrix,
-    layers: number,
+    options: NativeListaUnfoldOptions,
     threads: number,
     onProgress: Report,
-    onSettled: Settled<NativeCodes>,
+    onSettled: Settled<NativeUnfolding>,
   ): JobId;
   /** features × dims */
-  analyticWeights(dictionary: NativeMatrix): Float32Array;
+  analyticWeights(dictionary: NativeMatrix, threads: number): Float32Array;
+}
 
+/** Part of {@link NativeBinding}. */
+export interface NativeListaTrainers {
   /** Keeps a copy of samples and codes. Of prior and activations, one is given, or none for streams. */
   createListaTrainer(
     dictionary: NativeMatrix,

@@ -1,7 +1,8 @@
 // Takes small answers off the tray (native/node/tray.hpp), in the order in which native code has laid them. Each array has memory of its own, as
 // those of large answers have: what is written to one, or transferred, touches no other.
-import type { NativeTopK, NativeUnfolding } from './binding.js';
+import type { NativeTopK } from './binding.js';
 import { binding } from './runtime.js';
+import type { NativeUnfolding } from './unfolding.js';
 
 const tray = binding.tray();
 

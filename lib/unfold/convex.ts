@@ -6,6 +6,7 @@ import { type PerFeature, type PerSample, readPenaltyWeights, readPerSample } fr
 import type { CodesLike } from '../data/codes.js';
 import type { NativeConvexOptions, NativePenaltyOptions } from '../native/methods.js';
 import type { ObservedOption } from './observed.js';
+import type { CodeProposer } from './warm-start.js';
 
 /** What the convex methods share, but λ and the start. */
 export interface ConvexBaseOptions extends CommonOptions {
@@ -38,8 +39,12 @@ export interface ConvexOptions extends ConvexBaseOptions, ObservedOption {
    * how far P(a) lies above that residual's.
    */
   readonly lambda: PerSample;
-  /** Codes to start from, samples × features, such as the last call's. A GPU starts from zero whatever they are. */
-  readonly warmStart?: CodesLike | undefined;
+  /**
+   * Codes to start from, samples × features, such as the last call's; or what proposes them, such as a `Lista` of this dictionary, which is asked first, with
+   * the same `threads` and `signal`. They change what the solver has to do, never what it answers for: its certificate. How much they save depends on how
+   * near they are, and asking for them has its own cost. A GPU starts from zero whatever they are.
+   */
+  readonly warmStart?: CodesLike | CodeProposer | undefined;
 }
 
 /**

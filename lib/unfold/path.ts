@@ -10,9 +10,9 @@ import { isNumbers } from '../call/samples.js';
 import { readThreads } from '../call/threads.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import { checkPreparation, preparationOf } from '../data/prepared.js';
-import type { NativeUnfolding } from '../native/binding.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
+import type { NativeUnfolding } from '../native/unfolding.js';
 import { CONVEX_NAMES, type ConvexBaseOptions, readFloat64, readPenalty } from './convex.js';
 import {
   KNOT_NAMES,

@@ -7,15 +7,14 @@ import type { Note } from '../call/notes.js';
 import { Options } from '../call/options.js';
 import { ASYNC_NAMES, ASYNC_ONLY, type AsyncOptions, type Progress } from '../call/progress.js';
 import { readThreads } from '../call/threads.js';
-import { readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import { checkPreparation, type Preparation, preparationOf } from '../data/prepared.js';
-import type { NativeUnfolding } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
 import { ranOn, resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import { takeUnfolding } from '../native/tray.js';
+import type { NativeUnfolding } from '../native/unfolding.js';
 import type { DictionaryHandle, NativeCodes, Resources } from '../native/values.js';
 import { BALL_ONLY, type BallOptions, readBall } from './ball.js';
 import {
@@ -49,6 +48,14 @@ import {
   type ThresholdingOptions,
 } from './pursuits.js';
 import { toUnfolding, type Unfolding } from './unfolding.js';
+import {
+  type CodeProposer,
+  checkProposer,
+  propose,
+  proposerOf,
+  proposeSync,
+  readWarmStart,
+} from './warm-start.js';
 
 /** Options of {@link unfoldSync}. */
 export type UnfoldSyncOptions =
@@ -85,18 +92,6 @@ const SYNC_NAMES = [
 ];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
 
-function readWarmStart(value: unknown, samples: number, features: number): NativeCodes | undefined {
-  if (value === undefined) return undefined;
-  const start = readCodes(value, 'warmStart', 'ERR_OPTION');
-  if (start.samples !== samples || start.features !== features)
-    throw new UnsuperposeError(
-      'ERR_SHAPE',
-      `warmStart has the shape [${start.samples}, ${start.features}], expected [${samples}, ${features}]`,
-      'warmStart',
-    );
-  return start.codes;
-}
-
 /** Methods that a GPU can help with. */
 const ON_DEVICES: readonly string[] = ['lasso'];
 
@@ -113,6 +108,9 @@ interface Call {
   readonly given: Resources;
   readonly notes: readonly Note[];
   readonly preparation: Preparation | undefined;
+  readonly threads: number;
+  /** Who is asked for codes to start from. The matrix is our own copy then: other code runs before it is used. */
+  readonly proposer: CodeProposer | undefined;
 }
 
 /** Everything validated. All code of the caller's that may run (getters, iterators) runs here: before native code looks at borrowed memory. */
@@ -129,11 +127,21 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
     options.exclude(['observed'], `methods ${OBSERVING.join(', ')}`, `method ${method}`);
   const threads = readThreads(options);
   const preparation = preparationOf(activations);
-  const matrix = readMatrix(activations, 'activations', { exact: float64 });
+  const proposer = proposerOf(options.get('warmStart'));
+  const matrix = readMatrix(activations, 'activations', { exact: float64, copy: proposer !== undefined });
   const handle = Dictionary.handleOf(dictionary);
   checkDims(matrix, dictionary.dims);
   checkPreparation(preparation, dictionary.dims);
   const { features } = dictionary;
+  if (proposer !== undefined) {
+    checkProposer(proposer, features, dictionary.dims);
+    if (options.has('observed'))
+      throw new UnsuperposeError(
+        'ERR_OPTION',
+        'warmStart must be codes where observed is given: what proposes codes takes whole samples',
+        'warmStart',
+      );
+  }
   const read = (): NativeUnfoldOptions => {
     if (isPursuit(method)) return readPursuit(options, method, matrix.rows, dictionary);
     if (method === 'l1-ball') return readBall(options, readConvex(options, features), matrix.rows);
@@ -150,15 +158,19 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
       maxIterations,
       float64,
       lambda: readLambda(options, method, matrix.rows),
-      warmStart: readWarmStart(options.get('warmStart'), matrix.rows, features),
+      warmStart: proposer ? undefined : readWarmStart(options.get('warmStart'), matrix.rows, features),
     };
   };
   const settings = read();
   const observed = readObserved(options, matrix.rows, matrix.cols);
   const notes = notesOf(dictionary, method, options);
   const given = resources(threads, wanted, matrix.rows * matrix.cols * features);
-  return { handle, matrix, settings, observed, given, notes, preparation };
+  return { handle, matrix, settings, observed, given, notes, preparation, threads, proposer };
 }
+
+/** The settings of a method that may start from codes. */
+const started = (settings: NativeUnfoldOptions, warmStart: NativeCodes | undefined): NativeUnfoldOptions =>
+  'warmStart' in settings ? { ...settings, warmStart } : settings;
 
 /** With λ where the method finds it. */
 function answer(
@@ -222,12 +234,24 @@ export async function unfold(
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
   const call = prepare(activations, dictionary, read);
-  const { handle, matrix, settings, observed, given } = call;
+  const { matrix, observed, given, proposer } = call;
   throwIfAborted(signal);
-  const result = await runCounted<NativeUnfolding>(signal, onProgress, (...rest) =>
-    binding.unfold(handle, matrix, settings, observed, given, ...rest),
-  );
-  return answer(result, call, dictionary.features);
+  const solve = async (handle: DictionaryHandle, settings: NativeUnfoldOptions): Promise<Unfolding> => {
+    const result = await runCounted<NativeUnfolding>(signal, onProgress, (...rest) =>
+      binding.unfold(handle, matrix, settings, observed, given, ...rest),
+    );
+    return answer(result, call, dictionary.features);
+  };
+  if (proposer === undefined) return solve(call.handle, call.settings);
+  // Another handle: the caller may dispose the dictionary while codes are proposed.
+  const own = Dictionary.share(dictionary);
+  try {
+    const start = await propose(proposer, matrix, dictionary.features, { threads: call.threads, signal });
+    throwIfAborted(signal);
+    return await solve(Dictionary.handleOf(own), started(call.settings, start));
+  } finally {
+    own.dispose();
+  }
 }
 
 /**
@@ -265,7 +289,10 @@ export function unfoldSync(
 ): Unfolding | Unfolding<Float64Array> {
   const read = new Options(options, SYNC_NAMES, 'unfoldSync', ASYNC_ONLY);
   const call = prepare(activations, dictionary, read);
-  const { handle, matrix, settings, observed, given } = call;
+  const { handle, matrix, observed, given, proposer } = call;
+  const settings = proposer
+    ? started(call.settings, proposeSync(proposer, matrix, dictionary.features, call.threads))
+    : call.settings;
   const large = native((module) => module.unfoldSync(handle, matrix, settings, observed, given));
   const result = large ?? takeUnfolding('float64' in settings && settings.float64);
   return answer(result, call, dictionary.features);

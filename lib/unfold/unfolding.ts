@@ -3,9 +3,9 @@ import { printsAs } from '../call/inspect.js';
 import type { Note } from '../call/notes.js';
 import { type CodeValues, SparseCodes } from '../data/codes.js';
 import type { Preparation } from '../data/prepared.js';
-import type { NativeUnfolding } from '../native/binding.js';
 import type { RanOn } from '../native/resources.js';
 import { nativeInfo } from '../native/runtime.js';
+import type { NativeUnfolding } from '../native/unfolding.js';
 import type { Isa } from '../native/values.js';
 import { UnfoldStatus } from './status.js';
 import { summarise, summaryText, type UnfoldingSummary } from './summary.js';
@@ -28,11 +28,11 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   /** samples × features. */
   readonly codes: SparseCodes<V>;
   /**
-   * The certificate: (objective − dual value) / ½‖x‖², in float64. NaN for pursuits, 0 for a zero sample. bpdn: relative to its own objective,
+   * The certificate: (objective − dual value) / ½‖x‖², in float64. NaN for pursuits and for a `Lista` without λ, 0 for a zero sample. bpdn: relative to its own objective,
    * see `DenoisingOptions`.
    */
   readonly gap: Float64Array;
-  /** P(a) in float64; pursuits and l1-ball: ½‖x − aD‖²; bpdn: Σ w_j|a_j|. */
+  /** P(a) in float64; pursuits, l1-ball and a `Lista` without λ: ½‖x − aD‖²; bpdn: Σ w_j|a_j|. */
   readonly objective: Float64Array;
   /** bpdn, l1-ball and amp only: the λ whose LASSO has this solution. */
   readonly lambda?: Float64Array;
@@ -46,7 +46,7 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly status: Uint8Array;
   /** Whether every sample converged. */
   readonly converged: boolean;
-  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy, bpdn and l1-ball: knots; mp, gradient-pursuit, iht, htp, nhtp, cosamp, amp: rounds; reweighted: problems solved. */
+  /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy, bpdn and l1-ball: knots; mp, gradient-pursuit, iht, htp, nhtp, cosamp, amp: rounds; reweighted: problems solved; `Lista`: layers. */
   readonly iterations: Uint32Array;
   /** Where it was computed. On a GPU, what the GPU left unfinished the CPU has finished. */
   readonly device: RanOn;

@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "../core/execution.hpp"
-#include "../core/sparse_codes.hpp"
 #include "../core/status.hpp"
 #include "../core/view.hpp"
+#include "../solvers/unfolding.hpp"
 
 namespace unsuperpose {
 
@@ -48,6 +48,13 @@ struct ListaParameters {
   std::vector<double> hyper;     // c₁, c₂, c₃; hyper only
 };
 
+struct ListaUnfoldOptions {
+  std::size_t layers = 0;  // 1 … all
+  std::vector<double>
+      lambda;  // one entry or one a sample, > 0, for objective and gap in the units that were given; or empty
+  double tolerance = 1e-4;  // of the gap, for the status
+};
+
 /// Immutable, so that calls may share it.
 class Lista {
  public:
@@ -58,9 +65,11 @@ class Lista {
   const ListaParameters& parameters() const;
   std::size_t bytes() const;
 
-  /// x: samples × dims, finite; codes after `layers` layers (1 … all). Deterministic, whatever else is in the batch and however many threads.
-  /// Progress counts samples.
-  Status unfold(ConstMatrix32 x, std::size_t layers, const Execution& execution, SparseCodes& out) const;
+  /// x: samples × dims, finite; codes after so many layers, with the figures of an unfolding: without λ as those of a pursuit. A sample has
+  /// converged where its gap is at most the tolerance; else its layers came to their end (Outcome::iterations). ERR_NOT_FINITE for a sample
+  /// that overflows float32 in the layers. Deterministic, whatever else is in the batch and however many threads. Progress counts samples.
+  Status unfold(ConstMatrix32 x, const ListaUnfoldOptions& options, const Execution& execution,
+                Unfolding& out) const;
 
  private:
   Lista();

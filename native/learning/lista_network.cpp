@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "../core/cancellation.hpp"
 #include "../kernels/product/kernels.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
@@ -346,6 +347,7 @@ std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t laye
   Codes before, now, next;
   if (trace) trace->codes.resize(layers);
   for (std::size_t k = 0; k < layers; ++k) {
+    cancellation::point();
     const bool kept = trace && k > 0 && k <= trace->residuals.size();
     run.run(k, before, now, kept ? trace->residuals[k - 1] : Matrix32{}, next);
     if (trace) trace->codes[k] = next;

@@ -50,6 +50,7 @@ static Napi::Object start_addon(Napi::Env env, Napi::Object exports) {
   add_train(exports);
   add_lista_train(exports);
   add_autoencoder(exports);
+  add_lista(exports);
   add_pairs(exports);
   add_geometry(exports);
   add_evaluation(exports);

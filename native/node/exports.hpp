@@ -13,6 +13,7 @@ void add_learn(Napi::Object exports);
 void add_train(Napi::Object exports);
 void add_lista_train(Napi::Object exports);
 void add_autoencoder(Napi::Object exports);
+void add_lista(Napi::Object exports);
 void add_pairs(Napi::Object exports);
 void add_geometry(Napi::Object exports);
 void add_evaluation(Napi::Object exports);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "../learning/autoencoder.hpp"
+#include "../learning/lista.hpp"
 #include "../scoring/dictionary.hpp"
 #include "guard.hpp"
 
@@ -49,6 +50,9 @@ template <>
 inline constexpr HandleType kHandleType<const Autoencoder>{{0x4ded8c87ce12cc81, 0x493dfc0b4527de04},
                                                            "autoencoder must be a SparseAutoencoder",
                                                            "the autoencoder was disposed"};
+template <>
+inline constexpr HandleType kHandleType<const Lista>{
+    {0x5718d95793c0eaf4, 0xcb7a4c2fa8f4f02f}, "lista must be a Lista", "the network was disposed"};
 template <>
 inline constexpr HandleType kHandleType<Path>{
     {0x71c04f6de2b8935a, 0xa90c3e57d16f2b48}, "path must be a path", "the path was disposed"};

@@ -1,0 +1,90 @@
+// Codes to start from: given, or proposed by what is asked for them.
+import { types } from 'node:util';
+import { UnsuperposeError } from '../call/errors.js';
+import type { Matrix, MatrixLike, NativeMatrix } from '../call/matrix.js';
+import { describe } from '../call/options.js';
+import { type CodesLike, readCodes } from '../data/codes.js';
+import type { NativeCodes } from '../native/values.js';
+
+/** Whatever proposes codes over a dictionary, such as a `Lista`. */
+export interface CodeProposer {
+  /** Those of the dictionary. */
+  readonly features: number;
+  readonly dims: number;
+  /** Codes of samples × dims, as samples × features. */
+  unfold(
+    activations: MatrixLike,
+    options: { readonly threads: number; readonly signal?: AbortSignal | undefined },
+  ): PromiseLike<{ readonly codes: CodesLike }>;
+  /** The same at once. */
+  unfoldSync(activations: MatrixLike, options: { readonly threads: number }): { readonly codes: CodesLike };
+}
+
+/** The proposer, if `warmStart` is one. */
+export function proposerOf(value: unknown): CodeProposer | undefined {
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return undefined;
+  const { unfold, unfoldSync } = value as Partial<CodeProposer>;
+  return typeof unfold === 'function' && typeof unfoldSync === 'function'
+    ? (value as CodeProposer)
+    : undefined;
+}
+
+/** Refuses one for another dictionary. */
+export function checkProposer(proposer: CodeProposer, features: number, dims: number): void {
+  const check = (unit: string, got: unknown, expected: number): void => {
+    if (got !== expected)
+      throw new UnsuperposeError(
+        'ERR_SHAPE',
+        `warmStart proposes codes for ${describe(got)} ${unit}, the dictionary has ${expected}`,
+        'warmStart',
+      );
+  };
+  check('features', proposer.features, features);
+  check('dims', proposer.dims, dims);
+}
+
+export function readWarmStart(value: unknown, samples: number, features: number): NativeCodes | undefined {
+  if (value === undefined) return undefined;
+  const start = readCodes(value, 'warmStart', 'ERR_OPTION');
+  if (start.samples !== samples || start.features !== features)
+    throw new UnsuperposeError(
+      'ERR_SHAPE',
+      `warmStart has the shape [${start.samples}, ${start.features}], expected [${samples}, ${features}]`,
+      'warmStart',
+    );
+  return start.codes;
+}
+
+/** The samples as a proposer takes them: our copy, which it may read for as long as it likes. */
+const shown = ({ data, rows, cols }: NativeMatrix): Matrix<Float32Array> => ({ data, shape: [rows, cols] });
+
+/** The codes in what a proposer answers. */
+function proposed(answer: unknown, samples: number, features: number): NativeCodes | undefined {
+  if (typeof answer !== 'object' || answer === null)
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `warmStart must propose { codes }, got ${describe(answer)}`,
+      'warmStart',
+    );
+  const { codes } = answer as { codes: unknown };
+  return readWarmStart(codes ?? null, samples, features);
+}
+
+export async function propose(
+  proposer: CodeProposer,
+  samples: NativeMatrix,
+  features: number,
+  options: { readonly threads: number; readonly signal: AbortSignal | undefined },
+): Promise<NativeCodes | undefined> {
+  const answer: unknown = await proposer.unfold(shown(samples), options);
+  return proposed(answer, samples.rows, features);
+}
+
+export function proposeSync(
+  proposer: CodeProposer,
+  samples: NativeMatrix,
+  features: number,
+  threads: number,
+): NativeCodes | undefined {
+  return proposed(proposer.unfoldSync(shown(samples), { threads }), samples.rows, features);
+}
