@@ -64,8 +64,21 @@ export {
   type ListaUnfoldOptions,
   type ListaUnfoldSyncOptions,
 } from './lista/lista.js';
+export type {
+  ListaMatrixValidation,
+  ListaStreamValidation,
+  ListaValidation,
+  TrainListaBaseOptions,
+  TrainListaOptions,
+  TrainListaPriorOptions,
+  TrainListaStreamOptions,
+} from './lista/options.js';
 export type { ListaParameters, ListaParametersLike, ListaWeights, PerLayer } from './lista/parameters.js';
-export type { ListaSummary, ListaVariant } from './lista/summary.js';
+export type { ListaPrior, ListaPriorBase } from './lista/prior.js';
+export type { CodedMatrix, CodedSamples, ListaStream } from './lista/samples.js';
+export { trainLista } from './lista/train.js';
+export type { ListaFigures, ListaHeldOut, ListaProgress, ListaTraining } from './lista/training.js';
+export type { ListaSchedule, ListaVariant, SupportSelection } from './lista/variants.js';
 export type { CudaDevice, CudaInfo } from './native/cuda.js';
 export { type Info, info } from './native/info.js';
 export type { PairQuestionOptions, QuestionOptions } from './native/question.js';

@@ -7,6 +7,7 @@
  * - `NOTE_DEAD_ATOMS`: learned atoms that no sample has used
  * - `NOTE_DEAD_FEATURES`: features of an autoencoder that no sample used at the end of training
  * - `NOTE_NOTHING_HELD_OUT`: a share of the samples was to be held out, and no sample was drawn
+ * - `NOTE_NOTHING_LEARNED`: an unrolled network whose codes are no better than no codes at all
  * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
  * - `NOTE_LAMBDA_AT_END`: the best λ is the smallest of those that were compared
  */
@@ -15,6 +16,7 @@ export type NoteCode =
   | 'NOTE_DEAD_ATOMS'
   | 'NOTE_DEAD_FEATURES'
   | 'NOTE_NOTHING_HELD_OUT'
+  | 'NOTE_NOTHING_LEARNED'
   | 'NOTE_MEDIAN_UNSETTLED'
   | 'NOTE_LAMBDA_AT_END';
 

@@ -10,7 +10,8 @@ import { readSafetensors, type TensorToWrite, writeSafetensors } from '../files/
 import type { NativeLista } from '../native/lista.js';
 import { native } from '../native/runtime.js';
 import { MOST_LAYERS, matricesOf, WEIGHTS } from './parameters.js';
-import { LISTA_VARIANTS, type ListaSummary } from './summary.js';
+import type { ListaHeldOut, ListaTraining } from './training.js';
+import { VARIANTS } from './variants.js';
 
 /** The key of the metadata by which a file is known as one of ours. */
 const KEY = 'unsuperpose';
@@ -23,7 +24,7 @@ const VALIDATED = 'training.validated';
 /** A network as its file has it. */
 export interface StoredLista {
   readonly own: NativeLista;
-  readonly training: ListaSummary | undefined;
+  readonly training: ListaTraining | undefined;
 }
 
 type Head = Readonly<Record<string, unknown>>;
@@ -128,7 +129,7 @@ class Tensors {
 
 const HELD_OUT = ['samples', 'explainedVariance', 'squaredError', 'l0', 'dead'] as const;
 
-function readHeldOut(value: unknown, where: string): ListaSummary['heldOut'] {
+function readHeldOut(value: unknown, where: string): ListaHeldOut | undefined {
   if (value === undefined) return undefined;
   if (!isRecord(value)) return broken(where, `heldOut must be an object, got ${describe(value)}`);
   only(value, where, [...HELD_OUT, 'loss']);
@@ -155,7 +156,7 @@ async function readTraining(
   value: unknown,
   tensors: Tensors,
   path: string,
-): Promise<ListaSummary | undefined> {
+): Promise<ListaTraining | undefined> {
   if (value === undefined) return undefined;
   const where = `${path}: training`;
   if (!isRecord(value)) return broken(where, `must be an object, got ${describe(value)}`);
@@ -167,7 +168,7 @@ async function readTraining(
   const count = (name: string): number => entry(value, where, name, 'a whole number ≥ 0', isCount);
   const heldOut = readHeldOut(value.heldOut, `${where}: heldOut`);
   return {
-    variant: entry(value, where, 'variant', `one of ${LISTA_VARIANTS.join(', ')}`, oneOf(LISTA_VARIANTS)),
+    variant: entry(value, where, 'variant', `one of ${VARIANTS.join(', ')}`, oneOf(VARIANTS)),
     schedule: entry(
       value,
       where,
@@ -244,7 +245,7 @@ const figures = (values: object): Record<string, string> =>
 export async function writeLista(
   path: string,
   p: NativeLista,
-  training: ListaSummary | undefined,
+  training: ListaTraining | undefined,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   checkEnding(path);

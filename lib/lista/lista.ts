@@ -24,7 +24,8 @@ import {
   showParameters,
   variantOf,
 } from './parameters.js';
-import type { ListaSummary, ListaVariant } from './summary.js';
+import type { ListaTraining } from './training.js';
+import type { ListaVariant } from './variants.js';
 
 /** Options of {@link Lista.unfoldSync}. */
 export interface ListaUnfoldSyncOptions {
@@ -98,9 +99,9 @@ export class Lista {
   /** Only codes ≥ 0. */
   readonly nonnegative: boolean;
   /** How it was trained; undefined if it was not trained here. */
-  readonly training: ListaSummary | undefined;
+  readonly training: ListaTraining | undefined;
 
-  private constructor(own: NativeLista, training: ListaSummary | undefined) {
+  private constructor(own: NativeLista, training: ListaTraining | undefined) {
     this.#handle = native((module) => module.createLista(own));
     this.layers = own.layers;
     this.features = own.features;
@@ -162,7 +163,7 @@ export class Lista {
   }
 
   /** @internal */
-  static adopt(own: NativeLista, training: ListaSummary): Lista {
+  static adopt(own: NativeLista, training: ListaTraining): Lista {
     return new Lista(own, training);
   }
 

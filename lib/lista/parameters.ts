@@ -7,7 +7,7 @@ import { describe, Options, refuseOption } from '../call/options.js';
 import { defaultThreads } from '../call/threads.js';
 import type { NativeLista } from '../native/lista.js';
 import { native } from '../native/runtime.js';
-import type { ListaVariant } from './summary.js';
+import type { ListaVariant } from './variants.js';
 
 /** What the layers of a network multiply by; see {@link ListaParameters}. */
 export type ListaWeights = 'pair' | 'layers' | 'shared' | 'fixed' | 'hyper';
@@ -180,7 +180,7 @@ export function readParameters(parameters: unknown): NativeLista {
   const read = new Options(parameters, NAMES, 'Lista.from');
   const weights = read.choice('weights', WEIGHTS, undefined as never);
   const hyper = weights === 'hyper';
-  if (hyper) read.exclude([...PER_LAYER, 'adaptive'], 'weights with numbers of each layer', 'weights hyper');
+  if (hyper) read.exclude(PER_LAYER, 'weights with numbers of each layer', 'weights hyper');
   else read.exclude(['hyper'], 'weights hyper', `weights ${weights}`);
   if (weights !== 'pair') read.exclude(['recurrent'], 'weights pair', `weights ${weights}`);
   if (!hyper && !read.has('threshold')) refuseOption('threshold', 'one number a layer', undefined);

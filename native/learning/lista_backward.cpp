@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
@@ -12,8 +13,8 @@ namespace unsuperpose::lista {
 
 namespace {
 
-/// Features of one unit of work.
-constexpr std::size_t kFeatures = 8;
+/// Features of one unit of work, and bytes of samples that they go through together: both stay in the first-level cache.
+constexpr std::size_t kFeatures = 16, kBytes = 1 << 15;
 
 float sign(float value) { return value > 0 ? 1.0f : -1.0f; }
 
@@ -163,17 +164,14 @@ void Pass::lay_out(const Call& call, const Part& part) {
     for (std::size_t b = 0; b < call.blocks; ++b)
       for (const std::uint32_t j : blocks_[b].trace.codes[k].index) ++sorted.start[j + 1];
     std::partial_sum(sorted.start.begin(), sorted.start.end(), sorted.start.begin());
-    sorted.entry.resize(sorted.start.back());
-    sorted.sample.resize(sorted.start.back());
+    sorted.entries.resize(sorted.start.back());
     std::vector<std::uint32_t> next(sorted.start.begin(), sorted.start.end() - 1);
     for (std::size_t b = 0; b < call.blocks; ++b) {
       const Codes& codes = blocks_[b].trace.codes[k];
       for (std::size_t i = 0; i + 1 < codes.begin.size(); ++i)
-        for (std::uint32_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e) {
-          const std::uint32_t to = next[codes.index[e]]++;
-          sorted.entry[to] = offset_[k][b] + e;
-          sorted.sample[to] = static_cast<std::uint32_t>(b * call.block + i);
-        }
+        for (std::uint32_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e)
+          sorted.entries[next[codes.index[e]]++] = {offset_[k][b] + e,
+                                                    static_cast<std::uint32_t>(b * call.block + i)};
     }
   });
 }
@@ -229,123 +227,133 @@ void Pass::back(const Call& call, const Tensors& weights, const Part& part, std:
   float* next = onward ? pull_[1 - layer % 2].data() + offset_[layer - 1][b] : nullptr;
   const ConstMatrix32 x = call.rows(call.samples.x, b);
   const ConstMatrix32 r = layer == 0 ? x : ConstMatrix32(residual_rows(call, layer, b));
-  const float step = pair ? 1 : at.step[layer], threshold = at.threshold[layer];
-  const auto adaptive = static_cast<float>(at.adaptive);
-  const Rows zero(1, at.dims);
-  AlignedBuffer<float> u = AlignedBuffer<float>::zeros(x.stride);
-  std::vector<const float*> rows;
-  std::vector<float> factors;
-  const auto& sparse = sparse_rows::table();
+  const float step = pair ? 1 : at.step[layer];
+  const double adaptive = at.adaptive;
+  const bool through = !pair && (onward || steps);
   const auto& dots = dots::table();
   block.by_step = block.by_threshold = 0;
+  std::vector<const float*> rows(std::max(after.index.size(), before.index.size()));
+  if (through) {
+    std::vector<float> factors(after.index.size());
+    for (std::size_t e = 0; e < factors.size(); ++e) {
+      rows[e] = weights.weights(layer).row(after.index[e]);
+      factors[e] = -pull[e];
+    }
+    const Rows u(x.rows, at.dims);
+    by_features(after, at.features, u.stride, [&](std::size_t i, std::size_t e, std::size_t count) {
+      sparse_rows::table().residual32(u.row(i), rows.data() + e, factors.data() + e, count, u.stride,
+                                      u.row(i));
+    });
+    for (std::size_t i = 0; i < x.rows; ++i) block.by_step += dots.dot(u.row(i), r.row(i), u.stride);
+    if (onward) {
+      for (std::size_t e = 0; e < before.index.size(); ++e)
+        rows[e] = call.network.dictionary().row(before.index[e]);
+      by_features(before, at.features, u.stride, [&](std::size_t i, std::size_t e, std::size_t count) {
+        dots.correlate32(rows.data() + e, count, u.row(i), u.stride, next + e);
+      });
+    }
+  }
+  std::vector<float> own(pair ? 0 : at.features, 0);  // δz of one sample
   for (std::size_t i = 0; i < x.rows; ++i) {
     const std::size_t first = after.begin[i], end = after.begin[i + 1];
     const std::size_t first_before = before.begin[i], end_before = before.begin[i + 1];
-    rows.clear();
-    if (pair) {
-      const Matrix32 dense = delta_.view().slice(b * call.block + i, 1);
-      std::fill_n(dense.data, dense.cols, 0.0f);
-      for (std::size_t e = first; e < end; ++e) dense.data[after.index[e]] = pull[e];
-      if (onward) {
-        const float* matrix = at.recurrent.data() + layer * at.features * at.features;
-        for (std::size_t e = first_before; e < end_before; ++e)
-          rows.push_back(matrix + before.index[e] * at.features);
-        dots.correlate32(rows.data(), rows.size(), dense.data, at.features, next + first_before);
-      }
-    } else if (onward || steps) {
-      factors.clear();
-      for (std::size_t e = first; e < end; ++e) {
-        rows.push_back(weights.weights(layer).row(after.index[e]));
-        factors.push_back(-pull[e]);
-      }
-      sparse.residual32(zero.row(0), rows.data(), factors.data(), rows.size(), x.stride, u.data());
-      block.by_step += dots.dot(u.data(), r.row(i), x.stride);
-      if (onward) {
-        rows.clear();
-        for (std::size_t e = first_before; e < end_before; ++e)
-          rows.push_back(call.network.dictionary().row(before.index[e]));
-        dots.correlate32(rows.data(), rows.size(), u.data(), x.stride, next + first_before);
-        for (std::size_t e = first_before; e < end_before; ++e) next[e] *= -step;
-      }
+    float* dense = pair ? delta_.row(b * call.block + i) : own.data();
+    if (pair) std::fill_n(dense, at.features, 0.0f);
+    for (std::size_t e = first; e < end; ++e) dense[after.index[e]] = pull[e];
+    if (pair && onward) {
+      const float* matrix = at.recurrent.data() + layer * at.features * at.features;
+      for (std::size_t e = first_before; e < end_before; ++e)
+        rows[e - first_before] = matrix + before.index[e] * at.features;
+      dots.correlate32(rows.data(), end_before - first_before, dense, at.features, next + first_before);
     }
-    std::size_t other = first_before;
-    for (std::size_t e = first; e < end; ++e) {
-      while (other < end_before && before.index[other] < after.index[e]) ++other;
-      const bool both = other < end_before && before.index[other] == after.index[e];
-      if (both && onward && !pair) next[other] += pull[e];
-      if (after.kept[e] != 0) continue;
-      const float along = sign(after.value[e]) * pull[e];
-      if (!both || !(adaptive > 0)) {
-        block.by_threshold -= static_cast<double>(along);
-        continue;
-      }
-      const float size = 1 + std::fabs(before.value[other]) / adaptive;
-      block.by_threshold -= static_cast<double>(along / size);
-      if (onward) next[other] += sign(before.value[other]) * along * threshold / (adaptive * size * size);
+    if (through && onward)
+      for (std::size_t e = first_before; e < end_before; ++e)
+        next[e] = dense[before.index[e]] - step * next[e];
+    for (std::size_t e = first; e < end && !pair; ++e) dense[after.index[e]] = 0;
+    if (adaptive > 0) {
+      block.by_threshold += back_adaptive(at, layer, i, after, before, pull, next);
+      continue;
     }
+    float by_threshold = 0;
+    for (std::size_t e = first; e < end; ++e)
+      by_threshold += after.kept[e] != 0 ? 0.0f : std::copysign(1.0f, after.value[e]) * pull[e];
+    block.by_threshold -= static_cast<double>(by_threshold);
   }
 }
 
-/// ∂W_k, or ∂V_k. Of shared weights, layer after layer into one of two tensors in turn, so that the last ends where it should.
-void Pass::gather(const Call& call, const Part& part, std::size_t layer, Tensors& gradients) {
-  const ListaParameters& at = call.network.at;
-  const bool pair = at.weights == ListaWeights::pair, shared = gradients.forward.size() == 1;
-  const ByFeature& sorted = sorted_[layer];
-  const float* pull = pull_[layer % 2].data();
-  const float step = pair ? 1 : at.step[layer];
-  const Rows zero(1, at.dims);
-  const Rows& result = gradients.weights(layer);
-  Rows& partial = partial_[0];
-  if (shared && (partial.count != result.count || partial.cols != result.cols))
-    partial = Rows(result.count, result.cols);
-  const bool odd = (layer - part.first) % 2 != 0, begins = !shared || layer + 1 == call.depth;
-  const Rows& to = shared && odd ? partial : result;
-  const Rows& from = shared && odd ? result : partial;
-  struct Scratch {
+/// What a sample's thresholds, which its codes before decide, come to: ∂θ_k, and what is added to δb where that is wanted.
+double Pass::back_adaptive(const ListaParameters& at, std::size_t layer, std::size_t i, const Codes& after,
+                           const Codes& before, const float* pull, float* next) {
+  const auto adaptive = static_cast<float>(at.adaptive);
+  const float threshold = at.threshold[layer];
+  std::size_t other = before.begin[i];
+  double by_threshold = 0;
+  for (std::size_t e = after.begin[i]; e < after.begin[i + 1]; ++e) {
+    if (after.kept[e] != 0) continue;
+    while (other < before.begin[i + 1] && before.index[other] < after.index[e]) ++other;
+    const float along = sign(after.value[e]) * pull[e];
+    if (other == before.begin[i + 1] || before.index[other] != after.index[e]) {
+      by_threshold -= static_cast<double>(along);
+      continue;
+    }
+    const float size = 1 + std::fabs(before.value[other]) / adaptive;
+    by_threshold -= static_cast<double>(along / size);
+    if (next) next[other] += sign(before.value[other]) * along * threshold / (adaptive * size * size);
+  }
+  return by_threshold;
+}
+
+/// to_j (0 at first where fresh) += Σ factor·row over feature j's entries, in ascending order of samples; term(entry) answers both. In blocks
+/// of samples whose rows stay in the first-level cache from one feature to the next.
+template <class Term>
+void Pass::add_up(const Call& call, const ByFeature& sorted, const Rows& to, bool fresh, const Term& term) {
+  const std::size_t features = call.network.at.features, samples = call.samples.x.count;
+  const std::size_t together = std::max<std::size_t>(8, kBytes / (to.stride * sizeof(float)));
+  call.execution.for_each((features + kFeatures - 1) / kFeatures, [&](std::size_t block) {
+    const std::size_t first = block * kFeatures, end = std::min(features, first + kFeatures);
+    std::vector<std::uint32_t> next(sorted.start.begin() + static_cast<std::ptrdiff_t>(first),
+                                    sorted.start.begin() + static_cast<std::ptrdiff_t>(end));
     std::vector<const float*> rows;
     std::vector<float> factors;
-  };
-  call.execution.for_items(
-      at.features, kFeatures, [] { return Scratch(); },
-      [&](std::size_t j, Scratch& scratch) {
-        scratch.rows.clear();
-        scratch.factors.clear();
-        for (std::uint32_t e = sorted.start[j]; e < sorted.start[j + 1]; ++e) {
-          const std::uint32_t i = sorted.sample[e];
-          const bool input = pair || layer == 0;
-          const Rows& of = layer > 0 && layer <= kept_count_ ? kept_[layer - 1] : again_[layer % 2];
-          scratch.rows.push_back(input ? call.samples.x.row(i) : of.row(i));
-          scratch.factors.push_back(-step * pull[sorted.entry[e]]);
+    for (std::size_t j = first; j < end && fresh; ++j) std::fill_n(to.row(j), to.stride, 0.0f);
+    for (std::size_t until = together; until < samples + together; until += together)
+      for (std::size_t j = first; j < end; ++j) {
+        std::uint32_t& at = next[j - first];
+        rows.clear();
+        factors.clear();
+        for (; at < sorted.start[j + 1] && sorted.entries[at].sample < until; ++at) {
+          const auto [row, factor] = term(sorted.entries[at]);
+          rows.push_back(row);
+          factors.push_back(-factor);
         }
-        sparse_rows::table().residual32(begins ? zero.row(0) : from.row(j), scratch.rows.data(),
-                                        scratch.factors.data(), scratch.rows.size(), to.stride, to.row(j));
-      });
+        if (!rows.empty())
+          sparse_rows::table().residual32(to.row(j), rows.data(), factors.data(), rows.size(), to.stride,
+                                          to.row(j));
+      }
+  });
+}
+
+/// ∂W_k, or ∂V_k; of shared weights added to what the layers after have come to.
+void Pass::gather(const Call& call, std::size_t layer, Tensors& gradients) {
+  const bool pair = call.network.at.weights == ListaWeights::pair;
+  const Rows& again = layer > 0 && layer <= kept_count_ ? kept_[layer - 1] : again_[layer % 2];
+  const Rows& inputs = pair || layer == 0 ? call.samples.x : again;
+  const Rows& to = gradients.weights(layer);
+  const float* pull = pull_[layer % 2].data();
+  const float step = pair ? 1 : call.network.at.step[layer];
+  const bool fresh = gradients.forward.size() > 1 || layer + 1 == call.depth;
+  add_up(call, sorted_[layer], to, fresh, [&](const ByFeature::Entry& entry) {
+    return std::pair<const float*, float>(inputs.row(entry.sample), step * pull[entry.at]);
+  });
 }
 
 /// ∂U_k, row after row: of the codes before it.
 void Pass::gather_recurrent(const Call& call, std::size_t layer, Tensors& gradients) {
-  const std::size_t features = call.network.at.features;
-  const ByFeature& before = sorted_[layer - 1];
-  const Rows zero(1, features);
-  const Rows& to = gradients.recurrent[layer];
-  struct Scratch {
-    std::vector<const float*> rows;
-    std::vector<float> factors;
-  };
-  call.execution.for_items(
-      features, kFeatures, [] { return Scratch(); },
-      [&](std::size_t j, Scratch& scratch) {
-        scratch.rows.clear();
-        scratch.factors.clear();
-        for (std::uint32_t e = before.start[j]; e < before.start[j + 1]; ++e) {
-          const std::size_t b = before.sample[e] / call.block;
-          scratch.rows.push_back(delta_.row(before.sample[e]));
-          scratch.factors.push_back(
-              -blocks_[b].trace.codes[layer - 1].value[before.entry[e] - offset_[layer - 1][b]]);
-        }
-        sparse_rows::table().residual32(zero.row(0), scratch.rows.data(), scratch.factors.data(),
-                                        scratch.rows.size(), to.stride, to.row(j));
-      });
+  add_up(call, sorted_[layer - 1], gradients.recurrent[layer], true, [&](const ByFeature::Entry& entry) {
+    const std::size_t b = entry.sample / call.block;
+    const float code = blocks_[b].trace.codes[layer - 1].value[entry.at - offset_[layer - 1][b]];
+    return std::pair<const float*, float>(delta_.row(entry.sample), code);
+  });
 }
 
 Status Pass::run(const Network& network, const Tensors& weights, const Objective& objective,
@@ -384,7 +392,7 @@ Status Pass::run(const Network& network, const Tensors& weights, const Objective
     gradients.step.row(0)[k] = static_cast<float>(by_step);
     gradients.threshold.row(0)[k] = static_cast<float>(by_threshold);
     if (!part.forward) continue;
-    gather(call, part, k, gradients);
+    gather(call, k, gradients);
     if (pair && k > 0) gather_recurrent(call, k, gradients);
   }
   return execution.cancelled() ? Status::cancelled() : Status{};

@@ -111,7 +111,11 @@ class Pass {
   };
   /// Entries of a layer by feature, then sample.
   struct ByFeature {
-    std::vector<std::uint32_t> start, entry, sample;
+    struct Entry {
+      std::uint32_t at, sample;  // among the layer's entries, among the samples
+    };
+    std::vector<std::uint32_t> start;
+    std::vector<Entry> entries;
   };
 
   Status forward(const Call& call, std::size_t kept, Outcome& outcome);
@@ -121,7 +125,11 @@ class Pass {
   void lay_out(const Call& call, const Part& part);
   void add_loss(const Call& call, std::size_t layer, std::size_t b);
   void back(const Call& call, const Tensors& weights, const Part& part, std::size_t layer, std::size_t b);
-  void gather(const Call& call, const Part& part, std::size_t layer, Tensors& gradients);
+  static double back_adaptive(const ListaParameters& at, std::size_t layer, std::size_t i, const Codes& after,
+                              const Codes& before, const float* pull, float* next);
+  template <class Term>
+  static void add_up(const Call& call, const ByFeature& sorted, const Rows& to, bool fresh, const Term& term);
+  void gather(const Call& call, std::size_t layer, Tensors& gradients);
   void gather_recurrent(const Call& call, std::size_t layer, Tensors& gradients);
 
   std::vector<Block> blocks_;

@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t kPoints[] = {11, 11, 21};
 constexpr double kLow[] = {1e-3, 1e-3, 0.1}, kHigh[] = {1e-2, 1e-2, 1};
 constexpr int kMoves = 6;
-/// All of the grid on some samples, the best of it on all.
-constexpr std::size_t kSome = 64, kBest = 64;
+/// Every second point on some samples, then those around the best of them, and the best of all on all samples.
+constexpr std::size_t kSome = 64, kAround = 8, kBest = 16;
 /// The pattern search's first reach and its last, in powers of two.
 constexpr double kFirstReach = 0.25, kLastReach = 0x1.0p-6;
 
@@ -24,7 +24,9 @@ using Numbers = std::vector<double>;
 
 struct Candidate {
   double error;
-  std::size_t at;
+  std::size_t at[3];
+  bool operator<(const Candidate& other) const { return error < other.error; }
+  bool same(const Candidate& other) const { return std::equal(at, at + 3, other.at); }
 };
 
 }  // namespace
@@ -44,49 +46,61 @@ Status ListaLearner::State::search_grid(const lista::Samples& from, const Execut
     return fine ? outcome.errors.back() : std::numeric_limits<double>::infinity();
   };
   double factor[3] = {1, 1, 1};
-  const auto point = [&](std::size_t at) {
+  const auto numbers_of = [&](const Candidate& one) {
     Numbers numbers(3);
-    for (std::size_t c = 3; c-- > 0; at /= kPoints[c]) {
-      const double share = static_cast<double>(at % kPoints[c]) / static_cast<double>(kPoints[c] - 1);
+    for (std::size_t c = 0; c < 3; ++c) {
+      const double share = static_cast<double>(one.at[c]) / static_cast<double>(kPoints[c] - 1);
       numbers[c] = factor[c] * (kLow[c] + (kHigh[c] - kLow[c]) * share);
     }
     return numbers;
   };
-  Numbers chosen;
-  double least = std::numeric_limits<double>::infinity();
-  for (int move = 0; move <= kMoves; ++move) {
-    std::vector<Candidate> all(kPoints[0] * kPoints[1] * kPoints[2]);
-    for (std::size_t at = 0; at < all.size(); ++at) {
-      all[at] = {error_of(some, point(at)), at};
-      if (!status.ok()) return status;
-    }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.error < b.error; });
-    std::size_t best_at = all.front().at;
-    bool better = false;
-    for (std::size_t i = 0; i < std::min(kBest, all.size()); ++i) {
-      const double error = error_of(from, point(all[i].at));
-      if (!status.ok()) return status;
-      if (chosen.empty() || error < least) {
-        least = error;
-        chosen = point(all[i].at);
-        best_at = all[i].at;
-        better = true;
-      }
-    }
-    if (!better) break;
+  std::vector<Candidate> all;
+  const auto look = [&](std::size_t a, std::size_t b, std::size_t c) {
+    Candidate one{0, {a, b, c}};
+    for (const Candidate& seen : all)
+      if (seen.same(one)) return;
+    one.error = error_of(some, numbers_of(one));
+    all.push_back(one);
+  };
+  for (int move = 0;; ++move) {
+    all.clear();
+    for (std::size_t a = 0; a < kPoints[0]; a += 2)
+      for (std::size_t b = 0; b < kPoints[1]; b += 2)
+        for (std::size_t c = 0; c < kPoints[2]; c += 2) look(a, b, c);
+    std::stable_sort(all.begin(), all.end());
+    if (!status.ok() || move == kMoves) break;
     bool moved = false;
-    for (std::size_t c = 3, at = best_at; c-- > 0; at /= kPoints[c]) {
-      const std::size_t place = at % kPoints[c];
+    for (std::size_t c = 0; c < 3; ++c) {
+      const std::size_t place = all.front().at[c];
       if (place != 0 && place != kPoints[c] - 1) continue;
       factor[c] *= place == 0 ? 0.1 : 10;
       moved = true;
     }
     if (!moved) break;
   }
+  for (std::size_t i = 0; i < kAround && status.ok(); ++i) {
+    const Candidate centre = all[i];
+    for (std::size_t a = std::max<std::size_t>(centre.at[0], 1) - 1;
+         a < std::min(centre.at[0] + 2, kPoints[0]); ++a)
+      for (std::size_t b = std::max<std::size_t>(centre.at[1], 1) - 1;
+           b < std::min(centre.at[1] + 2, kPoints[1]); ++b)
+        for (std::size_t c = std::max<std::size_t>(centre.at[2], 1) - 1;
+             c < std::min(centre.at[2] + 2, kPoints[2]); ++c)
+          look(a, b, c);
+  }
+  std::stable_sort(all.begin(), all.end());
+  Numbers chosen;
+  double least = 0;
+  for (std::size_t i = 0; i < kBest && status.ok(); ++i) {
+    const double error = error_of(from, numbers_of(all[i]));
+    if (!chosen.empty() && !(error < least)) continue;
+    least = error;
+    chosen = numbers_of(all[i]);
+  }
+  if (!status.ok()) return status;
   network.at.hyper = chosen;
   reach = kFirstReach;
-  return status;
+  return {};
 }
 
 /// One round on the step's batch: each number a little larger and smaller.

@@ -311,7 +311,8 @@ Status make_network(ListaParameters parameters, const Execution& execution, Netw
       return status;
     std::shared_ptr<const Dictionary> unit;
     if (Status status = Dictionary::make(made.dictionary(), false, unit); !status.ok()) return status;
-    const double norm = spectral_norm(*unit, execution);
+    // From below, by Lanczos: to many more digits than steps of a power iteration have.
+    const double norm = spectral_bracket(*unit, false, execution).lower;
     made.hyper_step = norm > 0 ? 1 / (norm * norm) : 1;
   }
   if (execution.cancelled()) return Status::cancelled();
@@ -326,19 +327,17 @@ std::size_t block_rows(const Network&) {
 }
 
 void residuals(const Network& network, ConstMatrix32 x, const Codes& codes, Matrix32 out) {
-  const std::size_t dims = network.at.dims;
-  std::vector<const float*> rows;
-  for (std::size_t i = 0; i < x.rows; ++i) {
-    if (codes.samples() == 0 || codes.count(i) == 0) {
-      std::copy_n(x.row(i), dims, out.row(i));
-      continue;
-    }
-    rows.clear();
-    for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e)
-      rows.push_back(network.atoms.data() + codes.index[e] * network.stride);
-    sparse_rows::table().residual32(x.row(i), rows.data(), codes.value.data() + codes.begin[i],
-                                    codes.count(i), dims, out.row(i));
-  }
+  for (std::size_t i = 0; i < x.rows; ++i) std::copy_n(x.row(i), network.at.dims, out.row(i));
+  // Whole registers where there is room.
+  const std::size_t width = out.stride >= network.stride ? network.stride : network.at.dims;
+  std::vector<const float*> rows(codes.index.size());
+  for (std::size_t e = 0; e < rows.size(); ++e)
+    rows[e] = network.atoms.data() + codes.index[e] * network.stride;
+  by_features(codes, network.at.features, network.stride,
+              [&](std::size_t i, std::size_t e, std::size_t count) {
+                sparse_rows::table().residual32(out.row(i), rows.data() + e, codes.value.data() + e, count,
+                                                width, out.row(i));
+              });
 }
 
 std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t layers, Codes& out,

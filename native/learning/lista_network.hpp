@@ -1,5 +1,6 @@
 // Layers on a block of samples: what unfolding and training share. All in the network's own units: x' and codes of unit atoms.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -71,7 +72,24 @@ std::size_t block_rows(const Network& network);
 /// γ_k is multiplied into r before the product.
 std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t layers, Codes& out, Trace* trace);
 
-/// r = x' − aD̂ for each sample of a block, in float32.
+/// Goes through the entries of a block of samples in blocks of features, few enough that their rows of `stride` floats stay in the first-level
+/// cache from one sample to the next: body(sample, first entry, entries). Each sample's entries come in ascending order.
+template <class Body>
+void by_features(const Codes& codes, std::size_t features, std::size_t stride, const Body& body) {
+  constexpr std::size_t kBytes = 1 << 15;
+  const std::size_t together = std::max<std::size_t>(8, kBytes / (stride * sizeof(float)));
+  std::vector<std::uint32_t> next(codes.begin.begin(), codes.begin.end());
+  for (std::size_t end = together; end < features + together; end += together)
+    for (std::size_t i = 0; i < codes.samples(); ++i) {
+      const std::uint32_t first = next[i];
+      std::uint32_t e = first;
+      while (e < codes.begin[i + 1] && codes.index[e] < end) ++e;
+      if (e > first) body(i, first, e - first);
+      next[i] = e;
+    }
+}
+
+/// r = x' − aD̂ for each sample of a block, in float32. Rows of `out` as long as the network's are padded with zeros already.
 void residuals(const Network& network, ConstMatrix32 x, const Codes& codes, Matrix32 out);
 
 /// leverage_j = d̂_jᵀ S d̂_j, and w_j (features × dims) where `weights` is given: analytic_weights().

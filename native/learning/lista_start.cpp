@@ -18,7 +18,7 @@ namespace {
 /// Samples of one unit of work.
 constexpr std::size_t kTogether = 16;
 /// Samples that a layer's first step and threshold are chosen on; the unsupervised loss costs a residual for each choice.
-constexpr std::size_t kFit = 256, kFitUnsupervised = 64;
+constexpr std::size_t kFit = 128, kFitUnsupervised = 64;
 /// The grid that they are chosen from: steps 2^((1 − i)/2), thresholds the largest |z| times 2^(−3i/4); then finer twice.
 constexpr std::size_t kSteps = 8, kThresholds = 18;
 constexpr int kFiner = 2;

@@ -35,13 +35,13 @@ ListaUnfoldOptions options_of(const Napi::Object& from) {
 /// (parameters) → handle
 Napi::Value create_lista(const Napi::CallbackInfo& call) {
   std::shared_ptr<const Lista> made;
-  require(Lista::make(lista_of(call[0].As<Napi::Object>()), made));
+  require(Lista::make(lista_parameters_of(call[0].As<Napi::Object>()), made));
   return Handle<const Lista>::wrap(call.Env(), std::move(made));
 }
 
 /// (handle) → parameters
 Napi::Value lista_parameters(const Napi::CallbackInfo& call) {
-  return lista_object(call.Env(), held<const Lista>(call[0])->parameters());
+  return parameters_object(call.Env(), held<const Lista>(call[0])->parameters());
 }
 
 /// (handle, matrix, options, threads) → unfolding

@@ -1,6 +1,6 @@
 #include "lista_parameters.hpp"
 
-#include <string>
+#include <vector>
 
 #include "answers.hpp"
 #include "arguments.hpp"
@@ -9,17 +9,12 @@
 namespace unsuperpose::node {
 
 namespace {
-constexpr const char* kWeights[] = {"pair", "layers", "shared", "fixed", "hyper"};
+
+constexpr const char* kWeights[] = {"pair", "layers", "shared", "fixed", "hyper"};  // as ListaWeights
+
 }  // namespace
 
-ListaWeights lista_weights_of(const Napi::Value& value) {
-  const std::string name = value.ToString();
-  for (std::size_t i = 0; i < std::size(kWeights); ++i)
-    if (name == kWeights[i]) return static_cast<ListaWeights>(i);
-  refuse(Code::option, "weights " + name + " does not exist");
-}
-
-Napi::Object lista_object(Napi::Env env, const ListaParameters& p) {
+Napi::Object parameters_object(Napi::Env env, const ListaParameters& p) {
   return object(env, {{"weights", std::string(kWeights[static_cast<std::size_t>(p.weights)])},
                       {"nonnegative", p.nonnegative},
                       {"layers", p.layers},
@@ -36,7 +31,14 @@ Napi::Object lista_object(Napi::Env env, const ListaParameters& p) {
                       {"hyper", p.hyper}});
 }
 
-ListaParameters lista_of(const Napi::Object& from) {
+ListaWeights lista_weights_of(const Napi::Value& value) {
+  const std::string name = value.ToString();
+  for (std::size_t i = 0; i < std::size(kWeights); ++i)
+    if (name == kWeights[i]) return static_cast<ListaWeights>(i);
+  refuse(Code::option, "weights " + name + " do not exist");
+}
+
+ListaParameters lista_parameters_of(const Napi::Object& from) {
   ListaParameters p;
   p.weights = lista_weights_of(from.Get("weights"));
   p.nonnegative = from.Get("nonnegative").ToBoolean();

@@ -285,7 +285,7 @@ Napi::Value trainer_finish(const Napi::CallbackInfo& call) {
         if (Status status = trainer->prepare(execution); !status.ok()) return status;
         return trainer->learner->freeze(execution, out);
       },
-      [](Napi::Env env, ListaParameters& out) { return lista_object(env, out); });
+      [](Napi::Env env, ListaParameters& out) { return parameters_object(env, out); });
 }
 
 /// (trainer, threads, onProgress, onSettled) → job. Answers { name: array } with all that training goes on from.
@@ -312,13 +312,13 @@ Napi::Value trainer_resume(const Napi::CallbackInfo& call) {
 /// (options, parameters, activations, codes | undefined) → { loss, by: parameters }
 Napi::Value gradient(const Napi::CallbackInfo& call) {
   const ListaOptions options = options_of(call[0].As<Napi::Object>());
-  const ListaParameters at = lista_of(call[1].As<Napi::Object>());
+  const ListaParameters at = lista_parameters_of(call[1].As<Napi::Object>());
   const CodedSamples samples(call[2], call[3], at.features, "activations");
   require_finite(samples.input.view(), "activations");
   ListaGradient made;
   require(
       lista_gradient(options, at, samples.input.view(), samples.codes ? &*samples.codes : nullptr, {}, made));
-  return object(call.Env(), {{"loss", made.loss}, {"by", lista_object(call.Env(), made.by)}});
+  return object(call.Env(), {{"loss", made.loss}, {"by", parameters_object(call.Env(), made.by)}});
 }
 
 /// (prior, nonnegative, dictionary, seed, number, rows) → { activations, codes }

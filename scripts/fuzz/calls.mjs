@@ -1,5 +1,5 @@
 // A generator of valid calls for every export of the package. An export without one fails the fuzzer's check: add it here, in
-// solving.mjs, training.mjs, around.mjs, asking.mjs, filing.mjs or scoring.mjs. A generator has
+// solving.mjs, training.mjs, unrolling.mjs, around.mjs, asking.mjs, filing.mjs or scoring.mjs. A generator has
 //   kind     'sync' or 'async'; async calls take a signal and onProgress in their options
 //   make     (r, pkg) => the arguments: the same for the same random numbers, and nothing shared between two of them
 //   call     (pkg, args) => the answer; default: the function of that name
@@ -18,6 +18,7 @@ import { random } from './random.mjs';
 import { scoring } from './scoring.mjs';
 import { solving } from './solving.mjs';
 import { training } from './training.mjs';
+import { unrolled } from './unrolling.mjs';
 
 export const generators = {
   ...checkpoints,
@@ -26,6 +27,7 @@ export const generators = {
   ...asking,
   ...filing,
   ...training,
+  ...unrolled,
   ...scoring,
   info: { kind: 'sync', threads: false, make: () => [] },
   isUnsuperposeError: { kind: 'sync', threads: false, make: (r) => [r.pick([1, {}, new Error('x')])] },
@@ -49,6 +51,7 @@ const INTERNAL = [
   'Dictionary.normsOf',
   'Dictionary.share',
   'SparseCodes.adopt',
+  'Lista.adopt',
   'SparseAutoencoder.adopt',
   'SparseAutoencoder.is',
   'SparseAutoencoder.usable',

@@ -107,6 +107,12 @@ function unfolding(r, pkg) {
   const observing = ['lasso', 'fista', 'ista', 'homotopy', 'bpdn', 'l1-ball', 'reweighted', 'omp'];
   if (observing.includes(method) && r.chance(0.1))
     options.observed = Uint8Array.from({ length: given.dims }, () => (r.chance(0.8) ? 1 : 0));
+  if (options.warmStart && !options.observed && r.chance(0.4))
+    options.warmStart = pkg.Lista.from({
+      weights: 'fixed',
+      dictionary: given.dictionary.toMatrix(),
+      threshold: [0.5, 0.3],
+    });
   if (method === 'lasso' && r.chance(0.3)) delete options.method;
   return [given.activations, given.dictionary, options];
 }

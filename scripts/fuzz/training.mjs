@@ -1,6 +1,6 @@
-// Calls that train and use sparse autoencoders. See calls.mjs.
+// Calls that train sparse autoencoders and unrolled networks, and use the former. See calls.mjs.
 import { checkpoint, codes, floats, matrix } from './random.mjs';
-import { member, stream } from './solving.mjs';
+import { member, problem, stream } from './solving.mjs';
 
 const BY_K = ['topk', 'batchtopk', 'matryoshka', 'matching-pursuit'];
 
@@ -114,6 +114,68 @@ function run(r, features) {
   return { x: matrix(r, rows, dims), transcoder, options: { ...common, ...more, ...holdout } };
 }
 
+const SELECTING = ['lista-cpss', 'tilista', 'alista', 'alista-at'];
+
+/** Of a network: where its samples come from, and what each source has of its own. */
+function lessons(r, features, dims, { nonnegative, supervised }) {
+  const truth = (rows) => (supervised ? { codes: codes(r, rows, features, { nonnegative }) } : {});
+  const validation = r.some({ every: r.int(1, 3), patience: r.pick([2, Number.POSITIVE_INFINITY]) });
+  const source = r.pick(['matrix', 'matrix', 'stream', 'prior']);
+  if (source === 'prior') {
+    const values = r.pick(['normal', 'uniform', 'exponential', 'one']);
+    const signed = values !== 'normal' && !nonnegative;
+    const more = r.some({ snr: r.pick([20, Number.POSITIVE_INFINITY]) });
+    const prior = { density: 0.05 + r.uniform() / 2, values, ...(signed && { randomSigns: r.chance(0.5) }) };
+    return { x: { ...prior, ...more }, options: { validation } };
+  }
+  const some = (most) => {
+    const rows = r.int(1, most);
+    return { activations: matrix(r, rows, dims), ...truth(rows) };
+  };
+  if (source === 'stream') {
+    const batches = Array.from({ length: r.int(1, 3) }, () => some(8));
+    return {
+      x: { batches },
+      options: { steps: 1, ...r.some({ validation: { ...validation, ...some(5) } }) },
+    };
+  }
+  const { activations, ...own } = some(20);
+  const share = r.pick([0, 0.1]);
+  return { x: activations, options: { ...own, ...r.some({ validation: { ...validation, share } }) } };
+}
+
+/** [samples, dictionary, options] */
+function unrolling(r, pkg) {
+  const { dictionary, features, dims } = problem(r, pkg);
+  const variant = r.pick(['lista', 'lista-cp', ...SELECTING, 'hyperlista']);
+  const descends = variant !== 'hyperlista';
+  const [nonnegative, supervised] = [r.chance(0.3), r.chance(0.5)];
+  const { x, options } = lessons(r, features, dims, { nonnegative, supervised });
+  const schedule = descends && r.chance(0.3) ? 'layerwise' : 'endToEnd';
+  const length =
+    x.density === undefined && !x.batches && r.chance(0.3) ? { epochs: 1 } : { steps: r.int(1, 5) };
+  const made = {
+    ...{ variant, layers: r.int(1, 4) },
+    ...(nonnegative && { nonnegative }),
+    ...(!supervised && { lambda: 0.02 + r.uniform() }),
+    ...(SELECTING.includes(variant) && r.some({ selection: r.some({ perLayer: 5, most: 30 }) })),
+    ...(descends &&
+      r.some({ schedule, learningRate: 10 ** -r.int(2, 4), clip: r.pick([1, Number.POSITIVE_INFINITY]) })),
+    ...r.some({
+      supervise: r.pick(['last', 'every']),
+      batchSize: r.int(1, 16),
+      memory: r.pick([0, 2 ** 20]),
+      seed: r.int(0, 99),
+      checkpoint: checkpoint(r),
+    }),
+    ...length,
+    ...options,
+  };
+  if (descends && made.schedule !== 'layerwise') Object.assign(made, r.some({ decay: r.uniform() }));
+  return [x, dictionary, made];
+}
+
+const network = (lista) => [lista.parameters(), lista.training];
 const shown = (all) => [all].flat().map((sae) => [sae.parameters(), sae.training]);
 const data = (x) => {
   const batches = x?.batches; // once: it may be another the next time
@@ -140,6 +202,13 @@ export const training = {
       return [x, { learners, ...options }];
     },
     call: async (pkg, [x, options]) => shown(await pkg.trainSparseAutoencoders(data(x), options)),
+  },
+  trainLista: {
+    kind: 'async',
+    weight: 2,
+    make: unrolling,
+    call: async (pkg, [x, dictionary, options]) =>
+      network(await pkg.trainLista(data(x), dictionary, options)),
   },
   'SparseAutoencoder.from': {
     kind: 'sync',

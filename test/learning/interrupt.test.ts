@@ -3,7 +3,13 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { learnDictionary, trainSparseAutoencoder } from '../../lib/index.js';
+import {
+  Dictionary,
+  type Lista,
+  learnDictionary,
+  trainLista,
+  trainSparseAutoencoder,
+} from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-interrupt-'));
@@ -43,7 +49,20 @@ const runs: Record<string, (extra: Extra) => Promise<unknown>> = {
     const { dictionary, ...figures } = await learnDictionary(stream, { ...coding, epochs: 2, ...extra });
     return [dictionary.toMatrix(), figures];
   },
+  'a network from a matrix': async (extra) =>
+    networkOf(await trainLista(matrix, dictionary, { ...unrolled, ...extra })),
+  'a network from a stream': async (extra) =>
+    networkOf(await trainLista(stream, dictionary, { ...unrolled, ...extra })),
+  'a network from a prior': async (extra) =>
+    networkOf(await trainLista({ active: 2 }, dictionary, { ...unrolled, ...prior, ...extra })),
+  'a network layer after layer': async (extra) =>
+    networkOf(await trainLista({ active: 2 }, dictionary, { ...unrolled, ...prior, ...layerwise, ...extra })),
 };
+const dictionary = Dictionary.from(rows(0, 20), { normalize: true });
+const unrolled = { variant: 'tilista', layers: 3, batchSize: 50, steps: 60, seed: 4, lambda: 0.1 } as const;
+const prior = { lambda: undefined, validation: { every: 7 } };
+const layerwise = { schedule: 'layerwise', steps: 9 } as const;
+const networkOf = (lista: Lista): unknown => [lista.parameters(), lista.training];
 const sparse = { architecture: 'topk', features: 20, sparsity: 3, batchSize: 50, seed: 4 } as const;
 const coding = { features: 20, lambda: 0.2, batchSize: 50, seed: 4 };
 

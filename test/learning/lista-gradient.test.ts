@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NativeLista, NativeListaOptions } from '../../lib/native/lista.js';
 import { native } from '../../lib/native/runtime.js';
-import { listaLoss, type WideLista, widenLista } from '../reference/lista.js';
+import { listaLoss, type WideLista, widenLista } from '../reference/lista-loss.js';
 import { makeRandom } from '../reference/random.js';
 
 const [LAYERS, FEATURES, DIMS, SAMPLES] = [3, 14, 9, 6];

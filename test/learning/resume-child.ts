@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
 const [entry, path, done, kind] = process.argv.slice(2) as [string, string, string, string];
-const { learnDictionary, trainSparseAutoencoders } = (await import(
+const { Dictionary, learnDictionary, trainLista, trainSparseAutoencoders } = (await import(
   pathToFileURL(entry).href
 )) as typeof import('../../lib/index.js');
 
@@ -44,7 +44,20 @@ async function dictionary(): Promise<unknown> {
   return [atoms.toMatrix(), figures];
 }
 
-const answer = await (kind.startsWith('learn') ? dictionary() : autoencoders());
+async function network(): Promise<unknown> {
+  const atoms = Dictionary.from(rows(0, 40), { normalize: true });
+  const options = { variant: 'lista-cpss', layers: 3, batchSize: 100, steps: 90, seed: 2, ...kept } as const;
+  const unsupervised = { ...options, lambda: 0.1 };
+  const lista = kind.endsWith('prior')
+    ? await trainLista({ active: 3 }, atoms, { ...options, steps: 12, schedule: 'layerwise' })
+    : Array.isArray(source)
+      ? await trainLista(source, atoms, unsupervised)
+      : await trainLista(source, atoms, unsupervised);
+  return [lista.parameters(), lista.training];
+}
+
+const learners = { learn: dictionary, train: autoencoders, lista: network };
+const answer = await learners[kind.split('-')[0] as keyof typeof learners]();
 const text = JSON.stringify(answer, (_, value) =>
   ArrayBuffer.isView(value)
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')

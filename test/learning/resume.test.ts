@@ -48,34 +48,34 @@ function train(name: string, kind: string, path: string, killAfter?: number): Pr
   return ended;
 }
 
-describe.each(['train-matrix', 'train-stream', 'learn-matrix', 'learn-stream'])(
-  'a process that is killed again and again: %s',
-  (kind) => {
-    it('ends with the bits of one that was not', async () => {
-      const whole = await train(`${kind}-whole`, kind, join(folder, `${kind}-whole.safetensors`));
-      expect(whole).toMatchObject({ code: 0 });
-      const random = makeRandom(kind.length);
-      const path = join(folder, `${kind}.safetensors`);
-      let killed = 0;
-      for (let attempt = 0; killed < 5; attempt++) {
-        const { code, error } = await train(`${kind}-killed`, kind, path, 40 * random.uniform());
-        if (code === 0) {
-          // It was faster than its end: from the start again, until it was killed often enough.
-          rmSync(path);
-          rmSync(join(folder, `${kind}-killed`));
-          continue;
-        }
-        expect(error).toBe('');
-        killed += 1;
-        expect(attempt).toBeLessThan(100);
+describe.each([
+  ...['train-matrix', 'train-stream', 'learn-matrix', 'learn-stream'],
+  ...['lista-matrix', 'lista-stream', 'lista-prior'],
+])('a process that is killed again and again: %s', (kind) => {
+  it('ends with the bits of one that was not', async () => {
+    const whole = await train(`${kind}-whole`, kind, join(folder, `${kind}-whole.safetensors`));
+    expect(whole).toMatchObject({ code: 0 });
+    const random = makeRandom(kind.length);
+    const path = join(folder, `${kind}.safetensors`);
+    let killed = 0;
+    for (let attempt = 0; killed < 5; attempt++) {
+      const { code, error } = await train(`${kind}-killed`, kind, path, 40 * random.uniform());
+      if (code === 0) {
+        // It was faster than its end: from the start again, until it was killed often enough.
+        rmSync(path);
+        rmSync(join(folder, `${kind}-killed`));
+        continue;
       }
-      expect(await train(`${kind}-killed`, kind, path)).toMatchObject({ code: 0 });
-      expect(readFileSync(join(folder, `${kind}-killed`), 'utf8')).toBe(
-        readFileSync(join(folder, `${kind}-whole`), 'utf8'),
-      );
-    }, 240_000);
-  },
-);
+      expect(error).toBe('');
+      killed += 1;
+      expect(attempt).toBeLessThan(100);
+    }
+    expect(await train(`${kind}-killed`, kind, path)).toMatchObject({ code: 0 });
+    expect(readFileSync(join(folder, `${kind}-killed`), 'utf8')).toBe(
+      readFileSync(join(folder, `${kind}-whole`), 'utf8'),
+    );
+  }, 240_000);
+});
 
 describe('a checkpoint', () => {
   const data = Float32Array.from({ length: 600 }, (_, at) => Math.sin(at * at));

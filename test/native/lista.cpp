@@ -22,7 +22,7 @@ namespace {
 constexpr double kU = check::kUnit;
 using Doubles = std::vector<double>;
 
-struct Problem {
+struct Shape {
   ListaWeights weights = ListaWeights::fixed;
   bool nonnegative = false;
   std::size_t layers = 4, features = 30, dims = 12;
@@ -40,7 +40,7 @@ std::vector<float> normals(Random& random, std::size_t count, double size) {
   return made;
 }
 
-ListaParameters parameters_of(const Problem& problem, Random& random) {
+ListaParameters parameters_of(const Shape& problem, Random& random) {
   ListaParameters p;
   p.weights = problem.weights;
   p.nonnegative = problem.nonnegative;
@@ -199,7 +199,7 @@ Entries reference(const Network& network, std::size_t layer, const float* x, con
 
 /// Checks codes of one sample after a layer.
 void compare(const Network& network, const Entries& of, std::size_t most, std::size_t most_upper,
-             const Codes& got, std::size_t i, const Problem& problem, std::size_t layer, Counts& counts) {
+             const Codes& got, std::size_t i, const Shape& problem, std::size_t layer, Counts& counts) {
   const std::size_t n = network.at.features;
   const bool nonnegative = network.at.nonnegative;
   const auto strength = [&](std::size_t j) { return nonnegative ? of.z[j] : std::fabs(of.z[j]); };
@@ -248,7 +248,7 @@ void compare(const Network& network, const Entries& of, std::size_t most, std::s
   check::that(e == got.begin[i + 1], "%s: indices do not ascend", problem.name.c_str());
 }
 
-void check_layers(Problem problem, Random& random, Counts& counts) {
+void check_layers(Shape problem, Random& random, Counts& counts) {
   constexpr std::size_t kRows = 7;
   Network network;
   const Status made = lista::make_network(parameters_of(problem, random), Execution{}, network);
@@ -375,6 +375,43 @@ Doubles inverse_gram(const std::vector<float>& d, std::size_t n, std::size_t m) 
   return out;
 }
 
+/// What the layers of a hyper network work by: 1/‖D̂‖² and d̂_jᵀSd̂_j.
+void check_hyper(Random& random, std::size_t n, std::size_t m) {
+  Shape problem;
+  problem.weights = ListaWeights::hyper;
+  problem.features = n;
+  problem.dims = m;
+  Network network;
+  const ListaParameters p = parameters_of(problem, random);
+  check::that(lista::make_network(p, Execution{}, network).ok(), "hyper: made");
+  Doubles v(m, 1);
+  double squared = 0;  // ‖D̂‖², by many steps
+  for (int step = 0; step < 20000; ++step) {
+    Doubles next(m);
+    for (std::size_t j = 0; j < n; ++j) {
+      double along = 0;
+      for (std::size_t d = 0; d < m; ++d) along += unit(network, j, d) * v[d];
+      for (std::size_t d = 0; d < m; ++d) next[d] += along * unit(network, j, d);
+    }
+    squared = 0;
+    for (const double value : next) squared += value * value;
+    squared = std::sqrt(squared);
+    for (std::size_t d = 0; d < m; ++d) v[d] = next[d] / squared;
+  }
+  // Unit atoms are rounded to float32.
+  check::that(
+      std::fabs(network.hyper_step * squared - 1) <= 4 * kU * std::sqrt(static_cast<double>(n)) + 1e-9,
+      "hyper: the step is %.12g, expected %.12g", network.hyper_step, 1 / squared);
+  const Doubles s = inverse_gram(p.dictionary, n, m);
+  for (std::size_t j = 0; j < n; ++j) {
+    double share = 0;
+    for (std::size_t i = 0; i < m; ++i)
+      for (std::size_t k = 0; k < m; ++k) share += unit(network, j, i) * s[i * m + k] * unit(network, j, k);
+    check::that(std::fabs(network.leverage[j] - share) <= 1e-11 * static_cast<double>(n),
+                "hyper: leverage %zu is %.12g, expected %.12g", j, network.leverage[j], share);
+  }
+}
+
 /// `rank` < m: atoms in the span of the first `rank` dims, turned by a reflection, so that the answer in the small space is known.
 void check_analytic(Random& random, std::size_t n, std::size_t m, std::size_t rank, bool zero) {
   std::vector<float> small = normals(random, n * rank, 1);
@@ -470,7 +507,7 @@ void check_overflow() {
 }
 
 void check_refusals() {
-  Problem problem;
+  Shape problem;
   Random random(5);
   const ListaParameters good = parameters_of(problem, random);
   Network network;
@@ -511,7 +548,7 @@ int main() {
   for (std::size_t kind = 0; kind < 5; ++kind)
     for (const auto& size : sizes)
       for (int way = 0; way < 8; ++way) {
-        Problem problem;
+        Shape problem;
         problem.weights = kinds[kind];
         problem.features = size[0];
         problem.dims = size[1];
@@ -534,6 +571,9 @@ int main() {
   check_analytic(random, 40, 20, 6, false);
   check_analytic(random, 5, 30, 4, true);
   check_analytic(random, 1, 1, 1, false);
+  check_hyper(random, 40, 10);
+  check_hyper(random, 150, 70);
+  check_hyper(random, 5, 1);
   check_overflow();
   check_refusals();
   return check::finish();

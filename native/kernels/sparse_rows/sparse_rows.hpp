@@ -34,7 +34,7 @@ struct Table {
                      const float* dictionary, std::size_t stride, std::size_t dims, float* out);
 
   /// out = x − Σ_i factors[i]·rows[i] for rows that lie scattered, a chain of fused multiply-adds in float32 for each entry (scalar
-  /// level: two roundings each). out ≠ x.
+  /// level: two roundings each). out may be x.
   void (*residual32)(const float* x, const float* const* rows, const float* factors, std::size_t count,
                      std::size_t dims, float* out);
 

@@ -1,0 +1,186 @@
+// Codes that are proposed: the solver starts from them as from codes that are given, bit for bit.
+import { describe, expect, it, test } from 'vitest';
+import {
+  type CodeProposer,
+  type CodesLike,
+  type CodeValues,
+  Dictionary,
+  Lista,
+  type Matrix,
+  SparseCodes,
+  type Unfolding,
+  type UnfoldOptions,
+  unfold,
+  unfoldSync,
+} from '../../lib/index.js';
+import { makeRandom } from '../reference/random.js';
+
+const [FEATURES, DIMS, SAMPLES] = [60, 24, 40];
+const random = makeRandom(77);
+const matrix = (rows: number, cols: number): Matrix<Float32Array> => ({
+  data: Float32Array.from({ length: rows * cols }, () => random.normal()),
+  shape: [rows, cols],
+});
+const atoms = matrix(FEATURES, DIMS);
+const dictionary = Dictionary.from(atoms, { normalize: true });
+const x = matrix(SAMPLES, DIMS);
+const lista = Lista.from({
+  weights: 'fixed',
+  dictionary: dictionary.toMatrix(),
+  threshold: [0.8, 0.6, 0.5, 0.4],
+  selection: [2, 4, 6, 8],
+});
+
+const bitsOf = ({ codes, gap, objective, residual, status, iterations }: Unfolding<CodeValues>) =>
+  [codes.indptr, codes.indices, codes.values, gap, objective, residual, status, iterations].map((values) =>
+    Array.from(values),
+  );
+
+const METHODS: readonly UnfoldOptions[] = [
+  { lambda: 0.4 },
+  { method: 'lasso', lambda: 0.4, ridge: 0.1, nonnegative: true },
+  { method: 'fista', lambda: 0.4 },
+  { method: 'ista', lambda: 0.4 },
+  { method: 'homotopy', lambda: 0.4 },
+];
+
+describe('a network as the start', () => {
+  test.each(METHODS)('is what its codes are, given by hand: %o', async (options) => {
+    const { codes } = lista.unfoldSync(x);
+    expect(codes.indices.length).toBeGreaterThan(SAMPLES);
+    const byHand = bitsOf(unfoldSync(x, dictionary, { ...options, warmStart: codes } as never));
+    for (const threads of [1, 2, 3]) {
+      const joined = { ...options, threads, warmStart: lista } as never;
+      expect(bitsOf(unfoldSync(x, dictionary, joined))).toEqual(byHand);
+      expect(bitsOf(await unfold(x, dictionary, joined))).toEqual(byHand);
+    }
+    expect(bitsOf(unfoldSync(x, dictionary, options as never))).not.toEqual(byHand);
+  });
+
+  it('is one for codes in float64, too', async () => {
+    const wide = { data: Float64Array.from(x.data, (value) => value * (1 + 2 ** -30)), shape: x.shape };
+    const { codes } = lista.unfoldSync(wide);
+    const options = { lambda: 0.4, precision: 'float64' } as const;
+    const byHand = unfoldSync(wide, dictionary, { ...options, warmStart: codes });
+    const joined = await unfold(wide, dictionary, { ...options, warmStart: lista });
+    expect(joined.codes.values).toBeInstanceOf(Float64Array);
+    expect(joined.codes.values).toEqual(byHand.codes.values);
+    expect(joined.gap).toEqual(byHand.gap);
+  });
+
+  it('may be changed, and the dictionary disposed, once the call was made', async () => {
+    const mine = { data: x.data.slice(), shape: x.shape };
+    const own = Dictionary.from(dictionary.toMatrix());
+    const call = unfold(mine, own, { lambda: 0.4, warmStart: lista });
+    mine.data.fill(Number.NaN);
+    own.dispose();
+    expect(bitsOf(await call)).toEqual(bitsOf(unfoldSync(x, dictionary, { lambda: 0.4, warmStart: lista })));
+  });
+
+  it('is asked for no samples, too', () => {
+    const none = { data: new Float32Array(0), shape: [0, DIMS] };
+    expect(unfoldSync(none, dictionary, { lambda: 1, warmStart: lista }).codes.shape).toEqual([0, FEATURES]);
+  });
+});
+
+/** One that answers what it is told, and says what it was asked. */
+function proposer(answer: unknown, sizes: object = {}) {
+  const asked: unknown[][] = [];
+  const made = {
+    ...{ features: FEATURES, dims: DIMS, ...sizes },
+    unfold: async (...given: unknown[]) => {
+      asked.push(given);
+      return answer;
+    },
+    unfoldSync: (...given: unknown[]) => {
+      asked.push(given);
+      return answer;
+    },
+  } as unknown as CodeProposer;
+  return { asked, made };
+}
+const codesOf = (rows: number, features = FEATURES): CodesLike =>
+  SparseCodes.from({
+    ...{ indptr: new Uint32Array(rows + 1), indices: new Uint32Array(0), values: new Float32Array(0) },
+    shape: [rows, features],
+  });
+
+describe('whatever proposes codes', () => {
+  it('is asked with the samples, the threads and the signal of the call', async () => {
+    const { asked, made } = proposer({ codes: codesOf(SAMPLES) });
+    const { signal } = new AbortController();
+    await unfold(x, dictionary, { lambda: 0.4, warmStart: made, threads: 2, signal });
+    unfoldSync(x, dictionary, { lambda: 0.4, warmStart: made, threads: 3 });
+    expect(asked).toEqual([
+      [x, { threads: 2, signal }],
+      [x, { threads: 3 }],
+    ]);
+    const [[samples] = []] = asked;
+    expect((samples as typeof x).data).not.toBe(x.data);
+  });
+
+  it('must be for this dictionary', async () => {
+    const refused = async (warmStart: CodeProposer, code: string, message: string): Promise<void> => {
+      expect(() => unfoldSync(x, dictionary, { lambda: 1, warmStart })).toThrow(
+        expect.objectContaining({ code, message }),
+      );
+      await expect(unfold(x, dictionary, { lambda: 1, warmStart })).rejects.toMatchObject({ code, message });
+    };
+    await refused(
+      proposer(0, { features: 61 }).made,
+      'ERR_SHAPE',
+      'warmStart proposes codes for 61 features, the dictionary has 60',
+    );
+    await refused(
+      proposer(0, { dims: undefined }).made,
+      'ERR_SHAPE',
+      'warmStart proposes codes for undefined dims, the dictionary has 24',
+    );
+    await refused(
+      Lista.from({ weights: 'fixed', dictionary: matrix(60, 23), threshold: [1] }),
+      'ERR_SHAPE',
+      'warmStart proposes codes for 23 dims, the dictionary has 24',
+    );
+    await refused(proposer(1).made, 'ERR_OPTION', 'warmStart must propose { codes }, got 1');
+    await refused(proposer({}).made, 'ERR_OPTION', expect.stringContaining('warmStart') as never);
+    await refused(
+      proposer({ codes: codesOf(3) }).made,
+      'ERR_SHAPE',
+      'warmStart has the shape [3, 60], expected [40, 60]',
+    );
+    const gone = Lista.from(lista.parameters());
+    gone.dispose();
+    await refused(gone, 'ERR_DISPOSED', 'the network was disposed: a Lista cannot be used after that');
+  });
+
+  it('is not for masked samples, nor for methods that start from nothing', async () => {
+    const observed = new Uint8Array(DIMS).fill(1);
+    await expect(unfold(x, dictionary, { lambda: 1, warmStart: lista, observed })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: 'warmStart must be codes where observed is given: what proposes codes takes whole samples',
+    });
+    await expect(
+      unfold(x, dictionary, { method: 'omp', sparsity: 2, warmStart: lista } as never),
+    ).rejects.toThrow('warmStart is an option of the convex methods, not of method omp');
+  });
+
+  it('may fail, and may be aborted', async () => {
+    const failure = new Error('no codes today');
+    const fails = { ...proposer(0).made, unfold: () => Promise.reject(failure) } as CodeProposer;
+    await expect(unfold(x, dictionary, { lambda: 1, warmStart: fails })).rejects.toBe(failure);
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const slow = {
+      ...proposer(0).made,
+      unfold: async () => {
+        controller.abort(reason);
+        return { codes: codesOf(SAMPLES) };
+      },
+    } as CodeProposer;
+    const { signal } = controller;
+    await expect(unfold(x, dictionary, { lambda: 1, warmStart: slow, signal })).rejects.toBe(reason);
+    const never = proposer(0);
+    await expect(unfold(x, dictionary, { lambda: 1, warmStart: never.made, signal })).rejects.toBe(reason);
+    expect(never.asked).toEqual([]);
+  });
+});
