@@ -51,11 +51,12 @@ export const listaPlans = {
   full: {
     table: {
       ...{ shape: publishedShape, layers, shown, snrs: [Number.POSITIVE_INFINITY, 40, 20] },
-      ...{ samples: 10_000, fewer: 2000, networks },
+      ...{ samples: 10_000, fewer: 2000, networks, published: true },
     },
     steps: { shape: publishedShape, layers, batch: 512, settling: 20, runs: 9, variants },
     join: {
-      ...{ specs: of('W1', 'W2', 'W2c', 'W3'), trainedOn: 4000, layers: [2, 4], repeats: 5 },
+      ...{ specs: of('W1', 'W2', 'W2c', 'W3'), samples: 1000, trainedOn: 4000, words: true },
+      ...{ layers: [2, 4], repeats: 5 },
       training: { variant: 'alista', selection: false, steps: 200, batchSize: 128 },
     },
   },
@@ -73,12 +74,7 @@ export const listaPlans = {
       variants: variants.slice(0, 2),
     },
     join: {
-      ...{
-        specs: of('W1').map((spec) => ({ ...spec, samples: 100 })),
-        trainedOn: 400,
-        layers: [2],
-        repeats: 2,
-      },
+      ...{ specs: of('W1'), samples: 100, trainedOn: 400, words: false, layers: [2], repeats: 2 },
       training: { variant: 'alista', selection: false, steps: 10, batchSize: 64 },
     },
   },

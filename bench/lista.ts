@@ -47,6 +47,8 @@ export interface ListaPlan {
   /** the first of these, of what takes a millisecond a sample or more: least squares, and float64 in plain code */
   readonly fewer: number;
   readonly networks: readonly ListaNetwork[];
+  /** whether it is the problem that figures are published of */
+  readonly published?: boolean;
 }
 
 /** λ of ISTA and FISTA, as published. */
@@ -92,9 +94,13 @@ class Level {
     this.#few = first(this.known, Math.min(plan.fewer, plan.samples));
   }
 
-  #add(row: Omit<ListaRow, 'snr'>): void {
-    const { snr } = this;
-    this.rows.push({ ...row, snr: Number.isFinite(snr) ? snr : null });
+  #add(row: Omit<ListaRow, 'snr' | 'published'>): void {
+    const { snr, plan } = this;
+    const published = plan.published ? publishedOf(row.name, snr) : undefined;
+    this.rows.push({
+      ...{ ...row, snr: Number.isFinite(snr) ? snr : null },
+      ...(published ? { published } : {}),
+    });
     const last = row.nmse.at(-1) as number;
     const finished = row.finished ? ` → ${row.finished.nmse.toFixed(2)}` : '';
     const minutes = row.training === undefined ? '' : `, ${(row.training.seconds / 60).toFixed(1)} minutes`;
@@ -129,7 +135,7 @@ class Level {
       nmse.push(errorsOf(last, codes).nmse);
     }
     this.#add({
-      ...{ name, nmse, samples: this.plan.samples, published: publishedOf(name, this.snr), ...more },
+      ...{ name, nmse, samples: this.plan.samples, ...more },
       microseconds: (1e6 * seconds) / this.plan.samples,
       ...(finished && last ? { finished: this.#finish(last) } : {}),
     });
@@ -159,7 +165,7 @@ class Level {
     }
     const nmse = plan.shown.map((layer) => decibels((errors[layer - 1] as number) / energy));
     const name = "FISTA's point, float64";
-    this.#add({ name, nmse, samples, published: publishedOf(name, this.snr) });
+    this.#add({ name, nmse, samples });
   }
 
   async baselines(): Promise<void> {
@@ -195,7 +201,7 @@ class Level {
     });
     const seconds = secondsSince(started);
     const { steps = 0, samples = 0 } = lista.training ?? {};
-    await this.#measure(name, async (x, layers) => lista.unfold(x, { layers }), {
+    await this.#measure(name, async (x, layers) => (await lista.unfold(x, { layers })).codes, {
       ...{ finished, training: { seconds, steps, samples } },
     });
   }

@@ -28,7 +28,7 @@ function rowCells(row: ListaRow, layers: readonly number[], shown: readonly numb
     training ? `**${name}**` : name,
     ...cells,
     publishedCell(published),
-    verdictOf(name, snr, shown, nmse) ?? '',
+    (published && verdictOf(name, snr, shown, nmse)) ?? '',
     finished ? `${decibels(finished.nmse)} (${significant(100 * finished.accepted)} %)` : '',
     training ? (training.seconds / secondsPerMinute).toFixed(1) : '',
     training ? `${training.steps} × ${Math.round(training.samples / Math.max(1, training.steps))}` : '',
@@ -64,7 +64,7 @@ function stepsTable({ batch, layers, by, target, rows }: ListaSteps): string {
   ].join('\n\n');
 }
 
-function joinTable({ samples, tolerance, rows }: ListaJoin): string {
+function joinTable({ samples, tolerance, rows, skipped }: ListaJoin): string {
   return [
     `The lasso from nothing, and from what a network proposes that was trained on other samples of the workload without their codes, at its λ: ${samples} samples, relative gap ${tolerance}, one ` +
       'thread. Passes are products of a sample with all atoms, the network’s own among them.',
@@ -97,6 +97,7 @@ function joinTable({ samples, tolerance, rows }: ListaJoin): string {
         ];
       }),
     ),
+    ...skipped.map((line) => `- skipped: ${line}`),
   ].join('\n\n');
 }
 

@@ -78,6 +78,7 @@ export interface ListaJoinRow {
 }
 
 export interface ListaJoin {
+  readonly skipped: readonly string[];
   readonly samples: number;
   readonly tolerance: number;
   readonly rows: readonly ListaJoinRow[];
