@@ -1,13 +1,11 @@
-// The plots of a result file, as SVG with a background of their own: readable on light and on dark pages.
-import { logger, parse, View, Error as vegaErrors } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+// The plots of a result file.
+import { draw, type Unit, type Values } from './draw.js';
+import { listaPlot } from './plots-lista.js';
 import { type Result, type Row, stageNames } from './result.js';
 
-export const plotNames = ['overview', 'breakdown', 'features', 'accuracy'] as const;
+export const plotNames = ['overview', 'breakdown', 'features', 'accuracy', 'lista'] as const;
 export type PlotName = (typeof plotNames)[number];
 
-/** Okabe and Ito's colours, told apart by colour-blind readers too. */
-const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#5f5f5f'];
 const peerColour = '#8c8c8c';
 const ourColour = '#0072b2';
 const millisecondsPerSecond = 1000;
@@ -16,32 +14,6 @@ const shortestBar = 0.1;
 /** overview: the axis goes on by this factor, for the figure at the end of the longest bar */
 const roomForLabel = 4;
 const linesMargin = 1.6;
-
-const config: NonNullable<TopLevelSpec['config']> = {
-  background: '#ffffff',
-  padding: 14,
-  font: 'Helvetica, Arial, sans-serif',
-  range: { category: colours },
-  axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal', gridColor: '#e6e6e6' },
-  legend: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal', labelLimit: 260 },
-  title: { fontSize: 14, anchor: 'start', subtitleFontSize: 11, subtitleColor: '#555555' },
-  header: { labelFontSize: 12, labelFontWeight: 'bold', title: null },
-  view: { stroke: '#cccccc' },
-};
-
-type Values = readonly Readonly<Record<string, string | number>>[];
-type Unit = Omit<TopLevelSpec, 'data' | 'config' | '$schema'> & Record<string, unknown>;
-
-async function draw(values: Values, unit: Unit): Promise<string> {
-  const spec = { data: { values }, config, ...unit } as unknown as TopLevelSpec;
-  const compiled = compile(spec, { logger: logger(vegaErrors) }).spec;
-  const view = new View(parse(compiled), { renderer: 'none', logLevel: vegaErrors });
-  try {
-    return `${await view.toSVG()}\n`;
-  } finally {
-    view.finalize();
-  }
-}
 
 /** The ticks `steps` × 10ⁿ of a logarithmic axis, as plain numbers. */
 function logTicks([from, to]: readonly [number, number], steps: readonly number[]) {
@@ -245,7 +217,7 @@ function accuracy({ sweeps }: Result): Promise<string> | undefined {
 
 /** The plots that the result has figures for. */
 export async function plots(result: Result): Promise<Map<PlotName, string>> {
-  const makers = { overview, breakdown, features, accuracy };
+  const makers = { overview, breakdown, features, accuracy, lista: ({ lista }: Result) => listaPlot(lista) };
   const drawn = new Map<PlotName, string>();
   for (const name of plotNames) {
     const svg = await makers[name](result);

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { type PlotName, plotNames, plots } from './plots.js';
 import { batchesSection, setUpSection, trainingSection } from './report-calls.js';
 import { methodsSection, plantedSection } from './report-learning.js';
+import { listaSection } from './report-lista.js';
 import { featuresRecoveredSection } from './report-recovery.js';
 import {
   type AccuracySweep,
@@ -232,6 +233,7 @@ const captions: Readonly<Record<PlotName, string>> = {
   accuracy: 'Time a sample against the relative duality gap asked for, on W2',
   features: 'Time a sample against the number of features',
   breakdown: "Where the lasso's time goes, in sgemms, a bar a workload",
+  lista: 'NMSE of unrolled networks by layer, a panel a noise level',
 };
 
 /** `drawn`: the plots that lie beside the page. */
@@ -252,6 +254,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     methods,
     training,
     featuresRecovered,
+    lista,
   } = result;
   const plot = (name: PlotName): string[] =>
     drawn.includes(name) ? [`![${captions[name]}](plots/${name}.svg)`] : [];
@@ -318,6 +321,7 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
     ...(methods ? [methodsSection(methods)] : []),
     ...(training ? [trainingSection(training)] : []),
     ...(featuresRecovered ? [featuresRecoveredSection(featuresRecovered)] : []),
+    ...(lista ? [listaSection(lista), ...plot('lista')] : []),
     ...(setUp ? [setUpSection(setUp)] : []),
     ...(batches ? [batchesSection(batches)] : []),
     ...(small.length > 0

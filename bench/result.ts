@@ -1,6 +1,7 @@
 // The shape of a result file, bench/results/<date>-<machine>.json.
 import type { Machine, Source } from './machine.js';
 import type { OpenBlas } from './peer-process.js';
+import type { ListaResult } from './result-lista.js';
 import type { Summary } from './statistics.js';
 
 export interface Accuracy {
@@ -387,6 +388,7 @@ export interface Result {
   readonly training?: readonly TrainingResult[];
   /** the part `recovery` */
   readonly featuresRecovered?: FeaturesRecovered;
+  readonly lista?: ListaResult;
   readonly small: readonly SmallCall[];
 }
 

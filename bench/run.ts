@@ -9,6 +9,7 @@ import { info } from '../lib/index.js';
 import { runBatches } from './batches.js';
 import type { Peers, Settings } from './contenders.js';
 import { runLearning } from './learning.js';
+import { listaPlans, runListaParts } from './lista-plans.js';
 import { describeMachine, describeSource, machineSlug } from './machine.js';
 import { runMethods } from './methods.js';
 import { type Answer, runInOwnProcess } from './own-process.js';
@@ -32,7 +33,7 @@ const help = `npm run bench -- [options]
   --workloads W1,W2,R1           which workloads (default: W1,W2,W2c,W2n,W3,R1,R2; --quick: W1,W2; "none" for none)
   --peers sklearn,torch,spams    which peers, by the start of their names (default: all; "none" for sgemm alone)
   --repeats 9                    timed runs of each of our rows
-  --only solves,features,accuracy,pairs,toy,learning,recovery,training,setup,batches,small   which parts (default: all);
+  --only solves,features,accuracy,pairs,toy,learning,recovery,training,lista,setup,batches,small   which parts (default: all);
                                  or recovery-16k, which takes more than an hour and 8 GB
   --quick                        under a minute
   --out FILE                     where the result goes (default: bench/results/<date>-<machine>.json; --quick: not kept)
@@ -47,6 +48,7 @@ const parts = [
   'learning',
   'training',
   'recovery',
+  'lista',
   'setup',
   'batches',
   'small',
@@ -66,6 +68,7 @@ const full = {
   planted: { seeds: [1, 2, 3, 4, 5] },
   methods: { seeds: [1, 2, 3], seconds: [0.25, 0.5, 1, 2] },
   recovery: recoveryPlans.full,
+  lista: listaPlans.full,
   sizes: [4096, 8192, 16384, 32768, 65536, 131072],
   tolerances: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7],
   sweepRepeats: 5,
@@ -92,6 +95,7 @@ const quick = {
   planted: { seeds: [1] },
   methods: { seeds: [1], seconds: [0.2, 0.4] },
   recovery: recoveryPlans.quick,
+  lista: listaPlans.quick,
   sizes: [4096, 8192],
   tolerances: [1e-3, 1e-5],
   sweepRepeats: 2,
@@ -202,6 +206,7 @@ async function runAll(): Promise<Result> {
   let methods: Result['methods'];
   let training: Result['training'];
   let featuresRecovered: Result['featuresRecovered'];
+  let lista: Result['lista'];
   const result = {
     date: new Date().toISOString().slice(0, 10),
     ...{ quick: options.quick, tolerance, repeats },
@@ -281,6 +286,10 @@ async function runAll(): Promise<Result> {
       log('training steps …');
       training = await runTraining({ ...plan.training, folder, log, wanted: settings.wanted }, peers);
     }
+    if (only.includes('lista')) {
+      log('unrolled networks …');
+      lista = await runListaParts(plan.lista, { folder, log, peers });
+    }
     if (only.includes('setup')) {
       log('setting up …');
       setUp = runSetUp(plan.setUp);
@@ -307,6 +316,7 @@ async function runAll(): Promise<Result> {
     ...(methods ? { methods } : {}),
     ...(training ? { training } : {}),
     ...(featuresRecovered ? { featuresRecovered } : {}),
+    ...(lista ? { lista } : {}),
   };
 }
 
