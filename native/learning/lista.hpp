@@ -2,12 +2,14 @@
 // of D̂), x' = scale·x, r = x' − aD̂, a = 0 at first, a layer is
 //   z = a + γ_k·W_k r                       cp, shared and fixed weights; cp: γ = 1 (Chen, Liu, Wang, Yin 2018, arXiv 1808.10038, eq. 13)
 //   z = V_k x' + Σ_j a_j U_k[j]             pair: two matrices a layer (Gregor & LeCun 2010, eq. 4)
-//   z = a + γ·W r + β(a − a_before)         hyper (below)
+//   z = a + W r + β(a − a_before)           hyper (below)
 //   a = η(z): entries with |z_j| ≤ θ are 0; of the others, those with |z_j| above the percentile 100 − p_k of all |z| stay as they are
 //       ("support selection", the same paper, eq. 19; strict, so ties with the percentile shrink), and the rest shrink by θ.
 // θ = θ_k, or where adaptive > 0, θ_k/(1 + |a_j|/adaptive) with the a_j of the layer before (Behrens, Sauder, Jung 2021, ALISTA-AT).
-// hyper (Chen, Liu, Wang, Yin 2021, "Hyperparameter tuning is all you need for LISTA"): γ = 1/‖D̂‖², θ = c₁γ‖A⁺r‖₁, β = c₂‖a‖₀,
+// hyper (Chen, Liu, Wang, Yin 2021, "Hyperparameter tuning is all you need for LISTA"): θ = c₁‖A⁺r‖₁, β = c₂‖a‖₀,
 //   p = clip(c₃·log(‖A⁺x'‖₁/‖A⁺r‖₁), 0, 1) of the entries. With W analytic, (A⁺r)_j = (d̂_jᵀ S d̂_j)·(W r)_j: the same product.
+//   As printed, its step is γ = 1/‖D̂‖², of the layer and of θ. That is the step of a layer by D̂; with w_j·d̂_j = 1 an error of one code leaves in
+//   one layer if γ = 1, which its theory takes, and the smaller step (.17 where atoms are random and twice as many as dims) comes nowhere near.
 // Codes are for the atoms as they were given: a_j/(scale·‖d_j‖). A zero atom is never used. With nonnegative, only z_j > θ passes.
 //
 // Analytic weights (Liu, Chen, Wang, Yin 2019, "ALISTA", their relaxed problem, whose minimiser is this): w_j = S d̂_j/(d̂_jᵀ S d̂_j), S = (D̂ᵀD̂)⁻¹

@@ -142,7 +142,6 @@ class Pass {
   std::vector<Rows> kept_;  // before layer k, k ≥ 1: kept_[k − 1]
   std::size_t kept_count_ = 0;
   Rows again_[2];                                   // of layers beyond those: by the layer's parity
-  Rows partial_[1];                                 // of shared weights: what the layers so far add up to
   Rows delta_;                                      // δz, dense; pair only
   std::vector<std::vector<std::uint32_t>> offset_;  // where a block's entries of a layer begin
   std::vector<ByFeature> sorted_;

@@ -69,7 +69,7 @@ void ListaLearner::save(Checkpoint& to) const {
                                               state.stage_steps, state.since_better, state.finished,
                                               state.fits_layer, state.best.there, since.steps});
   to.put("numbers", std::vector<double>{state.network.at.scale, state.power1, state.power2, state.reach,
-                                        state.best.error, since.base, since.gradient_norm});
+                                        state.best.error, since.base, since.gradient_norm, state.best.base});
   to.put("errors", since.errors);
   to.put("validated", state.validated);
   to.put("hyper", state.network.at.hyper);
@@ -87,7 +87,7 @@ Status ListaLearner::resume(const Checkpoint& from) {
     return Checkpoint::refuse("an unrolled network of these weights with so many layers, features and dims");
   };
   const auto* counts = from.find<std::uint64_t>("counts", 10);
-  const auto* numbers = from.find<double>("numbers", 7);
+  const auto* numbers = from.find<double>("numbers", 8);
   const auto* errors = from.find<double>("errors");
   const auto* validated = from.find<double>("validated");
   const std::size_t of_hyper = state.hyper() ? 3 : 0;
@@ -142,6 +142,7 @@ Status ListaLearner::resume(const Checkpoint& from) {
   state.fits_layer = (*counts)[7] != 0;
   state.best.there = has_best;
   state.best.error = (*numbers)[4];
+  state.best.base = (*numbers)[7];
   state.best.hyper = *best_hyper;
   state.power1 = (*numbers)[1];
   state.power2 = (*numbers)[2];

@@ -11,14 +11,14 @@ namespace unsuperpose {
 
 namespace {
 
-/// The published grid; where the best is on its edge, another ten times as far on that side.
+/// The published grid, with c₂ = 0 (no momentum) besides; where the best is on an edge that is not 0, another ten times as far on that side.
 constexpr std::size_t kPoints[] = {11, 11, 21};
-constexpr double kLow[] = {1e-3, 1e-3, 0.1}, kHigh[] = {1e-2, 1e-2, 1};
+constexpr double kLow[] = {1e-3, 0, 0.1}, kHigh[] = {1e-2, 1e-2, 1};
 constexpr int kMoves = 6;
 /// Every second point on some samples, then those around the best of them, and the best of all on all samples.
 constexpr std::size_t kSome = 64, kAround = 8, kBest = 16;
-/// The pattern search's first reach and its last, in powers of two.
-constexpr double kFirstReach = 0.25, kLastReach = 0x1.0p-6;
+/// The pattern search's first reach and its last, in powers of two; a number that is 0 becomes that share of this.
+constexpr double kFirstReach = 0.25, kLastReach = 0x1.0p-6, kFromZero = 1e-3;
 
 using Numbers = std::vector<double>;
 
@@ -72,8 +72,9 @@ Status ListaLearner::State::search_grid(const lista::Samples& from, const Execut
     bool moved = false;
     for (std::size_t c = 0; c < 3; ++c) {
       const std::size_t place = all.front().at[c];
-      if (place != 0 && place != kPoints[c] - 1) continue;
-      factor[c] *= place == 0 ? 0.1 : 10;
+      const bool lowest = place == 0 && kLow[c] > 0;
+      if (!lowest && place != kPoints[c] - 1) continue;
+      factor[c] *= lowest ? 0.1 : 10;
       moved = true;
     }
     if (!moved) break;
@@ -103,7 +104,7 @@ Status ListaLearner::State::search_grid(const lista::Samples& from, const Execut
   return {};
 }
 
-/// One round on the step's batch: each number a little larger and smaller.
+/// One round on the step's batch: each number a little larger and smaller, and momentum away altogether.
 Status ListaLearner::State::refine(const Execution& execution, lista::Outcome& outcome) {
   const auto look = [&](lista::Outcome& out) {
     return pass.measure(network, objective, batch, options.layers, execution, out);
@@ -115,9 +116,14 @@ Status ListaLearner::State::refine(const Execution& execution, lista::Outcome& o
   const Numbers centre = network.at.hyper;
   Numbers best_numbers = centre;
   for (std::size_t c = 0; c < centre.size(); ++c)
-    for (const double side : {-1.0, 1.0}) {
+    for (const double side : {-1.0, 1.0, -std::numeric_limits<double>::infinity()}) {
+      const double from = centre[c],
+                   to = from > 0 || side < 0
+                            ? from * static_cast<double>(exp2f(static_cast<float>(side * reach)))
+                            : kFromZero * reach;
+      if (to == from || (to == 0 && kLow[c] > 0)) continue;
       network.at.hyper = centre;
-      network.at.hyper[c] *= static_cast<double>(exp2f(static_cast<float>(side * reach)));
+      network.at.hyper[c] = to;
       lista::Outcome other;
       if (Status status = look(other); !status.ok()) return status;
       if (!(error_of(other) < error_of(outcome))) continue;

@@ -31,6 +31,8 @@ Status check(ConstMatrix32 dictionary, const ListaOptions& o, const ListaPrior* 
   if (!(o.rate > 0) || !(o.clip > 0)) return fail("learningRate and clip must be > 0");
   if (!(o.lambda >= 0) || !(o.adaptive >= 0) || !(o.first_threshold >= 0))
     return fail("lambda, adaptive and threshold must be ≥ 0");
+  if (o.adaptive > 0 && static_cast<float>(o.adaptive) == 0)
+    return fail("adaptive must be 0 or a number of float32");
   if (!(o.selection >= 0) || !(o.most_selected >= 0) || !(o.most_selected <= 100))
     return fail("selection must be ≥ 0, mostSelected between 0 and 100");
   if (o.batch_size == 0) return fail("batchSize must be at least 1");
@@ -43,7 +45,7 @@ Status check(ConstMatrix32 dictionary, const ListaOptions& o, const ListaPrior* 
 
 double decibels(double ratio) { return 10 * static_cast<double>(log10f(static_cast<float>(ratio))); }
 
-/// Supervised errors in dB, others as they are.
+/// Supervised errors in dB, others as they are. What cannot be told (NaN) stays so.
 double figure(double relative, bool supervised) { return supervised ? decibels(relative) : relative; }
 
 }  // namespace
@@ -64,7 +66,7 @@ Status ListaLearner::State::step(ConstMatrix32 input, const SparseCodes* codes, 
   lista::Outcome outcome;
   if (hyper()) {
     if (Status status = refine(execution, outcome); !status.ok()) return status;
-    return observe(outcome, execution);
+    return observe(outcome, 0, execution);
   }
   if (fits_layer && !(options.first_threshold > 0)) {
     if (Status status = fit_layer(part().depth - 1, batch, execution); !status.ok()) return status;
@@ -77,8 +79,9 @@ Status ListaLearner::State::step(ConstMatrix32 input, const SparseCodes* codes, 
   if (outcome.overflow < batch.x.count || !std::isfinite(outcome.loss))
     return fail("training exploded in step " + std::to_string(steps + 1) +
                 ": the codes are not finite; try a smaller learningRate, or clip");
-  if (Status status = update(execution); !status.ok()) return status;
-  return observe(outcome, execution);
+  double norm = 0;
+  if (Status status = update(execution, norm); !status.ok()) return status;
+  return observe(outcome, norm, execution);
 }
 
 ListaLearner::ListaLearner() = default;
@@ -186,11 +189,11 @@ ListaStatistics ListaLearner::statistics() {
   result.finished = state.finished;
   const State::Sums& since = state.since;
   for (const double error : since.errors)
-    result.layers.push_back(figure(since.base > 0 ? error / since.base : 0, supervised));
+    result.layers.push_back(figure(State::relative(error, since.base), supervised));
   if (!result.layers.empty()) result.loss = result.layers.back();
   if (since.steps > 0) result.gradient_norm = since.gradient_norm / static_cast<double>(since.steps);
   for (const double error : state.validated) result.validated.push_back(figure(error, supervised));
-  result.best = state.best.there ? figure(state.best.error, supervised) : 0;
+  if (state.best.there) result.best = figure(State::relative(state.best.error, state.best.base), supervised);
   state.since = {};
   return result;
 }

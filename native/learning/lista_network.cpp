@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -11,8 +10,6 @@
 #include "../kernels/product/kernels.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
-#include "../scoring/dictionary.hpp"
-#include "../solvers/spectral.hpp"
 
 namespace unsuperpose::lista {
 
@@ -32,12 +29,17 @@ Status check(const ListaParameters& p) {
     return Status::fail(Code::option, "scale must be a power of two");
   if (!(p.adaptive >= 0) || std::isinf(p.adaptive))
     return Status::fail(Code::option, "adaptive must be finite and not negative");
+  // Layers compute with it in float32, in which 0 would mean none.
+  if (p.adaptive > 0 && static_cast<float>(p.adaptive) == 0)
+    return Status::fail(Code::option, "adaptive must be 0 or a number of float32");
   const bool hyper = p.weights == ListaWeights::hyper, pair = p.weights == ListaWeights::pair;
   const bool many = pair || p.weights == ListaWeights::layers;
-  const std::size_t matrix = p.features * p.dims, scalars = hyper ? 0 : p.layers;
+  // Products that do not wrap: sizes that no memory has fit no tensor.
+  const std::size_t matrix = bytes_of(p.features, p.dims), scalars = hyper ? 0 : p.layers;
   if (p.dictionary.size() != matrix) return shape("dictionary");
-  if (p.forward.size() != (many ? p.layers * matrix : matrix)) return shape("forward");
-  if (p.recurrent.size() != (pair ? p.layers * p.features * p.features : 0)) return shape("recurrent");
+  if (p.forward.size() != (many ? bytes_of(p.layers, matrix) : matrix)) return shape("forward");
+  if (p.recurrent.size() != (pair ? bytes_of(bytes_of(p.layers, p.features), p.features) : 0))
+    return shape("recurrent");
   if (p.step.size() != scalars) return shape("step");
   if (p.threshold.size() != scalars) return shape("threshold");
   if (p.selection.size() != scalars) return shape("selection");
@@ -127,8 +129,7 @@ class Layers {
     const Matrix32 z{scratch_.z.data(), x_.rows, at_.features, scratch_.stride};
     const Execution alone;
     if (at_.weights == ListaWeights::pair) return product::store(x_, network_.weights(layer), z, alone);
-    const float step =
-        at_.weights == ListaWeights::hyper ? static_cast<float>(network_.hyper_step) : at_.step[layer];
+    const float step = at_.weights == ListaWeights::hyper ? 1 : at_.step[layer];
     if (layer == 0 && step == 1) return product::store(x_, network_.weights(layer), z, alone);
     const Matrix32 own{scratch_.residual.data(), x_.rows, at_.dims, network_.stride};
     const Matrix32 r = residual.rows > 0 ? residual : own;
@@ -143,9 +144,9 @@ class Layers {
     return {at_.threshold[layer], most_selected(at_.selection[layer], at_.features)};
   }
 
-  /// z holds γ·W r: what the sample's threshold and selection follow from.
+  /// z holds W r: what the sample's threshold and selection follow from.
   Step hyper_step(std::size_t layer, std::size_t i, const float* z) {
-    double sums[4] = {};  // γ‖A⁺r‖₁
+    double sums[4] = {};  // ‖A⁺r‖₁
     const double* leverage = network_.leverage.data();
     std::size_t j = 0;
     for (; j + 4 <= at_.features; j += 4)
@@ -154,11 +155,16 @@ class Layers {
     for (; j < at_.features; ++j) sums[0] += leverage[j] * std::fabs(static_cast<double>(z[j]));
     const double sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     if (layer == 0) first_sums_[i] = sum;
+    return {static_cast<float>(std::max(0.0, at_.hyper[0] * sum)), hyper_most(first_sums_[i], sum)};
+  }
+
+  /// K of a sample: c₃·log(‖A⁺x'‖₁/‖A⁺r‖₁) of the entries. No number where r is 0 and c₃ too, or where the sample overflows: then none.
+  std::size_t hyper_most(double first_sum, double sum) const {
     const float ratio =
-        sum > 0 ? static_cast<float>(first_sums_[i] / sum) : std::numeric_limits<float>::infinity();
-    const double share = std::clamp(at_.hyper[2] * static_cast<double>(logf(ratio)), 0.0, 1.0);
-    return {static_cast<float>(std::max(0.0, at_.hyper[0] * sum)),
-            static_cast<std::size_t>(share * static_cast<double>(at_.features))};
+        sum > 0 ? static_cast<float>(first_sum / sum) : std::numeric_limits<float>::infinity();
+    const double share = at_.hyper[2] * static_cast<double>(logf(ratio));
+    if (!(share > 0)) return 0;
+    return static_cast<std::size_t>(std::min(share, 1.0) * static_cast<double>(at_.features));
   }
 
   /// What the codes before add to z; answers where the sum is.
@@ -269,7 +275,7 @@ class Layers {
   ConstMatrix32 x_;
   Scratch scratch_;
   const product::Kernels& kernels_;
-  std::vector<double> first_sums_;  // γ‖A⁺x'‖₁; hyper only
+  std::vector<double> first_sums_;  // ‖A⁺x'‖₁; hyper only
   std::vector<std::uint8_t> overflow_;
 };
 
@@ -301,15 +307,9 @@ Status make_network(ListaParameters parameters, const Execution& execution, Netw
   }
   for (std::size_t first = 0; first < p.forward.size(); first += p.features * p.dims)
     made.packed.emplace_back(ConstMatrix32{p.forward.data() + first, p.features, p.dims});
-  if (p.weights == ListaWeights::hyper) {
+  if (p.weights == ListaWeights::hyper)
     if (Status status = analytic(given, made.norms, execution, made.leverage, nullptr); !status.ok())
       return status;
-    std::shared_ptr<const Dictionary> unit;
-    if (Status status = Dictionary::make(made.dictionary(), false, unit); !status.ok()) return status;
-    // From below, by Lanczos: to many more digits than steps of a power iteration have.
-    const double norm = spectral_bracket(*unit, false, execution).lower;
-    made.hyper_step = norm > 0 ? 1 / (norm * norm) : 1;
-  }
   if (execution.cancelled()) return Status::cancelled();
   out = std::move(made);
   return {};

@@ -42,16 +42,12 @@ struct Network {
   std::size_t stride = 0;
   std::vector<double> norms;                // of the atoms as given
   std::vector<double> leverage;             // d̂_jᵀ S d̂_j; hyper only
-  double hyper_step = 0;                    // γ of hyper
   std::vector<std::uint32_t> zeros;         // atoms that are zero: never used
   std::vector<product::PackedRows> packed;  // of forward, one a matrix
 
   ConstMatrix32 dictionary() const { return {atoms.data(), at.features, at.dims, stride}; }
   const product::PackedRows& weights(std::size_t layer) const {
     return packed[packed.size() == 1 ? 0 : layer];
-  }
-  const float* forward_row(std::size_t layer, std::size_t j) const {
-    return at.forward.data() + ((packed.size() == 1 ? 0 : layer) * at.features + j) * at.dims;
   }
 };
 

@@ -56,25 +56,22 @@ Status ListaLearner::State::validate(const Execution& execution) {
       !status.ok())
     return status;
   validated.assign(depth, 0);
-  for (std::size_t k = 0; k < depth; ++k)
-    validated[k] = outcome.base > 0 ? outcome.errors[k] / outcome.base : 0;
-  const double error =
-      outcome.overflow < holdout.samples.x.count ? std::numeric_limits<double>::infinity() : validated.back();
+  for (std::size_t k = 0; k < depth; ++k) validated[k] = relative(outcome.errors[k], outcome.base);
+  const double error = outcome.overflow < holdout.samples.x.count ? std::numeric_limits<double>::infinity()
+                                                                  : outcome.errors.back();
+  // The base is the same each time, and may be 0.
   if (best.there && !(error < best.error)) return {};
   best.there = true;
   best.error = error;
+  best.base = outcome.base;
   lista::copy(weights, best.values);
   best.hyper = network.at.hyper;
   since_better = 0;
   return {};
 }
 
-Status ListaLearner::State::observe(const lista::Outcome& outcome, const Execution& execution) {
-  if (since.errors.size() != outcome.errors.size()) since = {};  // of fewer layers: no means over both
-  since.errors.resize(outcome.errors.size(), 0);
-  for (std::size_t k = 0; k < outcome.errors.size(); ++k) since.errors[k] += outcome.errors[k];
-  since.base += outcome.base;
-  ++since.steps;
+Status ListaLearner::State::observe(const lista::Outcome& outcome, double norm, const Execution& execution) {
+  since.add(outcome, norm);
   ++steps;
   ++stage_steps;
   ++since_better;
@@ -109,6 +106,7 @@ void ListaLearner::State::end_stage() {
   forget_moments();
   if (stage % kStagesALayer != 0) return;
   best.there = false;
+  validated.clear();  // of a network of fewer layers
   fits_layer = true;
 }
 

@@ -210,7 +210,7 @@ Status ListaLearner::State::build(ListaParameters parameters, const Execution& e
     std::copy_n(at.threshold.data(), at.layers, weights.threshold.row(0));
   }
   forget_moments();
-  network.at.forward = {};  // layers read the packed rows, training its own
+  network.at.forward = std::vector<float>();  // its memory too: layers read the packed rows, training its own
   objective.every = options.every;
   objective.penalty.clear();
   for (std::size_t j = 0; j < at.features && !supervised(); ++j)
@@ -314,19 +314,28 @@ Status ListaLearner::State::begin(ConstMatrix32 input, const SparseCodes* codes,
   if (Status status = build(start, execution); !status.ok()) return status;
   lista::Samples first_samples;
   if (Status status = scale(input, codes, execution, first_samples); !status.ok()) return status;
-  begun = true;
-  if (kind == ListaWeights::hyper) return search_grid(first_samples, execution);
+  if (kind == ListaWeights::hyper) {
+    if (Status status = search_grid(first_samples, execution); !status.ok()) return status;
+    begun = true;
+    return {};
+  }
   for (std::size_t k = 0; k < start.layers; ++k)
     if (options.first_threshold > 0)
       weights.threshold.row(0)[k] = static_cast<float>(options.first_threshold * start.scale);
     else if (Status status = fit_layer(k, first_samples, execution); !status.ok())
       return status;
   publish(execution);
-  if (kind == ListaWeights::fixed) return {};
+  if (execution.cancelled()) return Status::cancelled();
+  // Last of all: a start that was cancelled is made again.
+  const auto end = [&](Status status) {
+    begun = status.ok();
+    return status;
+  };
+  if (kind == ListaWeights::fixed) return end({});
   start.threshold = network.at.threshold;
   start.step = network.at.step;
   start.weights = kind;
-  if (kind == ListaWeights::shared) return build(std::move(start), execution);
+  if (kind == ListaWeights::shared) return end(build(std::move(start), execution));
   // A matrix a layer, which the step goes into.
   const std::vector<float> analytic = std::move(start.forward);
   start.forward = sized_vector<float>(start.layers * analytic.size());
@@ -347,7 +356,7 @@ Status ListaLearner::State::begin(ConstMatrix32 input, const SparseCodes* codes,
           start.recurrent[(k * n + j) * n + l] = (j == l ? 1.0f : 0.0f) - start.step[k] * overlaps.row(j)[l];
   }
   start.step.assign(start.layers, 1);
-  return build(std::move(start), execution);
+  return end(build(std::move(start), execution));
 }
 
 }  // namespace unsuperpose

@@ -1,6 +1,7 @@
 // What training an unrolled network keeps between steps.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,14 +30,24 @@ struct ListaLearner::State {
   /// The parameters of the best validation.
   struct Best {
     bool there = false;
-    double error = 0;  // after the last trained layer, relative
+    double error = 0, base = 0;  // after the last trained layer, and that of no codes at all
     lista::Tensors values;
     std::vector<double> hyper;
   };
+  /// Of the steps since figures were told.
   struct Sums {
     std::vector<double> errors;
     double base = 0, gradient_norm = 0;
     std::uint64_t steps = 0;
+
+    void add(const lista::Outcome& outcome, double norm) {
+      if (errors.size() != outcome.errors.size()) *this = {};  // of fewer layers: no means over both
+      errors.resize(outcome.errors.size(), 0);
+      for (std::size_t k = 0; k < errors.size(); ++k) errors[k] += outcome.errors[k];
+      base += outcome.base;
+      gradient_norm += norm;
+      ++steps;
+    }
   };
 
   ListaOptions options;
@@ -62,6 +73,13 @@ struct ListaLearner::State {
   bool hyper() const { return options.weights == ListaWeights::hyper; }
   ConstMatrix32 dictionary() const { return {given.dictionary.data(), given.features, given.dims}; }
 
+  /// An error in relation to `base`, that of no codes at all. Where that is 0 there is nothing to compare with: +∞ for an error, NaN for none, so
+  /// that it never looks as if the codes were perfect.
+  static double relative(double error, double base) {
+    if (base > 0) return error / base;
+    return error > 0 ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+  }
+
   /// p_k of each layer.
   std::vector<float> selection() const;
 
@@ -69,8 +87,8 @@ struct ListaLearner::State {
   std::uint64_t stages() const;
   lista::Part part() const;
   double rate() const;
-  /// Validates where it is due, and ends the stage where it is over. After each step.
-  Status observe(const lista::Outcome& outcome, const Execution& execution);
+  /// Validates where it is due, and ends the stage where it is over. After each step; `norm` is its gradient's.
+  Status observe(const lista::Outcome& outcome, double norm, const Execution& execution);
   Status validate(const Execution& execution);
   void end_stage();
   void forget_moments();
@@ -91,7 +109,8 @@ struct ListaLearner::State {
 
   // lista_update.cpp
   std::vector<Trained> trained();
-  Status update(const Execution& execution);
+  /// `norm`: of the gradient before clipping.
+  Status update(const Execution& execution, double& norm);
   /// Brings what layers read up to date with `weights`.
   void publish(const Execution& execution);
   void read_best(ListaParameters& out) const;

@@ -64,7 +64,7 @@ std::vector<ListaLearner::State::Trained> ListaLearner::State::trained() {
   return all;
 }
 
-Status ListaLearner::State::update(const Execution& execution) {
+Status ListaLearner::State::update(const Execution& execution, double& norm) {
   std::vector<Trained> all = trained();
   const auto& reduce = reduce::table();
   std::vector<std::size_t> begin(all.size() + 1, 0);  // of a tensor's rows, among all rows
@@ -81,7 +81,7 @@ Status ListaLearner::State::update(const Execution& execution) {
     squares[at] = reduce.squared_norm(tensor.gradient.row(row), tensor.gradient.cols);
   });
   if (execution.cancelled()) return Status::cancelled();
-  const double norm = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  norm = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
   const auto exploded = [&](const std::string& what) {
     return Status::fail(Code::option, "training exploded in step " + std::to_string(steps + 1) + ": " + what +
                                           " is not finite; try a smaller learningRate, or clip");
@@ -92,7 +92,6 @@ Status ListaLearner::State::update(const Execution& execution) {
         if (!std::isfinite(squares[at])) return exploded("the gradient of " + all[t].name);
     return exploded("the gradient's norm");
   }
-  since.gradient_norm += norm;
   const auto factor = static_cast<float>(norm > options.clip ? options.clip / norm : 1);
   power1 *= options.beta1;
   power2 *= options.beta2;

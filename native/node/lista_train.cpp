@@ -66,31 +66,17 @@ class ListaTrainer {
 
   std::size_t bytes() const { return held_bytes.load(std::memory_order_relaxed); }
 
-  Status prepare(const Execution& execution) {
-    if (!learner) {
-      require_finite(dictionary->view(), "dictionary", execution);
-      if (samples) require_finite(samples->input.view(), "activations", execution);
-      if (validation) require_finite(validation->input.view(), "validation", execution);
-      std::unique_ptr<ListaLearner> made;
-      if (Status status = ListaLearner::make(dictionary->view(), options, prior ? &*prior : nullptr, made);
-          !status.ok())
-        return status;
-      if (validation)
-        if (Status status = made->validate_on(validation->input.view(),
-                                              validation->codes ? &*validation->codes : nullptr);
-            !status.ok())
-          return status;
-      validation.reset();
-      dictionary.reset();
-      learner = std::move(made);
-      if (samples)
-        batches = std::make_unique<ShuffledBatches>(samples->input.view(), options.batch_size, options.seed);
-      count_bytes();
-    }
-    if (!waiting) return {};
-    const std::unique_ptr<Checkpoint> from = std::move(waiting);
-    if (Status status = learner->resume(*from); !status.ok()) return status;
-    return batches ? batches->resume(*from) : Status{};
+  /// All that a job does, once the learner is ready. What a job leaves that failed or was cancelled half-way is good for nothing: ERR_NATIVE
+  /// from then on. lib/ sees to it, and this makes sure of it.
+  template <class Work>
+  Status run(const Execution& execution, const Work& work) {
+    if (spoilt_)
+      return Status::fail(Code::native, "the trainer is spoilt: a job of it failed or was cancelled");
+    spoilt_ = true;
+    Status status = prepare(execution);
+    if (status.ok()) status = work();
+    spoilt_ = !status.ok();
+    return status;
   }
 
   /// One step on the trainer's own samples, or those of its prior.
@@ -127,9 +113,37 @@ class ListaTrainer {
   }
 
  private:
+  Status prepare(const Execution& execution) {
+    if (!learner) {
+      require_finite(dictionary->view(), "dictionary", execution);
+      if (samples) require_finite(samples->input.view(), "activations", execution);
+      if (validation) require_finite(validation->input.view(), "validation", execution);
+      std::unique_ptr<ListaLearner> made;
+      if (Status status = ListaLearner::make(dictionary->view(), options, prior ? &*prior : nullptr, made);
+          !status.ok())
+        return status;
+      if (validation)
+        if (Status status = made->validate_on(validation->input.view(),
+                                              validation->codes ? &*validation->codes : nullptr);
+            !status.ok())
+          return status;
+      validation.reset();
+      dictionary.reset();
+      learner = std::move(made);
+      if (samples)
+        batches = std::make_unique<ShuffledBatches>(samples->input.view(), options.batch_size, options.seed);
+      count_bytes();
+    }
+    if (!waiting) return {};
+    const std::unique_ptr<Checkpoint> from = std::move(waiting);
+    if (Status status = learner->resume(*from); !status.ok()) return status;
+    return batches ? batches->resume(*from) : Status{};
+  }
+
   void count_bytes() { held_bytes = learner->bytes() + (samples ? samples->bytes_held() : 0); }
 
-  std::mutex mutex_;  // guards latest_
+  bool spoilt_ = false;  // read and written by the job whose turn it is
+  std::mutex mutex_;     // guards latest_
   ListaStatistics latest_;
 };
 
@@ -228,8 +242,9 @@ Napi::Value start_training(const Napi::CallbackInfo& call, std::size_t at,
   return start_job<ListaStatistics>(
       call, at,
       [=, turn = trainer->turns.take("the trainer")](const Execution& execution, ListaStatistics& out) {
-        Status status = trainer->prepare(execution);
-        if (status.ok()) status = work(*trainer, {execution.threads, execution.monitor, false});
+        const Status status = trainer->run(execution, [&] {
+          return work(*trainer, {execution.threads, execution.monitor, false});
+        });
         out = trainer->read();
         return status;
       },
@@ -282,8 +297,7 @@ Napi::Value trainer_finish(const Napi::CallbackInfo& call) {
   return start_job<ListaParameters>(
       call, 1,
       [=, turn = trainer->turns.take("the trainer")](const Execution& execution, ListaParameters& out) {
-        if (Status status = trainer->prepare(execution); !status.ok()) return status;
-        return trainer->learner->freeze(execution, out);
+        return trainer->run(execution, [&] { return trainer->learner->freeze(execution, out); });
       },
       [](Napi::Env env, ListaParameters& out) { return parameters_object(env, out); });
 }
@@ -294,9 +308,10 @@ Napi::Value trainer_save(const Napi::CallbackInfo& call) {
   return start_job<Checkpoint>(
       call, 1,
       [=, turn = trainer->turns.take("the trainer")](const Execution& execution, Checkpoint& out) {
-        if (Status status = trainer->prepare(execution); !status.ok()) return status;
-        trainer->save(out);
-        return Status{};
+        return trainer->run(execution, [&] {
+          trainer->save(out);
+          return Status{};
+        });
       },
       checkpoint_object);
 }

@@ -44,7 +44,7 @@ function parametersOf(seed: number, weights: Weights, made: Made = {}): ListaPar
   const dictionary = matrix(normals(random, features * dims, 2), dims);
   if (made.zeroAtom) dictionary.data.fill(0, dims, 2 * dims);
   const shared = { weights, dictionary, nonnegative, scale };
-  if (weights === 'hyper') return { ...shared, layers, hyper: [0.02, 5e-3, 0.7] };
+  if (weights === 'hyper') return { ...shared, layers, hyper: [0.05, 5e-3, 0.7] };
   const learned = (count: number): Matrix<Float32Array>[] =>
     Array.from({ length: count }, () => matrix(normals(random, features * dims, 1 / Math.sqrt(dims)), dims));
   return {

@@ -1,6 +1,6 @@
 // The native trainer of unrolled networks through its binding: samples of its own, of a prior and from outside come to the same bits, for
 // any number of threads and over any stop; figures, early ends, and what it refuses.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { NativeMatrix } from '../../lib/call/matrix.js';
 import { runJob } from '../../lib/native/job.js';
 import type {
@@ -225,6 +225,48 @@ describe('what it refuses', () => {
     const handle = trainer({ prior: PRIOR });
     native((module) => module.listaTrainerResume(handle, { counts: new BigUint64Array(2) }));
     await expect(run(handle, 1)).rejects.toThrow('the checkpoint is not one of an unrolled network');
+  });
+
+  test('a trainer whose first job was cancelled half-way', async () => {
+    const handle = trainer({ prior: PRIOR, options: { planned: 1e6 } });
+    const stop = new AbortController();
+    const running = runJob(stop.signal, (onSettled, guard) =>
+      binding.listaTrainerFit(
+        ...([handle, 1e6, 1, 1, guard(() => stop.abort(new Error('enough'))), onSettled] as const),
+      ),
+    );
+    await expect(running).rejects.toThrow('enough');
+    // The job lets go of the trainer a little later.
+    for (const again of [() => run(handle, 1), () => finish(handle), () => save(handle)])
+      await vi.waitFor(() =>
+        expect(again()).rejects.toMatchObject({
+          code: 'ERR_NATIVE',
+          message: 'the trainer is spoilt: a job of it failed or was cancelled',
+        }),
+      );
+  });
+
+  test('a trainer whose first job was cancelled in its start, or before it', async () => {
+    for (const weights of ['pair', 'layers', 'hyper'] as const)
+      for (const wait of [0, 1, 2, 4, 8, 16]) {
+        const handle = trainer({ prior: PRIOR, options: { weights, layers: 20, planned: 1e6 } });
+        const stop = new AbortController();
+        const running = runJob(stop.signal, (onSettled) =>
+          binding.listaTrainerFit(handle, 1e6, 100, 1, undefined, onSettled),
+        );
+        setTimeout(() => stop.abort(new Error('enough')), wait);
+        await expect(running).rejects.toThrow('enough');
+        // Where the job had not begun, the trainer is as it was.
+        await vi.waitFor(async () => {
+          const message = await run(handle, 1).then(
+            ({ steps }) => `steps: ${steps}`,
+            (error: Error) => error.message,
+          );
+          expect(['steps: 1', 'the trainer is spoilt: a job of it failed or was cancelled']).toContain(
+            message,
+          );
+        });
+      }
   });
 
   test('nothing more once its signal is aborted', async () => {

@@ -54,7 +54,7 @@ const BARS: readonly (readonly [ListaVariant, number, object])[] = [
   ['tilista', 0.35, { steps: 600, learningRate: 1e-3 }],
   ['alista', 0.35, { steps: 600 }],
   ['alista-at', 0.33, { steps: 600 }],
-  ['hyperlista', 0.15, { steps: 100 }],
+  ['hyperlista', 0.3, { steps: 100 }],
 ];
 
 describe.each(BARS)('%s', (variant, share, how) => {

@@ -104,7 +104,7 @@ Row row_of(const Codes& codes, std::size_t i) {
   return row;
 }
 
-/// z of one layer by its formula. `first_sum`: γ‖A⁺x'‖₁ of the sample, made in layer 0. `most` and `most_upper`: between which K lies.
+/// z of one layer by its formula. `first_sum`: ‖A⁺x'‖₁ of the sample, made in layer 0. `most` and `most_upper`: between which K lies.
 Entries reference(const Network& network, std::size_t layer, const float* x, const Row& before,
                   const Row& now, double& first_sum, std::size_t& most, std::size_t& most_upper) {
   const ListaParameters& p = network.at;
@@ -114,9 +114,7 @@ Entries reference(const Network& network, std::size_t layer, const float* x, con
   for (std::size_t e = 0; e < count; ++e) codes[now.index[e]] = now.value[e];
   for (std::size_t e = 0; e < before.index.size(); ++e) earlier[before.index[e]] = before.value[e];
   const bool pair = p.weights == ListaWeights::pair, hyper = p.weights == ListaWeights::hyper;
-  const double step = pair    ? 1
-                      : hyper ? static_cast<double>(static_cast<float>(network.hyper_step))
-                              : static_cast<double>(p.step[layer]);
+  const double step = pair || hyper ? 1 : static_cast<double>(p.step[layer]);
   for (std::size_t d = 0; d < m; ++d) {
     r[d] = static_cast<double>(x[d]);
     if (pair) continue;
@@ -132,7 +130,7 @@ Entries reference(const Network& network, std::size_t layer, const float* x, con
   }
   double sum = 0, sum_error = 0;
   for (std::size_t j = 0; j < n; ++j) {
-    const float* w = network.forward_row(layer, j);
+    const float* w = p.forward.data() + ((p.forward.size() > n * m ? layer * n : 0) + j) * m;
     double g = 0, size = 0, error = 0;
     for (std::size_t d = 0; d < m; ++d) {
       const double weight = static_cast<double>(w[d]);
@@ -375,7 +373,7 @@ Doubles inverse_gram(const std::vector<float>& d, std::size_t n, std::size_t m) 
   return out;
 }
 
-/// What the layers of a hyper network work by: 1/‖D̂‖² and d̂_jᵀSd̂_j.
+/// What the layers of a hyper network work by: d̂_jᵀSd̂_j.
 void check_hyper(Random& random, std::size_t n, std::size_t m) {
   Shape problem;
   problem.weights = ListaWeights::hyper;
@@ -384,24 +382,6 @@ void check_hyper(Random& random, std::size_t n, std::size_t m) {
   Network network;
   const ListaParameters p = parameters_of(problem, random);
   check::that(lista::make_network(p, Execution{}, network).ok(), "hyper: made");
-  Doubles v(m, 1);
-  double squared = 0;  // ‖D̂‖², by many steps
-  for (int step = 0; step < 20000; ++step) {
-    Doubles next(m);
-    for (std::size_t j = 0; j < n; ++j) {
-      double along = 0;
-      for (std::size_t d = 0; d < m; ++d) along += unit(network, j, d) * v[d];
-      for (std::size_t d = 0; d < m; ++d) next[d] += along * unit(network, j, d);
-    }
-    squared = 0;
-    for (const double value : next) squared += value * value;
-    squared = std::sqrt(squared);
-    for (std::size_t d = 0; d < m; ++d) v[d] = next[d] / squared;
-  }
-  // Unit atoms are rounded to float32.
-  check::that(
-      std::fabs(network.hyper_step * squared - 1) <= 4 * kU * std::sqrt(static_cast<double>(n)) + 1e-9,
-      "hyper: the step is %.12g, expected %.12g", network.hyper_step, 1 / squared);
   const Doubles s = inverse_gram(p.dictionary, n, m);
   for (std::size_t j = 0; j < n; ++j) {
     double share = 0;
@@ -409,6 +389,25 @@ void check_hyper(Random& random, std::size_t n, std::size_t m) {
       for (std::size_t k = 0; k < m; ++k) share += unit(network, j, i) * s[i * m + k] * unit(network, j, k);
     check::that(std::fabs(network.leverage[j] - share) <= 1e-11 * static_cast<double>(n),
                 "hyper: leverage %zu is %.12g, expected %.12g", j, network.leverage[j], share);
+  }
+}
+
+/// One atom of one dim, 1, and θ = 0: after the first layer r is 0, and what c₃ of it selects nothing or everything.
+void check_hyper_exact() {
+  for (const double c3 : {0.0, 0.5}) {
+    ListaParameters p;
+    p.weights = ListaWeights::hyper;
+    p.layers = 2;
+    p.features = p.dims = 1;
+    p.dictionary = p.forward = {1};
+    p.hyper = {0, 0, c3};
+    Network network;
+    check::that(lista::make_network(p, Execution{}, network).ok(), "hyper, r = 0: made");
+    const float x = 2;
+    Codes codes;
+    check::that(lista::run_layers(network, {&x, 1, 1}, 2, codes, nullptr) == 1, "hyper, r = 0: runs");
+    check::that(codes.value == std::vector<float>{2} && (codes.kept[0] != 0) == (c3 > 0),
+                "hyper, r = 0, c3 = %g: selects %d", c3, codes.kept[0]);
   }
 }
 
@@ -532,6 +531,21 @@ void check_refusals() {
   refused("scale must be a power of two", Code::option, [](auto& p) { p.scale = 3; });
   refused("scale must be a power of two", Code::option, [](auto& p) { p.scale = 0; });
   refused("adaptive must be finite and not negative", Code::option, [](auto& p) { p.adaptive = -1; });
+  refused("adaptive must be 0 or a number of float32", Code::option, [](auto& p) { p.adaptive = 1e-46; });
+  // Sizes whose product is 2⁶⁴, which must not come to 0.
+  refused("dictionary does not fit the numbers of layers, features and dims", Code::shape, [](auto& p) {
+    p.features = 1U << 31;
+    p.dims = std::size_t{1} << 33;
+    p.dictionary.clear();
+  });
+  refused("forward does not fit the numbers of layers, features and dims", Code::shape, [](auto& p) {
+    p.weights = ListaWeights::layers;
+    p.layers = std::size_t{1} << 63;
+    p.features = 2;
+    p.dims = 1;
+    p.dictionary.assign(2, 1);
+    p.forward.clear();
+  });
   refused("a network must have at least one layer, one feature and one dim", Code::shape,
           [](auto& p) { p.layers = 0; });
 }
@@ -574,6 +588,7 @@ int main() {
   check_hyper(random, 40, 10);
   check_hyper(random, 150, 70);
   check_hyper(random, 5, 1);
+  check_hyper_exact();
   check_overflow();
   check_refusals();
   return check::finish();

@@ -71,40 +71,18 @@ export function inverseGram(atoms: Float64Array, features: number, dims: number)
   return s;
 }
 
-/** ‖D̂‖² by steps of a power iteration on D̂ᵀD̂. */
-function squaredNorm(atoms: Float64Array, features: number, dims: number): number {
-  let v = new Float64Array(dims).fill(1);
-  let size = 0;
-  for (let step = 0; step < 20_000; step++) {
-    const next = new Float64Array(dims);
-    for (let j = 0; j < features; j++) {
-      let along = 0;
-      for (let d = 0; d < dims; d++) along += at(atoms, j * dims + d) * at(v, d);
-      for (let d = 0; d < dims; d++) next[d] = at(next, d) + along * at(atoms, j * dims + d);
-    }
-    size = Math.hypot(...next);
-    v = next.map((value) => value / size);
-  }
-  return size;
-}
-
-/** How far the library's 1/‖D̂‖² may be from the power iteration's, relative: both find it from below, to about this. */
-const NORM_ACCURACY = 1e-8;
-
 /** The layers of one sample. */
 export function unrolled(p: PlainLista): (x: ArrayLike<number>) => PlainLayer[] {
   const { features: n, dims: m, weights } = p;
   const { atoms, norms } = unitAtoms(p);
   const hyper = weights === 'hyper';
   const leverage = new Float64Array(n);
-  let hyperStep = 1;
   if (hyper) {
     const s = inverseGram(atoms, n, m);
     for (let j = 0; j < n; j++)
       for (let a = 0; a < m; a++)
         for (let b = 0; b < m; b++)
           leverage[j] = at(leverage, j) + at(atoms, j * m + a) * at(s, a * m + b) * at(atoms, j * m + b);
-    hyperStep = 1 / squaredNorm(atoms, n, m);
   }
   const strength = (z: number): number => (p.nonnegative ? z : Math.abs(z));
 
@@ -119,7 +97,7 @@ export function unrolled(p: PlainLista): (x: ArrayLike<number>) => PlainLayer[] 
     for (let k = 0; k < p.layers; k++) {
       const w = (p.forward.length > 1 ? p.forward[k] : p.forward[0]) as Float32Array;
       const active = codes.reduce((count, a) => count + (a !== 0 ? 1 : 0), 0);
-      const step = weights === 'pair' ? 1 : hyper ? hyperStep : at(p.step, k);
+      const step = weights === 'pair' || hyper ? 1 : at(p.step, k);
       const r = new Float64Array(m);
       const rError = new Float64Array(m);
       for (let d = 0; d < m; d++) {
@@ -136,9 +114,7 @@ export function unrolled(p: PlainLista): (x: ArrayLike<number>) => PlainLayer[] 
         // The sum; atoms rounded once; the step, and its rounding.
         const own = (active > 0 ? gamma32(2 * active + 2) : 0) * size + U32 * Math.abs(value);
         r[d] = step * value;
-        rError[d] =
-          Math.abs(step) * (carried + own) * 1.01 +
-          (hyper ? (NORM_ACCURACY + U32) * Math.abs(step * value) : 0);
+        rError[d] = Math.abs(step) * (carried + own) * 1.01;
       }
       const z = new Float64Array(n);
       const zError = new Float64Array(n);
