@@ -27,6 +27,9 @@ import { figuresOf, type KeptFigures, keep, notesOf, progressOf } from './traini
 /** Reports of a call over a matrix or a prior, at most (layer-wise: of a stage). The cut is fixed, so that figures do not depend on who listens. */
 const REPORTS = 50;
 
+/** What checkpoints say of themselves. */
+const KIND = 'unrolled networks';
+
 /** What a run trains on besides its options. */
 interface Ground {
   /** Another handle than the caller's, who may dispose it meanwhile. */
@@ -83,7 +86,7 @@ function createTrainer(run: Run, ground: Ground): Trainer {
   return {
     handle,
     state: {
-      kind: 'unrolled networks',
+      kind: KIND,
       save: (signal) =>
         runJob<NativeCheckpoint>(signal, (onSettled) =>
           binding.listaTrainerSave(handle, 1, undefined, onSettled),
@@ -193,9 +196,10 @@ export function trainOnStream(
   run: Run,
 ): Promise<Lista> {
   const stream = new StreamRun<KeptFigures>(run.checkpoints, run.signal, (now) => now?.steps ?? 0);
-  return stream.keep(() =>
-    trainOnPasses(batches, { dictionary, validation, planned: run.steps ?? 0 }, run, stream),
-  );
+  return stream.keep(async () => {
+    await stream.locate(KIND);
+    return trainOnPasses(batches, { dictionary, validation, planned: run.steps ?? 0 }, run, stream);
+  });
 }
 
 async function trainOnPasses(

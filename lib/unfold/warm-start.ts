@@ -55,8 +55,11 @@ export function readWarmStart(value: unknown, samples: number, features: number)
   return start.codes;
 }
 
-/** The samples as a proposer takes them: our copy, which it may read for as long as it likes. */
-const shown = ({ data, rows, cols }: NativeMatrix): Matrix<Float32Array> => ({ data, shape: [rows, cols] });
+/** The samples as a proposer takes them: a copy of its own, as what it writes there must not be what is solved for. */
+const shown = ({ data, rows, cols }: NativeMatrix): Matrix<Float32Array> => ({
+  data: data.slice(),
+  shape: [rows, cols],
+});
 
 /** The codes in what a proposer answers. */
 function proposed(answer: unknown, samples: number, features: number): NativeCodes | undefined {

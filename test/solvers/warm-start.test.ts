@@ -119,6 +119,21 @@ describe('whatever proposes codes', () => {
     expect((samples as typeof x).data).not.toBe(x.data);
   });
 
+  it('may write to the samples that it is given', async () => {
+    const spoils = (samples: { data: { fill(value: number): unknown } }) => {
+      samples.data.fill(3);
+      return { codes: codesOf(SAMPLES) };
+    };
+    const made = { ...proposer(0).made, unfold: async (given: never) => spoils(given), unfoldSync: spoils };
+    for (const more of [{}, { precision: 'float64' } as const]) {
+      const options = { lambda: 0.4, ...more };
+      const expected = bitsOf(unfoldSync(x, dictionary, options));
+      const warm = { ...options, warmStart: made as never };
+      expect(bitsOf(unfoldSync(x, dictionary, warm))).toEqual(expected);
+      expect(bitsOf(await unfold(x, dictionary, warm))).toEqual(expected);
+    }
+  });
+
   it('must be for this dictionary', async () => {
     const refused = async (warmStart: CodeProposer, code: string, message: string): Promise<void> => {
       expect(() => unfoldSync(x, dictionary, { lambda: 1, warmStart })).toThrow(
