@@ -10,8 +10,8 @@ type Steps = AsyncIterator<unknown> | Iterator<unknown>;
 /** A stream that can begin a pass later: a learner that goes on from a checkpoint has what it has seen passed over by it, unread. */
 export interface SeekableStream<T> {
   /**
-   * The next pass from its item `items` on, counted from 0; a whole pass is passed over by Infinity. It counts as a pass, as one from the start
-   * would: what comes in it and after it is what would have come there.
+   * The next pass from its item `items` on, counted from 0, those without samples too; a whole pass is passed over by Infinity. It counts as a pass,
+   * as one from the start would: what comes in it and after it is what would have come there.
    */
   readFrom(items: number): Iterable<T> | AsyncIterable<T>;
 }
@@ -119,6 +119,8 @@ export interface Reading<T> {
   readonly skip?: number;
   /** Is told once, before the first item, how many of these will not be: all or none, as the source can. */
   readonly onSkipped?: (items: number) => void;
+  /** Is told before each batch how many items of the pass there are up to it: those skipped and those without samples, too. */
+  readonly onItem?: (items: number) => void;
 }
 
 /**
@@ -162,10 +164,11 @@ export class BatchSource<T extends Sized = NativeMatrix> {
   /** Opens the source when first asked. Whoever stops early must leave the loop: that closes the source, and waits for it. */
   async *read(
     signal: AbortSignal | undefined,
-    { again = false, look, skip = 0, onSkipped }: Reading<T> = {},
+    { again = false, look, skip = 0, onSkipped, onItem }: Reading<T> = {},
   ): AsyncGenerator<T, void, undefined> {
     const { steps: iterator, skipped } = this.#open(skip);
     onSkipped?.(skipped);
+    let items = skipped;
     if (again && iterator === this.#source)
       throw new UnsuperposeError(
         'ERR_OPTION',
@@ -196,9 +199,11 @@ export class BatchSource<T extends Sized = NativeMatrix> {
             `${this.#name} changed from ${this.#dims} to ${batch.cols} dims in the middle of the stream`,
             this.#name,
           );
+        items += 1;
         if (batch.rows === 0) continue;
         this.#dims = batch.cols;
         look?.(value, batch);
+        onItem?.(items);
         yield batch;
       }
     } finally {

@@ -40,11 +40,14 @@ export async function teachByPasses<T extends Sized, Seen, Figures>(
   { create, look, looksAt, feed, over, report, atEnd }: Lessons<T, Seen, Figures>,
 ): Promise<void> {
   const passes = epochs ?? (steps === undefined ? 1 : Number.POSITIVE_INFINITY);
+  stream.checkPasses(passes);
   let begun = false;
   const left = (): number =>
     stream.last !== undefined && over?.(stream.last) ? 0 : (steps ?? Number.MAX_SAFE_INTEGER) - stream.steps;
   for (let epoch = 1; epoch <= passes && left() > 0; epoch++) {
+    /** Items of this pass so far, and up to the one that was read last. */
     let items = 0;
+    let read = 0;
     /** Rows of this pass so far. */
     let rows = 0;
     const before = stream.steps;
@@ -54,17 +57,20 @@ export async function teachByPasses<T extends Sized, Seen, Figures>(
       onSkipped: (skipped: number) => {
         items = skipped;
       },
+      onItem: (item: number) => {
+        read = item;
+      },
     };
     for await (const item of batches.read(signal, reading)) {
       if (!begun) await stream.begin(create(item));
       begun = true;
       // A run that had all its steps has not looked at what comes after.
-      const place = { epoch, items: items + 1 };
+      const place = { epoch, items: read };
       const passing = stream.passed(place);
       if (!passing && left() <= 0) break;
       const seen = look(item, epoch);
       rows += item.rows;
-      items += 1;
+      items = read;
       if (passing) continue;
       const most = left();
       const last = stream.last;

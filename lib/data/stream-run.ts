@@ -45,6 +45,16 @@ export class StreamRun<Figures> {
     this.#passed = (await this.#checkpoints.place(kind)) ?? this.#passed;
   }
 
+  /** Refuses a run that ends before the pass that the checkpoint is of. */
+  checkPasses(passes: number): void {
+    if (this.#passed.epoch <= passes) return;
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `resume: the checkpoint is of pass ${this.#passed.epoch} over the activations, epochs is ${passes}: give the same options`,
+      'resume',
+    );
+  }
+
   /** Items of a pass that nobody has to look at: but the last that the checkpoint has seen, which tells the learner its dims. */
   skippable(epoch: number): number {
     if (epoch < this.#passed.epoch) return Number.POSITIVE_INFINITY;

@@ -235,6 +235,8 @@ export function nothingLeft(rows: number, holdout: Holdout | undefined): string 
 interface Item {
   readonly batch: NativeMatrix;
   readonly mask: Uint8Array | undefined;
+  /** How many items of the pass there are up to it. */
+  readonly items: number;
 }
 
 export function learnFromStream(
@@ -276,8 +278,11 @@ async function learnFromPasses(
     const now = few && (await heldOutNow(handle, few, learning.options, { threads, signal }));
     onProgress(progressOf(run.last, undefined, now));
   };
+  run.checkPasses(epochs);
   for (let epoch = 1; epoch <= epochs; epoch++) {
+    /** Items of this pass so far, and up to the one that was read last. */
     let items = 0;
+    let read = 0;
     /** Rows of this pass so far. */
     let rows = 0;
     /** Which of an item are learned from. */
@@ -291,8 +296,8 @@ async function learnFromPasses(
       }
       return mask;
     };
-    const observe = async ({ handle }: Learner, { batch, mask }: Item): Promise<void> => {
-      items += 1;
+    const observe = async ({ handle }: Learner, { batch, mask, items: upTo }: Item): Promise<void> => {
+      items = upTo;
       const place = { epoch, items };
       if (run.passed(place)) return;
       const before = run.last?.samples ?? 0;
@@ -311,17 +316,20 @@ async function learnFromPasses(
       onSkipped: (skipped: number) => {
         items = skipped;
       },
+      onItem: (item: number) => {
+        read = item;
+      },
     };
     for await (const batch of batches.read(signal, reading)) {
       learner ??= await create(batch.cols);
       const mask = maskOf(batch);
       if (wants === 0) {
-        await observe(learner, { batch, mask });
+        await observe(learner, { batch, mask, items: read });
         continue;
       }
       const { handle } = learner;
       // Its owner may write the next item over it.
-      held.push({ batch: { ...batch, data: batch.data.slice() }, mask });
+      held.push({ batch: { ...batch, data: batch.data.slice() }, mask, items: read });
       wants = await runJob<number>(signal, (onSettled) =>
         binding.learnerStart(handle, batch, mask, threads, undefined, onSettled),
       );

@@ -9,7 +9,7 @@ import { broken, some } from '../files/refuse.js';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../files/safetensors.js';
 import type { NativeLista } from '../native/lista.js';
 import { native } from '../native/runtime.js';
-import { MOST_LAYERS, matricesOf, WEIGHTS } from './parameters.js';
+import { faultOf, MOST_LAYERS, matricesOf, WEIGHTS } from './parameters.js';
 import type { ListaHeldOut, ListaTraining } from './training.js';
 import { VARIANTS } from './variants.js';
 
@@ -46,8 +46,8 @@ const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isLayers = (value: unknown): value is number => isCount(value) && value >= 1 && value <= MOST_LAYERS;
-/** Figures may be infinite or NaN, which JSON has no numbers for. */
-const isFigure = (value: unknown): value is string => isText(value) && !(value === '' || /\s/.test(value));
+/** Figures may be infinite or NaN, which JSON has no numbers for: they are text, as String gives it. */
+const isFigure = (value: unknown): value is string => isText(value) && String(Number(value)) === value;
 const oneOf =
   <T extends string>(choices: readonly T[]) =>
   (value: unknown): value is T =>
@@ -223,6 +223,15 @@ export async function readLista(path: string, signal: AbortSignal | undefined): 
     selection: await perLayer('selection'),
     hyper: hyper ? await tensors.float64('hyper', 3) : new Float64Array(0),
   };
+  const fault = faultOf(stored);
+  if (fault !== undefined)
+    broken(path, `${fault.name} must be ${fault.expected}, got ${describe(fault.got)}`);
+  const strange = stored.hyper.findIndex((value) => !Number.isFinite(value));
+  if (strange >= 0)
+    throw new UnsuperposeError(
+      'ERR_NOT_FINITE',
+      `${path}: hyper: entry ${strange} is ${stored.hyper[strange]}`,
+    );
   const training = await readTraining(head.training, tensors, path);
   tensors.end();
   return { own: stored, training };

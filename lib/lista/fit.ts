@@ -1,7 +1,8 @@
 // Runs of training over a matrix, a stream or what a prior draws, from a checkpoint where there is one.
 import { createHash } from 'node:crypto';
-import { UnsuperposeError } from '../call/errors.js';
+import { isUnsuperposeError, messageOf, UnsuperposeError } from '../call/errors.js';
 import type { NativeMatrix } from '../call/matrix.js';
+import { type Note, warning } from '../call/notes.js';
 import type { BatchSource } from '../data/batches.js';
 import type { Resumable } from '../data/checkpoints.js';
 import type { Dictionary } from '../data/dictionary.js';
@@ -18,6 +19,7 @@ import type {
 } from '../native/lista.js';
 import { binding, native } from '../native/runtime.js';
 import type { NativeCheckpoint } from '../native/sae.js';
+import type { NativeCodes } from '../native/values.js';
 import { measure } from './held-out.js';
 import { Lista } from './lista.js';
 import type { Run } from './options.js';
@@ -26,6 +28,9 @@ import { figuresOf, type KeptFigures, keep, notesOf, progressOf } from './traini
 
 /** Reports of a call over a matrix or a prior, at most (layer-wise: of a stage). The cut is fixed, so that figures do not depend on who listens. */
 const REPORTS = 50;
+
+/** What checkpoints say of themselves. */
+const KIND = 'unrolled networks';
 
 /** What a run trains on besides its options. */
 interface Ground {
@@ -49,6 +54,14 @@ interface Trainer {
 const textOf = (values: object, prefix = ''): [string, string][] =>
   Object.entries(values).map(([name, value]) => [`${prefix}${name}`, String(value)]);
 
+const digestOf = (...arrays: readonly NodeJS.ArrayBufferView[]): string => {
+  const hash = createHash('sha256');
+  for (const array of arrays) hash.update(array);
+  return hash.digest('hex').slice(0, 16);
+};
+
+const digestOfCodes = ({ indptr, indices, values }: NativeCodes): string => digestOf(indptr, indices, values);
+
 /** What must be alike in a run and in the one that it goes on from. The memory that steps keep changes no bit. */
 function identityOf(
   { variant, validation }: Run,
@@ -57,12 +70,16 @@ function identityOf(
   atoms: NativeMatrix,
 ): Record<string, string> {
   const { prior, samples, validation: validated } = ground;
-  const digest = createHash('sha256').update(atoms.data).digest('hex').slice(0, 16);
   return Object.fromEntries([
     ...textOf({ variant, ...options }),
     ...textOf(prior ?? {}, 'prior.'),
-    ...textOf({ features: atoms.rows, dims: atoms.cols, dictionary: digest }),
+    ...textOf({ features: atoms.rows, dims: atoms.cols, dictionary: digestOf(atoms.data) }),
     ...textOf({ rows: samples?.rows ?? null, share: validation.share, validated: validated?.rows ?? null }),
+    ...textOf({
+      ...(samples?.codes && { codes: digestOfCodes(samples.codes) }),
+      ...(validated && { 'validation.activations': digestOf(validated.activations.data) }),
+      ...(validated?.codes && { 'validation.codes': digestOfCodes(validated.codes) }),
+    }),
   ]);
 }
 
@@ -83,7 +100,7 @@ function createTrainer(run: Run, ground: Ground): Trainer {
   return {
     handle,
     state: {
-      kind: 'unrolled networks',
+      kind: KIND,
       save: (signal) =>
         runJob<NativeCheckpoint>(signal, (onSettled) =>
           binding.listaTrainerSave(handle, 1, undefined, onSettled),
@@ -94,6 +111,19 @@ function createTrainer(run: Run, ground: Ground): Trainer {
   };
 }
 
+/** Figures of what was held out. A finished training is not lost with a sample that is too large for it. */
+async function score(parameters: NativeLista, { validation, dictionary }: Ground, run: Run) {
+  const notes: Note[] = [];
+  try {
+    const scores = await measure(parameters, validation?.activations, dictionary, run);
+    return { scores, notes };
+  } catch (error) {
+    if (!isUnsuperposeError(error) || error.code !== 'ERR_NOT_FINITE') throw error;
+    const why = `there are no figures of what was held out: ${messageOf(error)}`;
+    return { scores: undefined, notes: [warning('NOTE_NOT_SCORED', why)] };
+  }
+}
+
 async function finish({ handle }: Trainer, last: KeptFigures, run: Run, ground: Ground): Promise<Lista> {
   const { variant, schedule, lambda, signal, options, validation } = run;
   const parameters = await runJob<NativeLista>(signal, (onSettled) =>
@@ -101,14 +131,14 @@ async function finish({ handle }: Trainer, last: KeptFigures, run: Run, ground: 
   );
   native((module) => module.disposeListaTrainer(handle));
   const figures = figuresOf(last);
-  const scores = await measure(parameters, ground.validation?.activations, ground.dictionary, run);
+  const { scores, notes } = await score(parameters, ground, run);
   const { steps, samples } = last;
   const reached = figures.best ?? figures.loss;
   return Lista.adopt(parameters, {
     ...{ variant, schedule, steps, samples, seed: options.seed, ...figures },
     ...(lambda !== undefined && { lambda }),
     ...(scores && { heldOut: { ...scores, ...(figures.best !== undefined && { loss: figures.best }) } }),
-    notes: notesOf(reached, lambda === undefined, validation.share > 0 && !ground.validation),
+    notes: [...notesOf(reached, lambda === undefined, validation.share > 0 && !ground.validation), ...notes],
   });
 }
 
@@ -193,9 +223,10 @@ export function trainOnStream(
   run: Run,
 ): Promise<Lista> {
   const stream = new StreamRun<KeptFigures>(run.checkpoints, run.signal, (now) => now?.steps ?? 0);
-  return stream.keep(() =>
-    trainOnPasses(batches, { dictionary, validation, planned: run.steps ?? 0 }, run, stream),
-  );
+  return stream.keep(async () => {
+    await stream.locate(KIND);
+    return trainOnPasses(batches, { dictionary, validation, planned: run.steps ?? 0 }, run, stream);
+  });
 }
 
 async function trainOnPasses(

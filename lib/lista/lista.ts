@@ -36,7 +36,7 @@ export interface ListaUnfoldSyncOptions {
    * there was one.
    */
   readonly lambda?: PerSample | undefined;
-  /** The gap, relative to ½‖x‖², at which a code counts as converged. Default 1e-4. */
+  /** The gap, relative to ½‖x‖², at which a code counts as converged. Only where there is a λ. Default 1e-4. */
   readonly tolerance?: number | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
@@ -194,7 +194,9 @@ export class Lista {
         'activations',
       );
     checkPreparation(preparation, this.dims);
-    const given = read.get('lambda') ?? this.training?.lambda;
+    const given = read.has('lambda') ? read.get('lambda') : this.training?.lambda;
+    if (given === undefined)
+      read.exclude(['tolerance'], 'calls with lambda', 'a call without, whose codes have no gap');
     const lambda =
       given === undefined ? new Float64Array(0) : readPerSample('lambda', given, samples.rows, { above: 0 });
     return { handle: this.#use(), samples, settings: { layers, lambda, tolerance }, threads, preparation };

@@ -58,7 +58,8 @@ export interface TrainListaBaseOptions extends AsyncOptions<ListaProgress>, Resu
   readonly supervise?: 'last' | 'every' | undefined;
   /**
    * `'endToEnd'` (default): all layers at once. `'layerwise'`: one layer after the other, each alone at first and then with all before it at .2 and at
-   * .02 of the rate (Chen et al. 2018, section 4). Not of `hyperlista`, nor are `learningRate`, `clip` and `decay`.
+   * .02 of the rate (Chen et al. 2018, section 4). Not of `hyperlista`, nor are `supervise`, `learningRate`, `clip`,
+   * `decay` and `memory`.
    */
   readonly schedule?: ListaSchedule | undefined;
   /** Samples a step. Default 512. */
@@ -169,7 +170,7 @@ const VALIDATION: Readonly<Record<Source, readonly string[]>> = {
 };
 
 function readValidation(read: Options, source: Source, supervised: boolean): Run['validation'] {
-  const given = read.get('validation') ?? {};
+  const given = read.has('validation') ? read.get('validation') : {};
   const names = VALIDATION[source];
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new UnsuperposeError(
@@ -195,21 +196,24 @@ function readValidation(read: Options, source: Source, supervised: boolean): Run
       'validation.codes must be given with validation.activations, unless lambda is: training is supervised',
       'validation.codes',
     );
-  const patience = own.get('patience') ?? PATIENCE;
+  const share = source === 'matrix' ? readShare(own) : 0;
+  if (source === 'matrix' && share === 0)
+    own.exclude(['every', 'patience'], 'validation of a share > 0', 'validation of a share of 0');
+  const patience = own.has('patience') ? own.get('patience') : PATIENCE;
   return {
     every: own.has('every') ? checkInteger('validation.every', own.get('every'), COUNT) : EVERY,
     patience:
       patience === Number.POSITIVE_INFINITY
         ? 0
         : checkInteger('validation.patience', patience, COUNT, ', or Infinity'),
-    share: source === 'matrix' ? readShare(own) : 0,
+    share,
     activations,
     codes,
   };
 }
 
 function readShare(own: Options): number {
-  const share = own.get('share') ?? SHARE;
+  const share = own.has('share') ? own.get('share') : SHARE;
   if (typeof share === 'number' && share >= 0 && share < 1) return share;
   throw new UnsuperposeError(
     'ERR_OPTION',
@@ -266,16 +270,19 @@ export function readRun(read: Options, source: Source, beside: boolean): Run {
   const lambda = readLambda(read, source, beside);
   if (variant === 'hyperlista')
     read.exclude(
-      ['schedule', 'learningRate', 'clip', 'decay'],
+      ['supervise', 'schedule', 'learningRate', 'clip', 'decay', 'memory'],
       'variants that descend gradients',
       'variant hyperlista, whose three numbers are searched for',
     );
   const schedule = read.choice('schedule', ['endToEnd', 'layerwise'], 'endToEnd');
   if (schedule === 'layerwise') read.exclude(['decay'], 'schedule endToEnd', 'schedule layerwise');
+  const length = readLength(read, source, schedule);
+  if (source === 'stream' && length.steps === undefined)
+    read.exclude(['decay'], 'calls with a known number of steps', 'a stream without steps');
   const matrices = ['pair', 'layers', 'shared'].includes(form.weights);
   return {
     ...{ variant, schedule, lambda, signal, onProgress },
-    ...readLength(read, source, schedule),
+    ...length,
     options: {
       ...form,
       layers: read.integer('layers', { min: 1, max: MOST_LAYERS }, 16),

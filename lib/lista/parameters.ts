@@ -49,7 +49,7 @@ export interface ListaParameters {
   readonly selection?: Float32Array | undefined;
   /** c₁, c₂, c₃. Only `hyper`. */
   readonly hyper?: readonly [c1: number, c2: number, c3: number] | undefined;
-  /** 0: thresholds do not depend on codes. */
+  /** Finite, ≥ 0; 0: thresholds do not depend on codes. */
   readonly adaptive: number;
   /** A power of two. */
   readonly scale: number;
@@ -71,9 +71,9 @@ export interface ListaParametersLike {
   /** Default 0. */
   readonly selection?: PerLayer | undefined;
   readonly hyper?: readonly number[] | undefined;
-  /** Default 0. */
+  /** Finite, ≥ 0. Default 0. */
   readonly adaptive?: number | undefined;
-  /** Default 1. */
+  /** A power of two, such as 8 or .25. Default 1. */
   readonly scale?: number | undefined;
   /** Default false. */
   readonly nonnegative?: boolean | undefined;
@@ -108,6 +108,31 @@ export function variantOf({ weights, adaptive, selection }: NativeLista): ListaV
 /** The closed-form W of a dictionary. */
 export function analyticForward(dictionary: NativeMatrix): Float32Array {
   return native((binding) => binding.analyticWeights(dictionary, defaultThreads()));
+}
+
+/** A number that a network cannot have. */
+interface Fault {
+  readonly name: string;
+  readonly expected: string;
+  readonly got: unknown;
+}
+
+const isPowerOfTwo = (value: unknown): boolean =>
+  typeof value === 'number' &&
+  Number.isFinite(value) &&
+  value > 0 &&
+  2 ** Math.round(Math.log2(value)) === value;
+
+/** The first of the numbers that are out of range. Whether tensors are finite is looked at elsewhere. */
+export function faultOf({ scale, adaptive, threshold, selection }: NativeLista): Fault | undefined {
+  if (!isPowerOfTwo(scale)) return { name: 'scale', expected: 'a power of two', got: scale };
+  if (!(Number.isFinite(adaptive) && adaptive >= 0))
+    return { name: 'adaptive', expected: 'a finite number ≥ 0', got: adaptive };
+  const negative = threshold.findIndex((value) => value < 0);
+  if (negative >= 0) return { name: `threshold[${negative}]`, expected: '≥ 0', got: threshold[negative] };
+  const strange = selection.findIndex((value) => value < 0 || value > 100);
+  if (strange < 0) return undefined;
+  return { name: `selection[${strange}]`, expected: 'a percentage in [0, 100]', got: selection[strange] };
 }
 
 /** Numbers as float32, each finite. */
@@ -171,10 +196,10 @@ function stacked(value: unknown, name: string, count: number, rows: number, cols
 
 /** Checks parameters, and copies them as native code takes them. */
 export function readParameters(parameters: unknown): NativeLista {
-  if (parameters === undefined)
+  if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters))
     throw new UnsuperposeError(
       'ERR_DTYPE',
-      'parameters must be those of a network, got undefined',
+      `parameters must be an object, got ${describe(parameters)}`,
       'parameters',
     );
   const read = new Options(parameters, NAMES, 'Lista.from');
@@ -207,10 +232,10 @@ export function readParameters(parameters: unknown): NativeLista {
     !Array.from(constants as number[]).every(Number.isFinite)
   )
     refuseOption('hyper', 'three finite numbers', constants);
-  return {
+  const made: NativeLista = {
     ...{ weights, layers, features, dims },
     nonnegative: read.flag('nonnegative'),
-    scale: read.number('scale', { above: 0 }, 1),
+    scale: read.has('scale') ? (read.get('scale') as number) : 1,
     adaptive: read.number('adaptive', { min: 0 }, 0),
     dictionary: dictionary.data,
     forward: analytic
@@ -223,6 +248,9 @@ export function readParameters(parameters: unknown): NativeLista {
     selection: hyper ? EMPTY : perLayer(read, 'selection', layers, 0),
     hyper: Float64Array.from(constants as number[]),
   };
+  const fault = faultOf(made);
+  if (fault !== undefined) refuseOption(fault.name, fault.expected, fault.got);
+  return made;
 }
 
 /** `values` cut into matrices of rows × cols. */

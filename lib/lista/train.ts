@@ -32,6 +32,12 @@ function sourceOf(activations: unknown): Source {
   if (isStream(activations)) return 'stream';
   if (typeof activations === 'object' && activations !== null && 'data' in activations) return 'matrix';
   if (isPrior(activations)) return 'prior';
+  if (typeof activations === 'object' && activations !== null && 'activations' in activations)
+    throw new UnsuperposeError(
+      'ERR_DTYPE',
+      'activations must be a matrix, a stream or a prior, got { activations, … }, which is an item of a stream: give the matrix itself, and its codes as the option codes',
+      'activations',
+    );
   throw new UnsuperposeError(
     'ERR_DTYPE',
     `activations must be a matrix { data, shape }, a stream of them, or a prior, { active } or { density }, got ${describe(activations)}`,
@@ -143,7 +149,11 @@ export async function trainLista(
       return await trainOnStream(batches as BatchSource<Samples>, own, validationOf(run, fitting), run);
     }
     const name = { activations: 'activations', codes: 'codes' };
-    return await trainOnMatrix(samplesOf(activations, read.get('codes') ?? beside, fitting, name), own, run);
+    return await trainOnMatrix(
+      samplesOf(activations, read.has('codes') ? read.get('codes') : beside, fitting, name),
+      own,
+      run,
+    );
   } finally {
     own.dispose();
   }

@@ -62,7 +62,7 @@ function readSelection(read: Options, variant: ListaVariant): { perLayer: number
     read.exclude(['selection'], `variants ${SELECTING}`, `variant ${variant}${own}`);
     return none;
   }
-  const given = read.get('selection') ?? {};
+  const given = read.has('selection') ? read.get('selection') : {};
   if (given === false && selection === 'optional') return none;
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     const expected =

@@ -15,7 +15,7 @@ import { ranOn, resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import { takeUnfolding } from '../native/tray.js';
 import type { NativeUnfolding } from '../native/unfolding.js';
-import type { DictionaryHandle, NativeCodes, Resources } from '../native/values.js';
+import type { DictionaryHandle, Resources } from '../native/values.js';
 import { BALL_ONLY, type BallOptions, readBall } from './ball.js';
 import {
   CONVEX_NAMES,
@@ -55,6 +55,7 @@ import {
   proposerOf,
   proposeSync,
   readWarmStart,
+  type Start,
 } from './warm-start.js';
 
 /** Options of {@link unfoldSync}. */
@@ -168,9 +169,12 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   return { handle, matrix, settings, observed, given, notes, preparation, threads, proposer };
 }
 
-/** The settings of a method that may start from codes. */
-const started = (settings: NativeUnfoldOptions, warmStart: NativeCodes | undefined): NativeUnfoldOptions =>
-  'warmStart' in settings ? { ...settings, warmStart } : settings;
+/** The call of a method that may start from codes. */
+function started(call: Call, { codes, notes }: Start): Call {
+  const { settings } = call;
+  if (!('warmStart' in settings)) return call;
+  return { ...call, settings: { ...settings, warmStart: codes }, notes: [...call.notes, ...notes] };
+}
 
 /** With λ where the method finds it. */
 function answer(
@@ -236,19 +240,20 @@ export async function unfold(
   const call = prepare(activations, dictionary, read);
   const { matrix, observed, given, proposer } = call;
   throwIfAborted(signal);
-  const solve = async (handle: DictionaryHandle, settings: NativeUnfoldOptions): Promise<Unfolding> => {
+  const solve = async (handle: DictionaryHandle, from: Call): Promise<Unfolding> => {
+    const { settings } = from;
     const result = await runCounted<NativeUnfolding>(signal, onProgress, (...rest) =>
       binding.unfold(handle, matrix, settings, observed, given, ...rest),
     );
-    return answer(result, call, dictionary.features);
+    return answer(result, from, dictionary.features);
   };
-  if (proposer === undefined) return solve(call.handle, call.settings);
+  if (proposer === undefined) return solve(call.handle, call);
   // Another handle: the caller may dispose the dictionary while codes are proposed.
   const own = Dictionary.share(dictionary);
   try {
     const start = await propose(proposer, matrix, dictionary.features, { threads: call.threads, signal });
     throwIfAborted(signal);
-    return await solve(Dictionary.handleOf(own), started(call.settings, start));
+    return await solve(Dictionary.handleOf(own), started(call, start));
   } finally {
     own.dispose();
   }
@@ -290,10 +295,11 @@ export function unfoldSync(
   const read = new Options(options, SYNC_NAMES, 'unfoldSync', ASYNC_ONLY);
   const call = prepare(activations, dictionary, read);
   const { handle, matrix, observed, given, proposer } = call;
-  const settings = proposer
-    ? started(call.settings, proposeSync(proposer, matrix, dictionary.features, call.threads))
-    : call.settings;
+  const from = proposer
+    ? started(call, proposeSync(proposer, matrix, dictionary.features, call.threads))
+    : call;
+  const { settings } = from;
   const large = native((module) => module.unfoldSync(handle, matrix, settings, observed, given));
   const result = large ?? takeUnfolding('float64' in settings && settings.float64);
-  return answer(result, call, dictionary.features);
+  return answer(result, from, dictionary.features);
 }

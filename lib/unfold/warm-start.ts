@@ -1,7 +1,8 @@
 // Codes to start from: given, or proposed by what is asked for them.
 import { types } from 'node:util';
-import { UnsuperposeError } from '../call/errors.js';
+import { isUnsuperposeError, messageOf, UnsuperposeError } from '../call/errors.js';
 import type { Matrix, MatrixLike, NativeMatrix } from '../call/matrix.js';
+import { type Note, warning } from '../call/notes.js';
 import { describe } from '../call/options.js';
 import { type CodesLike, readCodes } from '../data/codes.js';
 import type { NativeCodes } from '../native/values.js';
@@ -55,11 +56,20 @@ export function readWarmStart(value: unknown, samples: number, features: number)
   return start.codes;
 }
 
-/** The samples as a proposer takes them: our copy, which it may read for as long as it likes. */
-const shown = ({ data, rows, cols }: NativeMatrix): Matrix<Float32Array> => ({ data, shape: [rows, cols] });
+/** The samples as a proposer takes them: a copy of its own, as what it writes there must not be what is solved for. */
+const shown = ({ data, rows, cols }: NativeMatrix): Matrix<Float32Array> => ({
+  data: data.slice(),
+  shape: [rows, cols],
+});
+
+/** Codes to start from, or why there are none. */
+export interface Start {
+  readonly codes: NativeCodes | undefined;
+  readonly notes: readonly Note[];
+}
 
 /** The codes in what a proposer answers. */
-function proposed(answer: unknown, samples: number, features: number): NativeCodes | undefined {
+function proposed(answer: unknown, samples: number, features: number): Start {
   if (typeof answer !== 'object' || answer === null)
     throw new UnsuperposeError(
       'ERR_OPTION',
@@ -67,7 +77,14 @@ function proposed(answer: unknown, samples: number, features: number): NativeCod
       'warmStart',
     );
   const { codes } = answer as { codes: unknown };
-  return readWarmStart(codes ?? null, samples, features);
+  return { codes: readWarmStart(codes ?? null, samples, features), notes: [] };
+}
+
+/** Samples that are too large for the proposer need not be so for the solver, which says of itself what is not finite. */
+function fromZero(error: unknown): Start {
+  if (!isUnsuperposeError(error) || error.code !== 'ERR_NOT_FINITE') throw error;
+  const message = `warmStart proposed no codes, so all samples start from zero: ${messageOf(error)}`;
+  return { codes: undefined, notes: [warning('NOTE_STARTED_FROM_ZERO', message)] };
 }
 
 export async function propose(
@@ -75,8 +92,13 @@ export async function propose(
   samples: NativeMatrix,
   features: number,
   options: { readonly threads: number; readonly signal: AbortSignal | undefined },
-): Promise<NativeCodes | undefined> {
-  const answer: unknown = await proposer.unfold(shown(samples), options);
+): Promise<Start> {
+  let answer: unknown;
+  try {
+    answer = await proposer.unfold(shown(samples), options);
+  } catch (error) {
+    return fromZero(error);
+  }
   return proposed(answer, samples.rows, features);
 }
 
@@ -85,6 +107,12 @@ export function proposeSync(
   samples: NativeMatrix,
   features: number,
   threads: number,
-): NativeCodes | undefined {
-  return proposed(proposer.unfoldSync(shown(samples), { threads }), samples.rows, features);
+): Start {
+  let answer: unknown;
+  try {
+    answer = proposer.unfoldSync(shown(samples), { threads });
+  } catch (error) {
+    return fromZero(error);
+  }
+  return proposed(answer, samples.rows, features);
 }

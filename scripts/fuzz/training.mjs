@@ -141,7 +141,10 @@ function lessons(r, features, dims, { nonnegative, supervised }) {
   }
   const { activations, ...own } = some(20);
   const share = r.pick([0, 0.1]);
-  return { x: activations, options: { ...own, ...r.some({ validation: { ...validation, share } }) } };
+  return {
+    x: activations,
+    options: { ...own, ...r.some({ validation: { ...(share > 0 && validation), share } }) },
+  };
 }
 
 /** [samples, dictionary, options] */
@@ -161,10 +164,9 @@ function unrolling(r, pkg) {
     ...(SELECTING.includes(variant) && r.some({ selection: r.some({ perLayer: 5, most: 30 }) })),
     ...(descends &&
       r.some({ schedule, learningRate: 10 ** -r.int(2, 4), clip: r.pick([1, Number.POSITIVE_INFINITY]) })),
+    ...(descends && r.some({ supervise: r.pick(['last', 'every']), memory: r.pick([0, 2 ** 20]) })),
     ...r.some({
-      supervise: r.pick(['last', 'every']),
       batchSize: r.int(1, 16),
-      memory: r.pick([0, 2 ** 20]),
       seed: r.int(0, 99),
       checkpoint: checkpoint(r),
     }),

@@ -129,6 +129,29 @@ async function changed(
   return path;
 }
 
+/** A safetensors file with another text in its header, as long as it takes. */
+function resized(file: string, was: string, now: string): string {
+  const bytes = Buffer.from(file, 'latin1');
+  const size = Number(bytes.readBigUInt64LE());
+  const header = file.slice(8, 8 + size).replace(was, () => now);
+  const front = Buffer.alloc(8);
+  front.writeBigUInt64LE(BigInt(header.length));
+  return front.toString('latin1') + header + file.slice(8 + size);
+}
+
+/** The file of a network with another first number in a tensor. */
+async function written(name: 'threshold' | 'selection' | 'hyper', value: number): Promise<string> {
+  const path = newPath();
+  await Lista.from(parametersOf(name === 'hyper' ? 'hyper' : 'fixed')).save(path);
+  const bytes = readFileSync(path);
+  const size = Number(bytes.readBigUInt64LE());
+  const [at] = JSON.parse(bytes.subarray(8, 8 + size).toString())[name].data_offsets;
+  if (name === 'hyper') bytes.writeDoubleLE(value, 8 + size + at);
+  else bytes.writeFloatLE(value, 8 + size + at);
+  writeFileSync(path, bytes);
+  return path;
+}
+
 describe('files that are refused', () => {
   test.each([
     [
@@ -227,8 +250,19 @@ describe('files that are refused', () => {
   });
 
   it('numbers that no network has', async () => {
+    const refused = async (path: string, fault: string): Promise<void> =>
+      expect(Lista.load(path)).rejects.toMatchObject({ code: 'ERR_FORMAT', message: `${path}: ${fault}` });
     const scaled = await changed('fixed', (_, head) => Object.assign(head, { scale: 3 }));
-    await expect(Lista.load(scaled)).rejects.toThrow('scale must be a power of two');
+    await refused(scaled, 'scale must be a power of two, got 3');
+    const adapting = await changed('fixed', (_, head) => Object.assign(head, { adaptive: -1 }));
+    await refused(adapting, 'adaptive must be a finite number ≥ 0, got -1');
+    await refused(await written('threshold', -2), 'threshold[0] must be ≥ 0, got -2');
+    await refused(await written('selection', 101), 'selection[0] must be a percentage in [0, 100], got 101');
+    const hyper = await written('hyper', Number.NaN);
+    await expect(Lista.load(hyper)).rejects.toMatchObject({
+      code: 'ERR_NOT_FINITE',
+      message: `${hyper}: hyper: entry 0 is NaN`,
+    });
     const path = newPath();
     await Lista.from(parametersOf('fixed')).save(path);
     const bytes = readFileSync(path);
@@ -236,6 +270,23 @@ describe('files that are refused', () => {
     writeFileSync(path, bytes);
     await expect(Lista.load(path)).rejects.toMatchObject({ code: 'ERR_NOT_FINITE' });
   });
+
+  it.each(['0x10', '1e3', ' 1', '1.0', '', 'three', '+1', 'infinity'])(
+    'a figure that is written as %o',
+    async (loss) => {
+      const path = newPath();
+      await Lista.adopt(native(), TRAINING).save(path);
+      const text = readFileSync(path).toString('latin1');
+      const was = 'loss\\":\\"-Infinity';
+      expect(text).toContain(was);
+      const now = `loss\\":\\"${loss}`;
+      writeFileSync(path, Buffer.from(resized(text, was, now), 'latin1'));
+      await expect(Lista.load(path)).rejects.toMatchObject({
+        code: 'ERR_FORMAT',
+        message: `${path}: training: loss must be a figure, as text, got ${JSON.stringify(loss)}`,
+      });
+    },
+  );
 
   it('one that ends early, at every length', async () => {
     const path = newPath();

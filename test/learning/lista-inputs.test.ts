@@ -1,4 +1,7 @@
 // What trainLista is given: data that are not finite, that change, that come from another realm; signals that are aborted.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { afterAll, expect, it } from 'vitest';
 import { Dictionary, trainLista } from '../../lib/index.js';
@@ -75,4 +78,31 @@ it('memory that changes during the call changes nothing', async () => {
   data.fill(Number.NaN);
   values.fill(0);
   expect((await call).training?.layers).toEqual((await train(samples, { codes })).training?.layers);
+});
+
+it('a checkpoint is of its codes, and of what validates', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-lista-'));
+  const path = join(folder, 'state.safetensors');
+  const other = { ...codes, values: codes.values.map((v) => 2 * v) };
+  const moved = { data: samples.data.map((v) => -v), shape: samples.shape };
+  const refused = async (x: unknown, options: object, name: string): Promise<void> => {
+    const message = expect.stringContaining(`is of another run: its ${name} was `);
+    await expect(train(x, { ...options, resume: path })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message,
+    });
+  };
+  try {
+    await train(samples, { codes, checkpoint: { path } });
+    await expect(train(samples, { codes, resume: path })).resolves.toMatchObject({ layers: 2 });
+    await refused(samples, { codes: other }, 'codes');
+    const stream = [{ activations: samples, codes }];
+    const validation = { activations: samples, codes };
+    await train(stream, { validation, checkpoint: { path } });
+    await expect(train(stream, { validation, resume: path })).resolves.toMatchObject({ layers: 2 });
+    await refused(stream, { validation: { activations: moved, codes } }, 'validation.activations');
+    await refused(stream, { validation: { activations: samples, codes: other } }, 'validation.codes');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

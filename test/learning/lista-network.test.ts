@@ -402,12 +402,14 @@ describe('what is refused', () => {
     ],
     ['ERR_OPTION', { layers: 0 }, 'layers must be an integer between 1 and 1000, got 0'],
     ['ERR_OPTION', { threshold: undefined }, 'threshold must be one number a layer, got undefined'],
-    ['ERR_OPTION', { threshold: [1, -1, 1] }, 'threshold holds a negative number'],
+    ['ERR_OPTION', { threshold: [1, -1, 1] }, 'threshold[1] must be ≥ 0, got -1'],
     ['ERR_OPTION', { threshold: 1 }, 'threshold must be an array of numbers, one a layer, got 1'],
     ['ERR_SHAPE', { step: [1] }, 'step must have one entry a layer (3), got 1'],
     ['ERR_NOT_FINITE', { step: [1, Number.NaN, 1] }, 'step holds NaN or Infinity'],
-    ['ERR_OPTION', { selection: [101, 0, 0] }, 'selection holds a number that is not a percentage'],
-    ['ERR_OPTION', { scale: 3 }, 'scale must be a power of two'],
+    ['ERR_OPTION', { selection: [101, 0, 0] }, 'selection[0] must be a percentage in [0, 100], got 101'],
+    ['ERR_OPTION', { scale: 3 }, 'scale must be a power of two, got 3'],
+    ['ERR_OPTION', { scale: '2' }, 'scale must be a power of two, got "2"'],
+    ['ERR_OPTION', { scale: 0 }, 'scale must be a power of two, got 0'],
     ['ERR_OPTION', { adaptive: -1 }, 'adaptive must be a finite number ≥ 0, got -1'],
     ['ERR_OPTION', { recurrent: [] }, 'recurrent is an option of weights pair, not of weights layers'],
     ['ERR_OPTION', { hyper: [1, 1, 1] }, 'hyper is an option of weights hyper, not of weights layers'],
@@ -430,6 +432,24 @@ describe('what is refused', () => {
     ['ERR_DTYPE', { forward: undefined }, 'forward must be an array of matrices, got undefined'],
   ] as const)('%s: $2', (code, change, message) => {
     expect(wrong(change)).toThrow(expect.objectContaining({ code, message }));
+  });
+
+  test.each([
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [[], 'an array of 0'],
+    [3, '3'],
+  ])('%s in place of parameters', (parameters, got) => {
+    expect(() => Lista.from(parameters as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_DTYPE', message: `parameters must be an object, got ${got}` }),
+    );
+  });
+
+  test('every power of two is a scale', () => {
+    for (let exponent = -1074; exponent < 1024; exponent++) {
+      const scale = exponent < -1022 ? 2 ** -1022 * 2 ** (exponent + 1022) : 2 ** exponent;
+      expect(Lista.from({ ...good, scale }).parameters().scale).toBe(scale);
+    }
   });
 
   test('numbers that hyper networks do not have', () => {
@@ -460,6 +480,16 @@ describe('what is refused', () => {
       () => lista.unfoldSync(x, { lambda: 0 }),
       'ERR_OPTION',
       'lambda must be a finite number > 0, or one a sample, got 0',
+    );
+    await refused(
+      () => lista.unfoldSync(x, { lambda: null as never }),
+      'ERR_OPTION',
+      'lambda must be a finite number > 0, or one a sample, got null',
+    );
+    await refused(
+      () => lista.unfoldSync(x, { tolerance: 1e-3 }),
+      'ERR_OPTION',
+      'tolerance is an option of calls with lambda, not of a call without, whose codes have no gap',
     );
     await refused(
       () => lista.unfoldSync(x, { lambda: [1] }),

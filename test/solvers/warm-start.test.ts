@@ -119,6 +119,48 @@ describe('whatever proposes codes', () => {
     expect((samples as typeof x).data).not.toBe(x.data);
   });
 
+  it('may write to the samples that it is given', async () => {
+    const spoils = (samples: { data: { fill(value: number): unknown } }) => {
+      samples.data.fill(3);
+      return { codes: codesOf(SAMPLES) };
+    };
+    const made = { ...proposer(0).made, unfold: async (given: never) => spoils(given), unfoldSync: spoils };
+    const warmStart = made as unknown as CodeProposer;
+    for (const precision of ['float32', 'float64'] as const) {
+      const options = { lambda: 0.4, precision } as { lambda: number; precision: 'float64' };
+      const expected = bitsOf(unfoldSync(x, dictionary, options));
+      expect(bitsOf(unfoldSync(x, dictionary, { ...options, warmStart }))).toEqual(expected);
+      expect(bitsOf(await unfold(x, dictionary, { ...options, warmStart }))).toEqual(expected);
+    }
+  });
+
+  it('may meet a sample that is too large for it', async () => {
+    const steep = Lista.from({ ...lista.parameters(), step: [1e30, 1, 1, 1] });
+    const data = x.data.slice();
+    data.fill(1e15, 3 * DIMS, 4 * DIMS);
+    const large = { data, shape: x.shape };
+    expect(() => steep.unfoldSync(large)).toThrow('sample 3 overflows float32 in the layers of the network');
+    const options = { lambda: 0.4, warmStart: steep };
+    const cold = unfoldSync(large, dictionary, { lambda: 0.4 });
+    expect(cold.notes).toEqual([]);
+    for (const warm of [unfoldSync(large, dictionary, options), await unfold(large, dictionary, options)]) {
+      expect(bitsOf(warm)).toEqual(bitsOf(cold));
+      expect(warm.notes).toEqual([
+        {
+          ...{ code: 'NOTE_STARTED_FROM_ZERO', level: 'warning' },
+          message:
+            'warmStart proposed no codes, so all samples start from zero: sample 3 overflows float32 in the layers of the network',
+        },
+      ]);
+    }
+    // What is too large for the solver, too, is refused by it.
+    data[5 * DIMS] = Number.NaN;
+    await expect(unfold(large, dictionary, options)).rejects.toMatchObject({
+      code: 'ERR_NOT_FINITE',
+      message: expect.stringContaining('row 5, column 0') as never,
+    });
+  });
+
   it('must be for this dictionary', async () => {
     const refused = async (warmStart: CodeProposer, code: string, message: string): Promise<void> => {
       expect(() => unfoldSync(x, dictionary, { lambda: 1, warmStart })).toThrow(
