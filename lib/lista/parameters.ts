@@ -21,14 +21,14 @@ export type ListaWeights = 'pair' | 'layers' | 'shared' | 'fixed' | 'hyper';
  * | `layers` | a + γ_k·W_k r | W of each layer (Chen et al. 2018, arXiv 1808.10038, eq. 13) |
  * | `shared`, `fixed` | a + γ_k·W r | one W: learned (TiLISTA), or analytic (Liu et al. 2019, ALISTA) |
  * | `pair` | V_k x' + Σ_j a_j U_k[j] | V and U of each layer (Gregor, LeCun 2010, eq. 4) |
- * | `hyper` | a + γ·W r + β(a − a_before) | one analytic W and three numbers (Chen et al. 2021, HyperLISTA) |
+ * | `hyper` | a + W r + β(a − a_before) | one analytic W and three numbers (Chen et al. 2021, HyperLISTA) |
  *
  * and then a = η(z): entries with |z_j| ≤ θ_k are 0 (with `nonnegative` z_j ≤ θ_k), the others shrink by θ_k, but those that are selected, which stay as they are:
  * the strongest, at most p_k % of the features. An entry is selected where its |z_j| (with `nonnegative` z_j) is above the (K + 1)-th largest of all entries, K =
  * ⌊p_k·features/100⌋: of entries that tie there none is (eq. 19 of Chen et al. 2018). With `adaptive` > 0 the threshold of an entry is θ_k/(1 + |a_j|/adaptive)
  * (Behrens et al. 2021, ALISTA-AT).
  *
- * `hyper`: γ = 1/‖D̂‖², θ = c₁γ‖A⁺r‖₁, β = c₂‖a‖₀, and p = clip(c₃ log(‖A⁺x'‖₁/‖A⁺r‖₁), 0, 1) of the entries, where A⁺ is the pseudo-inverse of the unit atoms.
+ * `hyper`: θ = c₁‖A⁺r‖₁, β = c₂‖a‖₀, and p = clip(c₃ log(‖A⁺x'‖₁/‖A⁺r‖₁), 0, 1) of the entries, where A⁺ is the pseudo-inverse of the unit atoms.
  *
  * Codes are for the atoms as they were given: a_j/(scale·‖d_j‖). Features whose atom is zero are never used.
  */

@@ -101,9 +101,12 @@ const NOTHING = { supervised: -1e-3, unsupervised: 1 - 1e-6 } as const;
 export function notesOf(last: number, supervised: boolean, nothingHeldOut: boolean): Note[] {
   const notes: Note[] = [];
   if (!(last < NOTHING[supervised ? 'supervised' : 'unsupervised'])) {
-    const none = supervised
-      ? `the codes are no nearer to the true ones than no codes at all (${last.toFixed(2)} dB)`
-      : `the codes have no smaller objective than no codes at all (${last.toFixed(4)} of it)`;
+    const nothing = supervised && !Number.isFinite(last);
+    const none = nothing
+      ? 'the true codes are all zero, so there is nothing to compare codes with'
+      : supervised
+        ? `the codes are no nearer to the true ones than no codes at all (${last.toFixed(2)} dB)`
+        : `the codes have no smaller objective than no codes at all (${last.toFixed(4)} of it)`;
     const what = supervised
       ? 'are they codes over this dictionary?'
       : 'does lambda leave any (lambdaMax says up to where)?';
