@@ -36,74 +36,147 @@ export interface ListaStreamValidation extends ListaValidation {
   readonly codes?: CodesLike | undefined;
 }
 
-/** Options of {@link trainLista} for any source. */
+/** Options of {@link trainLista} for any source and network. */
 export interface TrainListaBaseOptions extends AsyncOptions<ListaProgress>, ResumableOptions {
-  /** Which network; see {@link trainLista}. Default `'alista'`. */
-  readonly variant?: ListaVariant | undefined;
   /** Layers: 1 … 1,000. Default 16. */
   readonly layers?: number | undefined;
-  /**
-   * Entries that do not shrink. Default `{ perLayer: 1.2, most: 13 }` with `lista-cpss`, `tilista`, `alista` and `alista-at`, the last three of which can do
-   * without: `false`.
-   */
-  readonly selection?: false | SupportSelection | undefined;
   /** Only codes ≥ 0. Default false. */
   readonly nonnegative?: boolean | undefined;
-  /**
-   * λ > 0: learn from the samples alone, by the objective ½‖x − aD‖² + λ‖a‖₁ of the codes. No true codes are needed then, and less of them is
-   * recovered: at best what the LASSO at this λ has, shrunk values included.
-   */
-  readonly lambda?: number | undefined;
-  /** Which layers' codes the loss is of: the last one's (default), or the mean over all layers. */
-  readonly supervise?: 'last' | 'every' | undefined;
-  /**
-   * `'endToEnd'` (default): all layers at once. `'layerwise'`: one layer after the other, each alone at first and then with all before it at .2 and at
-   * .02 of the rate (Chen et al. 2018, section 4). Not of `hyperlista`, nor are `supervise`, `learningRate`, `clip`,
-   * `decay` and `memory`.
-   */
-  readonly schedule?: ListaSchedule | undefined;
   /** Samples a step. Default 512. */
   readonly batchSize?: number | undefined;
-  /** Adam's rate. Default 5e-4 where matrices are learned, 5e-3 where only steps and thresholds are. */
-  readonly learningRate?: number | undefined;
-  /** Largest norm of a step's gradient. Default 1; Infinity clips nothing. */
-  readonly clip?: number | undefined;
-  /** Share of the steps, at the end, in which the rate falls to 0; only end to end, and where the number of steps is known. Default .2. */
-  readonly decay?: number | undefined;
-  /** Bytes that a step may keep of its forward pass; what does not fit is computed again, to the same bits. Default 2³⁰. */
-  readonly memory?: number | undefined;
   /** Integer, 0 … 2⁵³ − 1: the same seed and data give the same bits, for any number of threads. Default 0. */
   readonly seed?: number | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
 }
 
-/** Options of {@link trainLista} for a matrix. */
-export interface TrainListaOptions extends TrainListaBaseOptions {
-  /** True codes of the samples, samples × features; excludes `lambda`. Default: those that the matrix has beside it. */
-  readonly codes?: CodesLike | undefined;
-  /** Most steps: in all, layer-wise of each stage. Default 10,000. Excludes `epochs`. */
-  readonly steps?: number | undefined;
-  /** Most passes over the samples in place of steps. */
-  readonly epochs?: number | undefined;
+/** Options of networks that descend gradients. */
+export interface ListaDescentOptions {
+  /** Which layers' codes the loss is of: the last one's (default), or the mean over all layers. */
+  readonly supervise?: 'last' | 'every' | undefined;
+  /** Adam's rate. Default 5e-4 where matrices are learned, 5e-3 where only steps and thresholds are. */
+  readonly learningRate?: number | undefined;
+  /** Largest norm of a step's gradient. Default 1; Infinity clips nothing. */
+  readonly clip?: number | undefined;
+  /** Bytes that a step may keep of its forward pass; what does not fit is computed again, to the same bits. Default 2³⁰. */
+  readonly memory?: number | undefined;
+}
+
+/** All layers at once. */
+export interface ListaEndToEnd {
+  /**
+   * `'endToEnd'` (default): all layers at once. `'layerwise'`: one layer after the other, each alone at first and then with all before it at .2 and at
+   * .02 of the rate (Chen et al. 2018, section 4).
+   */
+  readonly schedule?: 'endToEnd' | undefined;
+  /** Share of the steps, at the end, in which the rate falls to 0; where the number of steps is known. Default .2. */
+  readonly decay?: number | undefined;
+}
+
+/** One layer after the other. */
+export interface ListaLayerwise {
+  readonly schedule: 'layerwise';
+  readonly decay?: undefined;
+}
+
+/** Which network of those that descend gradients; see {@link trainLista}. Default `'alista'`. */
+export type ListaDescending =
+  | {
+      readonly variant?: 'tilista' | 'alista' | 'alista-at' | undefined;
+      /** Entries that do not shrink; false: none. Default `{ perLayer: 1.2, most: 13 }`. */
+      readonly selection?: false | SupportSelection | undefined;
+    }
+  | { readonly variant: 'lista-cpss'; readonly selection?: SupportSelection | undefined }
+  | { readonly variant: Exclude<ListaVariant, 'hyperlista'>; readonly selection?: undefined };
+
+/** All that `hyperlista` has, whose three numbers are searched for; and so what any variant may be called with. */
+export interface ListaSearched {
+  readonly variant: ListaVariant;
+  readonly selection?: undefined;
+  readonly supervise?: undefined;
+  readonly schedule?: undefined;
+  readonly learningRate?: undefined;
+  readonly clip?: undefined;
+  readonly decay?: undefined;
+  readonly memory?: undefined;
+}
+
+/** A network, and how it is trained. */
+export type ListaNetworkOptions =
+  | ListaSearched
+  | (ListaDescending & ListaDescentOptions & (ListaEndToEnd | ListaLayerwise));
+
+/** To learn from true codes. */
+export interface ListaByCodes {
+  /** True codes of the samples, samples × features. Default: those that the matrix has beside it. */
+  readonly codes: CodesLike;
+  readonly lambda?: undefined;
+}
+
+/** To learn from the samples alone. */
+export interface ListaByObjective {
+  /**
+   * λ > 0: learn from the samples alone, by the objective ½‖x − aD‖² + λ‖a‖₁ of the codes. No true codes are needed then, and less of them is
+   * recovered: at best what the LASSO at this λ has, shrunk values included.
+   */
+  readonly lambda: number;
+  readonly codes?: undefined;
+}
+
+/** Where true codes are known without the option. */
+export interface ListaByOwn {
+  readonly codes?: undefined;
+  readonly lambda?: undefined;
+}
+
+/** How long training takes at most. */
+export type ListaLength =
+  | {
+      /** Most steps: in all, layer-wise of each stage. Default 10,000; a stream is read once, and again for steps that it has not given. */
+      readonly steps?: number | undefined;
+      readonly epochs?: undefined;
+    }
+  | {
+      /** Most passes over the samples in place of steps. */
+      readonly epochs: number;
+      readonly steps?: undefined;
+    };
+
+interface OnMatrix extends TrainListaBaseOptions {
   readonly validation?: ListaMatrixValidation | undefined;
 }
 
-/** Options of {@link trainLista} for a stream. */
-export interface TrainListaStreamOptions extends TrainListaBaseOptions {
-  /** Most steps: in all, layer-wise of each stage, where they must be given. A stream that ends before is read again if it can be. Excludes `epochs`. */
-  readonly steps?: number | undefined;
-  /** Passes over the stream. Default 1. */
-  readonly epochs?: number | undefined;
+/** Options of {@link trainLista} for a matrix. */
+export type TrainListaOptions = OnMatrix &
+  ListaNetworkOptions &
+  ListaLength &
+  (ListaByCodes | ListaByObjective);
+
+/** Options of {@link trainLista} for a matrix with its codes beside it. */
+export type TrainListaCodedOptions = OnMatrix &
+  ListaNetworkOptions &
+  ListaLength &
+  (ListaByOwn | ListaByCodes | ListaByObjective);
+
+/** Options of {@link trainLista} for a stream. Layer by layer `steps` must be given, and without them there is no `decay`. */
+export type TrainListaStreamOptions = TrainListaBaseOptions & {
   readonly validation?: ListaStreamValidation | undefined;
-}
+} & ListaNetworkOptions &
+  ListaLength &
+  (ListaByOwn | ListaByObjective) &
+  (
+    | { readonly steps: number }
+    | { readonly steps?: undefined; readonly schedule?: 'endToEnd' | undefined; readonly decay?: undefined }
+  );
 
 /** Options of {@link trainLista} for a prior. It is validated on 1,000 samples, which are drawn once. */
-export interface TrainListaPriorOptions extends TrainListaBaseOptions {
+export type TrainListaPriorOptions = TrainListaBaseOptions & {
   /** Most steps: in all, layer-wise of each stage. Default 10,000. */
   readonly steps?: number | undefined;
+  readonly epochs?: undefined;
   readonly validation?: ListaValidation | undefined;
-}
+} & ListaNetworkOptions &
+  (ListaByOwn | ListaByObjective);
 
 const NAMES = [
   ...['variant', 'layers', 'selection', 'nonnegative', 'codes', 'lambda', 'supervise', 'schedule'],

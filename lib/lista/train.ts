@@ -12,6 +12,7 @@ import {
   readOptions,
   readRun,
   type Source,
+  type TrainListaCodedOptions,
   type TrainListaOptions,
   type TrainListaPriorOptions,
   type TrainListaStreamOptions,
@@ -112,14 +113,19 @@ function validationOf({ validation }: Run, fitting: Fitting): Samples | undefine
  * ```
  */
 export async function trainLista(
-  activations: MatrixLike | CodedMatrix,
+  activations: CodedMatrix,
+  dictionary: Dictionary,
+  options?: TrainListaCodedOptions,
+): Promise<Lista>;
+export async function trainLista(
+  activations: MatrixLike,
   dictionary: Dictionary,
   options: TrainListaOptions,
 ): Promise<Lista>;
 export async function trainLista(
   activations: ListaStream | (() => ListaStream),
   dictionary: Dictionary,
-  options: TrainListaStreamOptions,
+  options?: TrainListaStreamOptions,
 ): Promise<Lista>;
 export async function trainLista(
   prior: ListaPrior,

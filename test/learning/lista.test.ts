@@ -89,7 +89,12 @@ describe.each(BARS)('%s', (variant, share, how) => {
     const short = { ...options, steps: 12, layers: 3, batchSize: 70 };
     const one = await trainLista(train.samples, dictionary, { ...short, codes: train.codes, threads: 1 });
     const three = await trainLista(train.samples, dictionary, {
-      ...{ ...short, codes: train.codes, threads: 3, ...(variant !== 'hyperlista' && { memory: 0 }) },
+      ...{
+        ...short,
+        codes: train.codes,
+        threads: 3,
+        ...((variant === 'hyperlista' ? {} : { memory: 0 }) as object),
+      },
     });
     expect(await bits(three)).toEqual(await bits(one));
     const other = await trainLista(train.samples, dictionary, { ...short, codes: train.codes, seed: 1 });
