@@ -7,6 +7,7 @@ import {
   type Matrix,
   type SparseCodes,
   type TrainListaOptions,
+  type TrainListaOptions,
   trainLista,
   type Unfolding,
   unfoldSync,
@@ -78,9 +79,8 @@ async function joinOne(
   add({ workload, start: 'nothing', layers: 0, ...alone });
   for (const layers of plan.layers) {
     const started = performance.now();
-    using lista: Lista = await trainLista(others, dictionary, {
-      ...{ ...plan.training, lambda, nonnegative, layers },
-    });
+    const options = { ...plan.training, lambda, nonnegative, layers } as TrainListaOptions;
+    using lista: Lista = await trainLista(others, dictionary, options);
     const trainingSeconds = (performance.now() - started) / 1000;
     const propose = (): SparseCodes => lista.unfoldSync(x, { threads: 1 }).codes;
     const proposed = propose();
