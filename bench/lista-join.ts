@@ -7,7 +7,6 @@ import {
   type Matrix,
   type SparseCodes,
   type TrainListaOptions,
-  type TrainListaOptions,
   trainLista,
   type Unfolding,
   unfoldSync,

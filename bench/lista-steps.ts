@@ -92,7 +92,7 @@ async function timeVariant(
   const trainer = new Trainer(problem, {
     ...{ variant, layers, batchSize: batch },
     ...(selection === undefined ? {} : { selection }),
-  });
+  } as TrainListaPriorOptions);
   try {
     if (plan.settling > 0) await trainer.run(plan.settling, 2);
     await trainer.run(1, 1);
