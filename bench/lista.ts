@@ -198,7 +198,7 @@ class Level {
     using lista = await trainLista(prior, this.problem.dictionary, {
       ...{ variant, layers: this.plan.layers, seed: seeds.training, ...training },
       ...(selection === undefined ? {} : { selection }),
-    });
+    } as TrainListaPriorOptions);
     const seconds = secondsSince(started);
     const { steps = 0, samples = 0 } = lista.training ?? {};
     await this.#measure(name, async (x, layers) => (await lista.unfold(x, { layers })).codes, {
