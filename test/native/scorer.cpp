@@ -92,7 +92,7 @@ void check_problem(const Problem& problem) {
   for (std::size_t i = 0; i < problem.count; ++i)
     for (std::size_t j = 0; j < features; ++j) largest[i] = std::max(largest[i], problem.exact(i, j));
 
-  for (const Ladder ladder : {Ladder::float32, Ladder::useful, Ladder::every, Ladder::finest}) {
+  for (const Ladder ladder : {Ladder::float32, Ladder::useful, Ladder::every, Ladder::finest, Ladder::both}) {
     Scorer scorer(problem.dictionary->rows(), problem.weights, problem.nonnegative, ladder);
     check::that(scorer.precision(scorer.last_rung()) == product::Precision::float32,
                 "the last rung is not float32");
@@ -206,8 +206,25 @@ void check_scaled(Random& random) {
 
 }  // namespace
 
+/// Where the level has a cheap precision of 16 bits, the ladders that start there have it, whatever else the processor could do.
+void check_sixteen_bits(Random& random) {
+  constexpr std::size_t kDims = 96, kFeatures = 40;
+  const std::vector<float> atoms = entries(random, kKinds[0], kFeatures, kDims);
+  std::shared_ptr<const Dictionary> dictionary;
+  check::that(Dictionary::make({atoms.data(), kFeatures, kDims}, false, dictionary).ok(), "no dictionary");
+  const std::vector<float> no_weights;
+  const bool int16 = product::rounded_kernels(product::Precision::int16, kDims) != nullptr;
+  for (const Ladder ladder : {Ladder::finest, Ladder::both}) {
+    const Scorer scorer(dictionary->rows(), no_weights, false, ladder);
+    check::that(!int16 || scorer.rungs() >= 2, "%s: %zu rungs", isa_name(active_isa()), scorer.rungs());
+    check::that(scorer.precision(0) != product::Precision::int8, "%s: starts with bytes",
+                isa_name(active_isa()));
+  }
+}
+
 int main() {
   Random random(11);
+  check_sixteen_bits(random);
   for (const std::size_t dims : {1, 5, 37, 130})
     for (const std::size_t features : {1, 17, 150})
       for (const Kind kind : kKinds)
