@@ -1,5 +1,6 @@
 import { Dictionary, info, learnDictionary, type Matrix } from 'unsuperpose';
-import { ATOMS, type LearningSettings, VOCABULARY } from './settings.js';
+import type { Amortised } from './amortised.js';
+import { ATOMS, DEMO_AMORTISED, HELD_OUT, type LearningSettings, VOCABULARY } from './settings.js';
 import { recallMatrix, storeMatrix } from './store.js';
 
 /** One point of the learning curve. */
@@ -14,10 +15,12 @@ export interface Learned {
   curve: LearningPoint[];
   /** Milliseconds that learning took, when the dictionary was learned. */
   elapsed: number;
+  /** How guessed codes over it compare with exact ones, once that was measured. */
+  amortised?: Amortised;
   recalled: boolean;
 }
 
-type Notes = Pick<Learned, 'curve' | 'elapsed'>;
+type Notes = Pick<Learned, 'curve' | 'elapsed' | 'amortised'>;
 
 export async function learn(
   vectors: Matrix<Float32Array>,
@@ -39,7 +42,14 @@ export async function learn(
 }
 
 function keyOf(settings: LearningSettings): string {
-  return JSON.stringify({ version: info().version, atoms: ATOMS, vocabulary: VOCABULARY, ...settings });
+  return JSON.stringify({
+    version: info().version,
+    atoms: ATOMS,
+    vocabulary: VOCABULARY,
+    ...settings,
+    heldOut: HELD_OUT,
+    amortised: DEMO_AMORTISED,
+  });
 }
 
 /** The dictionary that an earlier run learned with these settings and kept at `path`. */
@@ -59,6 +69,7 @@ export async function keepDictionary(
   learned: Learned,
 ): Promise<void> {
   const { data, shape } = learned.dictionary.toMatrix();
-  const notes: Notes = { curve: learned.curve, elapsed: learned.elapsed };
+  const { curve, elapsed, amortised } = learned;
+  const notes: Notes = { curve, elapsed, ...(amortised && { amortised }) };
   await storeMatrix(path, { key: keyOf(settings), data, shape: [shape[0], shape[1]], notes });
 }

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { info, type Matrix, UnsuperposeError } from 'unsuperpose';
+import { compareAmortised } from './amortised.js';
 import { ArgumentError, HELP, parseArguments } from './arguments.js';
 import { keepDictionary, learn, recallDictionary } from './dictionary.js';
 import { hanging } from './lines.js';
@@ -7,7 +8,14 @@ import { printWord } from './print.js';
 import { peakMemory, phase, seconds } from './progress.js';
 import { renderReport } from './report/report.js';
 import { survey, unfoldWords } from './senses.js';
-import { DEFAULT_WORDS, DEMO_LEARNING, OUTPUT_FOLDER, VOCABULARY } from './settings.js';
+import {
+  DEFAULT_WORDS,
+  DEMO_AMORTISED,
+  DEMO_LEARNING,
+  HELD_OUT,
+  OUTPUT_FOLDER,
+  VOCABULARY,
+} from './settings.js';
 import { writeAtomically } from './store.js';
 import { meanOfRows, toDirections } from './vectors/directions.js';
 import { VectorsError } from './vectors/errors.js';
@@ -26,19 +34,23 @@ async function main(): Promise<void> {
     'Reading word vectors',
     (report) =>
       readWordVectors(args.vectors ?? locateVectors(), {
-        first: VOCABULARY,
+        first: VOCABULARY + HELD_OUT,
         words: asked,
         onProgress: ({ done, total }) => report(done, total),
       }),
-    ({ count, dims }) => `${count.toLocaleString('en')} words of ${dims} dims`,
+    ({ count, dims }) => `${Math.min(count, VOCABULARY).toLocaleString('en')} words of ${dims} dims`,
   );
-  const mean = meanOfRows(read.rows, read.dims);
-  const vectors: Matrix<Float32Array> = {
-    data: toDirections(read.rows, mean),
-    shape: [read.count, read.dims],
-  };
-  const vocabulary = { words: read.words.slice(0, read.count), vectors };
-  const found = vectorsOf(asked, read, vectors, mean);
+  const known = Math.min(read.count, VOCABULARY);
+  const mean = meanOfRows(read.rows.subarray(0, known * read.dims), read.dims);
+  const directions = toDirections(read.rows, mean);
+  const rows = (first: number, end: number): Matrix<Float32Array> => ({
+    data: directions.subarray(first * read.dims, end * read.dims),
+    shape: [end - first, read.dims],
+  });
+  const vectors = rows(0, known);
+  const heldOut = rows(known, read.count);
+  const vocabulary = { words: read.words.slice(0, known), vectors };
+  const found = vectorsOf(asked, read, directions, mean);
   const missing = asked.filter((word) => !found.has(word));
   // Before anything is learned or written: an earlier report is not overwritten by one of nothing.
   if (args.only && missing.length > 0)
@@ -54,8 +66,10 @@ async function main(): Promise<void> {
       ({ dictionary }) => `${dictionary.features.toLocaleString('en')} atoms`,
     ));
   const { dictionary } = learned;
+  const keep = () =>
+    attempt(`keep the dictionary at ${kept}`, () => keepDictionary(kept, DEMO_LEARNING, learned));
   if (recalled) console.log('Dictionary of an earlier run; --fresh learns it anew.');
-  else await attempt(`keep the dictionary at ${kept}`, () => keepDictionary(kept, DEMO_LEARNING, learned));
+  const writable = recalled !== undefined || (await keep());
 
   const whole = await phase(
     'Unfolding all words',
@@ -64,16 +78,26 @@ async function main(): Promise<void> {
       `${meanAtoms.toFixed(2)} atoms a word, explained variance ${explainedVariance.toFixed(3)}`,
   );
 
+  if (!learned.amortised && heldOut.shape[0] > 0) {
+    learned.amortised = await phase(
+      'Guessing codes',
+      (report) => compareAmortised(vectors, heldOut, dictionary, DEMO_LEARNING, DEMO_AMORTISED, report),
+      ({ words, ways }) => `${ways.length} ways, compared on ${words.toLocaleString('en')} rarer words`,
+    );
+    if (writable) await keep();
+  }
+
   const words = await unfoldWords(found, dictionary, vocabulary, DEMO_LEARNING);
   for (const word of words) printWord(word);
   for (const word of missing) console.log(`\n${hanging(noVector(word, read.words), 0)}`);
 
   const path = join(output, args.only ? 'only.html' : 'report.html');
-  const facts = { settings: DEMO_LEARNING, info: info(), elapsed: learned.elapsed, curve: learned.curve };
+  const { elapsed, curve, amortised } = learned;
+  const facts = { settings: DEMO_LEARNING, info: info(), elapsed, curve, amortised };
   const written = await attempt(`write the report to ${path}`, () =>
     writeAtomically(
       path,
-      renderReport({ words, survey: whole, vocabulary: read.count, dims: read.dims, ...facts }),
+      renderReport({ words, survey: whole, vocabulary: known, dims: read.dims, ...facts }),
     ),
   );
   const total = seconds(performance.now() - started);
@@ -87,7 +111,7 @@ async function main(): Promise<void> {
 function vectorsOf(
   asked: readonly string[],
   { words, count, dims, extra }: WordVectors,
-  vectors: Matrix<Float32Array>,
+  directions: Float32Array,
   mean: Float64Array,
 ): Map<string, Float32Array> {
   const ranks = new Map(words.slice(0, count).map((word, rank) => [word, rank]));
@@ -95,7 +119,7 @@ function vectorsOf(
   for (const word of asked) {
     const rank = ranks.get(word);
     const rare = extra.get(word);
-    if (rank !== undefined) found.set(word, vectors.data.subarray(rank * dims, (rank + 1) * dims));
+    if (rank !== undefined) found.set(word, directions.subarray(rank * dims, (rank + 1) * dims));
     else if (rare) found.set(word, toDirections(rare, mean));
   }
   return found;

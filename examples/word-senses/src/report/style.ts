@@ -29,6 +29,13 @@ dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .word li b { font-weight: 600; }
 .warn { color: #a8321a; font-weight: 600; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1.5rem 2rem; margin-top: 1.25rem; }
+table { border-collapse: collapse; margin-top: 1.25rem; font-variant-numeric: tabular-nums; }
+.table { overflow-x: auto; }
+th, td { text-align: right; padding: 0.35rem 0 0.35rem clamp(0.7rem, 2vw, 1.6rem); border-bottom: 1px solid var(--line); vertical-align: bottom; }
+td { white-space: nowrap; }
+th:first-child { text-align: left; padding-left: 0; }
+thead th { color: var(--quiet); font-size: 0.85rem; font-weight: 400; border-bottom: 2px solid var(--ink); }
+tbody th { font-weight: 600; }
 figure { margin: 0; min-width: 0; }
 svg { max-width: 100%; height: auto; display: block; overflow: visible; }
 footer { margin-top: 3.5rem; border-top: 1px solid var(--line); padding-top: 1rem; }
