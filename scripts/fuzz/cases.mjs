@@ -49,6 +49,8 @@ function dictionariesIn(pkg, args, depth = 0) {
 /** The bits of an answer: what is equal reads the same. */
 function bits(pkg, value, depth = 0) {
   if (depth > 12) return '…';
+  // Of memory that a getter has given away, nothing is left to read.
+  if (ArrayBuffer.isView(value) && value.byteLength === 0) return `${value.constructor.name}:`;
   if (ArrayBuffer.isView(value))
     return `${value.constructor.name}:${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`;
   if (value instanceof pkg.Dictionary)

@@ -34,7 +34,13 @@ function parameters(r, features, dims) {
 
 export const made = (r, pkg) => {
   const [features, dims] = [r.int(1, 12), r.int(1, 7)];
-  return pkg.SparseAutoencoder.from(parameters(r, features, dims));
+  // Entries of any size, and so a few that are refused for it.
+  for (;;)
+    try {
+      return pkg.SparseAutoencoder.from(parameters(r, features, dims));
+    } catch (error) {
+      if (!(error instanceof pkg.UnsuperposeError)) throw error;
+    }
 };
 const withSamples = (r, pkg) => {
   const sae = made(r, pkg);
