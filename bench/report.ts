@@ -341,15 +341,26 @@ export function markdown(result: Result, drawn: readonly PlotName[] = []): strin
   ].join('\n\n');
 }
 
-/** Puts the tables of result files between the markers of the README in `folder`, and the plots of the first into plots/ there. */
+/**
+ * Puts the tables of result files between the markers of the README in `folder`, and plots into plots/ there, each of the first file that has what
+ * it shows.
+ */
 export async function writeReport(resultFiles: readonly string[], folder: string): Promise<string> {
   const results = resultFiles.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Result);
-  const [first] = results;
-  if (!first) throw new Error('--report needs a result file');
-  const drawn = await plots(first);
-  const text = results
-    .map((result) => markdown(result, result === first ? [...drawn.keys()] : []))
-    .join('\n\n');
+  if (results.length === 0) throw new Error('--report needs a result file');
+  const drawn = new Map<PlotName, string>();
+  const parts: string[] = [];
+  for (const result of results) {
+    const own = [...(await plots(result))].filter(([name]) => !drawn.has(name));
+    for (const [name, svg] of own) drawn.set(name, svg);
+    parts.push(
+      markdown(
+        result,
+        own.map(([name]) => name),
+      ),
+    );
+  }
+  const text = parts.join('\n\n');
   const readme = join(folder, 'README.md');
   const page = readFileSync(readme, 'utf8');
   const from = page.indexOf(begin);
