@@ -8,12 +8,7 @@ namespace unsuperpose::product::amx_int8 {
 UNSUPERPOSE_BEGIN_AMX
 using namespace simd::avx512;
 using simd::avx512::max, simd::avx512::store;  // not the product's
-UNSUPERPOSE_INLINE Vector nearest(Vector v) {
-  return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-UNSUPERPOSE_INLINE void round_store(std::int8_t* p, Vector v) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
-}
+#include "avx512_integers-inl.hpp"
 #include "round-inl.hpp"
 
 void finish(std::size_t rows, const std::int32_t* starts, const float* row_scales, const float* column_scales,
