@@ -8,27 +8,11 @@
 #include "../core/view.hpp"
 #include "../scoring/mutable_dictionary.hpp"
 #include "autoencoder_learner.hpp"
+#include "padded_rows.hpp"
 
 namespace unsuperpose::autoencoder {
 
-/// Rows of floats, padded with zeros to whole cache lines.
-struct Rows {
-  AlignedBuffer<float> data;
-  std::size_t count = 0, cols = 0, stride = 0;
-
-  Rows() = default;
-  Rows(std::size_t count_, std::size_t cols_)
-      : count(count_), cols(cols_), stride(round_up(cols_, kCacheLine / sizeof(float))) {
-    data = AlignedBuffer<float>::zeros(count * stride);
-  }
-  /// At least so many rows; what they hold is anything but the padding, which is zero.
-  void grow(std::size_t rows) {
-    if (rows * stride > data.size()) data = AlignedBuffer<float>::zeros(rows * stride);
-    count = rows;
-  }
-  float* row(std::size_t i) const { return data.data() + i * stride; }
-  ConstMatrix32 view() const { return {data.data(), count, cols, stride}; }
-};
+using Rows = PaddedRows;
 
 /// Rows of the encoder: w_j, b_j and, where features have thresholds, what is taken from h_j to select. They score [x', 1] or [x', 1, 1].
 /// Of a matching pursuit they are the decoder's, and there are no others.

@@ -28,13 +28,13 @@ Tensors::Tensors(const ListaParameters& p) {
 }
 
 ConstMatrix32 Pass::Call::rows(const Rows& of, std::size_t b) const {
-  return ConstMatrix32(of.view()).slice(b * block, std::min(block, samples.x.count - b * block));
+  return of.view().slice(b * block, std::min(block, samples.x.count - b * block));
 }
 
 /// Where a block's residuals before a layer ≥ 1 stand.
 Matrix32 Pass::residual_rows(const Call& call, std::size_t layer, std::size_t b) const {
   const Rows& all = layer <= kept_count_ ? kept_[layer - 1] : again_[layer % 2];
-  return all.view().slice(b * call.block, std::min(call.block, call.samples.x.count - b * call.block));
+  return all.edit().slice(b * call.block, std::min(call.block, call.samples.x.count - b * call.block));
 }
 
 void Pass::residual_block(const Call& call, std::size_t layer, std::size_t b) const {
@@ -81,8 +81,8 @@ void Pass::measure_block(const Call& call, std::size_t b) {
       r = residual_rows(call, k + 1, b);
     } else {
       if (scratch.count == 0) scratch = Rows(x.rows, x.cols);
-      residuals(call.network, x, codes, scratch.view());
-      r = scratch.view();
+      residuals(call.network, x, codes, scratch.edit());
+      r = scratch.edit();
     }
     for (std::size_t i = 0; i < x.rows; ++i) {
       double error = reduce::table().squared_norm(r.row(i), r.cols) / 2;

@@ -28,27 +28,11 @@
 #include "../core/status.hpp"
 #include "../core/view.hpp"
 #include "lista_network.hpp"
+#include "padded_rows.hpp"
 
 namespace unsuperpose::lista {
 
-/// Rows of floats, padded with zeros to whole cache lines.
-struct Rows {
-  AlignedBuffer<float> data;
-  std::size_t count = 0, cols = 0, stride = 0;
-
-  Rows() = default;
-  Rows(std::size_t count_, std::size_t cols_)
-      : count(count_), cols(cols_), stride(round_up(cols_, kCacheLine / sizeof(float))) {
-    data = AlignedBuffer<float>::zeros(count * stride);
-  }
-  /// At least so many rows; what they hold is anything but the padding, which is zero.
-  void grow(std::size_t rows) {
-    if (rows * stride > data.size()) data = AlignedBuffer<float>::zeros(rows * stride);
-    count = rows;
-  }
-  float* row(std::size_t i) const { return data.data() + i * stride; }
-  Matrix32 view() const { return {data.data(), count, cols, stride}; }
-};
+using Rows = PaddedRows;
 
 /// A batch in the network's units. `truth` has no rows where there is none.
 struct Samples {

@@ -26,8 +26,7 @@ void each_tensor(const Tensors& tensors, const std::string& prefix, const Body& 
 }
 
 void put(const Tensors& tensors, const std::string& prefix, Checkpoint& to) {
-  each_tensor(tensors, prefix,
-              [&](const std::string& name, const Rows& rows) { to.put(name, ConstMatrix32(rows.view())); });
+  each_tensor(tensors, prefix, [&](const std::string& name, const Rows& rows) { to.put(name, rows.view()); });
 }
 
 bool fits(const Checkpoint& from, const Tensors& like, const std::string& prefix) {

@@ -44,8 +44,8 @@ void ListaLearner::State::forget_moments() {
 
 Status ListaLearner::State::validate(const Execution& execution) {
   if (!holdout.ready) {
-    if (Status status = scale(ConstMatrix32(holdout.input.view()), supervised() ? &holdout.codes : nullptr,
-                              execution, holdout.samples);
+    if (Status status =
+            scale(holdout.input.view(), supervised() ? &holdout.codes : nullptr, execution, holdout.samples);
         !status.ok())
       return status;
     holdout.ready = true;

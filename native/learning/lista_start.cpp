@@ -56,13 +56,13 @@ class Fit {
     const ListaParameters& at = network_.at;
     execution.for_each((rows + block - 1) / block, [&](std::size_t b) {
       const std::size_t first = b * block, count = std::min(block, rows - first);
-      const ConstMatrix32 x = ConstMatrix32(from_.x.view()).slice(first, count);
+      const ConstMatrix32 x = from_.x.view().slice(first, count);
       lista::Codes codes;
       if (layer > 0) lista::run_layers(network_, x, layer, codes, nullptr);
       lista::Rows r(count, at.dims);
-      lista::residuals(network_, x, codes, r.view());
-      const Matrix32 pull = pull_.view().slice(first, count);
-      product::store(ConstMatrix32(r.view()), network_.weights(layer), pull, {});
+      lista::residuals(network_, x, codes, r.edit());
+      const Matrix32 pull = pull_.edit().slice(first, count);
+      product::store(r.view(), network_.weights(layer), pull, {});
       const float step = at.weights == ListaWeights::pair ? 1 : at.step[layer];
       for (std::size_t i = 0; i < count; ++i) {
         for (std::size_t j = 0; j < at.features; ++j) pull.row(i)[j] *= step;
@@ -304,7 +304,7 @@ Status ListaLearner::State::begin(ConstMatrix32 input, const SparseCodes* codes,
     scale_rows(input, std::ldexp(1.0, -exponent), rows, execution);
     const product::PackedRows packed(ConstMatrix32{start.forward.data(), start.features, start.dims});
     std::vector<float> most(input.rows);
-    product::max(ConstMatrix32(rows.view()), packed, {}, most.data(), execution);
+    product::max(rows.view(), packed, {}, most.data(), execution);
     if (execution.cancelled()) return Status::cancelled();
     double mean = 0;
     for (const float one : most) mean += static_cast<double>(one) / static_cast<double>(most.size());
@@ -347,7 +347,7 @@ Status ListaLearner::State::begin(ConstMatrix32 input, const SparseCodes* codes,
     const std::size_t n = start.features;
     lista::Rows overlaps(n, n);
     const product::PackedRows packed(ConstMatrix32{analytic.data(), n, start.dims});
-    product::store(network.dictionary(), packed, overlaps.view(), execution);
+    product::store(network.dictionary(), packed, overlaps.edit(), execution);
     if (execution.cancelled()) return Status::cancelled();
     start.recurrent = sized_vector<float>(start.layers * n * n);
     for (std::size_t k = 0; k < start.layers; ++k)

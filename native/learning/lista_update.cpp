@@ -37,14 +37,14 @@ std::vector<ListaLearner::State::Trained> ListaLearner::State::trained() {
   if (now.forward) {
     const bool shared = weights.forward.size() == 1;
     for (std::size_t k = shared ? 0 : now.first; k < (shared ? 1 : now.depth); ++k) {
-      Trained one{shared ? "W" : of_layer(pair ? "V" : "W", k), weights.forward[k].view(),
-                  gradients.forward[k].view(), first.forward[k].view(), second.forward[k].view()};
+      Trained one{shared ? "W" : of_layer(pair ? "V" : "W", k), weights.forward[k].edit(),
+                  gradients.forward[k].edit(), first.forward[k].edit(), second.forward[k].edit()};
       one.packed = &network.packed[k];
       all.push_back(std::move(one));
     }
     for (std::size_t k = now.first; pair && k < now.depth; ++k) {
-      Trained one{of_layer("U", k), weights.recurrent[k].view(), gradients.recurrent[k].view(),
-                  first.recurrent[k].view(), second.recurrent[k].view()};
+      Trained one{of_layer("U", k), weights.recurrent[k].edit(), gradients.recurrent[k].edit(),
+                  first.recurrent[k].edit(), second.recurrent[k].edit()};
       one.plain_stride = network.at.features;
       one.plain = network.at.recurrent.data() + k * one.plain_stride * one.plain_stride;
       all.push_back(std::move(one));
