@@ -48,7 +48,15 @@ function parametersOf(weights: ListaParametersLike['weights']): ListaParametersL
 const KINDS = ['pair', 'layers', 'shared', 'fixed', 'hyper'] as const;
 
 const TRAINING: ListaTraining = {
-  ...{ variant: 'alista', schedule: 'layerwise', lambda: 0.1, ridge: 1 / 3, steps: 12, samples: 345, seed: 2 ** 53 - 1 },
+  ...{
+    variant: 'alista',
+    schedule: 'layerwise',
+    lambda: 0.1,
+    ridge: 1 / 3,
+    steps: 12,
+    samples: 345,
+    seed: 2 ** 53 - 1,
+  },
   ...{ loss: Number.NEGATIVE_INFINITY, gradientNorm: Number.NaN, best: -1 / 3 },
   layers: Float64Array.of(-1, 1 / 3, Number.NEGATIVE_INFINITY),
   validated: Float64Array.of(1, 2, 3),

@@ -72,7 +72,13 @@ function plainOf(lista: Lista): PlainLista {
     forward: p.forward.map(({ data }) => data),
     recurrent: (p.recurrent ?? []).map(({ data }) => data),
     ...{ step: p.step ?? [], threshold: p.threshold ?? [], selection: p.selection ?? [] },
-    ...{ hyper: p.hyper ?? [], ridge: p.ridge ?? 0, adaptive: p.adaptive, scale: p.scale, nonnegative: p.nonnegative },
+    ...{
+      hyper: p.hyper ?? [],
+      ridge: p.ridge ?? 0,
+      adaptive: p.adaptive,
+      scale: p.scale,
+      nonnegative: p.nonnegative,
+    },
   };
 }
 
@@ -374,7 +380,10 @@ describe('analytic weights', () => {
       const image = atom.map((_, d) =>
         atoms.reduce((sum, one, i) => sum + (s[i * n + j] as number) * (one[d] as number), 0),
       );
-      if (n > 2 && j === 1) return expect([...w]).toEqual(Array.from({ length: m }, () => 0));
+      if (n > 2 && j === 1) {
+        expect([...w]).toEqual(Array.from({ length: m }, () => 0));
+        return;
+      }
       const size = Math.hypot(...w);
       // The condition is at most n/α; both ways lose that many units of float64.
       const lost = 100 * n * (1 + n / ridge) * U64;
@@ -404,7 +413,9 @@ describe('analytic weights', () => {
     for (const ridge of [1e12, 1e300, Number.MAX_VALUE])
       weightsOf(dictionary, ridge).forEach((w, j) => {
         for (let d = 0; d < 30; d++)
-          expect(Math.abs((w[d] as number) - ((atoms[j] as Float64Array)[d] as number))).toBeLessThan(2 * U32);
+          expect(Math.abs((w[d] as number) - ((atoms[j] as Float64Array)[d] as number))).toBeLessThan(
+            2 * U32,
+          );
       });
   });
 
@@ -546,9 +557,7 @@ describe('what is refused', () => {
     expect(() => from({ layers: undefined })).toThrow(
       'layers must be an integer between 1 and 1000 with weights hyper, got undefined',
     );
-    expect(() => from({ hyper: [1, 2] })).toThrow(
-      'hyper must be three finite numbers, got an array of 2',
-    );
+    expect(() => from({ hyper: [1, 2] })).toThrow('hyper must be three finite numbers, got an array of 2');
     expect(() => from({ threshold: [1] })).toThrow(
       'threshold is an option of weights with numbers of each layer, not of weights hyper',
     );
