@@ -20,7 +20,7 @@ const layerwise = (steps: number, learningRate: number) =>
 /** Rates, lengths and ridges were found by trial, on other samples than those of the table. */
 const networks: readonly ListaNetwork[] = [
   { name: 'lista', variant: 'lista', training: layerwise(50, 4e-4) },
-  { name: 'lista-cp', variant: 'lista-cp', training: layerwise(120, 1e-3) },
+  { name: 'lista-cp', variant: 'lista-cp', training: layerwise(150, 1e-3) },
   { name: 'lista-cpss', variant: 'lista-cpss', training: layerwise(100, 1e-3) },
   { name: 'tilista', variant: 'tilista', training: layerwise(100, 1e-3) },
   { name: 'alista', variant: 'alista', selection: false, training: layerwise(60, 5e-3) },
@@ -37,7 +37,7 @@ const networks: readonly ListaNetwork[] = [
   { name: 'hyperlista', variant: 'hyperlista', training: { steps: 1 } },
   {
     ...{ name: 'hyperlista, ridge', variant: 'hyperlista' },
-    ...{ training: { steps: 1 }, ridges: { 40: 1, 20: 2 } },
+    ...{ training: { steps: 1 }, ridges: { 40: 1, 20: 1 } },
   },
 ];
 
