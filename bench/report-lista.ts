@@ -101,17 +101,25 @@ function joinTable({ samples, tolerance, rows, skipped }: ListaJoin): string {
   ].join('\n\n');
 }
 
-export function listaSection(result: ListaResult): string {
-  const { dims, features, density, rows, seconds, steps, join } = result;
-  const noises = [...new Set(rows.map(({ snr }) => snr))];
+/** What the tables of errors are of, in words. */
+function intro({ dims, features, density, rows, seconds }: ListaResult): string {
   const training = rows.reduce((sum, row) => sum + (row.training?.seconds ?? 0), 0);
+  const ridges = rows.some(({ notes }) => notes?.startsWith('ridge'))
+    ? ' Rows with a ridge α have (D̂ᵀD̂ + αI)⁻¹ in their analytic weights, which keeps noise out; the others the published closed form, α = 0.'
+    : '';
+  return (
+    `dims ${dims}, features ${features}, ${significant(density * features)} active on average, values N(0, 1): NMSE in dB, 10·log₁₀(Σ‖a − a*‖²/Σ‖a*‖²), of codes after so many layers (iterations). ` +
+    `${significant(seconds / secondsPerMinute)} minutes in all, ${significant(training / secondsPerMinute)} of them training.${ridges}`
+  );
+}
+
+/** Of a result without the tables of errors, only the others. */
+export function listaSection(result: ListaResult): string {
+  const { rows, steps, join } = result;
+  const noises = [...new Set(rows.map(({ snr }) => snr))];
   return [
     '### Unrolled networks',
-    `dims ${dims}, features ${features}, ${significant(density * features)} active on average, values N(0, 1): NMSE in dB, 10·log₁₀(Σ‖a − a*‖²/Σ‖a*‖²), of codes after so many layers (iterations). ` +
-      `${significant(seconds / secondsPerMinute)} minutes in all, ${significant(training / secondsPerMinute)} of them training.` +
-      (rows.some(({ notes }) => notes?.startsWith('ridge'))
-        ? ' Rows with a ridge α have (D̂ᵀD̂ + αI)⁻¹ in their analytic weights, which keeps noise out; the others the published closed form, α = 0.'
-        : ''),
+    ...(rows.length > 0 ? [intro(result)] : []),
     ...noises.flatMap((noise) => [
       `${noise === null ? 'No noise' : `SNR ${noise} dB`}:`,
       noiseTable(

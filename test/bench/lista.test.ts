@@ -272,6 +272,13 @@ describe('the tables', () => {
     expect(text).toContain('10 minutes in all, 3 of them training. Rows with a ridge');
   });
 
+  it('may be the others alone', () => {
+    const few = listaSection({ ...result, rows: [] });
+    expect(few).not.toContain('minutes in all');
+    expect(few).toContain('One training step');
+    expect(few.startsWith('### Unrolled networks\n\nOne training step')).toBe(true);
+  });
+
   it('say what steps cost beside their products, and what a start from a network costs in all', () => {
     expect(cells('| **lista-cp**')).toEqual(['| **lista-cp**', '96', '160', '1', '1.6', 'missed |']);
     // (10 + 15) ms of 20, 1.5 solves, one pass more than solves, and the network's 4
