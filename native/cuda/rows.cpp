@@ -10,6 +10,9 @@ namespace {
 
 constexpr int kLeastMajor = 8;
 
+/// At least v.
+float up(double v) { return std::nextafter(static_cast<float>(v), std::numeric_limits<float>::infinity()); }
+
 int attribute(cudaDeviceAttr which, int device) {
   int value = 0;
   check(cudaDeviceGetAttribute(&value, which, device), "asking what the device can do");
@@ -105,9 +108,6 @@ const Rows::Rounded& Rows::rounded(int precision) {
   std::vector<double> exact(2 * count_);
   stream.to_host(exact.data(), sizes.data(), 2 * count_);
   stream.wait();
-  const auto up = [](double v) {
-    return std::nextafter(static_cast<float>(v), std::numeric_limits<float>::infinity());
-  };
   rounded.norms.resize(count_);
   rounded.moved.resize(count_);
   for (std::size_t j = 0; j < count_; ++j) {
@@ -116,6 +116,39 @@ const Rows::Rounded& Rows::rounded(int precision) {
   }
   rounded.made = true;
   return rounded;
+}
+
+void Rows::replace(const UnsuperposeCudaMatrix& from, const std::uint32_t* at) {
+  if (from.count == 0) return;
+  const OnDevice here(device_.index);
+  const Stream stream;
+  Upload upload(stream);
+  Memory<float> rows(from.count * dims_);
+  Memory<std::uint32_t> which(from.count);
+  upload.rows(rows.data(), from);
+  stream.to_device(which.data(), at, from.count);
+  scatter_rows(rows.data(), which.data(), from.count, dims_, data_.data(), stream.get());
+  stream.wait();
+  changed(which.data(), at, from.count);
+}
+
+void Rows::changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const Stream stream;
+  Memory<double> sizes(2 * count);
+  std::vector<double> exact(2 * count);
+  for (int precision = 0; precision <= kLowHalf; ++precision) {
+    Rounded& rounded = rounded_[precision];
+    if (!rounded.made) continue;
+    round_again(data_.data(), which, count, dims_, precision, rounded.rows.tiles(), sizes.data(),
+                sizes.data() + count, stream.get());
+    stream.to_host(exact.data(), sizes.data(), 2 * count);
+    stream.wait();
+    for (std::size_t i = 0; i < count; ++i) {
+      rounded.norms[which_here[i]] = up(exact[i]);
+      rounded.moved[which_here[i]] = up(exact[count + i]);
+    }
+  }
 }
 
 }  // namespace unsuperpose::cuda

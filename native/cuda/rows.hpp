@@ -51,6 +51,11 @@ class Rows {
     bool made = false;
   };
   const Rounded& rounded(int precision);
+  /// Row at[i] becomes row i of `from`, also where it is rounded.
+  void replace(const UnsuperposeCudaMatrix& from, const std::uint32_t* at);
+  /// The rows, to be changed by kernels; then changed() is told which were, there and here.
+  float* changing() { return data_.data(); }
+  void changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count);
   /// Memory that a call used and another may use; null where there is none. One call has it at a time.
   std::shared_ptr<void> take_workspace();
   void keep_workspace(std::shared_ptr<void> workspace);
