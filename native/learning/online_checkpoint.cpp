@@ -47,6 +47,7 @@ Status OnlineLearner::resume(const Checkpoint& from) {
       (!mean->empty() && mean->size() != dims) || !state.scale.resume(from))
     return Checkpoint::refuse("online dictionary learning with so many features and dims");
   state.there.reset();
+  state.here();
   state.columns_behind = false;
   state.atoms.replace({atoms->data(), atoms->size() / dims, dims});
   for (std::size_t j = 0; j < state.atoms.features(); ++j) state.columns.set_entry(j, state.atoms.atom(j));

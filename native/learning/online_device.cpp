@@ -60,29 +60,43 @@ bool DeviceStatistics::improve(const scoring::DeviceRows& atoms, const std::vect
   return true;
 }
 
-/// A and B go where the call runs. Where the device has no room for them they stay here, and are updated here.
-void OnlineLearner::State::settle(const Execution& execution) {
-  const bool wanted = execution.device && options.method == LearningMethod::online;
-  if (there && (!wanted || &there->device() != execution.device)) {
-    there->get(a_view(), b_view());
-    there.reset();
-  }
-  if (!wanted || there || full == execution.device) return;
-  try {
-    auto made = std::make_unique<DeviceStatistics>(*execution.device, options.features, dims);
-    if (steps > 0) made->put(ConstMatrix32(a_view()), ConstMatrix32(b_view()));
-    diagonal.resize(options.features);
-    for (std::size_t j = 0; j < options.features; ++j) diagonal[j] = a[j * a_stride + j];
-    there = std::move(made);
-  } catch (const device::Failed& failure) {
-    if (failure.status.code != Code::too_large) throw;
-    full = execution.device;
-  }
+/// Memory for A on this side: 17 GB for 65,536 features, which a learner on a device takes only to save it.
+void OnlineLearner::State::here() {
+  if (a.size() == 0) a = AlignedBuffer<float>::zeros(options.features * a_stride);
 }
 
 /// Here too, as they are there.
 void OnlineLearner::State::fetch() {
+  here();
   if (there) there->get(a_view(), b_view());
+}
+
+/// Where the device has no room for A and B they stay here, and are updated here.
+void OnlineLearner::State::place(device::Device& device) {
+  try {
+    auto made = std::make_unique<DeviceStatistics>(device, options.features, dims);
+    diagonal.assign(options.features, 0);
+    if (a.size() > 0) {
+      made->put(ConstMatrix32(a_view()), ConstMatrix32(b_view()));
+      for (std::size_t j = 0; j < options.features; ++j) diagonal[j] = a[j * a_stride + j];
+    }
+    there = std::move(made);
+    a = {};
+  } catch (const device::Failed& failure) {
+    if (failure.status.code != Code::too_large) throw;
+    full = &device;
+  }
+}
+
+/// A and B go where the call runs.
+void OnlineLearner::State::settle(const Execution& execution) {
+  const bool wanted = execution.device && options.method == LearningMethod::online;
+  if (there && (!wanted || &there->device() != execution.device)) {
+    fetch();
+    there.reset();
+  }
+  if (wanted && !there && full != execution.device) place(*execution.device);
+  if (!there) here();
 }
 
 void OnlineLearner::State::teach_device(ConstMatrix32 batch, const SparseCodes& codes) {

@@ -43,7 +43,7 @@ struct OnlineLearner::State {
   OnlineOptions options;
   std::size_t dims, stride, a_stride;
   MutableDictionary atoms;                  // D: those that have a start
-  AlignedBuffer<float> a;                   // A: features × a_stride
+  AlignedBuffer<float> a;                   // A: features × a_stride; here() makes it
   AlignedBuffer<float> b;                   // B: features × stride
   product::PackedRows columns;              // Dᵀ: dims × features, zero where an atom has no start
   bool columns_behind = false;              // atoms have changed on a device
@@ -73,7 +73,6 @@ struct OnlineLearner::State {
         stride(round_up(dims_, kCacheLine / sizeof(float))),
         a_stride(round_up(options_.features, kCacheLine / sizeof(float))),
         atoms(dims_),
-        a(AlignedBuffer<float>::zeros(options_.features * a_stride)),
         b(AlignedBuffer<float>::zeros(options_.features * stride)),
         columns({AlignedBuffer<float>::zeros(dims_ * options_.features).data(), dims_, options_.features}),
         fresh(options_.features, 0),
@@ -88,6 +87,8 @@ struct OnlineLearner::State {
   Matrix32 b_view() { return {b.data(), options.features, dims, stride}; }
   /// A_jj
   float own(std::size_t j) const { return there ? diagonal[j] : a[j * a_stride + j]; }
+  void here();
+  void place(device::Device& device);
   void settle(const Execution& execution);
   void fetch();
   void teach_device(ConstMatrix32 batch, const SparseCodes& codes);
