@@ -36,7 +36,7 @@ KERNEL start_kernel(Batch batch) {
   batch.precision[sample] = UNSUPERPOSE_CUDA_INT8;
   batch.stage[sample] = Stage::running;
   batch.rounds[sample] = batch.stalled[sample] = 0;
-  batch.raised[sample] = 1.0f;
+  batch.proof[sample] = static_cast<std::uint8_t>(Proof::where_short);
 }
 
 KERNEL evaluate_kernel(Batch batch) {
@@ -96,8 +96,8 @@ KERNEL evaluate_kernel(Batch batch) {
   squared_code = block_sum(squared_code, shared.sums);
   // The residual is whole: block_sum() is a barrier.
   double strongest = 0;
-  const unsigned exact = batch.precision[sample] == UNSUPERPOSE_CUDA_FLOAT16 ? size : 0;
-  for (unsigned k = warp; k < exact; k += kWarps) {
+  for (unsigned k = warp; k < size; k += kWarps) {
+    if (shared.code[k] == 0) continue;
     const double product =
         warp_dot(batch.atoms + static_cast<std::size_t>(shared.set[k]) * dims, residual, dims);
     const double weight = batch.weights ? batch.weights[shared.set[k]] : 1.0;
@@ -114,7 +114,7 @@ KERNEL evaluate_kernel(Batch batch) {
   at.input_residual = with_input;
   at.weighted_l1 = l1;
   at.squared_code = squared_code;
-  batch.strongest[sample] = exact == size ? strongest : kUnknown;
+  batch.strongest[sample] = strongest;
 }
 
 }  // namespace
