@@ -94,6 +94,7 @@ inline unsigned atomic_max(unsigned* at, unsigned v) {
   return before;
 }
 inline int count_bits(unsigned v) { return __builtin_popcount(v); }
+inline unsigned lowest_bit(unsigned v) { return static_cast<unsigned>(__builtin_ctz(v)); }
 inline unsigned float_bits(float v) { return std::bit_cast<unsigned>(v); }
 std::uint16_t to_half(float v);
 inline float from_half(std::uint16_t v) {
