@@ -144,6 +144,11 @@ int lasso(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, Unsupe
   return guarded(error, [&] { solve_lasso(rows->rows, *problem, *out); });
 }
 
+int pursue(UnsuperposeCudaRows* rows, const UnsuperposeCudaPursuit* problem, UnsuperposeCudaSupports* out,
+           UnsuperposeCudaError* error) {
+  return guarded(error, [&] { solve_pursuit(rows->rows, *problem, *out); });
+}
+
 const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 sizeof(UnsuperposeCuda),
                                 count,
@@ -159,7 +164,8 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 above,
                                 strongest,
                                 entries,
-                                lasso};
+                                lasso,
+                                pursue};
 
 }  // namespace
 
