@@ -136,6 +136,17 @@ typedef struct UnsuperposeCudaSupports {
   double stages[8];         /* seconds on the device: round, select, pick, append, -, answer, copies, all */
 } UnsuperposeCudaSupports;
 
+/* Sparse rows: those of row i are entries indptr[i] to indptr[i + 1]. */
+typedef struct UnsuperposeCudaSparse {
+  uint64_t rows;
+  const uint32_t* indptr;
+  const uint32_t* indices;
+  const float* values;
+  const double* wide;              /* in place of values where not null */
+  int (*cancelled)(void* context); /* asked between launches; may be null */
+  void* context;
+} UnsuperposeCudaSparse;
+
 typedef struct UnsuperposeCuda {
   uint32_t abi_version;
   uint32_t struct_size;
@@ -173,6 +184,9 @@ typedef struct UnsuperposeCuda {
 
   int (*pursue)(UnsuperposeCudaRows* rows, const UnsuperposeCudaPursuit* problem, UnsuperposeCudaSupports* out,
                 UnsuperposeCudaError* error);
+  /* out (codes->rows x dims) = codes . rows, summed in float64 in the order of the entries, rounded once; without `wide` never -0. */
+  int (*fold)(UnsuperposeCudaRows* rows, const UnsuperposeCudaSparse* codes, float* out,
+              UnsuperposeCudaError* error);
 } UnsuperposeCuda;
 
 #ifdef __cplusplus

@@ -149,6 +149,11 @@ int pursue(UnsuperposeCudaRows* rows, const UnsuperposeCudaPursuit* problem, Uns
   return guarded(error, [&] { solve_pursuit(rows->rows, *problem, *out); });
 }
 
+int fold(UnsuperposeCudaRows* rows, const UnsuperposeCudaSparse* codes, float* out,
+         UnsuperposeCudaError* error) {
+  return guarded(error, [&] { fold_codes(rows->rows, *codes, out); });
+}
+
 const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 sizeof(UnsuperposeCuda),
                                 count,
@@ -165,7 +170,8 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 strongest,
                                 entries,
                                 lasso,
-                                pursue};
+                                pursue,
+                                fold};
 
 }  // namespace
 

@@ -52,7 +52,7 @@ class Rows {
   };
   const Rounded& rounded(int precision);
   /// Memory that a call used and another of its kind may use; null where there is none. One call has it at a time.
-  enum Workspace : unsigned { kLasso, kPursuit, kWorkspaces };
+  enum Workspace : unsigned { kLasso, kPursuit, kFold, kWorkspaces };
   std::shared_ptr<void> take_workspace(Workspace kind = kLasso);
   void keep_workspace(std::shared_ptr<void> workspace, Workspace kind = kLasso);
   /// Frees what no call has. Answers whether there was any.
