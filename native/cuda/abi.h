@@ -105,6 +105,71 @@ typedef struct UnsuperposeCudaCodes {
   double stages[8]; /* seconds on the device: round, select, choose, gram, descend, evaluate, copies, all */
 } UnsuperposeCudaCodes;
 
+/* A sparse autoencoder in training, with everything that a step needs, on a device. native/learning/autoencoder_learner.hpp has the formulas. */
+typedef struct UnsuperposeCudaTrainer UnsuperposeCudaTrainer;
+
+enum UnsuperposeCudaArchitecture {
+  UNSUPERPOSE_CUDA_TOP_K = 0,
+  UNSUPERPOSE_CUDA_BATCH_TOP_K = 1,
+  UNSUPERPOSE_CUDA_JUMP_RELU = 2
+};
+
+typedef struct UnsuperposeCudaTraining {
+  int32_t architecture;
+  int32_t subtract_bias; /* of the inputs' dims then */
+  int32_t aligned;
+  uint64_t features, inputs, outputs;
+  uint64_t dead_after;
+  uint64_t auxiliary_k;  /* > 0 */
+  double auxiliary, clip; /* Infinity: none */
+  double bandwidth, target_l0;
+} UnsuperposeCudaTraining;
+
+/* rows x cols on the host, `stride` floats a row, with Adam's moments; the null ones are left alone. */
+typedef struct UnsuperposeCudaTensor {
+  float *values, *first, *second;
+  uint64_t rows, cols, stride;
+} UnsuperposeCudaTensor;
+
+/* All that a trainer keeps between steps. An encoder's row is w_j and b_j, with jump_relu one entry more. */
+typedef struct UnsuperposeCudaTrained {
+  UnsuperposeCudaTensor encoder, decoder, bias, threshold; /* the last with jump_relu */
+  uint64_t *last_used, *usage;                             /* features */
+  uint32_t* dead;                                          /* room for features, ascending */
+  uint64_t dead_count;
+} UnsuperposeCudaTrained;
+
+typedef struct UnsuperposeCudaStep {
+  UnsuperposeCudaMatrix samples, targets; /* targets.data null: the samples */
+  double input_scale, target_scale;
+  uint64_t number; /* counted from 1 */
+  uint64_t k;
+  double lambda, guess;                            /* in the units of training */
+  float rate, beta1, beta2, correction, epsilon; /* Adam's: native/kernels/adam/adam.hpp */
+} UnsuperposeCudaStep;
+
+enum UnsuperposeCudaFault {
+  UNSUPERPOSE_CUDA_FINE = 0,
+  UNSUPERPOSE_CUDA_TOO_LARGE = 1, /* a sample, once it is scaled */
+  UNSUPERPOSE_CUDA_LOSS = 2,      /* not finite, as the gradients after it */
+  UNSUPERPOSE_CUDA_ENCODER = 3,
+  UNSUPERPOSE_CUDA_DECODER = 4,
+  UNSUPERPOSE_CUDA_BIAS = 5,
+  UNSUPERPOSE_CUDA_THRESHOLD = 6,
+  UNSUPERPOSE_CUDA_NORM = 7,
+  UNSUPERPOSE_CUDA_LENGTH = 8 /* of a decoder's row, after the step */
+};
+
+typedef struct UnsuperposeCudaReport {
+  uint64_t number; /* of the step that this is about; 0: of none */
+  uint64_t samples, active, dead;
+  double loss, squared_residual, weakest, gradient_norm; /* in the units of training */
+  double squared_target;                                 /* as given */
+  double* target_sums;                                   /* outputs, as given: the caller's memory, or null */
+  int32_t fault;                                         /* UnsuperposeCudaFault */
+  double stages[8]; /* seconds on the device: copy, encode, decode, revive, sort, measure, update, all */
+} UnsuperposeCudaReport;
+
 typedef struct UnsuperposeCuda {
   uint32_t abi_version;
   uint32_t struct_size;
@@ -139,6 +204,20 @@ typedef struct UnsuperposeCuda {
 
   int (*lasso)(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, UnsuperposeCudaCodes* out,
                UnsuperposeCudaError* error);
+
+  int (*trainer_open)(int32_t device, const UnsuperposeCudaTraining* training, UnsuperposeCudaTrainer** out,
+                      UnsuperposeCudaError* error);
+  void (*trainer_close)(UnsuperposeCudaTrainer* trainer);
+  /* To the device, before the first step; and back, once all steps are settled. */
+  int (*trainer_write)(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaTrained* from,
+                       UnsuperposeCudaError* error);
+  int (*trainer_read)(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaTrained* to, UnsuperposeCudaError* error);
+  /* Begins a step, and reports the one before it; the samples may go away afterwards. Of a step after a fault nothing is done. */
+  int (*trainer_step)(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaStep* step,
+                      UnsuperposeCudaReport* before, UnsuperposeCudaError* error);
+  /* Waits for the last step, and reports it unless it was. */
+  int (*trainer_settle)(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaReport* last,
+                        UnsuperposeCudaError* error);
 } UnsuperposeCuda;
 
 #ifdef __cplusplus
