@@ -26,7 +26,7 @@ function ask(body: string, env: Record<string, string | number | undefined> = {}
      const samples = matrix(5, 12, 3);
      const dictionary = pkg.Dictionary.from(atoms);
      const omp = (options) => pkg.unfoldSync(samples, dictionary, { method: 'omp', sparsity: 3, ...options });
-     const codes = pkg.unfoldSync(samples, dictionary, { lambda: 0.3 }).codes;
+     const sparse = pkg.unfoldSync(samples, dictionary, { lambda: 0.3 }).codes;
      const path = async (options) => {
        const steps = [];
        for await (const step of pkg.unfoldPath(samples, dictionary, { lambdas: [0.6, 0.3], ...options })) steps.push(bytes(step));
@@ -91,8 +91,8 @@ describe.skipIf(!there)('a CUDA device that cannot be used', () => {
          code(() => pkg.unfoldSync(samples, dictionary, { lambda: 0.3, ...${on} })),
          await pkg.unfold(samples, dictionary, { lambda: 0.3, ...${on} }).catch(told),
          code(() => omp(${on})),
-         code(() => pkg.fold(codes, dictionary, ${on})),
-         code(() => pkg.certifySync(samples, codes, dictionary, { lambda: 0.3, ...${on} })),
+         code(() => pkg.fold(sparse, dictionary, ${on})),
+         code(() => pkg.certifySync(samples, sparse, dictionary, { lambda: 0.3, ...${on} })),
          await path(${on}).catch(told),
          code(() => pkg.ops.topK(samples, dictionary, 2, ${on})),
          code(() => pkg.ops.above(samples, dictionary, 0.5, ${on})),
@@ -142,8 +142,8 @@ function checkBytes({ code, message }: { code: string; message: string }, memory
 const ALL = `[
   code(() => bytes(pkg.unfoldSync(samples, pkg.Dictionary.from(atoms), { lambda: 0.3, device }))),
   code(() => bytes(pkg.unfoldSync(samples, pkg.Dictionary.from(atoms), { method: 'omp', sparsity: 3, device }))),
-  code(() => [...pkg.fold(codes, pkg.Dictionary.from(atoms), { device }).data]),
-  code(() => [...pkg.certifySync(samples, codes, pkg.Dictionary.from(atoms), { lambda: 0.3, device }).gap]),
+  code(() => [...pkg.fold(sparse, pkg.Dictionary.from(atoms), { device }).data]),
+  code(() => [...pkg.certifySync(samples, sparse, pkg.Dictionary.from(atoms), { lambda: 0.3, device }).gap]),
   code(() => [...pkg.ops.topK(samples, atoms, 2, { device }).values]),
   code(() => [...pkg.ops.above(samples, atoms, 0.5, { device }).values]),
   code(() => [...pkg.ops.maximum(samples, atoms, { device })]),
@@ -158,8 +158,8 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
          code(() => pkg.unfoldSync(samples, dictionary, { lambda: 0.3, device })),
          await pkg.unfold(samples, dictionary, { lambda: 0.3, device }).catch(told),
          code(() => omp({ device })),
-         code(() => pkg.fold(codes, dictionary, { device })),
-         code(() => pkg.certifySync(samples, codes, dictionary, { lambda: 0.3, device })),
+         code(() => pkg.fold(sparse, dictionary, { device })),
+         code(() => pkg.certifySync(samples, sparse, dictionary, { lambda: 0.3, device })),
          await path({ device }).catch(told),
          code(() => pkg.ops.topK(samples, dictionary, 2, { device })),
          code(() => pkg.ops.above(samples, dictionary, 0.5, { device })),
@@ -235,8 +235,8 @@ describe.skipIf(!there)('a CUDA device that is lost', () => {
         `const calls = [
            () => pkg.unfoldSync(samples, dictionary, { lambda: 0.3, device }),
            () => omp({ device }),
-           () => pkg.fold(codes, dictionary, { device }),
-           () => pkg.certifySync(samples, codes, dictionary, { lambda: 0.3, device }),
+           () => pkg.fold(sparse, dictionary, { device }),
+           () => pkg.certifySync(samples, sparse, dictionary, { lambda: 0.3, device }),
            () => pkg.ops.topK(samples, atoms, 2, { device }),
            () => pkg.ops.above(samples, dictionary, 0.5, { device }),
            () => pkg.ops.maximum(samples, dictionary, { device }),
