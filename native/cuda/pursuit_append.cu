@@ -42,7 +42,7 @@ KERNEL start_kernel(Pursuit pursuit) {
   pursuit.left[sample] = pursuit.parts[sample] = sqrt(squared);
   pursuit.size[sample] = pursuit.choices[sample] = pursuit.tries[sample] = 0;
   pursuit.floor[sample] = -1;
-  pursuit.raised[sample] = 1;
+  pursuit.look[sample] = Floor::guessed;
   pursuit.precision[sample] = UNSUPERPOSE_CUDA_INT8;
   pursuit.stage[sample] =
       squared > enough * enough && pursuit.most[sample] > 0 ? Pursued::running : Pursued::converged;
@@ -153,6 +153,7 @@ KERNEL append_kernel(Pursuit pursuit) {
   const double left = sqrt(squared), rounding = static_cast<double>(2 * size + 8) * kUnit * parts;
   const double enough = pursuit.enough[sample] > rounding ? pursuit.enough[sample] : rounding;
   const unsigned most = pursuit.most[sample], choices = pursuit.choices[sample] + 1;
+  pursuit.floor[sample] *= static_cast<float>(left / pursuit.left[sample]);
   pursuit.left[sample] = left;
   pursuit.parts[sample] = parts;
   pursuit.size[sample] = size;

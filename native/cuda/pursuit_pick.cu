@@ -1,6 +1,6 @@
 // Which atom a pursuit takes next: the argmax of |d_j · r| (nonnegative: of d_j · r), the lower index among equals. One block a sample.
-//   floor      of a pass: a strength that few atoms exceed, from a sample of them. Where M, the strongest score, less twice the bound of a score's
-//              error (scoring/device_bound.hpp) lies below it, the pass is run again from there
+//   floor      of a pass: a strength that few atoms exceed, first from a sample of them, then the last one, as much smaller as the residual is. Where
+//              M, the strongest score, less twice the bound of a score's error (scoring/device_bound.hpp) lies below it, the pass is run again from there
 //   open       all whose score is at least M − 2 · bound: nothing else can be the strongest
 //   the choice among them in float64, with the float64 residual
 // A list that overflowed decides nothing, for which of its entries it has is chance: its floor is raised. What stays open in float16, or lies so
@@ -19,6 +19,9 @@ constexpr unsigned kFewOpen = 96;
 /// Passes for one choice, at most.
 constexpr unsigned kTries = 12;
 constexpr float kRaise = 1.125f;
+/// As many entries of a list are sought, and a floor is moved by this towards them.
+constexpr unsigned kFewest = 96, kMany = 384;
+constexpr float kNudge = 1.05f;
 /// Of a floor and of a residual's size.
 constexpr double kSlack = 0x1.0p-20;
 /// As in solvers/pursuit_sample.cpp: float64's unit roundoff, and the share of a residual's parts below which the code's rounding shows.
@@ -29,7 +32,7 @@ KERNEL floors_kernel(Pursuit pursuit, const float* thresholds) {
   if (place >= pursuit.count) return;
   const unsigned sample = pursuit.active[place];
   float floor = pursuit.floor[sample];
-  if (floor < 0) floor = thresholds ? thresholds[place] * pursuit.raised[sample] : 0.0f;
+  if (floor < 0) floor = thresholds ? thresholds[place] : 0.0f;
   pursuit.floors[place] = floor > 0 ? floor : 0.0f;
 }
 
@@ -55,8 +58,8 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   const auto look_closer = [&] {
     if (finest) return end(Pursued::unfinished);
     pursuit.precision[sample] = UNSUPERPOSE_CUDA_FLOAT16;
-    pursuit.floor[sample] = -1;
-    pursuit.raised[sample] = 1;
+    pursuit.floor[sample] = pursuit.floors[place];
+    pursuit.look[sample] = Floor::guessed;
   };
   const unsigned tries = pursuit.tries[sample];
   sync_block();  // read by all before thread 0 may change it
@@ -70,12 +73,12 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   }
   if (count > pursuit.capacity) {
     if (thread == 0) {
-      // From a floor that is known to be low enough, or one that was raised: too many are too near to one another.
-      const bool known = pursuit.floor[sample] >= 0;
-      if (known)
+      if (pursuit.look[sample] == Floor::certain) {  // too many are too near to one another
         look_closer();
-      else
-        pursuit.raised[sample] *= kRaise;
+      } else {
+        pursuit.floor[sample] = pursuit.floors[place] * kRaise;
+        pursuit.look[sample] = Floor::raised;
+      }
     }
     return;
   }
@@ -107,10 +110,10 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   const double least = (most - 2 * error) * (1 - kSlack);
   if (!(most > 0)) {
     if (thread == 0) {
-      if (floor > 0)
+      if (floor > 0 && pursuit.look[sample] != Floor::raised)
         pursuit.floor[sample] = static_cast<float>(0.5 * floor);
       else
-        end(Pursued::unfinished);
+        look_closer();
     }
     return;
   }
@@ -118,10 +121,12 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
     if (thread == 0) {
       const float lower = static_cast<float>(least * (1 - kSlack));
       // A floor that was raised because so many passed it is not to be lowered again.
-      if (lower > 0 && pursuit.raised[sample] == 1.0f && static_cast<double>(lower) < floor)
+      if (lower > 0 && pursuit.look[sample] == Floor::guessed && static_cast<double>(lower) < floor) {
         pursuit.floor[sample] = lower;
-      else
+        pursuit.look[sample] = Floor::certain;
+      } else {
         look_closer();
+      }
     }
     return;
   }
@@ -171,8 +176,10 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   if (!(best > rounding * norm))  // nothing correlates with what is left
     return end(pursuit.all_explained ? Pursued::converged : Pursued::stalled);
   pursuit.choice[sample] = atom;
-  pursuit.floor[sample] = -1;
-  pursuit.raised[sample] = 1;
+  // append() brings it to the size of the next residual.
+  pursuit.floor[sample] =
+      pursuit.floors[place] * (count > kMany ? kNudge : count < kFewest ? 1 / kNudge : 1.0f);
+  pursuit.look[sample] = Floor::guessed;
   pursuit.tries[sample] = 0;
 }
 
