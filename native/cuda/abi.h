@@ -139,6 +139,10 @@ typedef struct UnsuperposeCuda {
 
   int (*lasso)(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, UnsuperposeCudaCodes* out,
                UnsuperposeCudaError* error);
+
+  /* Memory of the host for samples, which copies to a device reach without a detour. What is given back may be kept for the next that asks. */
+  int (*pin)(uint64_t bytes, void** out, UnsuperposeCudaError* error);
+  void (*unpin)(void* memory);
 } UnsuperposeCuda;
 
 #ifdef __cplusplus

@@ -58,7 +58,7 @@ class Solver {
   Memory<std::uint32_t> state_;  // rounds, size, stage and precision of every sample, copied together
   Pinned<std::uint32_t> seen_, group_, set_seen_;
   Pinned<float> code_seen_;
-  Pinned<Evaluation> at_seen_;
+  Pinned<double> figures_seen_;
   std::vector<std::uint32_t> rounds_, size_;
   std::vector<std::uint8_t> stage_, precision_;
 };
@@ -85,12 +85,14 @@ void Solver::reserve() {
   group_.reserve(n);
   set_seen_.reserve(n * kSet);
   code_seen_.reserve(n * kSet);
-  at_seen_.reserve(n);
+  figures_seen_.reserve(3 * n);
 
-  // Copied whole, also where nothing was written.
-  stream_.zero(set_.data(), n * kSet);
-  stream_.zero(code_.data(), n * kSet);
-  stream_.zero(state_.data(), 3 * n);
+  // Copied as a whole, also where nothing was written.
+  if (larger) {
+    stream_.zero(set_.data(), n * kSet);
+    stream_.zero(code_.data(), n * kSet);
+    stream_.zero(state_.data(), 3 * n);
+  }
 
   batch_.atoms = rows_.data();
   batch_.features = static_cast<unsigned>(rows_.count());
@@ -151,9 +153,10 @@ void Solver::weigh() {
   }
   for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16}) {
     const Rows::Rounded& rounded = rows_.rounded(precision);
-    double norm = 0, moved = 0;
-    for (std::size_t j = 0; j < features; ++j) {
-      const double by = problem_->weights ? 1 / static_cast<double>(problem_->weights[j]) : 1;
+    double norm = problem_->weights ? 0 : rounded.largest_norm;
+    double moved = problem_->weights ? 0 : rounded.largest_moved;
+    for (std::size_t j = 0; problem_->weights && j < features; ++j) {
+      const double by = 1 / static_cast<double>(problem_->weights[j]);
       const double off = static_cast<double>(rounded.moved[j]);
       norm = std::max(norm, (static_cast<double>(rounded.norms[j]) + off) * by);
       moved = std::max(moved, off * by);
@@ -271,36 +274,35 @@ void Solver::solve(std::size_t first, std::size_t count) {
 }
 
 void Solver::deliver(std::size_t first, std::size_t count) {
-  std::uint32_t* set = set_seen_.data();
-  float* code = code_seen_.data();
-  Evaluation* at = at_seen_.data();
+  // No code has more entries than its set.
+  const std::size_t width = *std::max_element(size_.begin(), size_.end());
+  std::uint32_t* indices = set_seen_.data();
+  float* values = code_seen_.data();
   timer_.time(Timer::copies, [&] {
-    stream_.to_host(set, set_.data(), count * kSet);
-    stream_.to_host(code, code_.data(), count * kSet);
-    stream_.to_host(at, at_.data(), count);
-    stream_.to_host(out_->gap + first, gap_.data(), count);
+    cuda::deliver(batch_, static_cast<unsigned>(count), counts_.data(), norms_.data(), moved_.data(),
+                  stream_.get());
+    stream_.rows_to_host(indices, set_.data(), kSet, count, width);
+    stream_.rows_to_host(values, code_.data(), kSet, count, width);
+    stream_.to_host(seen_.data(), counts_.data(), count);
+    stream_.to_host(figures_seen_.data(), gap_.data(), count);
+    stream_.to_host(figures_seen_.data() + count, norms_.data(), count);
+    stream_.to_host(figures_seen_.data() + 2 * count, moved_.data(), count);
   });
   stream_.wait();
   timer_.add();
-  std::vector<std::pair<std::uint32_t, float>> sorted;
+  std::copy_n(figures_seen_.data(), count, out_->gap + first);
+  std::copy_n(figures_seen_.data() + count, count, out_->objective + first);
+  std::copy_n(figures_seen_.data() + 2 * count, count, out_->squared_residual + first);
+  std::copy_n(rounds_.data(), count, out_->rounds + first);
   for (std::size_t i = 0; i < count; ++i) {
-    sorted.clear();
-    for (unsigned k = 0; k < size_[i]; ++k)
-      if (code[i * kSet + k] != 0) sorted.emplace_back(set[i * kSet + k], code[i * kSet + k]);
-    std::sort(sorted.begin(), sorted.end());
-    const std::size_t to = first + i;
-    const std::size_t fits = std::min<std::size_t>(sorted.size(), problem_->capacity);
+    const std::size_t to = first + i, found = seen_.data()[i];
+    const std::size_t fits = std::min<std::size_t>(found, problem_->capacity);
     out_->count[to] = static_cast<std::uint32_t>(fits);
-    out_->outcome[to] = stage_[i] == static_cast<std::uint8_t>(Stage::converged) && fits == sorted.size()
+    out_->outcome[to] = stage_[i] == static_cast<std::uint8_t>(Stage::converged) && fits == found
                             ? UNSUPERPOSE_CUDA_CONVERGED
                             : UNSUPERPOSE_CUDA_UNFINISHED;
-    for (std::size_t k = 0; k < fits; ++k) {
-      out_->indices[to * problem_->capacity + k] = sorted[k].first;
-      out_->values[to * problem_->capacity + k] = sorted[k].second;
-    }
-    out_->rounds[to] = rounds_[i];
-    out_->objective[to] = at[i].objective(problem_->lambda[to], problem_->ridge);
-    out_->squared_residual[to] = at[i].squared_residual;
+    std::copy_n(indices + i * width, fits, out_->indices + to * problem_->capacity);
+    std::copy_n(values + i * width, fits, out_->values + to * problem_->capacity);
   }
 }
 

@@ -72,5 +72,8 @@ void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream);
 void descend(const Batch& batch, unsigned largest, cudaStream_t stream);
 /// Residuals and sums, and the exact correlations of atoms whose codes are not zero.
 void evaluate(const Batch& batch, cudaStream_t stream);
+/// Of each sample in place of its set and code: the entries that are not zero, ascending; how many, and the figures of its answer.
+void deliver(const Batch& batch, unsigned samples, unsigned* counts, double* objective,
+             double* squared_residual, cudaStream_t stream);
 
 }  // namespace unsuperpose::cuda

@@ -3,6 +3,7 @@
 #include <exception>
 #include <new>
 
+#include "pinned.hpp"
 #include "rounds.hpp"
 #include "scan.hpp"
 
@@ -144,6 +145,15 @@ int lasso(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, Unsupe
   return guarded(error, [&] { solve_lasso(rows->rows, *problem, *out); });
 }
 
+int pin(std::uint64_t size, void** out, UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] { *out = take_pinned(size); });
+}
+
+void unpin(void* memory) {
+  if (memory) give_pinned(memory);
+}
+
 const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 sizeof(UnsuperposeCuda),
                                 count,
@@ -159,7 +169,9 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 above,
                                 strongest,
                                 entries,
-                                lasso};
+                                lasso,
+                                pin,
+                                unpin};
 
 }  // namespace
 
