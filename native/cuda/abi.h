@@ -105,6 +105,37 @@ typedef struct UnsuperposeCudaCodes {
   double stages[8]; /* seconds on the device: round, select, choose, gram, descend, evaluate, copies, all */
 } UnsuperposeCudaCodes;
 
+/* What a pursuit is asked: the atom of the largest |d_j·r| (nonnegative: of d_j·r) joins the support, the code is the least squares
+ * solution on it, again. */
+typedef struct UnsuperposeCudaPursuit {
+  UnsuperposeCudaMatrix samples; /* of norms 0, or from 1/2 to 1 */
+  const uint32_t* most;          /* one a sample: atoms at most */
+  const double* residual;        /* one a sample, >= 0: |x - aD| that ends it */
+  int32_t nonnegative;
+  int32_t all_explained;         /* a sample that correlates with nothing any more has converged; else it has stalled */
+  uint32_t capacity;             /* entries a sample in `indices` and `values`, at most 128 */
+  int (*cancelled)(void* context); /* asked between launches; may be null */
+  void* context;
+} UnsuperposeCudaPursuit;
+
+enum UnsuperposeCudaPursued {
+  UNSUPERPOSE_CUDA_PURSUED = 0,         /* a stopping rule was met */
+  UNSUPERPOSE_CUDA_PURSUED_LIMIT = 1,   /* too many choices */
+  UNSUPERPOSE_CUDA_PURSUED_STALLED = 2, /* nothing correlates with what is left */
+  UNSUPERPOSE_CUDA_PURSUED_PART = 3     /* the support is a place to start from; empty: from the beginning */
+};
+
+/* One entry a sample in every array but indices and values (capacity each). */
+typedef struct UnsuperposeCudaSupports {
+  uint32_t* indices; /* in the order of the choices */
+  float* values;
+  uint32_t* count;
+  uint8_t* outcome;
+  uint32_t* choices;
+  double* squared_residual; /* of the values */
+  double stages[8];         /* seconds on the device: round, select, pick, append, -, answer, copies, all */
+} UnsuperposeCudaSupports;
+
 typedef struct UnsuperposeCuda {
   uint32_t abi_version;
   uint32_t struct_size;
@@ -139,6 +170,9 @@ typedef struct UnsuperposeCuda {
 
   int (*lasso)(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, UnsuperposeCudaCodes* out,
                UnsuperposeCudaError* error);
+
+  int (*pursue)(UnsuperposeCudaRows* rows, const UnsuperposeCudaPursuit* problem, UnsuperposeCudaSupports* out,
+                UnsuperposeCudaError* error);
 
   /* Memory of the host for samples, which copies to a device reach without a detour. What is given back may be kept for the next that asks. */
   int (*pin)(uint64_t bytes, void** out, UnsuperposeCudaError* error);

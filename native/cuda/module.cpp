@@ -145,6 +145,11 @@ int lasso(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, Unsupe
   return guarded(error, [&] { solve_lasso(rows->rows, *problem, *out); });
 }
 
+int pursue(UnsuperposeCudaRows* rows, const UnsuperposeCudaPursuit* problem, UnsuperposeCudaSupports* out,
+           UnsuperposeCudaError* error) {
+  return guarded(error, [&] { solve_pursuit(rows->rows, *problem, *out); });
+}
+
 int pin(std::uint64_t size, void** out, UnsuperposeCudaError* error) {
   *out = nullptr;
   return guarded(error, [&] { *out = take_pinned(size); });
@@ -170,6 +175,7 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 strongest,
                                 entries,
                                 lasso,
+                                pursue,
                                 pin,
                                 unpin};
 
