@@ -46,6 +46,7 @@ KERNEL start_kernel(Batch batch) {
   batch.precision[sample] = UNSUPERPOSE_CUDA_INT8;
   batch.stage[sample] = Stage::running;
   batch.rounds[sample] = batch.stalled[sample] = 0;
+  batch.rough[sample] = 0;
   batch.proof[sample] = static_cast<std::uint8_t>(Proof::where_short);
 }
 

@@ -15,6 +15,8 @@ namespace {
 
 /// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
 constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
+/// Samples that are left, which are scored in float16 together.
+constexpr std::size_t kFew = 128, kFewMixed = 512;
 /// Of the first choice's sample, atoms that pass at least: with fewer, how many pass of all would vary much.
 constexpr unsigned kLeastRank = 3;
 /// With fewer features all that exceed λ can be listed.
@@ -55,12 +57,12 @@ class Solver {
   Memory<UnsuperposeCudaEntry> entries_;
   Memory<unsigned> counts_;
   Memory<std::uint8_t> proof_, complete_;
-  Memory<std::uint32_t> state_;  // rounds, size, stage and precision of every sample, copied together
+  Memory<std::uint32_t> state_;  // rounds, size, stage, precision and rough of every sample, copied together
   Pinned<std::uint32_t> seen_, group_, set_seen_;
   Pinned<float> code_seen_;
   Pinned<double> figures_seen_;
   std::vector<std::uint32_t> rounds_, size_;
-  std::vector<std::uint8_t> stage_, precision_;
+  std::vector<std::uint8_t> stage_, precision_, rough_;
 };
 
 void Solver::reserve() {
@@ -105,6 +107,8 @@ void Solver::reserve() {
   batch_.first_choice = static_cast<unsigned>(std::clamp<std::size_t>(dims / 32, 8, 63));
   batch_.max_rounds = problem_->max_rounds;
   batch_.tops = rows_.rounded(UNSUPERPOSE_CUDA_FLOAT16).rows.tiles();
+  batch_.bytes = rows_.rounded(UNSUPERPOSE_CUDA_INT8).rows.tiles();
+  batch_.may_be_rough = rough_fits(batch_.first_choice, dims, rows_.device().shared_limit);
   batch_.lows = rows_.rounded(kLowHalf).rows.tiles();
   batch_.residual = residual_.data();
   batch_.set = set_.data();
@@ -123,6 +127,7 @@ void Solver::reserve() {
   batch_.size = state_.data() + n;
   batch_.stage = reinterpret_cast<Stage*>(state_.data() + 2 * n);
   batch_.precision = reinterpret_cast<std::uint8_t*>(state_.data() + 2 * n) + n;
+  batch_.rough = reinterpret_cast<std::uint8_t*>(state_.data() + 2 * n) + 2 * n;
   batch_.active = active_.data();
   batch_.norms = norms_.data();
   batch_.moved = moved_.data();
@@ -222,6 +227,7 @@ void Solver::read_state(std::size_t count) {
   size_.assign(seen_.data() + n, seen_.data() + n + count);
   stage_.assign(bytes, bytes + count);
   precision_.assign(bytes + n, bytes + n + count);
+  rough_.assign(bytes + 2 * n, bytes + 2 * n + count);
 }
 
 void Solver::solve(std::size_t first, std::size_t count) {
@@ -237,7 +243,7 @@ void Solver::solve(std::size_t first, std::size_t count) {
   });
   start(batch_, static_cast<unsigned>(count), stream_.get());
   read_state(count);
-  std::vector<std::uint32_t> active(count), group;
+  std::vector<std::uint32_t> active(count), group, rough;
   for (std::size_t i = 0; i < count; ++i) active[i] = static_cast<std::uint32_t>(i);
   bool fresh = true;
   while (!active.empty()) {
@@ -247,6 +253,12 @@ void Solver::solve(std::size_t first, std::size_t count) {
     // Each sample once: a pass decides in which precision the next one is.
     std::vector<std::uint32_t> groups[2];
     for (const std::uint32_t i : active) groups[precision_[i]].push_back(i);
+    // So few samples take the time that reading the dictionary does: together, and so that they need no other.
+    const bool mixed = !groups[0].empty() && !groups[1].empty();
+    if (!fresh && active.size() <= (mixed ? kFewMixed : kFew)) {
+      groups[UNSUPERPOSE_CUDA_INT8].clear();
+      groups[UNSUPERPOSE_CUDA_FLOAT16] = active;
+    }
     for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16}) {
       if (groups[precision].empty()) continue;
       pass(precision, groups[precision], fresh);
@@ -254,20 +266,26 @@ void Solver::solve(std::size_t first, std::size_t count) {
     }
     fresh = false;
     group.clear();
+    rough.clear();
     unsigned largest = 0;
     for (const std::uint32_t i : active) {
       if (stage_[i] != static_cast<std::uint8_t>(Stage::running) || rounds_[i] == before[i]) continue;
-      group.push_back(i);
-      largest = std::max(largest, size_[i]);
+      (rough_[i] != 0 ? rough : group).push_back(i);
+      if (rough_[i] == 0) largest = std::max(largest, size_[i]);
     }
+    if (!rough.empty()) {
+      use(rough);
+      timer_.time(Timer::descend, [&] { solve_roughly(batch_, stream_.get()); });
+    }
+    if (!rough.empty() && !group.empty()) stream_.wait();  // use() writes what may be on its way
     if (!group.empty()) {
       use(group);
       timer_.time(Timer::gram, [&] { complete_gram(batch_, largest, stream_.get()); });
       timer_.time(Timer::descend, [&] { descend(batch_, largest, stream_.get()); });
       timer_.time(Timer::evaluate, [&] { evaluate(batch_, stream_.get()); });
-      stream_.wait();
-      timer_.add();
     }
+    stream_.wait();
+    timer_.add();
     std::erase_if(active,
                   [&](std::uint32_t i) { return stage_[i] != static_cast<std::uint8_t>(Stage::running); });
   }
