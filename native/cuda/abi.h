@@ -272,6 +272,10 @@ typedef struct UnsuperposeCuda {
   /* Waits for the last step, and reports it unless it was. */
   int (*trainer_settle)(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaReport* last,
                         UnsuperposeCudaError* error);
+
+  /* Memory of the host for samples, which copies to a device reach without a detour. What is given back may be kept for the next that asks. */
+  int (*pin)(uint64_t bytes, void** out, UnsuperposeCudaError* error);
+  void (*unpin)(void* memory);
 } UnsuperposeCuda;
 
 #ifdef __cplusplus

@@ -17,6 +17,10 @@ namespace {
 constexpr unsigned kThreads = 128, kWarps = kThreads / 32;
 /// Rounds without a new atom, after which float32 codes will not come closer.
 constexpr unsigned kStallRounds = 3;
+/// A list has room for several times as many as reach the share of the residual's norm: for those that reach so much of it.
+constexpr double kLower = 0.9;
+/// Later choices are smaller than the first: their floors are so much higher.
+constexpr double kLater = 1.1;
 /// Of a floor whose list overflowed.
 constexpr double kRaise = 1.25;
 /// Int8 serves where its bound is at most that share of λ: residuals shrink, and their bounds with them.
@@ -48,11 +52,13 @@ KERNEL floors_kernel(Batch batch, int precision, bool fresh, const float* thresh
     const double first = thresholds ? static_cast<double>(thresholds[place]) : lambda;
     batch.share[sample] = norm > 0 ? static_cast<float>(first / norm) : 0.0f;
   }
-  const double few = static_cast<double>(batch.share[sample]) * norm;
+  const double reached = static_cast<double>(batch.share[sample]) * norm;
+  const double few = fresh ? reached : kLater * reached;
   // What is not above it is at most λ, if it is above 0: what is not above 0 may be as strong as the error.
   const double sure = lambda * (1 - kSlack) - error_of(batch, precision, place);
   const auto proof = static_cast<Proof>(batch.proof[sample]);
-  const bool complete = sure > 0 && proof != Proof::failed && (proof == Proof::needed || few <= sure);
+  const bool complete =
+      sure > 0 && proof != Proof::failed && (proof == Proof::needed || kLower * reached <= sure);
   const double floor = complete ? sure : few > lambda ? few : lambda;
   batch.complete[place] = complete;
   // Down, so that nothing above it is lost.
@@ -96,7 +102,8 @@ KERNEL choose_kernel(Batch batch, int precision) {
   const unsigned size = batch.size[sample], dims = batch.dims;
   const float* residual = batch.residual + static_cast<std::size_t>(sample) * dims;
   const double lambda = batch.lambda[sample];
-  const bool complete = batch.complete[place] != 0;
+  const bool rough = batch.rough[sample] != 0;  // nothing is certified of it
+  const bool complete = batch.complete[place] != 0 && !rough;
   const double error = error_of(batch, precision, place);
   const unsigned count = batch.counts[place];
   const unsigned rounds = batch.rounds[sample];  // read before thread 0 may change it
@@ -137,7 +144,7 @@ KERNEL choose_kernel(Batch batch, int precision) {
   // How many of the keys violate.
   unsigned violators = above;
   if (!complete) {
-    if (above == 0) {
+    if (above == 0 && !rough) {
       if (thread == 0) look_closer(batch, precision, sample);
       return;
     }
@@ -233,7 +240,21 @@ KERNEL choose_kernel(Batch batch, int precision) {
     batch.set[to] = static_cast<unsigned>(shared.keys[e]);
     batch.code[to] = 0;
   }
+  // Of a floor above λ, not all that violate are listed.
+  const bool more = violators > taken || static_cast<double>(batch.floors[place]) > lambda;
+  const bool roughly = size == 0 && more && batch.may_be_rough;
+  if (roughly) {
+    // With the scores as correlations.
+    sync_block();
+    for (unsigned e = thread; e < count; e += kThreads) {
+      const UnsuperposeCudaEntry entry = batch.entries[static_cast<std::size_t>(place) * kListed + e];
+      for (unsigned k = 0; k < taken; ++k)
+        if (static_cast<unsigned>(shared.keys[k]) == entry.index)
+          batch.correlation[sample * kSet + k] = entry.value;
+    }
+  }
   if (thread == 0) {
+    batch.rough[sample] = roughly;
     batch.size[sample] = size + taken;
     batch.proof[sample] = static_cast<std::uint8_t>(Proof::where_short);
     ++batch.rounds[sample];

@@ -11,8 +11,8 @@ namespace {
 
 constexpr unsigned kStartThreads = 256;
 constexpr unsigned kThreads = 128, kWarps = kThreads / 32;
-/// Of a step: a place for 40 rows of 128 dims, or 80 of 64, or 160 of 32. Five blocks fit a multiprocessor.
-constexpr unsigned kStepRows = 40, kStepFloats = kStepRows * kThreads;
+/// Of a step: a place for 48 rows of 128 dims, or 96 of 64, or 192 of 32. Four blocks fit a multiprocessor.
+constexpr unsigned kStepRows = 48, kStepFloats = kStepRows * kThreads;
 static_assert(kSet + 1 <= 4 * kStepRows);
 
 struct Shared {
@@ -46,6 +46,7 @@ KERNEL start_kernel(Batch batch) {
   batch.precision[sample] = UNSUPERPOSE_CUDA_INT8;
   batch.stage[sample] = Stage::running;
   batch.rounds[sample] = batch.stalled[sample] = 0;
+  batch.rough[sample] = 0;
   batch.proof[sample] = static_cast<std::uint8_t>(Proof::where_short);
 }
 
@@ -68,7 +69,7 @@ DEVICE void gather_codes(const Batch& batch, unsigned sample, Shared& shared) {
   if (lane() == 0) shared.count = count;
 }
 
-KERNEL_BOUNDS(kThreads, 5)
+KERNEL_BOUNDS(kThreads, 4)
 evaluate_kernel(Batch batch) {
   SHARED(memory);
   Shared& shared = *reinterpret_cast<Shared*>(memory);

@@ -4,6 +4,7 @@
 #include <new>
 #include <optional>
 
+#include "pinned.hpp"
 #include "rounds.hpp"
 #include "scan.hpp"
 #include "trainer.hpp"
@@ -196,6 +197,15 @@ int trainer_settle(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaReport* last,
   return guarded(error, [&] { trainer->trainer.settle(*last); });
 }
 
+int pin(std::uint64_t size, void** out, UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] { *out = take_pinned(size); });
+}
+
+void unpin(void* memory) {
+  if (memory) give_pinned(memory);
+}
+
 const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 sizeof(UnsuperposeCuda),
                                 count,
@@ -219,7 +229,9 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 trainer_write,
                                 trainer_read,
                                 trainer_step,
-                                trainer_settle};
+                                trainer_settle,
+                                pin,
+                                unpin};
 
 }  // namespace
 
