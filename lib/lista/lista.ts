@@ -43,6 +43,11 @@ export interface ListaUnfoldSyncOptions {
   readonly lambda?: PerSample | undefined;
   /** The gap, relative to ½‖x‖², at which a code counts as converged. Only where there is a λ. Default 1e-4. */
   readonly tolerance?: number | undefined;
+  /**
+   * What becomes of a sample that overflows float32 in the layers: `'refuse'` (default) is the end of the call, with `ERR_NOT_FINITE` and the first such sample; with `'zero'` it
+   * has no codes and the status `diverged`, and the others are as without it.
+   */
+  readonly overflow?: 'refuse' | 'zero' | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
   /**
@@ -71,7 +76,7 @@ interface Call {
   readonly preparation: Preparation | undefined;
 }
 
-const SYNC_NAMES = ['layers', 'lambda', 'tolerance', 'threads', 'device'];
+const SYNC_NAMES = ['layers', 'lambda', 'tolerance', 'overflow', 'threads', 'device'];
 
 /**
  * An unrolled network: codes over one dictionary in a fixed number of layers, each about one pass over the dictionary. Trained by `trainLista`, or made of
@@ -203,6 +208,7 @@ export class Lista {
       this.#cpuOnly === undefined ? readDevice(read) : readNoDevice(read, this.#cpuOnly, ON_DEVICES);
     const layers = read.integer('layers', { min: 1, max: this.layers, note: 'the layers' }, this.layers);
     const tolerance = read.number('tolerance', { above: 0 }, GAP_TOLERANCE);
+    const refuseOverflow = read.choice('overflow', ['refuse', 'zero'], 'refuse') === 'refuse';
     const preparation = preparationOf(activations);
     const samples = readMatrix(activations, 'activations');
     if (samples.cols !== this.dims)
@@ -212,13 +218,14 @@ export class Lista {
         'activations',
       );
     checkPreparation(preparation, this.dims);
-    const given = read.has('lambda') ? read.get('lambda') : this.training?.lambda;
-    if (given === undefined)
+    const asked = read.has('lambda') ? read.get('lambda') : this.training?.lambda;
+    if (asked === undefined)
       read.exclude(['tolerance'], 'calls with lambda', 'a call without, whose codes have no gap');
     const lambda =
-      given === undefined ? new Float64Array(0) : readPerSample('lambda', given, samples.rows, { above: 0 });
-    const on = resources(threads, wanted, samples.rows * this.dims * this.features);
-    return { handle: this.#use(), samples, settings: { layers, lambda, tolerance }, given: on, preparation };
+      asked === undefined ? new Float64Array(0) : readPerSample('lambda', asked, samples.rows, { above: 0 });
+    const settings = { layers, lambda, tolerance, refuseOverflow };
+    const given = resources(threads, wanted, samples.rows * this.dims * this.features);
+    return { handle: this.#use(), samples, settings, given, preparation };
   }
 
   #answer(result: NativeUnfolding, { samples, given, preparation }: Call): Unfolding {
@@ -228,13 +235,13 @@ export class Lista {
   /**
    * Codes of samples after `layers` layers, with the figures of every unfolding. With a λ `objective` and `gap` are those of the LASSO, in float64, and
    * samples with a gap of at most `tolerance` have the status `converged`; without one `objective` is ½‖x − aD‖², `gap` NaN. All other samples have the
-   * status `iterationLimit`: their layers came to an end.
+   * status `iterationLimit`: their layers came to an end (or, with `overflow: 'zero'`, `diverged`).
    *
    * Does not block the JavaScript thread; a copy of the samples is made before this returns. A code depends on its sample alone, not on the batch, and not
    * on the number of threads.
    *
    * @param activations samples × dims, finite
-   * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE` (also for a sample that overflows float32 in the layers),
+   * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE` (also for a sample that overflows float32 in the layers: `overflow`),
    *   `ERR_TOO_LARGE`, `ERR_DISPOSED`; `signal.reason` once aborted
    */
   async unfold(activations: MatrixLike, options?: ListaUnfoldOptions): Promise<Unfolding> {

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "pinned.hpp"
+
 namespace unsuperpose::cuda {
 
 namespace {
@@ -49,6 +51,10 @@ void RoundedRows::reserve(std::size_t rows, std::size_t dims, int precision) {
 
 void Upload::rows(float* to, const UnsuperposeCudaMatrix& from) {
   if (from.count == 0 || from.dims == 0) return;
+  if (!from.pick && is_pinned(from.data, ((from.count - 1) * from.stride + from.dims) * sizeof(float))) {
+    stream_.rows_to_device(to, from.data, from.stride, from.count, from.dims);
+    return;
+  }
   const std::size_t together = std::max<std::size_t>(1, kBytes / sizeof(float) / from.dims);
   std::size_t turn = 0;
   for (std::size_t first = 0; first < from.count; first += together, turn ^= 1) {
@@ -83,17 +89,33 @@ std::size_t Rows::bytes() const {
   return bytes;
 }
 
-std::shared_ptr<void> Rows::take_workspace() {
+std::shared_ptr<void> Rows::take_workspace(Workspace kind) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.empty()) return nullptr;
-  std::shared_ptr<void> taken = std::move(idle_.back());
-  idle_.pop_back();
-  return taken;
+  return std::move(idle_[kind]);
 }
 
-void Rows::keep_workspace(std::shared_ptr<void> workspace) {
+void Rows::keep_workspace(std::shared_ptr<void> workspace, Workspace kind) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.empty()) idle_.push_back(std::move(workspace));
+  if (!idle_[kind]) idle_[kind] = std::move(workspace);
+}
+
+bool Rows::free_workspaces() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  bool any = false;
+  for (std::shared_ptr<void>& idle : idle_) {
+    any = any || idle;
+    idle.reset();
+  }
+  return any;
+}
+
+void Rows::Rounded::measure() {
+  largest_norm = largest_moved = 0;
+  for (std::size_t j = 0; j < norms.size(); ++j) {
+    const double off = static_cast<double>(moved[j]);
+    largest_norm = std::max(largest_norm, static_cast<double>(norms[j]) + off);
+    largest_moved = std::max(largest_moved, off);
+  }
 }
 
 const Rows::Rounded& Rows::rounded(int precision) {
@@ -114,6 +136,7 @@ const Rows::Rounded& Rows::rounded(int precision) {
     rounded.norms[j] = up(exact[j]);
     rounded.moved[j] = up(exact[count_ + j]);
   }
+  rounded.measure();
   rounded.made = true;
   return rounded;
 }
@@ -148,6 +171,7 @@ void Rows::changed(const std::uint32_t* which, const std::uint32_t* which_here, 
       rounded.norms[which_here[i]] = up(exact[i]);
       rounded.moved[which_here[i]] = up(exact[count + i]);
     }
+    rounded.measure();
   }
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 
 #include "layers.hpp"
 
@@ -23,14 +24,9 @@ struct Side {
 
 class Unroller {
  public:
-  Unroller(Rows& atoms, const std::vector<Rows*>& weights, const UnsuperposeCudaLayers& network)
-      : atoms_(atoms),
-        weights_(weights),
-        network_(network),
-        capacity_(std::min(network.capacity, kMostCapacity)),
-        upload_(stream_) {}
+  explicit Unroller(Rows& atoms) : atoms_(atoms), upload_(stream_) {}
 
-  void run();
+  void run(const std::vector<Rows*>& weights, const UnsuperposeCudaLayers& network);
 
  private:
   void reserve();
@@ -42,9 +38,9 @@ class Unroller {
   void deliver(std::size_t first, const LayerBatch& batch);
 
   Rows& atoms_;
-  const std::vector<Rows*>& weights_;
-  const UnsuperposeCudaLayers& network_;
-  const unsigned capacity_;
+  const std::vector<Rows*>* weights_ = nullptr;
+  const UnsuperposeCudaLayers* network_ = nullptr;
+  unsigned capacity_ = 0;
   Stream stream_;
   Upload upload_;
   std::size_t together_ = 0;
@@ -93,7 +89,7 @@ void Unroller::release() {
 }
 
 void Unroller::weigh() {
-  for (Rows* rows : weights_) {
+  for (Rows* rows : *weights_) {
     if (sides_.contains(rows)) continue;
     Side& side = sides_[rows];
     const Rows::Rounded& rounded = rows->rounded(kPrecision);
@@ -126,8 +122,8 @@ void Unroller::list(const Select& select, unsigned count) {
 }
 
 void Unroller::layer(std::size_t at, LayerBatch& batch) {
-  const UnsuperposeCudaLayer& own = network_.layers[at];
-  Rows& rows = *weights_[at];
+  const UnsuperposeCudaLayer& own = network_->layers[at];
+  Rows& rows = *(*weights_)[at];
   const Side& side = sides_.at(&rows);
   batch.weights = rows.data();
   batch.step = own.step;
@@ -167,7 +163,7 @@ void Unroller::layer(std::size_t at, LayerBatch& batch) {
 }
 
 void Unroller::solve(std::size_t first, std::size_t count) {
-  UnsuperposeCudaMatrix part = network_.samples;
+  UnsuperposeCudaMatrix part = network_->samples;
   part.count = count;
   if (part.pick)
     part.pick += first;
@@ -186,16 +182,16 @@ void Unroller::solve(std::size_t first, std::size_t count) {
   batch.capacity = capacity_;
   batch.before = {index_[0].data(), value_[0].data(), size_[0].data()};
   batch.after = {index_[1].data(), value_[1].data(), size_[1].data()};
-  batch.adaptive = network_.adaptive;
-  batch.nonnegative = network_.nonnegative != 0;
+  batch.adaptive = network_->adaptive;
+  batch.nonnegative = network_->nonnegative != 0;
   batch.norms = norms_.data();
   batch.moved = moved_.data();
   batch.floors = floors_.data();
   batch.entries = entries_.data();
   batch.counts = counts_.data();
   batch.candidates = candidates_.data();
-  for (std::size_t k = 0; k < network_.count; ++k) {
-    if (network_.cancelled && network_.cancelled(network_.context))
+  for (std::size_t k = 0; k < network_->count; ++k) {
+    if (network_->cancelled && network_->cancelled(network_->context))
       throw Failure{UNSUPERPOSE_CUDA_CANCELLED, "cancelled"};
     layer(k, batch);
   }
@@ -222,12 +218,17 @@ void Unroller::deliver(std::size_t first, const LayerBatch& batch) {
   stream_.to_host(codes.data(), packed_.data(), total);
   stream_.wait();
   for (std::size_t i = 0; i < count; ++i)
-    network_.take(network_.context, first + i, failed[i] != 0 ? nullptr : codes.data() + offsets[i],
-                  sizes[i]);
+    network_->take(network_->context, first + i, failed[i] != 0 ? nullptr : codes.data() + offsets[i],
+                   sizes[i]);
 }
 
-void Unroller::run() {
-  const std::size_t all = network_.samples.count;
+void Unroller::run(const std::vector<Rows*>& weights, const UnsuperposeCudaLayers& network) {
+  weights_ = &weights;
+  network_ = &network;
+  capacity_ = std::min(network.capacity, kMostCapacity);
+  sides_.clear();  // rows may have come and gone
+  many_ = false;
+  const std::size_t all = network_->samples.count;
   together_ = std::min(kTogether, all);
   bool ready = false;
   for (std::size_t first = 0; first < all;) {
@@ -240,11 +241,13 @@ void Unroller::run() {
       first += count;
     } catch (const Failure& failure) {
       // Fewer at a time, as long as there are fewer.
-      if (failure.code != UNSUPERPOSE_CUDA_MEMORY || together_ <= kFewestTogether) throw;
+      if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
+      ready = false;
+      if (atoms_.free_workspaces()) continue;
+      if (together_ <= kFewestTogether) throw;
       release();
       together_ = std::max(kFewestTogether, together_ / 2);
-      ready = false;
     }
   }
 }
@@ -254,7 +257,10 @@ void Unroller::run() {
 void run_layers(Rows& atoms, const std::vector<Rows*>& weights, const UnsuperposeCudaLayers& network) {
   if (network.samples.count == 0) return;
   const OnDevice here(atoms.device().index);
-  Unroller(atoms, weights, network).run();
+  std::shared_ptr<void> kept = atoms.take_workspace(Rows::kLayers);
+  if (!kept) kept = std::make_shared<Unroller>(atoms);
+  static_cast<Unroller*>(kept.get())->run(weights, network);
+  atoms.keep_workspace(std::move(kept), Rows::kLayers);  // not after a failure
 }
 
 }  // namespace unsuperpose::cuda

@@ -33,6 +33,7 @@ struct Ahead {
   std::size_t first = 0, end = 0;  // samples of the call
   std::size_t rows = 0;            // of a block
   std::vector<Codes> blocks;
+  std::vector<std::vector<std::uint8_t>> overflows;  // 1: of a block's samples that have no codes for it
 };
 
 /// The network as a method of unfolding: its codes, and the figures that every answer has.
@@ -74,20 +75,21 @@ class Unrolled final : public Method {
     out.first = first;
     out.end = std::min(x_.rows, first + kAhead);
     const ConstMatrix32 x = x_.slice(first, out.end - first);
-    std::size_t overflow = kAhead;
-    Status status = execution.device && on_devices_.in_range() ? run_on_device(x, execution, out, overflow)
-                                                               : run_here(x, execution, out, overflow);
+    Status status = execution.device && on_devices_.in_range() ? run_on_device(x, execution, out)
+                                                               : run_here(x, execution, out);
     if (!status.ok()) return status;
-    if (overflow < kAhead) return overflowed(first + overflow);
     // Codes of unit atoms and scaled samples become those of the atoms as given; a value that float32 has no number for is an overflow too.
     for (std::size_t b = 0; b < out.blocks.size(); ++b) {
       Codes& codes = out.blocks[b];
-      for (std::size_t i = 0; i < codes.samples(); ++i)
+      for (std::size_t i = 0; i < codes.samples(); ++i) {
+        std::uint8_t& overflow = out.overflows[b][i];
         for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e) {
           const double unit = network_.at.scale * network_.norms[codes.index[e]];
           codes.value[e] = static_cast<float>(static_cast<double>(codes.value[e]) / unit);
-          if (!std::isfinite(codes.value[e])) return overflowed(first + b * out.rows + i);
+          if (!std::isfinite(codes.value[e])) overflow = 1;
         }
+        if (overflow && options_.refuse_overflow) return overflowed(first + b * out.rows + i);
+      }
     }
     return {};
   }
@@ -102,27 +104,24 @@ class Unrolled final : public Method {
     return {kept.data(), x.rows, x.cols};
   }
 
-  /// `overflow`: the first sample that overflows float32, if there is one.
-  Status run_here(ConstMatrix32 x, const Execution& execution, Ahead& out, std::size_t& overflow) const {
+  Status run_here(ConstMatrix32 x, const Execution& execution, Ahead& out) const {
     out.rows = lista::block_rows(network_);
     const std::size_t count = (x.rows + out.rows - 1) / out.rows;
     out.blocks.assign(count, {});
-    std::vector<std::size_t> overflows(count, kAhead);
+    out.overflows.assign(count, {});
     execution.for_each(count, [&](std::size_t b) {
       const std::size_t from = b * out.rows, rows = std::min(out.rows, x.rows - from);
       AlignedBuffer<float> kept;
-      const std::size_t found = lista::run_layers(network_, scaled(x.slice(from, rows), kept),
-                                                  options_.layers, out.blocks[b], nullptr);
-      if (found < rows) overflows[b] = from + found;
+      lista::run_layers(network_, scaled(x.slice(from, rows), kept), options_.layers, out.blocks[b], nullptr,
+                        &out.overflows[b]);
     });
-    if (execution.cancelled()) return Status::cancelled();
-    overflow = *std::min_element(overflows.begin(), overflows.end());
-    return {};
+    return execution.cancelled() ? Status::cancelled() : Status{};
   }
 
   /// The same; what the device leaves is run here.
-  Status run_on_device(ConstMatrix32 x, const Execution& execution, Ahead& out, std::size_t& overflow) const {
+  Status run_on_device(ConstMatrix32 x, const Execution& execution, Ahead& out) const {
     out.rows = 1;
+    out.overflows.assign(x.rows, std::vector<std::uint8_t>(1));
     AlignedBuffer<float> kept;
     std::vector<std::uint32_t> left;
     if (Status status = on_devices_.run(scaled(x, kept), options_.layers, execution, out.blocks, left);
@@ -133,19 +132,18 @@ class Unrolled final : public Method {
     for (std::size_t i = 0; i < left.size(); ++i)
       std::copy_n(x.row(left[i]), x.cols, rows.data() + i * x.cols);
     Ahead here;
-    std::size_t found = kAhead;
-    if (Status status = run_here({rows.data(), left.size(), x.cols}, execution, here, found); !status.ok())
+    if (Status status = run_here({rows.data(), left.size(), x.cols}, execution, here); !status.ok())
       return status;
-    if (found < kAhead) overflow = left[found];
     for (std::size_t i = 0; i < left.size(); ++i) {
-      const Codes& from = here.blocks[i / here.rows];
-      const std::size_t row = i % here.rows;
+      const std::size_t block = i / here.rows, row = i % here.rows;
+      const Codes& from = here.blocks[block];
       const auto first = static_cast<std::ptrdiff_t>(from.begin[row]),
                  end = static_cast<std::ptrdiff_t>(from.begin[row + 1]);
       Codes& to = out.blocks[left[i]];
       to.begin = {0, static_cast<std::uint32_t>(end - first)};
       to.index.assign(from.index.begin() + first, from.index.begin() + end);
       to.value.assign(from.value.begin() + first, from.value.begin() + end);
+      out.overflows[left[i]][0] = here.overflows[block][row];
     }
     return {};
   }
@@ -156,8 +154,13 @@ class Unrolled final : public Method {
   }
 
   static void take(const Ahead& ahead, std::size_t sample, SampleResult& out) {
-    const Codes& codes = ahead.blocks[(sample - ahead.first) / ahead.rows];
-    const std::size_t row = (sample - ahead.first) % ahead.rows;
+    const std::size_t block = (sample - ahead.first) / ahead.rows, row = (sample - ahead.first) % ahead.rows;
+    const Codes& codes = ahead.blocks[block];
+    out.outcome = Outcome::iterations;
+    if (ahead.overflows[block][row]) {
+      out.outcome = Outcome::diverged;
+      return;
+    }
     for (std::size_t e = codes.begin[row]; e < codes.begin[row + 1]; ++e) {
       if (codes.value[e] == 0) continue;
       out.indices.push_back(codes.index[e]);
@@ -202,7 +205,8 @@ class Unrolled final : public Method {
       const double lambda = certifies ? batch.lambda(i) : 0;
       result.gap =
           certifies ? relative_gap(at[i], lambda, 0, strongest[i]) : std::numeric_limits<double>::quiet_NaN();
-      result.outcome = result.gap <= options_.tolerance ? Outcome::converged : Outcome::iterations;
+      if (result.outcome != Outcome::diverged && result.gap <= options_.tolerance)
+        result.outcome = Outcome::converged;
       result.iterations = static_cast<std::uint32_t>(options_.layers);
       batch.finish(i, {}, at[i].objective(lambda, 0), at[i].squared_residual, result);
     }

@@ -231,13 +231,21 @@ int main(int argc, char**) {
   EXPECT(test({.samples = 6, .features = 60, .dims = 24, .layers = 1, .threshold = 1e-5f}) > 1);
   EXPECT(test({.samples = 6, .features = 60, .dims = 24, .layers = 1, .threshold = 0}) == 6);
   if (argc > 1) {  // on a GPU
-    all({.samples = 300, .features = 9000, .dims = 512, .layers = 4, .selection = 0.012, .seed = 6});
+    all({.samples = 300,
+         .features = 9000,
+         .dims = 512,
+         .layers = 4,
+         .selection = 0.012,
+         .capacity = 2048,
+         .seed = 6});
     all({.samples = 200,
          .features = 4000,
          .dims = 1024,
          .layers = 4,
          .nonnegative = true,
          .per_layer = true,
+         .threshold = 0.5f,
+         .step = 0.7f,
          .capacity = 2048,
          .seed = 7});
   }
