@@ -24,7 +24,7 @@ export interface Timed {
 
 const ACTIVE = 32;
 /** Of a sample's norm: between the codes' own size and what noise gives. */
-const LAMBDA = 0.12;
+const LAMBDA = 0.06;
 /** Of an initial atom's norm, what is not the atom that it stands for. */
 const OFF = 0.3;
 const BATCHES = 2;
@@ -109,7 +109,7 @@ export function steps({ features, dims, batch }: Sizes): Timed {
   return { call, end };
 }
 
-/** A call is all layers of `count` samples, by weights that are analytic and thresholds that fall as residuals do. */
+/** A call is all layers of `count` samples, by the atoms as weights, of which random ones differ little from the analytic ones, and thresholds that fall as residuals do. */
 export function layers({ features, dims, batch }: Sizes, depth: number): Timed {
   const { atoms, samples } = fastMixtures({
     ...{ features, dims, samples: batch, active: ACTIVE, seed: features },
@@ -117,7 +117,7 @@ export function layers({ features, dims, batch }: Sizes, depth: number): Timed {
   // Products of random rows with a sample have this deviation.
   const deviation = meanNorm(samples) / Math.sqrt(dims);
   const lista = Lista.from({
-    ...{ weights: 'fixed', dictionary: atoms },
+    ...{ weights: 'fixed', dictionary: atoms, forward: [atoms] },
     threshold: Array.from({ length: depth }, (_, k) => deviation * Math.max(0.3, 2.8 * 0.8 ** k)),
     selection: Array.from({ length: depth }, (_, k) => Math.min(0.05 * (k + 1), 0.3)),
   });

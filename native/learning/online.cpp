@@ -67,7 +67,7 @@ void OnlineLearner::State::set_atom(std::size_t j, const float* from) {
   const double norm = std::sqrt(reduce::table().squared_norm(from, dims));
   float* to = atoms.edit(j);
   for (std::size_t k = 0; k < dims; ++k) to[k] = static_cast<float>(from[k] / norm);
-  columns.set_entry(j, to);
+  if (!columns_behind) columns.set_entry(j, to);
 }
 
 void OnlineLearner::State::add_atom(const float* from) {

@@ -48,9 +48,8 @@ Status OnlineLearner::resume(const Checkpoint& from) {
     return Checkpoint::refuse("online dictionary learning with so many features and dims");
   state.there.reset();
   state.here();
-  state.columns_behind = false;
+  state.columns_behind = true;
   state.atoms.replace({atoms->data(), atoms->size() / dims, dims});
-  for (std::size_t j = 0; j < state.atoms.features(); ++j) state.columns.set_entry(j, state.atoms.atom(j));
   for (std::size_t j = 0; j < features; ++j) {
     std::copy_n(a->data() + j * features, features, state.a.data() + j * state.a_stride);
     std::copy_n(b->data() + j * dims, dims, state.b.data() + j * state.stride);

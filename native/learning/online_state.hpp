@@ -42,11 +42,11 @@ struct OnlineLearner::State {
 
   OnlineOptions options;
   std::size_t dims, stride, a_stride;
-  MutableDictionary atoms;                  // D: those that have a start
-  AlignedBuffer<float> a;                   // A: features × a_stride; here() makes it
-  AlignedBuffer<float> b;                   // B: features × stride
-  product::PackedRows columns;              // Dᵀ: dims × features, zero where an atom has no start
-  bool columns_behind = false;              // atoms have changed on a device
+  MutableDictionary atoms;      // D: those that have a start
+  AlignedBuffer<float> a;       // A: features × a_stride; here() makes it
+  AlignedBuffer<float> b;       // B: features × stride
+  product::PackedRows columns;  // Dᵀ: dims × features, zero where an atom has no start
+  bool columns_behind = true;   // as nobody has asked for them yet, or atoms have changed on a device
   std::unique_ptr<DeviceStatistics> there;  // A and B where they are on a device; what is here is old then
   std::vector<float> diagonal;              // of A, where it is on a device
   const device::Device* full = nullptr;     // has no room for A and B

@@ -52,7 +52,7 @@ function parametersOf(seed: number, weights: 'layers' | 'shared' | 'fixed', made
     step: Float32Array.from({ length: layers }, (_, k) => 0.8 + 0.1 * k),
     threshold: Float32Array.from({ length: layers }, (_, k) => 0.5 / (k + 1)),
     selection: Float32Array.from({ length: layers }, (_, k) => selection * (k + 1)),
-  };
+  } as ListaParametersLike;
 }
 
 function plainOf(lista: Lista): PlainLista {
@@ -61,7 +61,7 @@ function plainOf(lista: Lista): PlainLista {
     ...{ weights: p.weights, layers: p.layers, features: lista.features, dims: lista.dims },
     ...{ dictionary: p.dictionary.data, forward: p.forward.map(({ data }) => data), recurrent: [] },
     ...{ step: p.step ?? [], threshold: p.threshold ?? [], selection: p.selection ?? [] },
-    ...{ hyper: [], adaptive: p.adaptive, scale: p.scale, nonnegative: p.nonnegative },
+    ...{ hyper: [], ridge: p.ridge ?? 0, adaptive: p.adaptive, scale: p.scale, nonnegative: p.nonnegative },
   };
 }
 
@@ -177,7 +177,7 @@ describe.skipIf(!there)('on a CUDA device', () => {
     const wide = Lista.from({
       ...parametersOf(13, 'fixed', { features: 2300, dims: 4, layers: 2 }),
       threshold: [1e-3, 1e-3],
-    });
+    } as ListaParametersLike);
     const few = matrix(normals(makeRandom(14), 5 * 4), 4);
     const [cpu, found] = [wide.unfoldSync(few), wide.unfoldSync(few, { device })];
     expect(found.codes.values).toEqual(cpu.codes.values);
