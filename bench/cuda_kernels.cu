@@ -1,7 +1,7 @@
 // What the CUDA module's kernels take on a GPU, by the GPU's own clock: the selecting products, by wgmma and by mma.sync, and the stages of the
 // lasso and of orthogonal matching pursuit. One line of JSON a measurement. bench/cuda.ts times the same through the API, copies and all.
 //   npm run build:cuda && cmake --build build --target gpu_bench && build/cuda/bench_cuda_kernels [select] [lasso] [pursuit]
-// `npm run gpu-check` runs it too. A tiny size, for a try: build/cuda/bench_cuda_kernels --shrink 64
+// `npm run gpu-check` runs it too. A tiny size, for a try: build/cuda/bench_cuda_kernels --shrink 64. Of the lasso, one size alone: --features 65536
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -168,6 +168,7 @@ void time_select(const Device& device, const Product& product, const std::vector
 
 struct Problem {
   std::size_t features, dims, active;
+  bool uneven = false;  // weights of the mixture: normal, many of them weak, in place of uniform on [½, 3/2]
 };
 
 /// Mixtures of `active` atoms of `atoms`, with a tenth of noise, of norm 3/4 (the table wants 1/2 to 1).
@@ -180,7 +181,8 @@ std::vector<float> mixtures(const Problem& problem, const std::vector<float>& at
     for (std::size_t chosen = 0; chosen < problem.active; ++chosen) {
       const float* atom = &atoms[draws.below(problem.features) * dims];
       const double sign = draws.bits() >> 63 ? 1 : -1;
-      const auto weight = static_cast<float>((0.5 + draws.uniform()) * sign);
+      const float weight =
+          problem.uneven ? draws.normal() : static_cast<float>((0.5 + draws.uniform()) * sign);
       for (std::size_t k = 0; k < dims; ++k) x[k] += weight * atom[k];
     }
     scale_to(x, dims, 1);
@@ -257,12 +259,12 @@ void time_lasso(const Problem& problem, std::size_t batch) {
     const auto n = static_cast<double>(batch);
     const Spread all = spread(wall);
     std::printf(
-        "{\"kernel\":\"lasso\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"mixed\":%zu,"
+        "{\"kernel\":\"lasso\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"mixed\":%zu,\"weights\":\"%s\","
         "\"lambda\":%.5g,\"tolerance\":%.0e,\"converged\":%td,\"active\":%.4g,\"rounds\":%.3g,"
         "\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
-        batch, problem.features, problem.dims, problem.active, lambda, tolerance,
-        std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_CONVERGED), active / n, solves / n,
-        all.median, all.quarter, all.three_quarters);
+        batch, problem.features, problem.dims, problem.active, problem.uneven ? "normal" : "uniform", lambda,
+        tolerance, std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_CONVERGED), active / n,
+        solves / n, all.median, all.quarter, all.three_quarters);
     for (int stage = 0; stage < 8; ++stage)
       std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
     std::printf("}}\n");
@@ -288,8 +290,7 @@ void time_pursuit(const Problem& problem, std::size_t batch) {
   std::vector<std::uint8_t> outcome(batch);
   std::vector<double> squared_residual(batch);
   for (const bool noise : {false, true}) {
-    std::vector<float> samples =
-        noise ? unit_rows(batch, problem.dims, 3) : mixtures(problem, atoms, batch);
+    std::vector<float> samples = noise ? unit_rows(batch, problem.dims, 3) : mixtures(problem, atoms, batch);
     for (std::size_t i = 0; noise && i < batch; ++i) scale_to(&samples[i * problem.dims], problem.dims, 0.75);
     UnsuperposeCudaPursuit pursuit{};
     pursuit.samples = {samples.data(), problem.dims, batch, problem.dims, nullptr};
@@ -297,8 +298,13 @@ void time_pursuit(const Problem& problem, std::size_t batch) {
     pursuit.residual = residual.data();
     pursuit.all_explained = 1;
     pursuit.capacity = kCapacity;
-    UnsuperposeCudaSupports supports{indices.data(), values.data(),           count.data(), outcome.data(),
-                                     choices.data(), squared_residual.data(), {}};
+    UnsuperposeCudaSupports supports{indices.data(),
+                                     values.data(),
+                                     count.data(),
+                                     outcome.data(),
+                                     choices.data(),
+                                     squared_residual.data(),
+                                     {}};
     std::vector<double> wall, stages[8];
     for (int run = 0; run < kWarm + kRuns; ++run) {
       const auto started = Clock::now();
@@ -325,7 +331,7 @@ void time_pursuit(const Problem& problem, std::size_t batch) {
 }  // namespace
 
 int main(int arguments, char** argument) {
-  std::size_t shrink = 1;
+  std::size_t shrink = 1, features = 0;
   bool selects = false, lassos = false, pursuits = false;
   for (int i = 1; i < arguments; ++i) {
     const std::string word = argument[i];
@@ -337,8 +343,11 @@ int main(int arguments, char** argument) {
       pursuits = true;
     else if (word == "--shrink" && i + 1 < arguments)
       shrink = std::max<std::size_t>(1, std::strtoul(argument[++i], nullptr, 10));
+    else if (word == "--features" && i + 1 < arguments)
+      features = std::strtoul(argument[++i], nullptr, 10);
     else {
-      std::fprintf(stderr, "arguments: [select] [lasso] [pursuit] [--shrink N]; got %s\n", word.c_str());
+      std::fprintf(stderr, "arguments: [select] [lasso] [pursuit] [--shrink N] [--features N]; got %s\n",
+                   word.c_str());
       return 2;
     }
   }
@@ -355,11 +364,13 @@ int main(int arguments, char** argument) {
           time_select(device, product, left, right, precision);
       }
     if (all || lassos)
-      for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32},
-                                  Problem{262144, 1024, 32}, Problem{65536, 2304, 64}})
-        time_lasso(
-            {full.features / shrink, full.dims / shrink, std::max<std::size_t>(1, full.active / shrink)},
-            4096 / shrink);
+      for (const Problem& full :
+           {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}, Problem{65536, 1024, 32, true},
+            Problem{262144, 1024, 32}, Problem{262144, 1024, 32, true}, Problem{65536, 2304, 64}})
+        if (features == 0 || features == full.features)
+          time_lasso({full.features / shrink, full.dims / shrink,
+                      std::max<std::size_t>(1, full.active / shrink), full.uneven},
+                     4096 / shrink);
     if (all || pursuits)
       for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}})
         time_pursuit(

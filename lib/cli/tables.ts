@@ -142,6 +142,7 @@ export const TRAIN: readonly Flag[] = [
   { name: 'steps', kind: 'integer', about: 'steps in all, in place of epochs' },
   HOLDOUT,
   SEED,
+  { name: 'device', kind: 'text', value: 'name', about: 'cpu (default), cuda, cuda:1 or auto' },
   THREADS,
 ];
 

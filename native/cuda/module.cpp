@@ -4,8 +4,10 @@
 #include <new>
 #include <optional>
 
+#include "pinned.hpp"
 #include "rounds.hpp"
 #include "scan.hpp"
+#include "trainer.hpp"
 
 using namespace unsuperpose::cuda;
 
@@ -14,6 +16,9 @@ struct UnsuperposeCudaRows {
 };
 struct UnsuperposeCudaScan {
   Scan scan;
+};
+struct UnsuperposeCudaTrainer {
+  Trainer trainer;
 };
 
 namespace {
@@ -153,6 +158,54 @@ int fold(UnsuperposeCudaRows* rows, const UnsuperposeCudaSparse* codes, float* o
   return guarded(error, [&] { fold_codes(rows->rows, *codes, out); });
 }
 
+int trainer_open(std::int32_t device, const UnsuperposeCudaTraining* training, UnsuperposeCudaTrainer** out,
+                 UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] {
+    const Device checked(device);
+    const OnDevice here(device);
+    *out = new UnsuperposeCudaTrainer{{checked, *training}};
+  });
+}
+
+void trainer_close(UnsuperposeCudaTrainer* trainer) {
+  if (!trainer) return;
+  UnsuperposeCudaError ignored;
+  const int device = trainer->trainer.device().index;
+  (void)guarded(&ignored, [&] {
+    const OnDevice here(device);
+    delete trainer;
+  });
+}
+
+int trainer_write(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaTrained* from,
+                  UnsuperposeCudaError* error) {
+  return guarded(error, [&] { trainer->trainer.write(*from); });
+}
+
+int trainer_read(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaTrained* to, UnsuperposeCudaError* error) {
+  return guarded(error, [&] { trainer->trainer.read(*to); });
+}
+
+int trainer_step(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaStep* step,
+                 UnsuperposeCudaReport* before, UnsuperposeCudaError* error) {
+  return guarded(error, [&] { trainer->trainer.step(*step, *before); });
+}
+
+int trainer_settle(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaReport* last,
+                   UnsuperposeCudaError* error) {
+  return guarded(error, [&] { trainer->trainer.settle(*last); });
+}
+
+int pin(std::uint64_t size, void** out, UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] { *out = take_pinned(size); });
+}
+
+void unpin(void* memory) {
+  if (memory) give_pinned(memory);
+}
+
 const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 sizeof(UnsuperposeCuda),
                                 count,
@@ -170,7 +223,15 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 entries,
                                 lasso,
                                 pursue,
-                                fold};
+                                fold,
+                                trainer_open,
+                                trainer_close,
+                                trainer_write,
+                                trainer_read,
+                                trainer_step,
+                                trainer_settle,
+                                pin,
+                                unpin};
 
 }  // namespace
 

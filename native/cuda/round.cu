@@ -4,18 +4,13 @@
 // 4 bytes read and 1 or 2 written an entry. Norms, and what rounding moved, are upper bounds, summed in float64.
 #include "kernels.hpp"
 #include "reduce.cuh"
+#include "round.cuh"
 
 namespace unsuperpose::cuda {
 
 namespace {
 
 constexpr unsigned kWarps = 8;
-/// Sums of squares of `dims` terms in float64 are off by less.
-constexpr double kUp = 1 + 0x1.0p-30;
-
-/// 2^e, −126 ≤ e ≤ 127
-DEVICE double power(int e) { return ldexp(1.0, e); }
-
 /// Entry v as it is stored, 1 or 2 bytes; what it stands for is added to the sums.
 struct Int8 {
   static constexpr unsigned kBytes = 1;
@@ -30,25 +25,6 @@ struct Int8 {
     q = q > 127.0 ? 127.0 : q < -127.0 ? -127.0 : q;
     *as = q * static_cast<double>(scale);
     return static_cast<unsigned>(static_cast<int>(q)) & 0xFFu;
-  }
-};
-
-struct Float16 {
-  static constexpr unsigned kBytes = 2;
-  double inverse;
-  float scale;
-  DEVICE explicit Float16(float largest) {
-    int e = 0;
-    frexp(static_cast<double>(largest), &e);  // largest = f · 2^e, ½ ≤ f < 1
-    e = largest > 0 ? e - 15 : 0;
-    e = e < -126 ? -126 : e;
-    scale = static_cast<float>(power(e));
-    inverse = power(-e);
-  }
-  DEVICE unsigned round(float v, double* as) const {
-    const std::uint16_t bits = to_half(static_cast<float>(static_cast<double>(v) * inverse));
-    *as = static_cast<double>(from_half(bits)) * static_cast<double>(scale);
-    return bits;
   }
 };
 

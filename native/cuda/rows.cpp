@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "pinned.hpp"
+
 namespace unsuperpose::cuda {
 
 namespace {
@@ -46,6 +48,10 @@ void RoundedRows::reserve(std::size_t rows, std::size_t dims, int precision) {
 
 void Upload::rows(float* to, const UnsuperposeCudaMatrix& from) {
   if (from.count == 0 || from.dims == 0) return;
+  if (!from.pick && is_pinned(from.data, ((from.count - 1) * from.stride + from.dims) * sizeof(float))) {
+    stream_.rows_to_device(to, from.data, from.stride, from.count, from.dims);
+    return;
+  }
   const std::size_t together = std::max<std::size_t>(1, kBytes / sizeof(float) / from.dims);
   std::size_t turn = 0;
   for (std::size_t first = 0; first < from.count; first += together, turn ^= 1) {
@@ -120,6 +126,9 @@ const Rows::Rounded& Rows::rounded(int precision) {
   for (std::size_t j = 0; j < count_; ++j) {
     rounded.norms[j] = up(exact[j]);
     rounded.moved[j] = up(exact[count_ + j]);
+    const double off = static_cast<double>(rounded.moved[j]);
+    rounded.largest_norm = std::max(rounded.largest_norm, static_cast<double>(rounded.norms[j]) + off);
+    rounded.largest_moved = std::max(rounded.largest_moved, off);
   }
   rounded.made = true;
   return rounded;

@@ -48,6 +48,7 @@ class Rows {
   struct Rounded {
     RoundedRows rows;
     std::vector<float> norms, moved;
+    double largest_norm = 0, largest_moved = 0;  // of the rows as they are, at most; of what rounding moved
     bool made = false;
   };
   const Rounded& rounded(int precision);

@@ -13,9 +13,10 @@ constexpr std::size_t kShare = 64, kLeast = 1024, kMost = 8192;
 }  // namespace
 
 const float* Thresholds::of(const Select& pass, int precision, const Device& device, double passing,
-                            unsigned least_rank, const Stream& stream) {
+                            unsigned least_rank, const Stream& stream, std::size_t least_sampled) {
   const std::size_t rows = pass.right_count;
-  const unsigned blocks = static_cast<unsigned>(std::clamp(rows / kShare, kLeast, kMost) / kRightRows);
+  const unsigned blocks =
+      static_cast<unsigned>(std::clamp(std::max(rows / kShare, least_sampled), kLeast, kMost) / kRightRows);
   const unsigned sampled = blocks * kRightRows;
   strengths_.reserve(pass.left_count * sampled);
   ranks_.reserve(pass.left_count);

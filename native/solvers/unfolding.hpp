@@ -44,7 +44,7 @@ struct Unfolding {
 /// Σ‖x − mean‖² = Σ‖x‖² − ‖Σx‖²/n of samples that come in blocks.
 class Variance {
  public:
-  void add(const Samples& samples);
+  void add(const Samples& samples, const Execution& execution = {});
   double value() const;
 
  private:
