@@ -1,7 +1,7 @@
 // What the CUDA module's kernels take on a GPU, by the GPU's own clock: the selecting products, by wgmma and by mma.sync, and the stages of the
-// lasso and of a step of training. One line of JSON a measurement. bench/cuda.ts times the same through the API, copies and all.
-//   npm run build:cuda && cmake --build build --target gpu_bench && build/cuda/bench_cuda_kernels [select] [lasso] [train]
-// `npm run gpu-check` runs it too. A tiny size, for a try: build/cuda/bench_cuda_kernels --shrink 64
+// lasso and of orthogonal matching pursuit. One line of JSON a measurement. bench/cuda.ts times the same through the API, copies and all.
+//   npm run build:cuda && cmake --build build --target gpu_bench && build/cuda/bench_cuda_kernels [select] [lasso] [pursuit]
+// `npm run gpu-check` runs it too. A tiny size, for a try: build/cuda/bench_cuda_kernels --shrink 64. Of the lasso, one size alone: --features 65536
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -168,6 +168,7 @@ void time_select(const Device& device, const Product& product, const std::vector
 
 struct Problem {
   std::size_t features, dims, active;
+  bool uneven = false;  // weights of the mixture: normal, many of them weak, in place of uniform on [½, 3/2]
 };
 
 /// Mixtures of `active` atoms of `atoms`, with a tenth of noise, of norm 3/4 (the table wants 1/2 to 1).
@@ -180,7 +181,8 @@ std::vector<float> mixtures(const Problem& problem, const std::vector<float>& at
     for (std::size_t chosen = 0; chosen < problem.active; ++chosen) {
       const float* atom = &atoms[draws.below(problem.features) * dims];
       const double sign = draws.bits() >> 63 ? 1 : -1;
-      const auto weight = static_cast<float>((0.5 + draws.uniform()) * sign);
+      const float weight =
+          problem.uneven ? draws.normal() : static_cast<float>((0.5 + draws.uniform()) * sign);
       for (std::size_t k = 0; k < dims; ++k) x[k] += weight * atom[k];
     }
     scale_to(x, dims, 1);
@@ -257,12 +259,12 @@ void time_lasso(const Problem& problem, std::size_t batch) {
     const auto n = static_cast<double>(batch);
     const Spread all = spread(wall);
     std::printf(
-        "{\"kernel\":\"lasso\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"mixed\":%zu,"
+        "{\"kernel\":\"lasso\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"mixed\":%zu,\"weights\":\"%s\","
         "\"lambda\":%.5g,\"tolerance\":%.0e,\"converged\":%td,\"active\":%.4g,\"rounds\":%.3g,"
         "\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
-        batch, problem.features, problem.dims, problem.active, lambda, tolerance,
-        std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_CONVERGED), active / n, solves / n,
-        all.median, all.quarter, all.three_quarters);
+        batch, problem.features, problem.dims, problem.active, problem.uneven ? "normal" : "uniform", lambda,
+        tolerance, std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_CONVERGED), active / n,
+        solves / n, all.median, all.quarter, all.three_quarters);
     for (int stage = 0; stage < 8; ++stage)
       std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
     std::printf("}}\n");
@@ -271,97 +273,88 @@ void time_lasso(const Problem& problem, std::size_t batch) {
   table.release(rows);
 }
 
-/// Steps of training a TopK autoencoder whose features are the atoms that samples are mixed of.
-void time_train(const Problem& problem, std::size_t batch, std::uint64_t dead_after) {
-  constexpr const char* kStages[] = {"copy", "encode",  "decode", "revive",
-                                     "sort", "measure", "update", "all"};
+/// 32 atoms a sample: of mixtures, whose atoms stand out, and of noise alone, where many are near to one another.
+void time_pursuit(const Problem& problem, std::size_t batch) {
+  constexpr std::uint32_t kCapacity = 128;
+  constexpr const char* kStages[] = {"round", "select", "pick", "append", "-", "answer", "copies", "all"};
   using Clock = std::chrono::steady_clock;
-  const std::size_t features = problem.features, dims = problem.dims;
-  std::vector<float> decoder = unit_rows(features, dims, 1), encoder(features * (dims + 1)), bias(dims),
-                     moments(features * (dims + 1));
-  std::vector<float> samples = mixtures(problem, decoder, batch);
-  for (std::size_t j = 0; j < features; ++j) std::copy_n(&decoder[j * dims], dims, &encoder[j * (dims + 1)]);
-  std::vector<std::uint64_t> last_used(features), usage(features);
-  std::vector<std::uint32_t> dead(features);
-  UnsuperposeCudaTraining training{};
-  training.subtract_bias = 1;
-  training.features = features;
-  training.inputs = training.outputs = dims;
-  training.dead_after = dead_after;
-  training.auxiliary_k = dims / 2;
-  training.auxiliary = 1;
-  training.clip = 1;
+  const std::vector<float> atoms = unit_rows(problem.features, problem.dims, 1);
   UnsuperposeCudaError error{};
-  UnsuperposeCudaTrainer* trainer = nullptr;
-  require(table.trainer_open(0, &training, &trainer, &error), error);
-  UnsuperposeCudaTrained trained{};
-  trained.encoder = {encoder.data(), moments.data(), moments.data(), features, dims + 1, dims + 1};
-  trained.decoder = {decoder.data(), moments.data(), moments.data(), features, dims, dims};
-  trained.bias = {bias.data(), moments.data(), moments.data(), 1, dims, dims};
-  trained.last_used = last_used.data();
-  trained.usage = usage.data();
-  trained.dead = dead.data();
-  require(table.trainer_write(trainer, &trained, &error), error);
-  UnsuperposeCudaStep step{};
-  step.samples = {samples.data(), dims, batch, dims, nullptr};
-  step.input_scale = step.target_scale = std::sqrt(static_cast<double>(dims)) / 0.75;
-  step.k = std::min<std::size_t>(2 * problem.active, features);
-  step.rate = 1e-4f;
-  step.beta1 = 0.9f;
-  step.beta2 = 0.999f;
-  step.correction = 1;
-  step.epsilon = 1e-8f;
-  std::vector<double> wall, stages[8];
-  UnsuperposeCudaReport report{};
-  std::uint64_t dead_now = 0;
-  for (int run = 0; run < kWarm + kRuns + 1; ++run) {
-    step.number = static_cast<std::uint64_t>(run) + 1;
-    const auto started = Clock::now();
-    require(table.trainer_step(trainer, &step, &report, &error), error);
-    if (report.fault != UNSUPERPOSE_CUDA_FINE) throw Failure{UNSUPERPOSE_CUDA_FAILED, "training exploded"};
-    if (run <= kWarm) continue;
-    wall.push_back(std::chrono::duration<double>(Clock::now() - started).count());
-    for (int stage = 0; stage < 8; ++stage) stages[stage].push_back(report.stages[stage]);
-    dead_now = report.dead;
+  UnsuperposeCudaRows* rows = nullptr;
+  const UnsuperposeCudaMatrix dictionary{atoms.data(), problem.dims, problem.features, problem.dims, nullptr};
+  require(table.upload(0, &dictionary, &rows, &error), error);
+  const std::vector<std::uint32_t> most(batch, static_cast<std::uint32_t>(problem.active));
+  const std::vector<double> residual(batch, 0.0);
+  std::vector<std::uint32_t> indices(batch * kCapacity), count(batch), choices(batch);
+  std::vector<float> values(batch * kCapacity);
+  std::vector<std::uint8_t> outcome(batch);
+  std::vector<double> squared_residual(batch);
+  for (const bool noise : {false, true}) {
+    std::vector<float> samples = noise ? unit_rows(batch, problem.dims, 3) : mixtures(problem, atoms, batch);
+    for (std::size_t i = 0; noise && i < batch; ++i) scale_to(&samples[i * problem.dims], problem.dims, 0.75);
+    UnsuperposeCudaPursuit pursuit{};
+    pursuit.samples = {samples.data(), problem.dims, batch, problem.dims, nullptr};
+    pursuit.most = most.data();
+    pursuit.residual = residual.data();
+    pursuit.all_explained = 1;
+    pursuit.capacity = kCapacity;
+    UnsuperposeCudaSupports supports{indices.data(),
+                                     values.data(),
+                                     count.data(),
+                                     outcome.data(),
+                                     choices.data(),
+                                     squared_residual.data(),
+                                     {}};
+    std::vector<double> wall, stages[8];
+    for (int run = 0; run < kWarm + kRuns; ++run) {
+      const auto started = Clock::now();
+      require(table.pursue(rows, &pursuit, &supports, &error), error);
+      if (run < kWarm) continue;
+      wall.push_back(std::chrono::duration<double>(Clock::now() - started).count());
+      for (int stage = 0; stage < 8; ++stage) stages[stage].push_back(supports.stages[stage]);
+    }
+    const Spread all = spread(wall);
+    std::printf(
+        "{\"kernel\":\"pursuit\",\"of\":\"%s\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"atoms\":%zu,"
+        "\"finished\":%td,\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
+        noise ? "noise" : "mixtures", batch, problem.features, problem.dims, problem.active,
+        std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_PURSUED), all.median, all.quarter,
+        all.three_quarters);
+    for (int stage = 0; stage < 8; ++stage)
+      std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
+    std::printf("}}\n");
+    std::fflush(stdout);
   }
-  table.trainer_close(trainer);
-  const Spread all = spread(wall);
-  std::printf(
-      "{\"kernel\":\"train\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"k\":%zu,\"dead\":%zu,\"norm\":%."
-      "3g,\"loss\":%.5g,"
-      "\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
-      batch, features, dims, static_cast<std::size_t>(step.k), static_cast<std::size_t>(dead_now),
-      report.gradient_norm, report.loss, all.median, all.quarter, all.three_quarters);
-  for (int stage = 0; stage < 8; ++stage)
-    std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
-  std::printf("}}\n");
-  std::fflush(stdout);
+  table.release(rows);
 }
 
 }  // namespace
 
 int main(int arguments, char** argument) {
-  std::size_t shrink = 1;
-  bool selects = false, lassos = false, trains = false;
+  std::size_t shrink = 1, features = 0;
+  bool selects = false, lassos = false, pursuits = false;
   for (int i = 1; i < arguments; ++i) {
     const std::string word = argument[i];
     if (word == "select")
       selects = true;
     else if (word == "lasso")
       lassos = true;
-    else if (word == "train")
-      trains = true;
+    else if (word == "pursuit")
+      pursuits = true;
     else if (word == "--shrink" && i + 1 < arguments)
       shrink = std::max<std::size_t>(1, std::strtoul(argument[++i], nullptr, 10));
+    else if (word == "--features" && i + 1 < arguments)
+      features = std::strtoul(argument[++i], nullptr, 10);
     else {
-      std::fprintf(stderr, "arguments: [select] [lasso] [train] [--shrink N]; got %s\n", word.c_str());
+      std::fprintf(stderr, "arguments: [select] [lasso] [pursuit] [--shrink N] [--features N]; got %s\n",
+                   word.c_str());
       return 2;
     }
   }
-  const bool every = selects == lassos && lassos == trains;
+  const bool all = selects == lassos && lassos == pursuits;
   try {
     const Device device(0);
-    if (every || selects)
+    if (all || selects)
       for (const Product& full :
            {Product{4096, 16384, 1024}, Product{4096, 65536, 1024}, Product{65536, 65536, 512}}) {
         const Product product{full.left / shrink, full.right / shrink, full.dims / shrink};
@@ -370,18 +363,19 @@ int main(int arguments, char** argument) {
         for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16})
           time_select(device, product, left, right, precision);
       }
-    if (every || lassos)
-      for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32},
-                                  Problem{262144, 1024, 32}, Problem{65536, 2304, 64}})
-        time_lasso(
+    if (all || lassos)
+      for (const Problem& full :
+           {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}, Problem{65536, 1024, 32, true},
+            Problem{262144, 1024, 32}, Problem{262144, 1024, 32, true}, Problem{65536, 2304, 64}})
+        if (features == 0 || features == full.features)
+          time_lasso({full.features / shrink, full.dims / shrink,
+                      std::max<std::size_t>(1, full.active / shrink), full.uneven},
+                     4096 / shrink);
+    if (all || pursuits)
+      for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}})
+        time_pursuit(
             {full.features / shrink, full.dims / shrink, std::max<std::size_t>(1, full.active / shrink)},
             4096 / shrink);
-    if (every || trains)
-      for (const std::uint64_t dead_after : {std::uint64_t{1} << 40, std::uint64_t{2}})
-        for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}})
-          time_train(
-              {full.features / shrink, full.dims / shrink, std::max<std::size_t>(1, full.active / shrink)},
-              4096 / shrink, dead_after);
   } catch (const Failure& failure) {
     std::fprintf(stderr, "bench_cuda_kernels: %s\n", failure.message.c_str());
     return 1;

@@ -32,6 +32,8 @@ export interface ListaNetwork {
   readonly variant: NonNullable<TrainListaPriorOptions['variant']>;
   readonly selection?: TrainListaPriorOptions['selection'];
   readonly training: Training;
+  /** of its analytic weights, by noise level in dB; it is trained at these levels alone */
+  readonly ridges?: Readonly<Record<number, number>>;
   /** finished by least squares too */
   readonly finished?: boolean;
 }
@@ -191,18 +193,22 @@ class Level {
     });
   }
 
-  async network({ name, variant, selection, training, finished = false }: ListaNetwork): Promise<void> {
+  async network(network: ListaNetwork): Promise<void> {
+    const { name, variant, selection, training, ridges, finished = false } = network;
     const { density } = this.problem;
+    const ridge = ridges?.[this.snr];
+    if (ridges !== undefined && ridge === undefined) return;
     const started = performance.now();
     const prior = { density, values: 'normal', snr: this.snr } as const;
     using lista = await trainLista(prior, this.problem.dictionary, {
-      ...{ variant, layers: this.plan.layers, seed: seeds.training, ...training },
+      ...{ variant, layers: this.plan.layers, seed: seeds.training, ...training, ridge },
       ...(selection === undefined ? {} : { selection }),
     } as TrainListaPriorOptions);
     const seconds = secondsSince(started);
     const { steps = 0, samples = 0 } = lista.training ?? {};
     await this.#measure(name, async (x, layers) => (await lista.unfold(x, { layers })).codes, {
       ...{ finished, training: { seconds, steps, samples } },
+      ...(ridge !== undefined && { notes: `ridge ${ridge}, chosen on other samples` }),
     });
   }
 

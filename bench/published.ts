@@ -26,7 +26,11 @@ const published: Readonly<Record<string, Readonly<Record<number, Published>>>> =
   },
 };
 
-export const publishedOf = (name: string, snr: number): Published | undefined => published[name]?.[snr];
+/** Rows with a ridge are compared with what is published without. */
+const withoutRidge = (name: string): string => name.replace(/, ridge$/, '');
+
+export const publishedOf = (name: string, snr: number): Published | undefined =>
+  published[withoutRidge(name)]?.[snr];
 
 /** How far from the published figure, in dB, is near enough. */
 const near: Readonly<Record<string, Readonly<Record<number, number>>>> = {
@@ -53,7 +57,7 @@ export function verdictOf(
     if (bar.atMost !== undefined && last > bar.atMost) return 'missed';
     return bar.atLeast !== undefined && last < bar.atLeast ? 'beaten' : 'met';
   }
-  const margin = near[name]?.[level];
+  const margin = near[withoutRidge(name)]?.[level];
   if (margin === undefined) return undefined;
   // Of what is learned, the last layer counts; of the rest, all.
   const learned = name.startsWith('alista');

@@ -108,7 +108,10 @@ export function listaSection(result: ListaResult): string {
   return [
     '### Unrolled networks',
     `dims ${dims}, features ${features}, ${significant(density * features)} active on average, values N(0, 1): NMSE in dB, 10·log₁₀(Σ‖a − a*‖²/Σ‖a*‖²), of codes after so many layers (iterations). ` +
-      `${significant(seconds / secondsPerMinute)} minutes in all, ${significant(training / secondsPerMinute)} of them training.`,
+      `${significant(seconds / secondsPerMinute)} minutes in all, ${significant(training / secondsPerMinute)} of them training.` +
+      (rows.some(({ notes }) => notes?.startsWith('ridge'))
+        ? ' Rows with a ridge α have (D̂ᵀD̂ + αI)⁻¹ in their analytic weights, which keeps noise out; the others the published closed form, α = 0.'
+        : ''),
     ...noises.flatMap((noise) => [
       `${noise === null ? 'No noise' : `SNR ${noise} dB`}:`,
       noiseTable(

@@ -85,7 +85,16 @@ export type {
   TrainListaPriorOptions,
   TrainListaStreamOptions,
 } from './lista/options.js';
-export type { ListaParameters, ListaParametersLike, ListaWeights, PerLayer } from './lista/parameters.js';
+export type {
+  ListaLayerNumbers,
+  ListaLayerNumbersLike,
+  ListaParameters,
+  ListaParametersLike,
+  ListaTensors,
+  ListaTensorsLike,
+  ListaWeights,
+  PerLayer,
+} from './lista/parameters.js';
 export type { ListaPrior, ListaPriorBase } from './lista/prior.js';
 export type { CodedMatrix, CodedSamples, ListaStream } from './lista/samples.js';
 export { trainLista } from './lista/train.js';
@@ -151,7 +160,7 @@ export {
   type Verdict,
 } from './unfold/certify.js';
 export type { ConvexBaseOptions, ConvexOptions, Float64Options } from './unfold/convex.js';
-export { fold, type LambdaMaxOptions, lambdaMax } from './unfold/fold.js';
+export { type FoldOptions, fold, type LambdaMaxOptions, lambdaMax } from './unfold/fold.js';
 export { type HeldOutLambda, type HeldOutOptions, lambdaByHeldOutDims } from './unfold/held-out.js';
 export type { DenoisingOptions, ReweightedOptions } from './unfold/homotopy.js';
 export type { KnotOptions } from './unfold/knots.js';
@@ -168,4 +177,4 @@ export { UnfoldStatus, type UnfoldStatusName, type UnfoldStatusValue } from './u
 export type { UnfoldingSummary } from './unfold/summary.js';
 export { type UnfoldOptions, type UnfoldSyncOptions, unfold, unfoldSync } from './unfold/unfold.js';
 export type { PathUnfolding, Unfolding } from './unfold/unfolding.js';
-export type { CodeProposer } from './unfold/warm-start.js';
+export type { CodeProposer, Proposal, ProposalOptions } from './unfold/warm-start.js';

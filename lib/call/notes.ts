@@ -8,7 +8,7 @@
  * - `NOTE_DEAD_FEATURES`: features of an autoencoder that no sample used at the end of training
  * - `NOTE_NOTHING_HELD_OUT`: a share of the samples was to be held out, and no sample was drawn
  * - `NOTE_NOT_SCORED`: held-out samples that overflow float32 in the trained network: there are no figures of them
- * - `NOTE_STARTED_FROM_ZERO`: codes to start from could not be proposed, as a sample overflowed float32 there
+ * - `NOTE_STARTED_FROM_ZERO`: codes to start from could not be proposed for samples that overflowed float32 there
  * - `NOTE_NOTHING_LEARNED`: an unrolled network whose codes are no better than no codes at all
  * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
  * - `NOTE_LAMBDA_AT_END`: the best λ is the smallest of those that were compared

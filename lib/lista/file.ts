@@ -44,6 +44,7 @@ function entry<T>(
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
+const isPositive = (value: unknown): value is number => isNumber(value) && value > 0;
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isLayers = (value: unknown): value is number => isCount(value) && value >= 1 && value <= MOST_LAYERS;
 /** Figures may be infinite or NaN, which JSON has no numbers for: they are text, as String gives it. */
@@ -161,7 +162,7 @@ async function readTraining(
   const where = `${path}: training`;
   if (!isRecord(value)) return broken(where, `must be an object, got ${describe(value)}`);
   only(value, where, [
-    ...['variant', 'schedule', 'lambda', 'steps', 'samples', 'seed', 'loss', 'gradientNorm'],
+    ...['variant', 'schedule', 'lambda', 'ridge', 'steps', 'samples', 'seed', 'loss', 'gradientNorm'],
     ...['best', 'heldOut', 'notes'],
   ]);
   const figure = (name: string): number => Number(entry(value, where, name, 'a figure, as text', isFigure));
@@ -177,7 +178,10 @@ async function readTraining(
       oneOf(['endToEnd', 'layerwise'] as const),
     ),
     ...(Object.hasOwn(value, 'lambda') && {
-      lambda: entry(value, where, 'lambda', 'a number > 0', (v): v is number => isNumber(v) && v > 0),
+      lambda: entry(value, where, 'lambda', 'a number > 0', isPositive),
+    }),
+    ...(Object.hasOwn(value, 'ridge') && {
+      ridge: entry(value, where, 'ridge', 'a number > 0', isPositive),
     }),
     ...{ steps: count('steps'), samples: count('samples'), seed: count('seed') },
     ...{ loss: figure('loss'), gradientNorm: figure('gradientNorm') },
@@ -200,13 +204,13 @@ export async function readLista(path: string, signal: AbortSignal | undefined): 
     return broken(path, `is no network of this package, but ${describe(isRecord(head) ? head.kind : head)}`);
   if (head.version !== VERSION)
     broken(path, `is of version ${describe(head.version)} of its format; version ${VERSION} is read`);
-  const own = ['weights', 'layers', 'nonnegative', 'scale', 'adaptive'];
-  only(head, path, ['kind', 'version', ...own, 'training']);
   const weights = entry(head, path, 'weights', `one of ${WEIGHTS.join(', ')}`, oneOf(WEIGHTS));
   const layers = entry(head, path, 'layers', `an integer between 1 and ${MOST_LAYERS}`, isLayers);
+  const hyper = weights === 'hyper';
+  const own = ['weights', 'layers', 'nonnegative', 'scale', 'adaptive', ...(hyper ? ['ridge'] : [])];
+  only(head, path, ['kind', 'version', ...own, 'training']);
   const tensors = new Tensors(path, arrays, signal);
   const [features, dims] = tensors.sizes('dictionary');
-  const hyper = weights === 'hyper';
   const none = new Float32Array(0);
   const perLayer = (name: string): Promise<Float32Array> =>
     hyper ? Promise.resolve(none) : tensors.float32(name, layers);
@@ -222,6 +226,8 @@ export async function readLista(path: string, signal: AbortSignal | undefined): 
     threshold: await perLayer('threshold'),
     selection: await perLayer('selection'),
     hyper: hyper ? await tensors.float64('hyper', 3) : new Float64Array(0),
+    // Only written where it is not 0.
+    ridge: Object.hasOwn(head, 'ridge') ? entry(head, path, 'ridge', 'a finite number', isNumber) : 0,
   };
   const fault = faultOf(stored);
   if (fault !== undefined)
@@ -258,7 +264,7 @@ export async function writeLista(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   checkEnding(path);
-  const { weights, layers, features, dims, nonnegative, scale, adaptive } = p;
+  const { weights, layers, features, dims, nonnegative, scale, adaptive, ridge } = p;
   const tensors = new Map<string, TensorToWrite>();
   const add = (name: string, values: Float32Array, ...shape: readonly number[]): void => {
     if (values.length > 0) tensors.set(name, { dtype: 'float32', shape, values });
@@ -284,6 +290,7 @@ export async function writeLista(
   }
   const head = {
     ...{ kind: KIND, version: VERSION, weights, layers, nonnegative, scale, adaptive },
+    ...(ridge > 0 && { ridge }),
     ...(told && { training: told }),
   };
   await writeSafetensors(path, tensors, { [KEY]: JSON.stringify(head) }, signal);

@@ -137,6 +137,7 @@ async function finish({ handle }: Trainer, last: KeptFigures, run: Run, ground: 
   return Lista.adopt(parameters, {
     ...{ variant, schedule, steps, samples, seed: options.seed, ...figures },
     ...(lambda !== undefined && { lambda }),
+    ...(options.ridge > 0 && { ridge: options.ridge }),
     ...(scores && { heldOut: { ...scores, ...(figures.best !== undefined && { loss: figures.best }) } }),
     notes: [...notesOf(reached, lambda === undefined, validation.share > 0 && !ground.validation), ...notes],
   });
@@ -169,7 +170,7 @@ async function trainOnOwn(run: Run, ground: Ground): Promise<Lista> {
           const report =
             onProgress &&
             guard((now: NativeListaFigures) =>
-              onProgress(progressOf(keep(now), totalOf(run, planned, now.stages))),
+              onProgress(progressOf(keep(now), totalOf(run, planned, now.stages), now.searched)),
             );
           return binding.listaTrainerFit(handle, chunk, stride, threads, report, onSettled);
         }),
@@ -248,9 +249,16 @@ async function trainOnPasses(
     look: (item) => item,
     feed: async ({ activations, codes }, most, stop) => {
       const { handle } = trainer as Trainer;
-      const figures = await runJob<NativeListaFigures>(stop, (onSettled) =>
-        binding.listaTrainerObserve(handle, activations, codes, most, threads, undefined, onSettled),
-      );
+      const figures = await runJob<NativeListaFigures>(stop, (onSettled, guard) => {
+        // What it publishes in the middle of an item.
+        const report =
+          onProgress &&
+          guard((now: NativeListaFigures) => {
+            if (now.searched > 0)
+              onProgress(progressOf(keep(now), totalOf(run, planned, now.stages), now.searched));
+          });
+        return binding.listaTrainerObserve(handle, activations, codes, most, threads, report, onSettled);
+      });
       return keep(figures);
     },
     over: ({ finished }) => finished,

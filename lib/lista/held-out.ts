@@ -17,7 +17,7 @@ export async function measure(
   if (activations === undefined) return undefined;
   const { layers, features } = parameters;
   const { threads, signal } = how;
-  const all = { layers, lambda: new Float64Array(0), tolerance: 1 };
+  const all = { layers, lambda: new Float64Array(0), tolerance: 1, refuseOverflow: true };
   const made = Dictionary.handleOf(dictionary);
   const handle = native((module) => module.createLista(parameters));
   const code = async (first: number, rows: number) => {

@@ -38,6 +38,11 @@ export interface ListaUnfoldSyncOptions {
   readonly lambda?: PerSample | undefined;
   /** The gap, relative to ½‖x‖², at which a code counts as converged. Only where there is a λ. Default 1e-4. */
   readonly tolerance?: number | undefined;
+  /**
+   * What becomes of a sample that overflows float32 in the layers: `'refuse'` (default) is the end of the call, with `ERR_NOT_FINITE` and the first such sample; with `'zero'` it
+   * has no codes and the status `diverged`, and the others are as without it.
+   */
+  readonly overflow?: 'refuse' | 'zero' | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
 }
@@ -58,7 +63,7 @@ interface Call {
   readonly preparation: Preparation | undefined;
 }
 
-const SYNC_NAMES = ['layers', 'lambda', 'tolerance', 'threads'];
+const SYNC_NAMES = ['layers', 'lambda', 'tolerance', 'overflow', 'threads'];
 
 /**
  * An unrolled network: codes over one dictionary in a fixed number of layers, each about one pass over the dictionary. Trained by `trainLista`, or made of
@@ -185,6 +190,7 @@ export class Lista {
     const threads = readThreads(read);
     const layers = read.integer('layers', { min: 1, max: this.layers, note: 'the layers' }, this.layers);
     const tolerance = read.number('tolerance', { above: 0 }, GAP_TOLERANCE);
+    const refuseOverflow = read.choice('overflow', ['refuse', 'zero'], 'refuse') === 'refuse';
     const preparation = preparationOf(activations);
     const samples = readMatrix(activations, 'activations');
     if (samples.cols !== this.dims)
@@ -199,7 +205,8 @@ export class Lista {
       read.exclude(['tolerance'], 'calls with lambda', 'a call without, whose codes have no gap');
     const lambda =
       given === undefined ? new Float64Array(0) : readPerSample('lambda', given, samples.rows, { above: 0 });
-    return { handle: this.#use(), samples, settings: { layers, lambda, tolerance }, threads, preparation };
+    const settings = { layers, lambda, tolerance, refuseOverflow };
+    return { handle: this.#use(), samples, settings, threads, preparation };
   }
 
   #answer(result: NativeUnfolding, { samples, preparation }: Call): Unfolding {
@@ -209,13 +216,13 @@ export class Lista {
   /**
    * Codes of samples after `layers` layers, with the figures of every unfolding. With a λ `objective` and `gap` are those of the LASSO, in float64, and
    * samples with a gap of at most `tolerance` have the status `converged`; without one `objective` is ½‖x − aD‖², `gap` NaN. All other samples have the
-   * status `iterationLimit`: their layers came to an end.
+   * status `iterationLimit`: their layers came to an end (or, with `overflow: 'zero'`, `diverged`).
    *
    * Does not block the JavaScript thread; a copy of the samples is made before this returns. A code depends on its sample alone, not on the batch, and not
    * on the number of threads.
    *
    * @param activations samples × dims, finite
-   * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE` (also for a sample that overflows float32 in the layers),
+   * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE` (also for a sample that overflows float32 in the layers: `overflow`),
    *   `ERR_TOO_LARGE`, `ERR_DISPOSED`; `signal.reason` once aborted
    */
   async unfold(activations: MatrixLike, options?: ListaUnfoldOptions): Promise<Unfolding> {

@@ -28,27 +28,40 @@ export type ListaWeights = 'pair' | 'layers' | 'shared' | 'fixed' | 'hyper';
  * ⌊p_k·features/100⌋: of entries that tie there none is (eq. 19 of Chen et al. 2018). With `adaptive` > 0 the threshold of an entry is θ_k/(1 + |a_j|/adaptive)
  * (Behrens et al. 2021, ALISTA-AT).
  *
- * `hyper`: θ = c₁‖A⁺r‖₁, β = c₂‖a‖₀, and p = clip(c₃ log(‖A⁺x'‖₁/‖A⁺r‖₁), 0, 1) of the entries, where A⁺ is the pseudo-inverse of the unit atoms.
+ * `hyper`: θ = c₁‖A⁺r‖₁, β = c₂‖a‖₀, and p = clip(c₃ log(‖A⁺x'‖₁/‖A⁺r‖₁), 0, 1) of the entries, where A⁺ is the pseudo-inverse of the unit atoms (with `ridge` α > 0 the
+ * regularised one, D̂(D̂ᵀD̂ + αI)⁻¹).
  *
  * Codes are for the atoms as they were given: a_j/(scale·‖d_j‖). Features whose atom is zero are never used.
  */
-export interface ListaParameters {
-  readonly weights: ListaWeights;
+export type ListaParameters =
+  | (ListaTensors &
+      ListaLayerNumbers & {
+        readonly weights: 'pair';
+        /** U, features × features, one for each layer; row j is what code j adds to z. */
+        readonly recurrent: readonly Matrix<Float32Array>[];
+      })
+  | (ListaTensors &
+      ListaLayerNumbers & {
+        readonly weights: 'layers' | 'shared' | 'fixed';
+        readonly recurrent?: undefined;
+      })
+  | (ListaTensors &
+      NoLayerNumbers & {
+        readonly weights: 'hyper';
+        /** c₁, c₂, c₃. */
+        readonly hyper: readonly [c1: number, c2: number, c3: number];
+        /** α of A⁺. */
+        readonly ridge: number;
+        readonly recurrent?: undefined;
+      });
+
+/** What every network has. */
+export interface ListaTensors {
   readonly layers: number;
   /** features × dims, as it was given. */
   readonly dictionary: Matrix<Float32Array>;
   /** W or V, features × dims each: one for each layer (`pair`, `layers`), else one. */
   readonly forward: readonly Matrix<Float32Array>[];
-  /** U, features × features, one for each layer; row j is what code j adds to z. Only `pair`. */
-  readonly recurrent?: readonly Matrix<Float32Array>[] | undefined;
-  /** γ, one a layer. Not `hyper`. */
-  readonly step?: Float32Array | undefined;
-  /** θ ≥ 0, one a layer. Not `hyper`. */
-  readonly threshold?: Float32Array | undefined;
-  /** p, one a layer, in percent; 0: nothing is selected. Not `hyper`. */
-  readonly selection?: Float32Array | undefined;
-  /** c₁, c₂, c₃. Only `hyper`. */
-  readonly hyper?: readonly [c1: number, c2: number, c3: number] | undefined;
   /** Finite, ≥ 0; 0: thresholds do not depend on codes. */
   readonly adaptive: number;
   /** A power of two. */
@@ -56,27 +69,83 @@ export interface ListaParameters {
   readonly nonnegative: boolean;
 }
 
-/** The same as callers have it; what has a default may be left out. */
-export interface ListaParametersLike {
-  readonly weights: ListaWeights;
-  /** Default: as many as there are thresholds. Needed with `hyper`. */
+/** The numbers of each layer. */
+export interface ListaLayerNumbers {
+  /** γ, one a layer. */
+  readonly step: Float32Array;
+  /** θ ≥ 0, one a layer. */
+  readonly threshold: Float32Array;
+  /** p, one a layer, in percent; 0: nothing is selected. */
+  readonly selection: Float32Array;
+  readonly hyper?: undefined;
+  readonly ridge?: undefined;
+}
+
+interface NoLayerNumbers {
+  readonly step?: undefined;
+  readonly threshold?: undefined;
+  readonly selection?: undefined;
+}
+
+/** The same as callers have it, by `weights`; what has a default may be left out. */
+export type ListaParametersLike =
+  | (ListaTensorsLike &
+      ListaLayerNumbersLike & {
+        readonly weights: 'pair';
+        readonly forward: readonly MatrixLike[];
+        readonly recurrent: readonly MatrixLike[];
+        readonly ridge?: undefined;
+      })
+  | (ListaTensorsLike &
+      ListaLayerNumbersLike & {
+        readonly weights: 'layers' | 'shared';
+        readonly forward: readonly MatrixLike[];
+        readonly recurrent?: undefined;
+        readonly ridge?: undefined;
+      })
+  | (ListaTensorsLike &
+      ListaLayerNumbersLike & { readonly weights: 'fixed'; readonly recurrent?: undefined } & (
+        | { readonly forward: readonly MatrixLike[]; readonly ridge?: undefined }
+        | {
+            /** Default: the analytic weights of the dictionary. */
+            readonly forward?: undefined;
+            /** Finite, ≥ 0: α of these weights, as `ridge` of `trainLista`. Default 0. */
+            readonly ridge?: number | undefined;
+          }
+      ))
+  | (ListaTensorsLike &
+      NoLayerNumbers & {
+        readonly weights: 'hyper';
+        readonly layers: number;
+        /** Default: the analytic weights of the dictionary. */
+        readonly forward?: readonly MatrixLike[] | undefined;
+        readonly recurrent?: undefined;
+        readonly hyper: readonly number[];
+        /** Finite, ≥ 0: α of A⁺, and of the analytic weights. Default 0. */
+        readonly ridge?: number | undefined;
+      });
+
+/** What every network has. */
+export interface ListaTensorsLike {
+  /** Default: as many as there are thresholds. */
   readonly layers?: number | undefined;
   readonly dictionary: MatrixLike;
-  /** Default with `fixed` and `hyper`: the analytic weights of the dictionary. */
-  readonly forward?: readonly MatrixLike[] | undefined;
-  readonly recurrent?: readonly MatrixLike[] | undefined;
-  /** Default 1. */
-  readonly step?: PerLayer | undefined;
-  readonly threshold?: PerLayer | undefined;
-  /** Default 0. */
-  readonly selection?: PerLayer | undefined;
-  readonly hyper?: readonly number[] | undefined;
   /** Finite, ≥ 0. Default 0. */
   readonly adaptive?: number | undefined;
   /** A power of two, such as 8 or .25. Default 1. */
   readonly scale?: number | undefined;
   /** Default false. */
   readonly nonnegative?: boolean | undefined;
+}
+
+/** The numbers of each layer. */
+export interface ListaLayerNumbersLike {
+  /** Default 1. */
+  readonly step?: PerLayer | undefined;
+  readonly threshold: PerLayer;
+  /** Default 0. */
+  readonly selection?: PerLayer | undefined;
+  readonly hyper?: undefined;
 }
 
 /** One number a layer. */
@@ -88,7 +157,7 @@ const PER_LAYER = ['step', 'threshold', 'selection'] as const;
 const NAMES = [
   ...['weights', 'layers', 'dictionary', 'forward', 'recurrent'],
   ...PER_LAYER,
-  ...['hyper', 'adaptive', 'scale', 'nonnegative'],
+  ...['hyper', 'ridge', 'adaptive', 'scale', 'nonnegative'],
 ];
 const EMPTY = new Float32Array(0);
 
@@ -106,8 +175,8 @@ export function variantOf({ weights, adaptive, selection }: NativeLista): ListaV
 }
 
 /** The closed-form W of a dictionary. */
-export function analyticForward(dictionary: NativeMatrix): Float32Array {
-  return native((binding) => binding.analyticWeights(dictionary, defaultThreads()));
+export function analyticForward(dictionary: NativeMatrix, ridge: number): Float32Array {
+  return native((binding) => binding.analyticWeights(dictionary, ridge, defaultThreads()));
 }
 
 /** A number that a network cannot have. */
@@ -124,10 +193,12 @@ const isPowerOfTwo = (value: unknown): boolean =>
   2 ** Math.round(Math.log2(value)) === value;
 
 /** The first of the numbers that are out of range. Whether tensors are finite is looked at elsewhere. */
-export function faultOf({ scale, adaptive, threshold, selection }: NativeLista): Fault | undefined {
+export function faultOf({ scale, adaptive, ridge, threshold, selection }: NativeLista): Fault | undefined {
   if (!isPowerOfTwo(scale)) return { name: 'scale', expected: 'a power of two', got: scale };
   if (!(Number.isFinite(adaptive) && adaptive >= 0))
     return { name: 'adaptive', expected: 'a finite number ≥ 0', got: adaptive };
+  if (!(Number.isFinite(ridge) && ridge >= 0))
+    return { name: 'ridge', expected: 'a finite number ≥ 0', got: ridge };
   const negative = threshold.findIndex((value) => value < 0);
   if (negative >= 0) return { name: `threshold[${negative}]`, expected: '≥ 0', got: threshold[negative] };
   const strange = selection.findIndex((value) => value < 0 || value > 100);
@@ -224,7 +295,11 @@ export function readParameters(parameters: unknown): NativeLista {
       `dictionary must have at least one feature and one dim, got [${features}, ${dims}]`,
       'dictionary',
     );
-  const analytic = (weights === 'fixed' || hyper) && !read.has('forward');
+  const closed = weights === 'fixed' || hyper;
+  const analytic = closed && !read.has('forward');
+  if (!closed) read.exclude(['ridge'], 'weights fixed and hyper', `weights ${weights}`);
+  if (!analytic && !hyper) read.exclude(['ridge'], 'analytic weights', 'weights that are given (forward)');
+  const ridge = read.number('ridge', { min: 0 }, 0);
   const constants = hyper ? read.get('hyper') : [];
   if (
     !(Array.isArray(constants) || types.isFloat64Array(constants)) ||
@@ -239,7 +314,7 @@ export function readParameters(parameters: unknown): NativeLista {
     adaptive: read.number('adaptive', { min: 0 }, 0),
     dictionary: dictionary.data,
     forward: analytic
-      ? analyticForward(dictionary)
+      ? analyticForward(dictionary, ridge)
       : stacked(read.get('forward'), 'forward', matricesOf(weights, layers), features, dims),
     recurrent:
       weights === 'pair' ? stacked(read.get('recurrent'), 'recurrent', layers, features, features) : EMPTY,
@@ -247,6 +322,7 @@ export function readParameters(parameters: unknown): NativeLista {
     threshold: hyper ? EMPTY : perLayer(read, 'threshold', layers, 0),
     selection: hyper ? EMPTY : perLayer(read, 'selection', layers, 0),
     hyper: Float64Array.from(constants as number[]),
+    ridge: hyper ? ridge : 0,
   };
   const fault = faultOf(made);
   if (fault !== undefined) refuseOption(fault.name, fault.expected, fault.got);
@@ -266,18 +342,17 @@ function cut(values: Float32Array, rows: number, cols: number): Matrix<Float32Ar
 export function showParameters(p: NativeLista): ListaParameters {
   const { weights, layers, features, dims, adaptive, scale, nonnegative } = p;
   const shared = {
-    ...{ weights, layers, adaptive, scale, nonnegative },
+    ...{ layers, adaptive, scale, nonnegative },
     dictionary: { data: p.dictionary, shape: [features, dims] as const },
     forward: cut(p.forward, features, dims),
   };
   if (weights === 'hyper') {
     const [c1, c2, c3] = p.hyper as unknown as [number, number, number];
-    return { ...shared, hyper: [c1, c2, c3] };
+    return { weights, ...shared, hyper: [c1, c2, c3], ridge: p.ridge };
   }
   const { step, threshold, selection } = p;
-  return {
-    ...shared,
-    ...{ step, threshold, selection },
-    ...(weights === 'pair' && { recurrent: cut(p.recurrent, features, features) }),
-  };
+  const numbers = { step, threshold, selection };
+  return weights === 'pair'
+    ? { weights, ...shared, ...numbers, recurrent: cut(p.recurrent, features, features) }
+    : { weights, ...shared, ...numbers };
 }

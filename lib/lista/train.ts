@@ -78,6 +78,8 @@ function validationOf({ validation }: Run, fitting: Fitting): Samples | undefine
  * | `alista-at` | the same, with thresholds θ/(1 + \|a\|/.1) | Behrens, Sauder, Jung 2021 |
  * | `hyperlista` | three numbers; W as `alista` | Chen, Liu, Wang, Yin 2021 |
  *
+ * NA-ALISTA (Behrens, Sauder, Jung 2021), where an LSTM tells each sample's steps and thresholds, is not among them.
+ *
  * It learns in one of two ways. From true codes a* (`codes`, a stream's items, or a prior) by ½‖a − a*‖². Or, with `lambda`, from the samples alone by the
  * objective of the LASSO, ½‖x − aD‖² + λ‖a‖₁: that needs no truth, and recovers less of it, as the LASSO shrinks values and takes some features
  * for others. All start as the same network, analytic W with steps and thresholds that suit the first samples, and go on by Adam (Kingma & Ba

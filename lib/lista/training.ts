@@ -29,6 +29,11 @@ export interface ListaProgress extends ListaFigures {
   /** Of layer-wise training: which stage runs, counted from 0, and how many there are. */
   readonly stage: number;
   readonly stages: number;
+  /**
+   * `hyperlista`: how many points of its grid it has looked at, while it searches that in its first step; undefined before and after. `done` is 0 meanwhile, and `loss` and
+   * `layers` are those of the best point so far, on the first samples.
+   */
+  readonly searched?: number | undefined;
 }
 
 /** Figures of samples that nothing was learned from. */
@@ -43,6 +48,8 @@ export interface ListaTraining extends ListaFigures {
   readonly schedule: ListaSchedule;
   /** λ of the objective; undefined where true codes were learned from. */
   readonly lambda?: number | undefined;
+  /** α of the analytic weights that it began with; undefined where it was 0. */
+  readonly ridge?: number | undefined;
   readonly steps: number;
   /** Samples seen, over all steps. */
   readonly samples: number;
@@ -89,9 +96,13 @@ export function figuresOf({ loss, gradientNorm, best, layers, validated }: KeptF
   };
 }
 
-export function progressOf(kept: KeptFigures, total: number | undefined): ListaProgress {
+export function progressOf(kept: KeptFigures, total: number | undefined, searched = 0): ListaProgress {
   const { steps, stage, stages } = kept;
-  return { done: steps, ...(total !== undefined && { total }), stage, stages, ...figuresOf(kept) };
+  return {
+    ...{ done: steps, ...(total !== undefined && { total }), stage, stages },
+    ...(searched > 0 && { searched }),
+    ...figuresOf(kept),
+  };
 }
 
 /** Figures of no codes at all, but for rounding. */

@@ -36,6 +36,8 @@ export interface NativeLista {
   readonly threshold: Float32Array;
   readonly selection: Float32Array;
   readonly hyper: Float64Array;
+  /** α of A⁺; 0 unless hyper */
+  readonly ridge: number;
 }
 
 export interface NativeListaPrior {
@@ -53,6 +55,8 @@ export interface NativeListaOptions {
   readonly selection: number;
   readonly mostSelected: number;
   readonly adaptive: number;
+  /** of the analytic weights */
+  readonly ridge: number;
   /** 0: supervised */
   readonly lambda: number;
   readonly every: boolean;
@@ -84,6 +88,8 @@ export interface NativeListaFigures {
   readonly layers: Float64Array;
   readonly validated: Float64Array;
   readonly best: number;
+  /** points of the grid so far, while it is searched; else 0 */
+  readonly searched: number;
 }
 
 export interface NativeListaUnfoldOptions {
@@ -92,6 +98,8 @@ export interface NativeListaUnfoldOptions {
   /** one entry or one a sample; empty: there is none, and no gap */
   readonly lambda: Float64Array;
   readonly tolerance: number;
+  /** else samples that overflow have no codes */
+  readonly refuseOverflow: boolean;
 }
 
 /** Part of {@link NativeBinding}. */
@@ -114,7 +122,7 @@ export interface NativeListas {
     onSettled: Settled<NativeUnfolding>,
   ): JobId;
   /** features × dims */
-  analyticWeights(dictionary: NativeMatrix, threads: number): Float32Array;
+  analyticWeights(dictionary: NativeMatrix, ridge: number, threads: number): Float32Array;
 }
 
 /** Part of {@link NativeBinding}. */
@@ -139,14 +147,14 @@ export interface NativeListaTrainers {
     onProgress: ((figures: NativeListaFigures) => void) | undefined,
     onSettled: Settled<NativeListaFigures>,
   ): JobId;
-  /** At most `most` batches of these samples. */
+  /** At most `most` batches of these samples. Publishes figures while a grid is searched. */
   listaTrainerObserve(
     trainer: ListaTrainerHandle,
     activations: NativeMatrix,
     codes: GivenCodes | undefined,
     most: number,
     threads: number,
-    onProgress: undefined,
+    onProgress: ((figures: NativeListaFigures) => void) | undefined,
     onSettled: Settled<NativeListaFigures>,
   ): JobId;
   listaTrainerFinish(

@@ -42,8 +42,8 @@ export interface ConvexOptions extends ConvexBaseOptions, ObservedOption {
   /**
    * Codes to start from, samples × features, such as the last call's; or what proposes them, such as a `Lista` of this dictionary, which is asked first, with
    * the same `threads` and `signal`. They change what the solver has to do, never what it answers for: its certificate. How much they save depends on how
-   * near they are, and asking for them has its own cost. A GPU starts from zero whatever they are; so do
-   * all samples of a call with one that overflows float32 in what proposes (`NOTE_STARTED_FROM_ZERO`).
+   * near they are, and asking for them has its own cost. A GPU starts from zero whatever they are; so does
+   * a sample that overflows float32 in what proposes (`NOTE_STARTED_FROM_ZERO`).
    */
   readonly warmStart?: CodesLike | CodeProposer | undefined;
 }

@@ -8,7 +8,7 @@ const STATUS = {
   iterationLimit: 1,
   /** float32 codes cannot come closer (convex methods), or no independent atom is left (pursuits). */
   stalled: 2,
-  /** The iteration grew (amp, iht): the answer is the best code met. */
+  /** The iteration grew (amp, iht): the answer is the best code met. A `Lista` with `overflow: 'zero'`: the sample overflowed, and has no codes. */
   diverged: 3,
   /** No code comes as close as `epsilon` (bpdn). */
   infeasible: 4,

@@ -6,6 +6,7 @@ import { type Note, warning } from '../call/notes.js';
 import { describe } from '../call/options.js';
 import { type CodesLike, readCodes } from '../data/codes.js';
 import type { NativeCodes } from '../native/values.js';
+import { UnfoldStatus } from './status.js';
 
 /** Whatever proposes codes over a dictionary, such as a `Lista`. */
 export interface CodeProposer {
@@ -15,10 +16,24 @@ export interface CodeProposer {
   /** Codes of samples × dims, as samples × features. */
   unfold(
     activations: MatrixLike,
-    options: { readonly threads: number; readonly signal?: AbortSignal | undefined },
-  ): PromiseLike<{ readonly codes: CodesLike }>;
+    options: ProposalOptions & { readonly signal?: AbortSignal | undefined },
+  ): PromiseLike<Proposal>;
   /** The same at once. */
-  unfoldSync(activations: MatrixLike, options: { readonly threads: number }): { readonly codes: CodesLike };
+  unfoldSync(activations: MatrixLike, options: ProposalOptions): Proposal;
+}
+
+/** What a {@link CodeProposer} is asked for. */
+export interface ProposalOptions {
+  readonly threads: number;
+  /** Samples that overflow in what proposes should have no codes and the status `diverged`; where it rejects with `ERR_NOT_FINITE` instead, all samples start from zero. */
+  readonly overflow: 'zero';
+}
+
+/** What a {@link CodeProposer} answers. */
+export interface Proposal {
+  readonly codes: CodesLike;
+  /** {@link UnfoldStatus} values, one a sample: those without codes that are `diverged` are told of in a note. */
+  readonly status?: Uint8Array | undefined;
 }
 
 /** The proposer, if `warmStart` is one. */
@@ -68,6 +83,20 @@ export interface Start {
   readonly notes: readonly Note[];
 }
 
+/** That some samples have no codes because they overflowed. */
+function notesOn(status: unknown, { indptr }: NativeCodes): Note[] {
+  if (!types.isUint8Array(status)) return [];
+  const all: number[] = [];
+  for (let i = 0; i + 1 < indptr.length; i++)
+    if (status[i] === UnfoldStatus.diverged && indptr[i] === indptr[i + 1]) all.push(i);
+  if (all.length === 0) return [];
+  const which =
+    all.length === 1
+      ? `sample ${all[0]}, which overflows float32 in what proposes and starts`
+      : `${all.length} samples (${all[0]} is the first), which overflow float32 in what proposes and start`;
+  return [warning('NOTE_STARTED_FROM_ZERO', `warmStart proposed no codes for ${which} from zero`)];
+}
+
 /** The codes in what a proposer answers. */
 function proposed(answer: unknown, samples: number, features: number): Start {
   if (typeof answer !== 'object' || answer === null)
@@ -76,8 +105,9 @@ function proposed(answer: unknown, samples: number, features: number): Start {
       `warmStart must propose { codes }, got ${describe(answer)}`,
       'warmStart',
     );
-  const { codes } = answer as { codes: unknown };
-  return { codes: readWarmStart(codes ?? null, samples, features), notes: [] };
+  const { codes, status } = answer as { codes: unknown; status: unknown };
+  const start = readWarmStart(codes ?? null, samples, features);
+  return { codes: start, notes: start === undefined ? [] : notesOn(status, start) };
 }
 
 /** Samples that are too large for the proposer need not be so for the solver, which says of itself what is not finite. */
@@ -95,7 +125,7 @@ export async function propose(
 ): Promise<Start> {
   let answer: unknown;
   try {
-    answer = await proposer.unfold(shown(samples), options);
+    answer = await proposer.unfold(shown(samples), { ...options, overflow: 'zero' });
   } catch (error) {
     return fromZero(error);
   }
@@ -110,7 +140,7 @@ export function proposeSync(
 ): Start {
   let answer: unknown;
   try {
-    answer = proposer.unfoldSync(shown(samples), { threads });
+    answer = proposer.unfoldSync(shown(samples), { threads, overflow: 'zero' });
   } catch (error) {
     return fromZero(error);
   }

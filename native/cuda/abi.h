@@ -23,8 +23,10 @@ extern "C" {
 enum UnsuperposeCudaCode {
   UNSUPERPOSE_CUDA_OK = 0,
   UNSUPERPOSE_CUDA_NO_DEVICE = 1, /* no driver, too old a driver, no such device, a device that is too old */
-  UNSUPERPOSE_CUDA_MEMORY = 2,    /* the device's memory does not suffice: bytes_wanted and bytes_free say by how much */
-  UNSUPERPOSE_CUDA_FAILED = 3,    /* the device or the driver failed; the device cannot be used again in this process */
+  UNSUPERPOSE_CUDA_MEMORY =
+      2, /* the device's memory does not suffice: bytes_wanted and bytes_free say by how much */
+  UNSUPERPOSE_CUDA_FAILED =
+      3, /* the device or the driver failed; the device cannot be used again in this process */
   UNSUPERPOSE_CUDA_CANCELLED = 4
 };
 
@@ -35,20 +37,23 @@ typedef struct UnsuperposeCudaError {
 
 typedef struct UnsuperposeCudaDescription {
   char name[128];
-  int32_t major, minor;      /* compute capability */
+  int32_t major, minor; /* compute capability */
   int32_t multiprocessors;
-  int32_t driver, runtime;   /* CUDA versions: 13000 is 13.0 */
-  int32_t emulated;          /* 1: a CPU that runs the kernels' source (test/cuda) */
-  uint64_t memory, free;     /* bytes */
+  int32_t driver, runtime; /* CUDA versions: 13000 is 13.0 */
+  int32_t emulated;        /* 1: a CPU that runs the kernels' source (test/cuda) */
+  uint64_t memory, free;   /* bytes */
 } UnsuperposeCudaDescription;
 
-typedef struct UnsuperposeCudaRows UnsuperposeCudaRows; /* rows that live on a device: a dictionary, one side of pairs */
-typedef struct UnsuperposeCudaScan UnsuperposeCudaScan; /* vectors to be scored against rows, with their memory and stream */
+typedef struct UnsuperposeCudaRows
+    UnsuperposeCudaRows; /* rows that live on a device: a dictionary, one side of pairs */
+typedef struct UnsuperposeCudaScan
+    UnsuperposeCudaScan; /* vectors to be scored against rows, with their memory and stream */
 
 /* What rows are rounded to before the tensor cores multiply them. */
 enum UnsuperposeCudaPrecision {
-  UNSUPERPOSE_CUDA_INT8 = 0,   /* integers -127 ... 127, one scale a row; sums are exact */
-  UNSUPERPOSE_CUDA_FLOAT16 = 1 /* 11 bits of significand, one power of two a row; sums in float32, truncated */
+  UNSUPERPOSE_CUDA_INT8 = 0, /* integers -127 ... 127, one scale a row; sums are exact */
+  UNSUPERPOSE_CUDA_FLOAT16 =
+      1 /* 11 bits of significand, one power of two a row; sums in float32, truncated */
 };
 
 /* count x dims floats; row i is at data + pick[i] * stride, or + i * stride where pick is null. */
@@ -82,7 +87,7 @@ typedef struct UnsuperposeCudaLasso {
   double tolerance; /* of the duality gap, relative to 1/2 |x|^2 */
   int32_t nonnegative;
   uint32_t max_rounds;
-  uint32_t capacity; /* entries a sample in `indices` and `values`, at most 128 */
+  uint32_t capacity;               /* entries a sample in `indices` and `values`, at most 128 */
   int (*cancelled)(void* context); /* asked between launches; may be null */
   void* context;
 } UnsuperposeCudaLasso;
@@ -105,6 +110,49 @@ typedef struct UnsuperposeCudaCodes {
   double stages[8]; /* seconds on the device: round, select, choose, gram, descend, evaluate, copies, all */
 } UnsuperposeCudaCodes;
 
+/* What a pursuit is asked: the atom of the largest |d_j·r| (nonnegative: of d_j·r) joins the support, the code is the least squares
+ * solution on it, again. */
+typedef struct UnsuperposeCudaPursuit {
+  UnsuperposeCudaMatrix samples; /* of norms 0, or from 1/2 to 1 */
+  const uint32_t* most;          /* one a sample: atoms at most */
+  const double* residual;        /* one a sample, >= 0: |x - aD| that ends it */
+  int32_t nonnegative;
+  int32_t
+      all_explained; /* a sample that correlates with nothing any more has converged; else it has stalled */
+  uint32_t capacity; /* entries a sample in `indices` and `values`, at most 128 */
+  int (*cancelled)(void* context); /* asked between launches; may be null */
+  void* context;
+} UnsuperposeCudaPursuit;
+
+enum UnsuperposeCudaPursued {
+  UNSUPERPOSE_CUDA_PURSUED = 0,         /* a stopping rule was met */
+  UNSUPERPOSE_CUDA_PURSUED_LIMIT = 1,   /* too many choices */
+  UNSUPERPOSE_CUDA_PURSUED_STALLED = 2, /* nothing correlates with what is left */
+  UNSUPERPOSE_CUDA_PURSUED_PART = 3     /* the support is a place to start from; empty: from the beginning */
+};
+
+/* One entry a sample in every array but indices and values (capacity each). */
+typedef struct UnsuperposeCudaSupports {
+  uint32_t* indices; /* in the order of the choices */
+  float* values;
+  uint32_t* count;
+  uint8_t* outcome;
+  uint32_t* choices;
+  double* squared_residual; /* of the values */
+  double stages[8];         /* seconds on the device: round, select, pick, append, -, answer, copies, all */
+} UnsuperposeCudaSupports;
+
+/* Sparse rows: those of row i are entries indptr[i] to indptr[i + 1]. */
+typedef struct UnsuperposeCudaSparse {
+  uint64_t rows;
+  const uint32_t* indptr;
+  const uint32_t* indices;
+  const float* values;
+  const double* wide;              /* in place of values where not null */
+  int (*cancelled)(void* context); /* asked between launches; may be null */
+  void* context;
+} UnsuperposeCudaSparse;
+
 /* A sparse autoencoder in training, with everything that a step needs, on a device. native/learning/autoencoder_learner.hpp has the formulas. */
 typedef struct UnsuperposeCudaTrainer UnsuperposeCudaTrainer;
 
@@ -120,7 +168,7 @@ typedef struct UnsuperposeCudaTraining {
   int32_t aligned;
   uint64_t features, inputs, outputs;
   uint64_t dead_after;
-  uint64_t auxiliary_k;  /* > 0 */
+  uint64_t auxiliary_k;   /* > 0 */
   double auxiliary, clip; /* Infinity: none */
   double bandwidth, target_l0;
 } UnsuperposeCudaTraining;
@@ -144,7 +192,7 @@ typedef struct UnsuperposeCudaStep {
   double input_scale, target_scale;
   uint64_t number; /* counted from 1 */
   uint64_t k;
-  double lambda, guess;                            /* in the units of training */
+  double lambda, guess;                          /* in the units of training */
   float rate, beta1, beta2, correction, epsilon; /* Adam's: native/kernels/adam/adam.hpp */
 } UnsuperposeCudaStep;
 
@@ -205,13 +253,19 @@ typedef struct UnsuperposeCuda {
   int (*lasso)(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, UnsuperposeCudaCodes* out,
                UnsuperposeCudaError* error);
 
+  int (*pursue)(UnsuperposeCudaRows* rows, const UnsuperposeCudaPursuit* problem,
+                UnsuperposeCudaSupports* out, UnsuperposeCudaError* error);
+  /* out (codes->rows x dims) = codes . rows, summed in float64 in the order of the entries, rounded once; without `wide` never -0. */
+  int (*fold)(UnsuperposeCudaRows* rows, const UnsuperposeCudaSparse* codes, float* out,
+              UnsuperposeCudaError* error);
   int (*trainer_open)(int32_t device, const UnsuperposeCudaTraining* training, UnsuperposeCudaTrainer** out,
                       UnsuperposeCudaError* error);
   void (*trainer_close)(UnsuperposeCudaTrainer* trainer);
   /* To the device, before the first step; and back, once all steps are settled. */
   int (*trainer_write)(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaTrained* from,
                        UnsuperposeCudaError* error);
-  int (*trainer_read)(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaTrained* to, UnsuperposeCudaError* error);
+  int (*trainer_read)(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaTrained* to,
+                      UnsuperposeCudaError* error);
   /* Begins a step, and reports the one before it; the samples may go away afterwards. Of a step after a fault nothing is done. */
   int (*trainer_step)(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaStep* step,
                       UnsuperposeCudaReport* before, UnsuperposeCudaError* error);

@@ -41,6 +41,8 @@ DEVICE unsigned ballot(bool v) { return __ballot_sync(0xffffffffu, v); }
 DEVICE unsigned atomic_add(unsigned* at, unsigned v) { return atomicAdd(at, v); }
 DEVICE unsigned atomic_max(unsigned* at, unsigned v) { return atomicMax(at, v); }
 DEVICE int count_bits(unsigned v) { return __popc(v); }
+/// Of v that is not 0, the place of its lowest bit.
+DEVICE unsigned lowest_bit(unsigned v) { return static_cast<unsigned>(__ffs(static_cast<int>(v)) - 1); }
 DEVICE unsigned float_bits(float v) { return __float_as_uint(v); }
 DEVICE std::uint64_t double_bits(double v) { return static_cast<std::uint64_t>(__double_as_longlong(v)); }
 /// The nearest float16, as bits, ties to even; and back.

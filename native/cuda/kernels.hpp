@@ -59,4 +59,18 @@ void sort_lists(const Sort& sort, cudaStream_t stream);
 void ranked(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out,
             cudaStream_t stream);
 
+/// out (count x dims) = Σ code · atom of each of `count` sparse rows, in float64 in the order of the entries. indptr is relative to `base`; of
+/// `values` and `wide` one is there.
+struct Fold {
+  const float* atoms = nullptr;
+  unsigned dims = 0;
+  std::uint32_t base = 0;
+  const std::uint32_t* indptr = nullptr;
+  const std::uint32_t* indices = nullptr;
+  const float* values = nullptr;
+  const double* wide = nullptr;
+  float* out = nullptr;
+};
+void fold_rows(const Fold& fold, unsigned count, cudaStream_t stream);
+
 }  // namespace unsuperpose::cuda

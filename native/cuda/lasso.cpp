@@ -47,13 +47,14 @@ class Solver {
   std::size_t together_ = 0;
   Batch batch_{};
   RoundedRows rounded_;
-  Memory<float> samples_, residual_, code_, correlation_, gram_, raised_, floors_, factors_[2], scale_;
+  Memory<float> samples_, residual_, code_, correlation_, gram_, share_, floors_, factors_[2], scale_;
   Thresholds thresholds_;
   Memory<double> lambda_, weights_, strongest_, gap_, norms_, moved_;
   Memory<std::uint32_t> set_, active_, with_gram_, stalled_;
   Memory<Evaluation> at_;
   Memory<UnsuperposeCudaEntry> entries_;
   Memory<unsigned> counts_;
+  Memory<std::uint8_t> proof_, complete_;
   Memory<std::uint32_t> state_;  // rounds, size, stage and precision of every sample, copied together
   Pinned<std::uint32_t> seen_, group_, set_seen_;
   Pinned<float> code_seen_;
@@ -66,15 +67,19 @@ void Solver::reserve() {
   const std::size_t n = together_, dims = rows_.dims();
   samples_.reserve(n * dims);
   residual_.reserve(n * dims);
+  // Descent reads whole lines of it.
+  const bool larger = gram_.size() < n * kSet * kSet;
   gram_.reserve(n * kSet * kSet);
+  if (larger) stream_.zero(gram_.data(), n * kSet * kSet);
   for (Memory<float>* of_set : {&code_, &correlation_}) of_set->reserve(n * kSet);
   set_.reserve(n * kSet);
-  for (Memory<float>* one : {&raised_, &floors_}) one->reserve(n);
+  for (Memory<float>* one : {&share_, &floors_}) one->reserve(n);
   for (Memory<double>* one : {&lambda_, &strongest_, &gap_, &norms_, &moved_}) one->reserve(n);
   for (Memory<std::uint32_t>* one : {&active_, &with_gram_, &stalled_}) one->reserve(n);
   at_.reserve(n);
   entries_.reserve(n * kListed);
   counts_.reserve(n);
+  for (Memory<std::uint8_t>* one : {&proof_, &complete_}) one->reserve(n);
   state_.reserve(3 * n);
   seen_.reserve(3 * n);
   group_.reserve(n);
@@ -109,7 +114,9 @@ void Solver::reserve() {
   batch_.strongest = strongest_.data();
   batch_.gap = gap_.data();
   batch_.stalled = stalled_.data();
-  batch_.raised = raised_.data();
+  batch_.share = share_.data();
+  batch_.proof = proof_.data();
+  batch_.complete = complete_.data();
   batch_.rounds = state_.data();
   batch_.size = state_.data() + n;
   batch_.stage = reinterpret_cast<Stage*>(state_.data() + 2 * n);
@@ -190,7 +197,7 @@ void Solver::pass(int precision, const std::vector<std::uint32_t>& group, bool f
       // On the first pass λ is exceeded by a large share of the atoms.
       thresholds = thresholds_.of(select, precision, device, 2.0 * batch_.first_choice, kLeastRank, stream_);
     }
-    set_floors(batch_, precision, thresholds, stream_.get());
+    set_floors(batch_, precision, fresh, thresholds, stream_.get());
     stream_.zero(counts_.data(), count);
     select.floors = floors_.data();
     select.entries = entries_.data();
@@ -298,7 +305,7 @@ void Solver::deliver(std::size_t first, std::size_t count) {
 }
 
 void Solver::release() {
-  for (Memory<float>* memory : {&samples_, &residual_, &code_, &correlation_, &gram_, &raised_, &floors_,
+  for (Memory<float>* memory : {&samples_, &residual_, &code_, &correlation_, &gram_, &share_, &floors_,
                                 &factors_[0], &factors_[1], &scale_})
     memory->free();
   thresholds_.free();
@@ -308,6 +315,7 @@ void Solver::release() {
   at_.free();
   entries_.free();
   counts_.free();
+  for (Memory<std::uint8_t>* memory : {&proof_, &complete_}) memory->free();
 }
 
 void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out) {
@@ -329,12 +337,14 @@ void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
       deliver(first, count);
       first += count;
     } catch (const Failure& failure) {
-      // Fewer at a time, as long as there are fewer.
-      if (failure.code != UNSUPERPOSE_CUDA_MEMORY || together_ <= kFewestTogether) throw;
+      if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
+      ready = false;
+      if (rows_.free_workspaces()) continue;
+      // Fewer at a time, as long as there are fewer.
+      if (together_ <= kFewestTogether) throw;
       release();
       together_ = std::max(kFewestTogether, together_ / 2);
-      ready = false;
     }
   }
 }

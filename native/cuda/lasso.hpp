@@ -14,10 +14,10 @@ inline constexpr unsigned kSet = 128;
 /// Atoms listed of a pass.
 inline constexpr unsigned kListed = 1024;
 
-/// Of Batch::strongest.
-inline constexpr double kUnknown = -1;
-
 enum class Stage : std::uint8_t { running, converged, unfinished };
+
+/// Must a pass list all that may exceed λ, so that its list is a proof? `failed`: it did, and the list overflowed in the best precision.
+enum class Proof : std::uint8_t { where_short, needed, failed };
 
 struct Batch {
   // the problem
@@ -41,34 +41,36 @@ struct Batch {
   unsigned* with_gram;  // of the set's atoms, those whose Gram rows are there
   float* gram;          // x kSet x kSet
   Evaluation* at;       // the sums of the code
-  double* strongest;    // |d·r − βa| / w in the set
+  double* strongest;    // |d·r − βa| / w of the atoms whose codes are not zero
   double* gap;
   std::uint8_t* precision;  // of the next pass
   Stage* stage;
-  unsigned* rounds;   // solves
-  unsigned* stalled;  // of them, the last ones without a new atom
-  float* raised;      // floors are multiplied by it, so that a list that overflowed will not again
+  unsigned* rounds;     // solves
+  unsigned* stalled;    // of them, the last ones without a new atom
+  float* share;         // a floor of what only chooses is that share of the residual's norm
+  std::uint8_t* proof;  // Proof, of the next pass
   // of the samples that are being scored, by their place among `active`
   const std::uint32_t* active;
   unsigned count;
   const double* norms;
   const double* moved;
   float* floors;
+  std::uint8_t* complete;               // does all that may exceed λ pass its floor?
   const UnsuperposeCudaEntry* entries;  // x kListed
   const unsigned* counts;
 };
 
 /// r = x, an empty set.
 void start(const Batch& batch, unsigned samples, cudaStream_t stream);
-/// floors of the active samples, which are scored in `precision`; thresholds of their first choice, or null.
-void set_floors(const Batch& batch, int precision, const float* thresholds, cudaStream_t stream);
+/// floors of the active samples, which are scored in `precision`. `fresh`: for the first time, with thresholds for their first choice, or null.
+void set_floors(const Batch& batch, int precision, bool fresh, const float* thresholds, cudaStream_t stream);
 /// Certifies, or takes violators into the set. `chosen` counts the samples whose sets must be solved on.
 void choose(const Batch& batch, int precision, cudaStream_t stream);
 /// The Gram rows of new atoms, and their correlations, for sets of at most `largest`.
 void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream);
 /// Minimises over the codes of the sets of at most `largest` atoms.
 void descend(const Batch& batch, unsigned largest, cudaStream_t stream);
-/// Residuals and sums; the sets' exact correlations where the next pass certifies.
+/// Residuals and sums, and the exact correlations of atoms whose codes are not zero.
 void evaluate(const Batch& batch, cudaStream_t stream);
 
 }  // namespace unsuperpose::cuda

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <optional>
 
 #include "rounds.hpp"
 #include "scan.hpp"
@@ -39,6 +40,16 @@ int guarded(UnsuperposeCudaError* error, const Body& body) {
     std::snprintf(error->message, sizeof error->message, "%s", failure.what());
     return UNSUPERPOSE_CUDA_FAILED;
   }
+}
+
+/// Of a device that is lost, what is the host's is given back all the same. Its own memory only goes with the process: to reset the device would take it
+/// from others in the process too.
+template <class Held>
+void let_go(Held* held, int device) {
+  std::optional<OnDevice> here;
+  UnsuperposeCudaError ignored;
+  (void)guarded(&ignored, [&] { here.emplace(device); });
+  delete held;
 }
 
 int count(std::int32_t* devices, UnsuperposeCudaError* error) {
@@ -81,13 +92,7 @@ int upload(std::int32_t device, const UnsuperposeCudaMatrix* rows, UnsuperposeCu
 }
 
 void release(UnsuperposeCudaRows* rows) {
-  if (!rows) return;
-  UnsuperposeCudaError ignored;
-  const int device = rows->rows.device().index;
-  (void)guarded(&ignored, [&] {
-    const OnDevice here(device);
-    delete rows;
-  });
+  if (rows) let_go(rows, rows->rows.device().index);
 }
 
 std::uint64_t bytes(const UnsuperposeCudaRows* rows) { return rows->rows.bytes(); }
@@ -109,13 +114,7 @@ int open(UnsuperposeCudaRows* rows, UnsuperposeCudaScan** out, UnsuperposeCudaEr
 }
 
 void close(UnsuperposeCudaScan* scan) {
-  if (!scan) return;
-  UnsuperposeCudaError ignored;
-  const int device = scan->scan.rows().device().index;
-  (void)guarded(&ignored, [&] {
-    const OnDevice here(device);
-    delete scan;
-  });
+  if (scan) let_go(scan, scan->scan.rows().device().index);
 }
 
 int set_vectors(UnsuperposeCudaScan* scan, const UnsuperposeCudaMatrix* vectors, std::int32_t precision,
@@ -146,6 +145,16 @@ int entries(UnsuperposeCudaScan* scan, UnsuperposeCudaEntry* out, UnsuperposeCud
 int lasso(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, UnsuperposeCudaCodes* out,
           UnsuperposeCudaError* error) {
   return guarded(error, [&] { solve_lasso(rows->rows, *problem, *out); });
+}
+
+int pursue(UnsuperposeCudaRows* rows, const UnsuperposeCudaPursuit* problem, UnsuperposeCudaSupports* out,
+           UnsuperposeCudaError* error) {
+  return guarded(error, [&] { solve_pursuit(rows->rows, *problem, *out); });
+}
+
+int fold(UnsuperposeCudaRows* rows, const UnsuperposeCudaSparse* codes, float* out,
+         UnsuperposeCudaError* error) {
+  return guarded(error, [&] { fold_codes(rows->rows, *codes, out); });
 }
 
 int trainer_open(std::int32_t device, const UnsuperposeCudaTraining* training, UnsuperposeCudaTrainer** out,
@@ -203,6 +212,8 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 strongest,
                                 entries,
                                 lasso,
+                                pursue,
+                                fold,
                                 trainer_open,
                                 trainer_close,
                                 trainer_write,

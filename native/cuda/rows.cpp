@@ -80,17 +80,24 @@ std::size_t Rows::bytes() const {
   return bytes;
 }
 
-std::shared_ptr<void> Rows::take_workspace() {
+std::shared_ptr<void> Rows::take_workspace(Workspace kind) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.empty()) return nullptr;
-  std::shared_ptr<void> taken = std::move(idle_.back());
-  idle_.pop_back();
-  return taken;
+  return std::move(idle_[kind]);
 }
 
-void Rows::keep_workspace(std::shared_ptr<void> workspace) {
+void Rows::keep_workspace(std::shared_ptr<void> workspace, Workspace kind) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (idle_.empty()) idle_.push_back(std::move(workspace));
+  if (!idle_[kind]) idle_[kind] = std::move(workspace);
+}
+
+bool Rows::free_workspaces() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  bool any = false;
+  for (std::shared_ptr<void>& idle : idle_) {
+    any = any || idle;
+    idle.reset();
+  }
+  return any;
 }
 
 const Rows::Rounded& Rows::rounded(int precision) {

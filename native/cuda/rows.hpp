@@ -51,9 +51,12 @@ class Rows {
     bool made = false;
   };
   const Rounded& rounded(int precision);
-  /// Memory that a call used and another may use; null where there is none. One call has it at a time.
-  std::shared_ptr<void> take_workspace();
-  void keep_workspace(std::shared_ptr<void> workspace);
+  /// Memory that a call used and another of its kind may use; null where there is none. One call has it at a time.
+  enum Workspace : unsigned { kLasso, kPursuit, kFold, kWorkspaces };
+  std::shared_ptr<void> take_workspace(Workspace kind = kLasso);
+  void keep_workspace(std::shared_ptr<void> workspace, Workspace kind = kLasso);
+  /// Frees what no call has. Answers whether there was any.
+  bool free_workspaces();
 
  private:
   const Device device_;
@@ -61,7 +64,7 @@ class Rows {
   Memory<float> data_;
   std::mutex mutex_;
   Rounded rounded_[3];                       // by precision, kLowHalf the last
-  std::vector<std::shared_ptr<void>> idle_;  // after what they refer to: they go first
+  std::shared_ptr<void> idle_[kWorkspaces];  // after what they refer to: they go first
 };
 
 }  // namespace unsuperpose::cuda

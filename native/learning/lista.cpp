@@ -29,6 +29,7 @@ struct Ahead {
   std::size_t first = 0, end = 0;  // samples of the call
   std::size_t rows = 0;            // of a block
   std::vector<Codes> blocks;
+  std::vector<std::vector<std::uint8_t>> overflows;  // 1: of a block's samples that have no codes for it
 };
 
 /// The network as a method of unfolding: its codes, and the figures that every answer has.
@@ -69,7 +70,7 @@ class Unrolled final : public Method {
     out.rows = lista::block_rows(network_);
     const std::size_t count = (out.end - first + out.rows - 1) / out.rows;
     out.blocks.assign(count, {});
-    std::vector<std::size_t> overflows(count, kAhead);
+    out.overflows.assign(count, {});
     execution.for_each(count, [&](std::size_t b) {
       const std::size_t from = first + b * out.rows, rows = std::min(out.rows, out.end - from);
       ConstMatrix32 x = x_.slice(from, rows);
@@ -81,21 +82,21 @@ class Unrolled final : public Method {
             scaled[i * x.cols + d] = static_cast<float>(network_.at.scale * static_cast<double>(x.row(i)[d]));
         x = {scaled.data(), rows, x.cols};
       }
-      const std::size_t overflow = lista::run_layers(network_, x, options_.layers, out.blocks[b], nullptr);
-      if (overflow < rows) overflows[b] = overflow;
+      lista::run_layers(network_, x, options_.layers, out.blocks[b], nullptr, &out.overflows[b]);
     });
     if (execution.cancelled()) return Status::cancelled();
-    for (std::size_t b = 0; b < count; ++b)
-      if (overflows[b] < kAhead) return overflowed(first + b * out.rows + overflows[b]);
     // Codes of unit atoms and scaled samples become those of the atoms as given; a value that float32 has no number for is an overflow too.
     for (std::size_t b = 0; b < count; ++b) {
       Codes& codes = out.blocks[b];
-      for (std::size_t i = 0; i < codes.samples(); ++i)
+      for (std::size_t i = 0; i < codes.samples(); ++i) {
+        std::uint8_t& overflow = out.overflows[b][i];
         for (std::size_t e = codes.begin[i]; e < codes.begin[i + 1]; ++e) {
           const double unit = network_.at.scale * network_.norms[codes.index[e]];
           codes.value[e] = static_cast<float>(static_cast<double>(codes.value[e]) / unit);
-          if (!std::isfinite(codes.value[e])) return overflowed(first + b * out.rows + i);
+          if (!std::isfinite(codes.value[e])) overflow = 1;
         }
+        if (overflow && options_.refuse_overflow) return overflowed(first + b * out.rows + i);
+      }
     }
     return {};
   }
@@ -106,8 +107,13 @@ class Unrolled final : public Method {
   }
 
   static void take(const Ahead& ahead, std::size_t sample, SampleResult& out) {
-    const Codes& codes = ahead.blocks[(sample - ahead.first) / ahead.rows];
-    const std::size_t row = (sample - ahead.first) % ahead.rows;
+    const std::size_t block = (sample - ahead.first) / ahead.rows, row = (sample - ahead.first) % ahead.rows;
+    const Codes& codes = ahead.blocks[block];
+    out.outcome = Outcome::iterations;
+    if (ahead.overflows[block][row]) {
+      out.outcome = Outcome::diverged;
+      return;
+    }
     for (std::size_t e = codes.begin[row]; e < codes.begin[row + 1]; ++e) {
       if (codes.value[e] == 0) continue;
       out.indices.push_back(codes.index[e]);
@@ -148,7 +154,8 @@ class Unrolled final : public Method {
       const double lambda = certifies ? batch.lambda(i) : 0;
       result.gap =
           certifies ? relative_gap(at[i], lambda, 0, strongest[i]) : std::numeric_limits<double>::quiet_NaN();
-      result.outcome = result.gap <= options_.tolerance ? Outcome::converged : Outcome::iterations;
+      if (result.outcome != Outcome::diverged && result.gap <= options_.tolerance)
+        result.outcome = Outcome::converged;
       result.iterations = static_cast<std::uint32_t>(options_.layers);
       batch.finish(i, {}, at[i].objective(lambda, 0), at[i].squared_residual, result);
     }

@@ -13,7 +13,9 @@
 // Codes are for the atoms as they were given: a_j/(scale·‖d_j‖). A zero atom is never used. With nonnegative, only z_j > θ passes.
 //
 // Analytic weights (Liu, Chen, Wang, Yin 2019, "ALISTA", their relaxed problem, whose minimiser is this): w_j = S d̂_j/(d̂_jᵀ S d̂_j), S = (D̂ᵀD̂)⁻¹
-// (dims × dims): of all W with w_j·d̂_j = 1 the one with the smallest Σ_ij (w_i·d̂_j)².
+// (dims × dims): of all W with w_j·d̂_j = 1 the one with the smallest Σ_ij (w_i·d̂_j)². With a ridge α ≥ 0, S = (D̂ᵀD̂ + αI)⁻¹: the one with the
+// smallest Σ_ij (w_i·d̂_j)² + α·Σ_i ‖w_i‖², which lets more of the other codes' errors through a layer and less of the samples' noise. (The same
+// trade-off is known from beamforming as diagonal loading: Cox, Zeskind, Owen 1987, "Robust adaptive beamforming".)
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -48,13 +50,15 @@ struct ListaParameters {
   std::vector<float> selection;  // p_k in percent, one a layer, 0: none; empty with hyper
   double adaptive = 0;           // 0: thresholds do not depend on the codes
   std::vector<double> hyper;     // c₁, c₂, c₃; hyper only
+  double ridge = 0;  // α of S, from which A⁺ follows; hyper only (the others' W is all there is)
 };
 
 struct ListaUnfoldOptions {
   std::size_t layers = 0;  // 1 … all
   std::vector<double>
       lambda;  // one entry or one a sample, > 0, for objective and gap in the units that were given; or empty
-  double tolerance = 1e-4;  // of the gap, for the status
+  double tolerance = 1e-4;      // of the gap, for the status
+  bool refuse_overflow = true;  // else a sample that overflows has no codes, and has diverged
 };
 
 /// Immutable, so that calls may share it.
@@ -68,8 +72,8 @@ class Lista {
   std::size_t bytes() const;
 
   /// x: samples × dims, finite; codes after so many layers, with the figures of an unfolding: without λ as those of a pursuit. A sample has
-  /// converged where its gap is at most the tolerance; else its layers came to their end (Outcome::iterations). ERR_NOT_FINITE for a sample
-  /// that overflows float32 in the layers. Deterministic, whatever else is in the batch and however many threads. Progress counts samples.
+  /// converged where its gap is at most the tolerance; else its layers came to their end (Outcome::iterations). ERR_NOT_FINITE for the first
+  /// sample that overflows float32 in the layers, where that is refused. Deterministic, whatever else is in the batch and however many threads. Progress counts samples.
   Status unfold(ConstMatrix32 x, const ListaUnfoldOptions& options, const Execution& execution,
                 Unfolding& out) const;
 
@@ -79,9 +83,10 @@ class Lista {
   std::unique_ptr<State> state_;
 };
 
-/// The analytic W of a dictionary, features × dims, in float64 and rounded once. Where the atoms do not span all dims, S is the inverse
+/// The analytic W of a dictionary for a finite ridge ≥ 0, features × dims, in float64 and rounded once. Where the atoms do not span all dims, S is the inverse
 /// on their span: directions in which all atoms together have less than 2⁻²⁰ of their root mean square over the dims count as
 /// outside (float32 atoms of a smaller span have such). Rows of zero atoms are zero.
-Status analytic_weights(ConstMatrix32 dictionary, const Execution& execution, std::vector<float>& out);
+Status analytic_weights(ConstMatrix32 dictionary, double ridge, const Execution& execution,
+                        std::vector<float>& out);
 
 }  // namespace unsuperpose

@@ -82,9 +82,9 @@ std::vector<double> pivoted_factor(Square g, double least) {
   return r;
 }
 
-/// S: the inverse of the Gram matrix, on the atoms' span. Empty where the call was cancelled.
-Status inverse(ConstMatrix32 dictionary, const std::vector<double>& norms, const Execution& execution,
-               Square& out) {
+/// S: the inverse of the Gram matrix with `ridge` on its diagonal, on the atoms' span. Empty where the call was cancelled.
+Status inverse(ConstMatrix32 dictionary, const std::vector<double>& norms, double ridge,
+               const Execution& execution, Square& out) {
   const std::size_t dims = dictionary.cols;
   Square g(dims);
   gram(dictionary, norms, execution, g);
@@ -93,6 +93,8 @@ Status inverse(ConstMatrix32 dictionary, const std::vector<double>& norms, const
   for (std::size_t i = 0; i < dims; ++i) trace += g.row(i)[i];
   if (trace == 0) return {};
   const double least = kOutside * trace / static_cast<double>(dims);
+  if (ridge > 0)
+    for (std::size_t i = 0; i < dims; ++i) g.row(i)[i] += ridge;
 
   std::vector<double> equations = sized_vector<double>(bytes_of(dims, 2 * dims));
   NormalEquations of{equations.data(), dims, dims, 2 * dims};
@@ -131,12 +133,13 @@ Status inverse(ConstMatrix32 dictionary, const std::vector<double>& norms, const
 
 }  // namespace
 
-Status lista::analytic(ConstMatrix32 dictionary, const std::vector<double>& norms, const Execution& execution,
-                       std::vector<double>& leverage, std::vector<float>* weights) {
+Status lista::analytic(ConstMatrix32 dictionary, const std::vector<double>& norms, double ridge,
+                       const Execution& execution, std::vector<double>& leverage,
+                       std::vector<float>* weights) {
   constexpr std::size_t kTogether = 8;  // atoms that a row of S meets at once
   const std::size_t features = dictionary.rows, dims = dictionary.cols;
   Square s(dims);
-  if (Status status = inverse(dictionary, norms, execution, s); !status.ok()) return status;
+  if (Status status = inverse(dictionary, norms, ridge, execution, s); !status.ok()) return status;
   leverage.assign(features, 0);
   if (weights) *weights = sized_vector<float>(bytes_of(features, dims));
   execution.for_each((features + kTogether - 1) / kTogether, [&](std::size_t block) {
@@ -161,11 +164,12 @@ Status lista::analytic(ConstMatrix32 dictionary, const std::vector<double>& norm
   return execution.cancelled() ? Status::cancelled() : Status{};
 }
 
-Status analytic_weights(ConstMatrix32 dictionary, const Execution& execution, std::vector<float>& out) {
+Status analytic_weights(ConstMatrix32 dictionary, double ridge, const Execution& execution,
+                        std::vector<float>& out) {
   std::vector<double> norms(dictionary.rows), leverage;
   for (std::size_t j = 0; j < dictionary.rows; ++j)
     norms[j] = std::sqrt(reduce::table().squared_norm(dictionary.row(j), dictionary.cols));
-  return lista::analytic(dictionary, norms, execution, leverage, &out);
+  return lista::analytic(dictionary, norms, ridge, execution, leverage, &out);
 }
 
 }  // namespace unsuperpose

@@ -39,6 +39,7 @@ Status ListaLearner::State::search_grid(const lista::Samples& from, const Execut
   some.truth = from.truth;
   lista::Outcome outcome;
   Status status;
+  search = {};
   const auto error_of = [&](const lista::Samples& samples, Numbers numbers) {
     network.at.hyper = std::move(numbers);
     if (status.ok()) status = pass.measure(network, objective, samples, options.layers, execution, outcome);
@@ -55,18 +56,29 @@ Status ListaLearner::State::search_grid(const lista::Samples& from, const Execut
     return numbers;
   };
   std::vector<Candidate> all;
+  double least = std::numeric_limits<double>::infinity();
   const auto look = [&](std::size_t a, std::size_t b, std::size_t c) {
     Candidate one{0, {a, b, c}};
     for (const Candidate& seen : all)
       if (seen.same(one)) return;
     one.error = error_of(some, numbers_of(one));
     all.push_back(one);
+    ++search.points;
+    if (!(one.error < least)) return;
+    least = one.error;
+    search.errors = outcome.errors;
+    search.base = outcome.base;
+  };
+  const auto tell = [&] {
+    if (on_search && status.ok()) on_search();
   };
   for (int move = 0;; ++move) {
     all.clear();
     for (std::size_t a = 0; a < kPoints[0]; a += 2)
-      for (std::size_t b = 0; b < kPoints[1]; b += 2)
+      for (std::size_t b = 0; b < kPoints[1]; b += 2) {
         for (std::size_t c = 0; c < kPoints[2]; c += 2) look(a, b, c);
+        tell();
+      }
     std::stable_sort(all.begin(), all.end());
     if (!status.ok() || move == kMoves) break;
     bool moved = false;
@@ -88,19 +100,21 @@ Status ListaLearner::State::search_grid(const lista::Samples& from, const Execut
         for (std::size_t c = std::max<std::size_t>(centre.at[2], 1) - 1;
              c < std::min(centre.at[2] + 2, kPoints[2]); ++c)
           look(a, b, c);
+    tell();
   }
   std::stable_sort(all.begin(), all.end());
   Numbers chosen;
-  double least = 0;
+  double smallest = 0;
   for (std::size_t i = 0; i < kBest && status.ok(); ++i) {
     const double error = error_of(from, numbers_of(all[i]));
-    if (!chosen.empty() && !(error < least)) continue;
-    least = error;
+    if (!chosen.empty() && !(error < smallest)) continue;
+    smallest = error;
     chosen = numbers_of(all[i]);
   }
   if (!status.ok()) return status;
   network.at.hyper = chosen;
   reach = kFirstReach;
+  search = {};
   return {};
 }
 

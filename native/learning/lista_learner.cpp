@@ -33,6 +33,7 @@ Status check(ConstMatrix32 dictionary, const ListaOptions& o, const ListaPrior* 
     return fail("lambda, adaptive and threshold must be ≥ 0");
   if (o.adaptive > 0 && static_cast<float>(o.adaptive) == 0)
     return fail("adaptive must be 0 or a number of float32");
+  if (!(o.ridge >= 0) || std::isinf(o.ridge)) return fail("ridge must be finite and ≥ 0");
   if (!(o.selection >= 0) || !(o.most_selected >= 0) || !(o.most_selected <= 100))
     return fail("selection must be ≥ 0, mostSelected between 0 and 100");
   if (o.batch_size == 0) return fail("batchSize must be at least 1");
@@ -98,7 +99,9 @@ Status ListaLearner::make(ConstMatrix32 dictionary, const ListaOptions& options,
   ListaParameters& given = state.given;
   given.weights = options.weights;
   given.nonnegative = options.nonnegative;
-  given.adaptive = options.weights == ListaWeights::hyper ? 0 : options.adaptive;
+  const bool hyper = options.weights == ListaWeights::hyper;
+  given.adaptive = hyper ? 0 : options.adaptive;
+  given.ridge = hyper ? options.ridge : 0;
   given.layers = options.layers;
   given.features = dictionary.rows;
   given.dims = dictionary.cols;
@@ -188,8 +191,11 @@ ListaStatistics ListaLearner::statistics() {
   result.stages = state.stages();
   result.finished = state.finished;
   const State::Sums& since = state.since;
-  for (const double error : since.errors)
-    result.layers.push_back(figure(State::relative(error, since.base), supervised));
+  result.searched = state.search.points;
+  const bool searches = result.searched > 0;
+  for (const double error : searches ? state.search.errors : since.errors)
+    result.layers.push_back(
+        figure(State::relative(error, searches ? state.search.base : since.base), supervised));
   if (!result.layers.empty()) result.loss = result.layers.back();
   if (since.steps > 0) result.gradient_norm = since.gradient_norm / static_cast<double>(since.steps);
   for (const double error : state.validated) result.validated.push_back(figure(error, supervised));
@@ -208,6 +214,7 @@ std::vector<Figure> ListaLearner::figures() {
           {"stage", static_cast<double>(now.stage)}};
 }
 
+void ListaLearner::on_search(std::function<void()> told) { state_->on_search = std::move(told); }
 std::uint64_t ListaLearner::steps() const { return state_->steps; }
 bool ListaLearner::finished() const { return state_->finished; }
 

@@ -14,6 +14,7 @@
 // Gradients are sparse: a layer's product is dense forward (features × dims a sample), all else is proportional to the active entries.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct ListaOptions {
   bool nonnegative = false;
   double selection = 0, most_selected = 0;  // p_k = min(selection·(k + 1), most_selected) percent; 0: none
   double adaptive = 0;
+  double ridge = 0;   // α of the analytic weights (lista.hpp)
   double lambda = 0;  // > 0: unsupervised, in the units that were given
   bool every = false;
   ListaSchedule schedule = ListaSchedule::end_to_end;
@@ -69,6 +71,8 @@ struct ListaStatistics {
   std::vector<double> layers;     // of the same batches, the figure after each trained layer
   std::vector<double> validated;  // of the last validation, likewise; empty: none yet
   double best = 0;                // best validation of the running stage (last layer)
+  std::uint64_t searched =
+      0;  // while the grid of hyper is searched: points so far; loss and layers are the best one's
 };
 
 struct ListaGradient;
@@ -94,6 +98,8 @@ class ListaLearner final : public LearnerOf<ListaParameters> {
   Status resume(const Checkpoint& from) override;
 
   ListaStatistics statistics();
+  /// Called, on the thread of the call, while a step searches the grid of hyper.
+  void on_search(std::function<void()> told);
   std::uint64_t steps() const;
   bool finished() const;
   std::size_t bytes() const;

@@ -32,6 +32,8 @@ Status check(const ListaParameters& p) {
   // Layers compute with it in float32, in which 0 would mean none.
   if (p.adaptive > 0 && static_cast<float>(p.adaptive) == 0)
     return Status::fail(Code::option, "adaptive must be 0 or a number of float32");
+  if (!(p.ridge >= 0) || std::isinf(p.ridge))
+    return Status::fail(Code::option, "ridge must be finite and not negative");
   const bool hyper = p.weights == ListaWeights::hyper, pair = p.weights == ListaWeights::pair;
   const bool many = pair || p.weights == ListaWeights::layers;
   // Products that do not wrap: sizes that no memory has fit no tensor.
@@ -119,9 +121,8 @@ class Layers {
     }
   }
 
-  std::size_t first_overflow() const {
-    return static_cast<std::size_t>(std::find(overflow_.begin(), overflow_.end(), 1) - overflow_.begin());
-  }
+  /// 1 for each row that overflows.
+  const std::vector<std::uint8_t>& overflows() const { return overflow_; }
 
  private:
   /// The layer's dense product: W_k (γ_k r), V_k x'.
@@ -308,7 +309,7 @@ Status make_network(ListaParameters parameters, const Execution& execution, Netw
   for (std::size_t first = 0; first < p.forward.size(); first += p.features * p.dims)
     made.packed.emplace_back(ConstMatrix32{p.forward.data() + first, p.features, p.dims});
   if (p.weights == ListaWeights::hyper)
-    if (Status status = analytic(given, made.norms, execution, made.leverage, nullptr); !status.ok())
+    if (Status status = analytic(given, made.norms, p.ridge, execution, made.leverage, nullptr); !status.ok())
       return status;
   if (execution.cancelled()) return Status::cancelled();
   out = std::move(made);
@@ -335,8 +336,8 @@ void residuals(const Network& network, ConstMatrix32 x, const Codes& codes, Matr
               });
 }
 
-std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t layers, Codes& out,
-                       Trace* trace) {
+std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t layers, Codes& out, Trace* trace,
+                       std::vector<std::uint8_t>* overflows) {
   Layers run(network, x);
   Codes before, now, next;
   if (trace) trace->codes.resize(layers);
@@ -350,7 +351,9 @@ std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t laye
   }
   if (trace && layers <= trace->residuals.size()) residuals(network, x, now, trace->residuals[layers - 1]);
   out = std::move(now);
-  return run.first_overflow();
+  const std::vector<std::uint8_t>& found = run.overflows();
+  if (overflows) *overflows = found;
+  return static_cast<std::size_t>(std::find(found.begin(), found.end(), 1) - found.begin());
 }
 
 }  // namespace unsuperpose::lista

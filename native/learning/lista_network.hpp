@@ -64,9 +64,10 @@ Status make_network(ListaParameters parameters, const Execution& execution, Netw
 std::size_t block_rows(const Network& network);
 
 /// Layers 0 … `layers` − 1 on x' (rows of a block, `scale` already in it). The last layer's codes, and those of all layers where `trace` is
-/// given. On this thread alone. Answers the first row that overflows float32, x.rows where none does; codes of such rows are zero.
-/// γ_k is multiplied into r before the product.
-std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t layers, Codes& out, Trace* trace);
+/// given. On this thread alone. Answers the first row that overflows float32, x.rows where none does; codes of such rows are zero, and
+/// `overflows`, where it is given, has 1 for each of them, else 0. γ_k is multiplied into r before the product.
+std::size_t run_layers(const Network& network, ConstMatrix32 x, std::size_t layers, Codes& out, Trace* trace,
+                       std::vector<std::uint8_t>* overflows = nullptr);
 
 /// Goes through the entries of a block of samples in blocks of features, few enough that their rows of `stride` floats stay in the first-level
 /// cache from one sample to the next: body(sample, first entry, entries). Each sample's entries come in ascending order.
@@ -89,7 +90,7 @@ void by_features(const Codes& codes, std::size_t features, std::size_t stride, c
 void residuals(const Network& network, ConstMatrix32 x, const Codes& codes, Matrix32 out);
 
 /// leverage_j = d̂_jᵀ S d̂_j, and w_j (features × dims) where `weights` is given: analytic_weights().
-Status analytic(ConstMatrix32 dictionary, const std::vector<double>& norms, const Execution& execution,
-                std::vector<double>& leverage, std::vector<float>* weights);
+Status analytic(ConstMatrix32 dictionary, const std::vector<double>& norms, double ridge,
+                const Execution& execution, std::vector<double>& leverage, std::vector<float>* weights);
 
 }  // namespace unsuperpose::lista

@@ -283,7 +283,8 @@ std::vector<float> ListaLearner::State::selection() const {
 Status ListaLearner::State::begin(ConstMatrix32 input, const SparseCodes* codes, const Execution& execution) {
   ListaParameters start = given;
   start.scale = 1;
-  if (Status status = analytic_weights(dictionary(), execution, start.forward); !status.ok()) return status;
+  if (Status status = analytic_weights(dictionary(), options.ridge, execution, start.forward); !status.ok())
+    return status;
   const ListaWeights kind = options.weights;
   if (kind == ListaWeights::hyper) {
     start.hyper = {0, 0, 0};

@@ -1,6 +1,7 @@
 // What training an unrolled network keeps between steps.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -50,6 +51,13 @@ struct ListaLearner::State {
     }
   };
 
+  /// How far the grid of hyper has been searched; empty before and after.
+  struct Search {
+    std::uint64_t points = 0;
+    std::vector<double> errors;  // after each layer, of the best point so far
+    double base = 0;
+  };
+
   ListaOptions options;
   std::optional<ListaPrior> prior;
   ListaParameters given;  // sizes and the dictionary
@@ -62,6 +70,8 @@ struct ListaLearner::State {
   Holdout holdout;
   Best best;
   Sums since;
+  Search search;
+  std::function<void()> on_search;
   std::vector<double> validated;  // relative errors by layer
   double power1 = 1, power2 = 1;  // β^t of the running stage
   double reach = 0;               // of the pattern search, in powers of two; hyper only

@@ -27,6 +27,7 @@ ListaUnfoldOptions options_of(const Napi::Object& from) {
   ListaUnfoldOptions options;
   options.layers = count(from.Get("layers"), "layers");
   options.tolerance = number(from.Get("tolerance"), "tolerance");
+  options.refuse_overflow = from.Get("refuseOverflow").ToBoolean();
   const auto lambda = doubles(from.Get("lambda"), "lambda");
   options.lambda.assign(lambda.begin(), lambda.end());
   return options;
@@ -73,13 +74,14 @@ Napi::Value lista_unfold_async(const Napi::CallbackInfo& call) {
       unfolding_object);
 }
 
-/// (matrix, threads) → Float32Array, features × dims
+/// (matrix, ridge, threads) → Float32Array, features × dims
 Napi::Value analytic_weights(const Napi::CallbackInfo& call) {
-  const Execution execution = execution_of(call[1]);
+  const double ridge = number(call[1], "ridge");
+  const Execution execution = execution_of(call[2]);
   const Matrix32 dictionary = matrix(call[0], "dictionary");
   require_finite(dictionary, "dictionary", execution);
   std::vector<float> weights;
-  require(unsuperpose::analytic_weights(dictionary, execution, weights));
+  require(unsuperpose::analytic_weights(dictionary, ridge, execution, weights));
   return to_value(call.Env(), weights);
 }
 
@@ -90,7 +92,7 @@ void add_lista(Napi::Object exports) {
   add<lista_parameters, 1>(exports, "listaParameters");
   add<lista_unfold_sync, 4>(exports, "listaUnfoldSync");
   add<lista_unfold_async, 6>(exports, "listaUnfold");
-  add<analytic_weights, 2>(exports, "analyticWeights");
+  add<analytic_weights, 3>(exports, "analyticWeights");
   add<dispose<const Lista>, 1>(exports, "disposeLista");
 }
 

@@ -28,7 +28,8 @@ Napi::Object parameters_object(Napi::Env env, const ListaParameters& p) {
                       {"step", p.step},
                       {"threshold", p.threshold},
                       {"selection", p.selection},
-                      {"hyper", p.hyper}});
+                      {"hyper", p.hyper},
+                      {"ridge", p.ridge}});
 }
 
 ListaWeights lista_weights_of(const Napi::Value& value) {
@@ -47,6 +48,7 @@ ListaParameters lista_parameters_of(const Napi::Object& from) {
   p.dims = count(from.Get("dims"), "dims");
   p.scale = number(from.Get("scale"), "scale");
   p.adaptive = number(from.Get("adaptive"), "adaptive");
+  p.ridge = number(from.Get("ridge"), "ridge");
   const auto read = [&](const char* name, std::vector<float>& to) {
     const auto values = floats(from.Get(name), name);
     to.assign(values.begin(), values.end());

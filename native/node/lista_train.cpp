@@ -74,7 +74,13 @@ class ListaTrainer {
       return Status::fail(Code::native, "the trainer is spoilt: a job of it failed or was cancelled");
     spoilt_ = true;
     Status status = prepare(execution);
-    if (status.ok()) status = work();
+    if (status.ok()) {
+      learner->on_search([this, monitor = execution.monitor] {
+        publish();
+        monitor->advance(0);
+      });
+      status = work();
+    }
     spoilt_ = !status.ok();
     return status;
   }
@@ -159,6 +165,7 @@ ListaOptions options_of(const Napi::Object& from) {
   o.selection = real("selection");
   o.most_selected = real("mostSelected");
   o.adaptive = real("adaptive");
+  o.ridge = real("ridge");
   o.lambda = real("lambda");
   o.every = from.Get("every").ToBoolean();
   const std::string schedule = from.Get("schedule").ToString();
@@ -231,7 +238,8 @@ Napi::Value statistics_object(Napi::Env env, const ListaStatistics& now) {
                       {"gradientNorm", now.gradient_norm},
                       {"layers", now.layers},
                       {"validated", now.validated},
-                      {"best", now.best}});
+                      {"best", now.best},
+                      {"searched", now.searched}});
 }
 
 using Work = std::function<Status(ListaTrainer&, const Execution&)>;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kCapacity = 128;
 /// Rounds there, after which a sample is this solver's.
 constexpr std::uint32_t kRounds = 40;
+/// Answers that a thread brings home at a time.
+constexpr std::size_t kTogether = 64;
 /// More dims overflow sums of int8 products.
 constexpr std::size_t kMostDims = 131072;
 
@@ -57,19 +59,20 @@ Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictio
   if (answer != UNSUPERPOSE_CUDA_OK) return device::status_of(device, answer, error);
 
   std::vector<std::uint8_t> done(count);
+  execution.for_items(count, kTogether, [&](std::size_t i) {
+    // What the device certifies is held to the tolerance here as well.
+    done[i] = outcome[i] == UNSUPERPOSE_CUDA_CONVERGED && gap[i] <= tolerance;
+    batch.finish(i, {indices.data() + i * kCapacity, counts[i]}, {values.data() + i * kCapacity, counts[i]},
+                 objective[i], squared_residual[i], out[i]);
+    out[i].gap = gap[i];
+    out[i].iterations = rounds[i];
+  });
+  if (execution.cancelled()) return Status::cancelled();
   SparseCodes left;  // where the others are
   left.indptr.push_back(0);
   std::size_t finished = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    std::vector<std::pair<std::uint32_t, float>> code;
-    for (std::size_t k = i * kCapacity; k < i * kCapacity + counts[i]; ++k)
-      code.emplace_back(indices[k], values[k]);
-    // What the device certifies is held to the tolerance here as well.
-    done[i] = outcome[i] == UNSUPERPOSE_CUDA_CONVERGED && gap[i] <= tolerance;
     SampleResult& result = out[i];
-    batch.finish(i, code, objective[i], squared_residual[i], result);
-    result.gap = gap[i];
-    result.iterations = rounds[i];
     finished += done[i];
     if (!done[i]) {
       left.indices.insert(left.indices.end(), result.indices.begin(), result.indices.end());

@@ -17,27 +17,45 @@ constexpr std::size_t kBatch = 512;
 /// The same on a device, which takes thousands to be filled.
 constexpr std::size_t kDeviceBatch = 4096;
 constexpr std::size_t kFoldBlock = 16;
+/// Of a variance, a block each.
+constexpr std::size_t kRowsSquared = 64, kColumnsSummed = 128;
+
+/// Room for `size` entries, without a copy for every batch of a long call.
+template <class T>
+void grow(std::vector<T>& values, std::size_t size) {
+  if (size > values.capacity()) values.reserve(std::max(size, 2 * values.capacity()));
+}
 
 }  // namespace
 
-void Variance::add(const Samples& samples) {
-  const std::size_t cols = samples.cols();
+void Variance::add(const Samples& samples, const Execution& execution) {
+  const std::size_t rows = samples.rows(), cols = samples.cols();
   sum_.resize(cols, 0);
-  samples_ += samples.rows();
-  std::vector<double> wide(samples.split() ? cols : 0);
-  for (std::size_t i = 0; i < samples.rows(); ++i) {
-    if (samples.split()) {
+  samples_ += rows;
+  if (samples.split()) {
+    std::vector<double> wide(cols);
+    for (std::size_t i = 0; i < rows; ++i) {
       samples.read(i, wide.data());
       for (std::size_t k = 0; k < cols; ++k) {
         squares_ += wide[k] * wide[k];
         sum_[k] += wide[k];
       }
-      continue;
     }
-    const float* row = samples.high.row(i);
-    squares_ += reduce::table().squared_norm(row, cols);
-    for (std::size_t k = 0; k < cols; ++k) sum_[k] += row[k];
+    return;
   }
+  // Each sum in the order of the samples, whoever adds it up.
+  std::vector<double> squares(rows);
+  execution.for_items(rows, kRowsSquared, [&](std::size_t i) {
+    squares[i] = reduce::table().squared_norm(samples.high.row(i), cols);
+  });
+  for (const double square : squares) squares_ += square;
+  execution.for_each((cols + kColumnsSummed - 1) / kColumnsSummed, [&](std::size_t block) {
+    const std::size_t first = block * kColumnsSummed, end = std::min(cols, first + kColumnsSummed);
+    for (std::size_t i = 0; i < rows; ++i) {
+      const float* row = samples.high.row(i);
+      for (std::size_t k = first; k < end; ++k) sum_[k] += static_cast<double>(row[k]);
+    }
+  });
 }
 
 double Variance::value() const {
@@ -52,11 +70,19 @@ double Variance::value() const {
 
 Status append(const ScaledBatch& batch, const std::vector<SampleResult>& results, bool reports_lambda,
               Unfolding& out) {
+  std::size_t entries = out.codes.indices.size(), wide = out.values64.size();
+  for (const SampleResult& result : results) {
+    entries += result.indices.size();
+    wide += result.values64.size();
+  }
+  if (entries > std::numeric_limits<std::uint32_t>::max())
+    return Status::fail(Code::too_large,
+                        "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
+  grow(out.codes.indices, entries);
+  grow(out.codes.values, entries - wide);
+  grow(out.values64, wide);
   for (std::size_t i = 0; i < results.size(); ++i) {
     const SampleResult& result = results[i];
-    if (out.codes.indices.size() + result.indices.size() > std::numeric_limits<std::uint32_t>::max())
-      return Status::fail(Code::too_large,
-                          "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
     out.codes.indices.insert(out.codes.indices.end(), result.indices.begin(), result.indices.end());
     out.codes.values.insert(out.codes.values.end(), result.values.begin(), result.values.end());
     out.values64.insert(out.values64.end(), result.values64.begin(), result.values64.end());
@@ -93,7 +119,7 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
     const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first,
                             range.ordinary() ? nullptr : &range, execution);
     if (execution.cancelled()) return Status::cancelled();
-    variance.add(samples.slice(first, count));
+    variance.add(samples.slice(first, count), execution);
     std::vector<SampleResult> results(count);
     Status status = solve(batch, first, results);
     if (status.ok())
@@ -111,6 +137,7 @@ Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out
   const std::size_t n = codes.indptr.size() - 1;
   if (out.rows != n || out.cols != dictionary.dims())
     return Status::fail(Code::shape, "fold: the output has the wrong shape");
+  if (execution.device && out.stride == out.cols) return fold_on_device(codes, dictionary, out, execution);
   const ConstMatrix32 atoms = dictionary.atoms();
   execution.for_each((n + kFoldBlock - 1) / kFoldBlock, [&](std::size_t block) {
     for (std::size_t i = block * kFoldBlock; i < std::min(n, (block + 1) * kFoldBlock); ++i) {

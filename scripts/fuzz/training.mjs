@@ -173,6 +173,7 @@ function unrolling(r, pkg) {
     ...(descends && r.some({ supervise: r.pick(['last', 'every']), memory: r.pick([0, 2 ** 20]) })),
     ...r.some({
       batchSize: r.int(1, 16),
+      ridge: r.pick([0, 1e-6, 0.3, 2, 1e9]),
       seed: r.int(0, 99),
       checkpoint: checkpoint(r),
     }),

@@ -19,11 +19,13 @@ export function parameters(r, dictionary) {
     ...{ weights, dictionary },
     ...r.some({ nonnegative: r.chance(0.5), scale: 2 ** r.int(-3, 3), layers, adaptive: r.uniform() }),
   };
-  if (weights === 'hyper') return { ...common, layers, hyper: [0.1 * r.uniform(), 0.01, r.uniform()] };
+  const ridge = r.some({ ridge: r.pick([0, 0.3, 1e6]) });
+  if (weights === 'hyper')
+    return { ...common, layers, hyper: [0.1 * r.uniform(), 0.01, r.uniform()], ...ridge };
   const counts = { pair: layers, layers, shared: 1, fixed: 1 };
   return {
     ...common,
-    ...(weights === 'fixed' && r.chance(0.7) ? {} : { forward: many(counts[weights], dims) }),
+    ...(weights === 'fixed' && r.chance(0.7) ? ridge : { forward: many(counts[weights], dims) }),
     ...(weights === 'pair' && { recurrent: many(layers, features) }),
     threshold: perLayer(1),
     ...r.some({ step: perLayer(2), selection: perLayer(100) }),
@@ -41,6 +43,7 @@ function unrolling(r, pkg) {
     layers: r.int(1, lista.layers),
     lambda: perSample(r, samples, 0.01, 1),
     tolerance: 10 ** -r.int(1, 6),
+    overflow: r.pick(['refuse', 'zero']),
   });
   return [lista, x, options];
 }

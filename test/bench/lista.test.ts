@@ -207,6 +207,11 @@ describe('the tables', () => {
         training: { seconds: 90, steps: 300, samples: 38_400 },
         finished: { nmse: -45.4, accepted: 0.995, samples: 50, microseconds: 4000 },
       },
+      {
+        ...{ ...noisy, name: 'alista, selection, ridge', nmse: [-17, -30, -37, -41] },
+        ...{ published: { byLayer: { 16: -39.07 } }, training: { seconds: 90, steps: 300, samples: 38_400 } },
+        notes: 'ridge 1, chosen on other samples',
+      },
       { ...noisy, name: 'the floor', nmse: [-46], kind: 'floor' },
       { name: 'lista-cp', snr: null, samples: 100, nmse: [-9, -20, -25, -30], published: { atMost: -28 } },
     ],
@@ -260,7 +265,11 @@ describe('the tables', () => {
     expect(cells('| ISTA').slice(5, 7)).toEqual(['-2.78', 'met']);
     expect(cells('| the floor').slice(1, 5)).toEqual(['', '', '', '-46.00']);
     expect(cells('| lista-cp').slice(5, 7)).toEqual(['≤ -28', 'met']);
-    expect(text).toContain('10 minutes in all, 1.5 of them training');
+    expect(cells('| **alista, selection, ridge**').at(-1)).toBe(
+      'ridge 1, chosen on other samples; 100 samples |',
+    );
+    expect(cells('| **alista, selection, ridge**').slice(5, 7)).toEqual(['-39.07', 'beaten']);
+    expect(text).toContain('10 minutes in all, 3 of them training. Rows with a ridge');
   });
 
   it('say what steps cost beside their products, and what a start from a network costs in all', () => {
@@ -289,6 +298,10 @@ describe('the tables', () => {
     expect(verdict('lista-cp', null, 0, 0, 0, -45)).toBe('beaten');
     expect(verdict('lista-cp', null, 0, 0, 0, -20)).toBe('missed');
     expect(verdict('lista', 40, 0, 0, 0, -20)).toBeUndefined();
+    // With a ridge it is judged by what is published without.
+    expect(verdict('alista, selection, ridge', 20, 0, 0, 0, -21.2)).toBe('met');
+    expect(verdict('alista, selection, ridge', 20, 0, 0, 0, -22)).toBe('beaten');
+    expect(verdict('hyperlista, ridge', 20, 0, 0, 0, -22)).toBeUndefined();
   });
 });
 

@@ -33,7 +33,8 @@ function parametersOf(weights: ListaParametersLike['weights']): ListaParametersL
     scale: 2 ** -3,
     nonnegative: random.sign() > 0,
   };
-  if (weights === 'hyper') return { ...shared, layers: LAYERS, hyper: [0.1, 1 / 3, Math.PI] };
+  if (weights === 'hyper')
+    return { ...shared, weights, layers: LAYERS, hyper: [0.1, 1 / 3, Math.PI], ridge: 1 / 7 };
   const count = { pair: LAYERS, layers: LAYERS, shared: 1, fixed: 1 }[weights];
   return {
     ...shared,
@@ -42,12 +43,20 @@ function parametersOf(weights: ListaParametersLike['weights']): ListaParametersL
       recurrent: Array.from({ length: LAYERS }, () => matrix(FEATURES, FEATURES)),
     }),
     ...{ step: perLayer(), threshold: perLayer(), selection: perLayer(), adaptive: random.uniform() },
-  };
+  } as ListaParametersLike;
 }
 const KINDS = ['pair', 'layers', 'shared', 'fixed', 'hyper'] as const;
 
 const TRAINING: ListaTraining = {
-  ...{ variant: 'alista', schedule: 'layerwise', lambda: 0.1, steps: 12, samples: 345, seed: 2 ** 53 - 1 },
+  ...{
+    variant: 'alista',
+    schedule: 'layerwise',
+    lambda: 0.1,
+    ridge: 1 / 3,
+    steps: 12,
+    samples: 345,
+    seed: 2 ** 53 - 1,
+  },
   ...{ loss: Number.NEGATIVE_INFINITY, gradientNorm: Number.NaN, best: -1 / 3 },
   layers: Float64Array.of(-1, 1 / 3, Number.NEGATIVE_INFINITY),
   validated: Float64Array.of(1, 2, 3),
@@ -63,6 +72,7 @@ const native = (): NativeLista => ({
   },
   ...{ step: Float32Array.of(1), threshold: Float32Array.of(0.1), selection: Float32Array.of(0) },
   hyper: new Float64Array(0),
+  ridge: 0,
 });
 
 describe('save and load', () => {

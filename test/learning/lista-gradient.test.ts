@@ -10,7 +10,15 @@ const [LAYERS, FEATURES, DIMS, SAMPLES] = [3, 12, 8, 5];
 
 const BASE: NativeListaOptions = {
   ...{ weights: 'fixed', layers: LAYERS, nonnegative: false, selection: 0, mostSelected: 0, adaptive: 0 },
-  ...{ lambda: 0, every: false, schedule: 'endToEnd', learningRate: 1e-3, beta1: 0.9, beta2: 0.999 },
+  ...{
+    ridge: 0,
+    lambda: 0,
+    every: false,
+    schedule: 'endToEnd',
+    learningRate: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+  },
   ...{ epsilon: 1e-8, clip: 1, decay: 0, planned: 0, validateEvery: 0, patience: 0, firstThreshold: 0 },
   ...{ batchSize: SAMPLES, seed: 0, memory: 2 ** 30 },
 };
@@ -59,7 +67,7 @@ function problem(weights: (typeof KINDS)[number], one: Case) {
       recurrent[(k * FEATURES + j) * FEATURES + j] = 0.6 + 0.1 * random.normal();
   const lista: NativeLista = {
     ...{ weights, nonnegative: one.nonnegative, layers: LAYERS, features: FEATURES, dims: DIMS, scale: 2 },
-    ...{ adaptive: one.adaptive, dictionary, forward, recurrent, hyper: new Float64Array(0) },
+    ...{ adaptive: one.adaptive, dictionary, forward, recurrent, hyper: new Float64Array(0), ridge: 0 },
     step:
       weights === 'pair' || weights === 'layers'
         ? new Float32Array(LAYERS).fill(1)

@@ -31,6 +31,7 @@ interface Made {
   readonly layers?: number;
   readonly selection?: number;
   readonly adaptive?: number;
+  readonly ridge?: number;
   readonly nonnegative?: boolean;
   readonly scale?: number;
   readonly zeroAtom?: boolean;
@@ -39,12 +40,12 @@ interface Made {
 /** Parameters of samples whose entries are about 1/scale. */
 function parametersOf(seed: number, weights: Weights, made: Made = {}): ListaParametersLike {
   const { features = 20, dims = 8, layers = 3, selection = 0, adaptive = 0 } = made;
-  const { nonnegative = false, scale = 1 } = made;
+  const { nonnegative = false, scale = 1, ridge = 0 } = made;
   const random = makeRandom(seed);
   const dictionary = matrix(normals(random, features * dims, 2), dims);
   if (made.zeroAtom) dictionary.data.fill(0, dims, 2 * dims);
   const shared = { weights, dictionary, nonnegative, scale };
-  if (weights === 'hyper') return { ...shared, layers, hyper: [0.05, 5e-3, 0.7] };
+  if (weights === 'hyper') return { ...shared, weights, layers, hyper: [0.05, 5e-3, 0.7], ridge };
   const learned = (count: number): Matrix<Float32Array>[] =>
     Array.from({ length: count }, () => matrix(normals(random, features * dims, 1 / Math.sqrt(dims)), dims));
   return {
@@ -59,7 +60,8 @@ function parametersOf(seed: number, weights: Weights, made: Made = {}): ListaPar
     threshold: Float32Array.from({ length: layers }, (_, k) => 0.5 / (k + 1)),
     selection: Float32Array.from({ length: layers }, (_, k) => selection * (k + 1)),
     adaptive,
-  };
+    ...(weights === 'fixed' && { ridge }),
+  } as unknown as ListaParametersLike;
 }
 
 function plainOf(lista: Lista): PlainLista {
@@ -70,7 +72,13 @@ function plainOf(lista: Lista): PlainLista {
     forward: p.forward.map(({ data }) => data),
     recurrent: (p.recurrent ?? []).map(({ data }) => data),
     ...{ step: p.step ?? [], threshold: p.threshold ?? [], selection: p.selection ?? [] },
-    ...{ hyper: p.hyper ?? [], adaptive: p.adaptive, scale: p.scale, nonnegative: p.nonnegative },
+    ...{
+      hyper: p.hyper ?? [],
+      ridge: p.ridge ?? 0,
+      adaptive: p.adaptive,
+      scale: p.scale,
+      nonnegative: p.nonnegative,
+    },
   };
 }
 
@@ -84,6 +92,7 @@ const WAYS: readonly [string, Made][] = [
   ['of 1 dim', { dims: 1, features: 7 }],
   ['of 1 feature', { dims: 6, features: 1 }],
   ['of 67 features and 33 dims', { dims: 33, features: 67, layers: 2, selection: 4 }],
+  ['with a ridge', { dims: 10, features: 23, ridge: 0.7 }],
 ];
 
 describe('codes of every kind are those of a plain float64 loop, within the bound of their rounding', () => {
@@ -300,6 +309,7 @@ describe('figures of the codes', () => {
         threshold: new Float32Array(8).fill(0.5),
         selection: new Float32Array(8),
         hyper: new Float64Array(0),
+        ridge: 0,
       },
       {
         ...{ variant: 'alista', schedule: 'endToEnd', lambda: 0.25, steps: 1, samples: 1, seed: 0, loss: 0 },
@@ -318,9 +328,9 @@ describe('analytic weights', () => {
     const size = Math.hypot(...row);
     return size > 0 ? row.map((v) => v / size) : row;
   };
-  const weightsOf = (dictionary: Matrix<Float32Array>): Float64Array[] =>
+  const weightsOf = (dictionary: Matrix<Float32Array>, ridge?: number): Float64Array[] =>
     rowsOf(
-      Lista.from({ weights: 'fixed', dictionary, threshold: [0] }).parameters()
+      Lista.from({ weights: 'fixed', dictionary, threshold: [0], ridge }).parameters()
         .forward[0] as Matrix<Float32Array>,
     );
 
@@ -348,6 +358,74 @@ describe('analytic weights', () => {
       }
     }
     expect(crossed).toBeLessThan(coherence);
+  });
+
+  // By another identity: (D̂ᵀD̂ + αI)⁻¹D̂ᵀ = D̂ᵀ(D̂D̂ᵀ + αI)⁻¹, features × features.
+  it.each([
+    [40, 18, 1e-3],
+    [40, 18, 0.3],
+    [40, 18, 1e6],
+    [11, 19, 0.7],
+    [1, 1, 2],
+  ])('of %i features and %i dims with a ridge of %f are those of the ridge problem', (n, m, ridge) => {
+    const dictionary = matrix(normals(makeRandom(6), n * m, 5), m);
+    if (n > 2) dictionary.data.fill(0, m, 2 * m);
+    const atoms = rowsOf(dictionary).map(unit);
+    const across = Float64Array.from({ length: m * n }, (_, i) => {
+      return (atoms[i % n] as Float64Array)[Math.floor(i / n)] as number;
+    });
+    const s = inverseGram(across, m, n, ridge);
+    weightsOf(dictionary, ridge).forEach((w, j) => {
+      const atom = atoms[j] as Float64Array;
+      const image = atom.map((_, d) =>
+        atoms.reduce((sum, one, i) => sum + (s[i * n + j] as number) * (one[d] as number), 0),
+      );
+      if (n > 2 && j === 1) {
+        expect([...w]).toEqual(Array.from({ length: m }, () => 0));
+        return;
+      }
+      const size = Math.hypot(...w);
+      // The condition is at most n/α; both ways lose that many units of float64.
+      const lost = 100 * n * (1 + n / ridge) * U64;
+      w.forEach((value, d) => {
+        const right = (image[d] as number) / dotsOf(image, atom);
+        expect(Math.abs(value - right)).toBeLessThanOrEqual((U32 + lost) * size);
+      });
+      expect(Math.abs(dotsOf(w, atom) - 1)).toBeLessThanOrEqual((U32 + lost) * size);
+    });
+  });
+
+  it('with a ridge have smaller norms and more coherence, and with a huge one are the atoms', () => {
+    const dictionary = matrix(normals(makeRandom(3), 60 * 30, 5), 30);
+    const atoms = rowsOf(dictionary).map(unit);
+    const figures = [0, 0.1, 1, 10].map((ridge) => {
+      const weights = weightsOf(dictionary, ridge);
+      const crossed = weights.flatMap((w) => atoms.map((atom) => dotsOf(w, atom) ** 2));
+      return [
+        weights.reduce((sum, w) => sum + dotsOf(w, w), 0),
+        crossed.reduce((sum, value) => sum + value, 0),
+      ] as const;
+    });
+    for (let i = 1; i < figures.length; i++) {
+      expect(figures[i]?.[0]).toBeLessThan(figures[i - 1]?.[0] as number);
+      expect(figures[i]?.[1]).toBeGreaterThan(figures[i - 1]?.[1] as number);
+    }
+    for (const ridge of [1e12, 1e300, Number.MAX_VALUE])
+      weightsOf(dictionary, ridge).forEach((w, j) => {
+        for (let d = 0; d < 30; d++)
+          expect(Math.abs((w[d] as number) - ((atoms[j] as Float64Array)[d] as number))).toBeLessThan(
+            2 * U32,
+          );
+      });
+  });
+
+  it('without a ridge, and with one that float64 does not see, are the same bits', () => {
+    const dictionary = matrix(normals(makeRandom(3), 60 * 30, 5), 30);
+    expect(weightsOf(dictionary, 0)).toEqual(weightsOf(dictionary));
+    expect(weightsOf(dictionary, 1e-300)).toEqual(weightsOf(dictionary));
+    // Atoms that do not span all dims: then α is all that there is beside the span.
+    const few = matrix(normals(makeRandom(3), 5 * 30, 5), 30);
+    expect(weightsOf(few, 1e-300)).toEqual(weightsOf(few));
   });
 
   it('are found on the span of atoms that do not have all dims', () => {
@@ -411,6 +489,27 @@ describe('what is refused', () => {
     ['ERR_OPTION', { scale: '2' }, 'scale must be a power of two, got "2"'],
     ['ERR_OPTION', { scale: 0 }, 'scale must be a power of two, got 0'],
     ['ERR_OPTION', { adaptive: -1 }, 'adaptive must be a finite number ≥ 0, got -1'],
+    ['ERR_OPTION', { ridge: 1 }, 'ridge is an option of weights fixed and hyper, not of weights layers'],
+    [
+      'ERR_OPTION',
+      { weights: 'fixed', forward: [good.dictionary], ridge: 1 },
+      'ridge is an option of analytic weights, not of weights that are given (forward)',
+    ],
+    [
+      'ERR_OPTION',
+      { weights: 'fixed', forward: undefined, ridge: -1 },
+      'ridge must be a finite number ≥ 0, got -1',
+    ],
+    [
+      'ERR_OPTION',
+      { weights: 'fixed', forward: undefined, ridge: Number.POSITIVE_INFINITY },
+      'ridge must be a finite number ≥ 0, got Infinity',
+    ],
+    [
+      'ERR_OPTION',
+      { weights: 'fixed', forward: undefined, ridge: null },
+      'ridge must be a finite number ≥ 0, got null',
+    ],
     ['ERR_OPTION', { recurrent: [] }, 'recurrent is an option of weights pair, not of weights layers'],
     ['ERR_OPTION', { hyper: [1, 1, 1] }, 'hyper is an option of weights hyper, not of weights layers'],
     ['ERR_SHAPE', { forward: [dictionary] }, 'forward must hold 3 matrices, got 1'],
@@ -454,13 +553,12 @@ describe('what is refused', () => {
 
   test('numbers that hyper networks do not have', () => {
     const hyper = parametersOf(31, 'hyper');
-    expect(() => Lista.from({ ...hyper, layers: undefined })).toThrow(
+    const from = (change: object) => Lista.from({ ...hyper, ...change } as ListaParametersLike);
+    expect(() => from({ layers: undefined })).toThrow(
       'layers must be an integer between 1 and 1000 with weights hyper, got undefined',
     );
-    expect(() => Lista.from({ ...hyper, hyper: [1, 2] })).toThrow(
-      'hyper must be three finite numbers, got an array of 2',
-    );
-    expect(() => Lista.from({ ...hyper, threshold: [1] })).toThrow(
+    expect(() => from({ hyper: [1, 2] })).toThrow('hyper must be three finite numbers, got an array of 2');
+    expect(() => from({ threshold: [1] })).toThrow(
       'threshold is an option of weights with numbers of each layer, not of weights hyper',
     );
   });
@@ -516,6 +614,11 @@ describe('what is refused', () => {
       'ERR_NOT_FINITE',
       'sample 70 overflows float32 in the layers of the network',
     );
+    await refused(
+      () => lista.unfold(x, { overflow: 'skip' as never }),
+      'ERR_OPTION',
+      'overflow must be one of refuse, zero, got "skip"',
+    );
     const reason = new Error('enough');
     await expect(lista.unfold(x, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     lista.dispose();
@@ -532,6 +635,42 @@ describe('what is refused', () => {
       'the network was disposed: a Lista cannot be used after that',
     );
     expect(() => structuredClone(lista)).toThrow('a Lista has native memory of its thread');
+  });
+
+  test('a sample that overflows may have no codes, and then changes no other', async () => {
+    for (const weights of KINDS) {
+      const lista = Lista.from(parametersOf(3, weights));
+      const x = matrix(normals(makeRandom(1), 200 * 8), 8);
+      const far = { ...x, data: x.data.slice() };
+      for (const i of [0, 70, 199]) far.data.fill(3e38, i * 8, (i + 1) * 8);
+      const expected = lista.unfoldSync(x, { lambda: 0.3 });
+      const zero = { lambda: 0.3, overflow: 'zero' } as const;
+      for (const made of [lista.unfoldSync(far, zero), await lista.unfold(far, { ...zero, threads: 3 })])
+        for (let i = 0; i < 200; i++) {
+          const over = [0, 70, 199].includes(i);
+          expect(made.status[i] === UnfoldStatus.diverged).toBe(over);
+          if (over) {
+            expect(made.codes.row(i).indices.length).toBe(0);
+            const zero = 0.5 * (made.norm[i] as number) ** 2;
+            expect((made.objective[i] as number) / zero).toBeCloseTo(1, 12);
+          } else {
+            expect(made.codes.row(i)).toEqual(expected.codes.row(i));
+            expect([made.gap[i], made.status[i]]).toEqual([expected.gap[i], expected.status[i]]);
+          }
+        }
+      expect(lista.unfoldSync(x, zero).codes).toEqual(expected.codes);
+    }
+    // A code of a tiny atom that float32 has no number for.
+    const tiny = Lista.from({
+      weights: 'fixed',
+      dictionary: matrix(Float32Array.of(1e-30, 0, 0, 1), 2),
+      threshold: [0],
+    });
+    const two = matrix(Float32Array.of(1e20, 0, 0, 1), 2);
+    expect(() => tiny.unfoldSync(two)).toThrow('sample 0 overflows float32 in the layers of the network');
+    const { codes, status } = tiny.unfoldSync(two, { overflow: 'zero' });
+    expect([[...codes.indptr], [...codes.values]]).toEqual([[0, 0, 1], [1]]);
+    expect([...status]).toEqual([UnfoldStatus.diverged, UnfoldStatus.iterationLimit]);
   });
 
   test('progress counts samples, and an abort ends a call that runs', async () => {

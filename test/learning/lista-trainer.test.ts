@@ -19,7 +19,15 @@ const [FEATURES, DIMS, LAYERS, BATCH, SAMPLES] = [30, 18, 3, 32, 100];
 
 const OPTIONS: NativeListaOptions = {
   ...{ weights: 'layers', layers: LAYERS, nonnegative: false, selection: 3, mostSelected: 9, adaptive: 0 },
-  ...{ lambda: 0, every: false, schedule: 'endToEnd', learningRate: 1e-3, beta1: 0.9, beta2: 0.999 },
+  ...{
+    ridge: 0,
+    lambda: 0,
+    every: false,
+    schedule: 'endToEnd',
+    learningRate: 1e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+  },
   ...{ epsilon: 1e-8, clip: 1, decay: 0.3, planned: 20, validateEvery: 4, patience: 0, firstThreshold: 0 },
   ...{ batchSize: BATCH, seed: 3, memory: 2 ** 30 },
 };

@@ -325,6 +325,45 @@ it('tells how far it is', async () => {
   ).rejects.toBe(reason);
 });
 
+it('tells how far the search of hyperlista is, in a prior and in a stream', async () => {
+  const run = { variant: 'hyperlista', layers: 4, batchSize: 256 } as const;
+  for (const source of [PRIOR, [train.samples]]) {
+    const seen: ListaProgress[] = [];
+    const options = { ...run, steps: 2, onProgress: (now: ListaProgress) => seen.push(now) };
+    const lista = await trainLista(source as never, dictionary, {
+      ...options,
+      ...(source === PRIOR ? {} : { lambda: 0.1 }),
+    } as never);
+    const searching = seen.filter(({ searched }) => searched !== undefined);
+    // Reports that come faster than they are told are joined, and the first may be.
+    expect(searching.length).toBeGreaterThan(0);
+    for (const { done, total, searched = 0, layers, loss, validated } of searching) {
+      expect([done, total, validated]).toEqual([0, 2, undefined]);
+      expect(searched).toBeGreaterThan(0);
+      expect(layers.length).toBe(4);
+      expect(loss).toBe(layers[3]);
+    }
+    const points = searching.map(({ searched = 0 }) => searched);
+    expect(points).toEqual(points.toSorted((a, b) => a - b));
+    expect(seen.slice(0, searching.length)).toEqual(searching);
+    expect(seen.at(-1)).toMatchObject({ done: 2, total: 2 });
+    expect(seen.at(-1)).not.toHaveProperty('searched');
+    expect(lista.training?.steps).toBe(2);
+    // Who listens changes nothing.
+    const { onProgress: _, ...quiet } = options;
+    const unheard = await trainLista(source as never, dictionary, {
+      ...quiet,
+      ...(source === PRIOR ? {} : { lambda: 0.1 }),
+    } as never);
+    expect([unheard.parameters(), unheard.training]).toEqual([lista.parameters(), lista.training]);
+  }
+  const reason = new Error('mine');
+  const throws = (): never => {
+    throw reason;
+  };
+  await expect(trainLista(PRIOR, dictionary, { ...run, onProgress: throws })).rejects.toBe(reason);
+});
+
 it('notes that nothing was learned, or held out', async () => {
   const few = rowsOf(train.samples, 0, 300);
   const run = { layers: 2, steps: 5, batchSize: 32, validation: { share: 1e-9 } };

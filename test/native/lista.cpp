@@ -54,7 +54,8 @@ ListaParameters parameters_of(const Shape& problem, Random& random) {
   const bool hyper = p.weights == ListaWeights::hyper;
   if (p.weights == ListaWeights::fixed || hyper) {
     std::vector<float> weights;
-    check::that(analytic_weights({p.dictionary.data(), n, m}, Execution{}, weights).ok(), "analytic weights");
+    check::that(analytic_weights({p.dictionary.data(), n, m}, 0, Execution{}, weights).ok(),
+                "analytic weights");
     p.forward = weights;
   } else {
     const std::size_t matrices = p.weights == ListaWeights::shared ? 1 : p.layers;
@@ -341,7 +342,7 @@ void check_adaptive_selection() {
 }
 
 /// S by Gauss–Jordan on the Gram matrix with a pinch of regularisation-free pivoting; full rank only.
-Doubles inverse_gram(const std::vector<float>& d, std::size_t n, std::size_t m) {
+Doubles inverse_gram(const std::vector<float>& d, std::size_t n, std::size_t m, double ridge) {
   Doubles g(m * 2 * m);
   for (std::size_t j = 0; j < n; ++j) {
     double norm = 0;
@@ -352,7 +353,10 @@ Doubles inverse_gram(const std::vector<float>& d, std::size_t n, std::size_t m) 
       for (std::size_t k = 0; k < m; ++k)
         g[i * 2 * m + k] += static_cast<double>(d[j * m + i]) * static_cast<double>(d[j * m + k]) / norm;
   }
-  for (std::size_t i = 0; i < m; ++i) g[i * 2 * m + m + i] = 1;
+  for (std::size_t i = 0; i < m; ++i) {
+    g[i * 2 * m + i] += ridge;
+    g[i * 2 * m + m + i] = 1;
+  }
   for (std::size_t i = 0; i < m; ++i) {
     std::size_t pivot = i;
     for (std::size_t k = i + 1; k < m; ++k)
@@ -374,15 +378,16 @@ Doubles inverse_gram(const std::vector<float>& d, std::size_t n, std::size_t m) 
 }
 
 /// What the layers of a hyper network work by: d̂_jᵀSd̂_j.
-void check_hyper(Random& random, std::size_t n, std::size_t m) {
+void check_hyper(Random& random, std::size_t n, std::size_t m, double ridge) {
   Shape problem;
   problem.weights = ListaWeights::hyper;
   problem.features = n;
   problem.dims = m;
   Network network;
-  const ListaParameters p = parameters_of(problem, random);
+  ListaParameters p = parameters_of(problem, random);
+  p.ridge = ridge;
   check::that(lista::make_network(p, Execution{}, network).ok(), "hyper: made");
-  const Doubles s = inverse_gram(p.dictionary, n, m);
+  const Doubles s = inverse_gram(p.dictionary, n, m, ridge);
   for (std::size_t j = 0; j < n; ++j) {
     double share = 0;
     for (std::size_t i = 0; i < m; ++i)
@@ -412,7 +417,7 @@ void check_hyper_exact() {
 }
 
 /// `rank` < m: atoms in the span of the first `rank` dims, turned by a reflection, so that the answer in the small space is known.
-void check_analytic(Random& random, std::size_t n, std::size_t m, std::size_t rank, bool zero) {
+void check_analytic(Random& random, std::size_t n, std::size_t m, std::size_t rank, bool zero, double ridge) {
   std::vector<float> small = normals(random, n * rank, 1);
   if (zero) std::fill_n(small.begin(), rank, 0.0f);
   // A reflection 1 − 2vvᵀ in float64; atoms are rounded to float32 after it.
@@ -438,12 +443,12 @@ void check_analytic(Random& random, std::size_t n, std::size_t m, std::size_t ra
     for (std::size_t d = 0; d < m; ++d) atoms[j * m + d] = static_cast<float>(x[d]);
   }
   std::vector<float> got;
-  check::that(analytic_weights({atoms.data(), n, m}, Execution{}, got).ok(), "analytic weights of rank %zu",
-              rank);
-  const Doubles s = inverse_gram(small, n, rank);
+  check::that(analytic_weights({atoms.data(), n, m}, ridge, Execution{}, got).ok(),
+              "analytic weights of rank %zu", rank);
+  const Doubles s = inverse_gram(small, n, rank, ridge);
   double largest =
       0;  // ‖S‖ at most its Frobenius norm times that of the Gram matrix's: the condition number that errors grow by
-  double gram = static_cast<double>(n);
+  const double gram = static_cast<double>(n) + ridge;
   for (const double value : s) largest += value * value;
   const double condition = std::sqrt(largest) * gram;
   for (std::size_t j = 0; j < n; ++j) {
@@ -474,10 +479,10 @@ void check_analytic(Random& random, std::size_t n, std::size_t m, std::size_t ra
         kU * w_norm +
         (rank < m ? 8 * condition * kU : 64 * condition * 0x1.0p-53 * static_cast<double>(n)) * w_norm;
     for (std::size_t d = 0; d < m; ++d) {
-      check::that(
-          std::fabs(static_cast<double>(got[j * m + d]) - w[d]) <= bound,
-          "analytic weights, %zu x %zu, rank %zu: atom %zu dim %zu is %.9g, expected %.9g, bound %.3g", n, m,
-          rank, j, d, static_cast<double>(got[j * m + d]), w[d], bound);
+      check::that(std::fabs(static_cast<double>(got[j * m + d]) - w[d]) <= bound,
+                  "analytic weights, %zu x %zu, rank %zu, ridge %g: atom %zu dim %zu is %.9g, expected %.9g, "
+                  "bound %.3g",
+                  n, m, rank, ridge, j, d, static_cast<double>(got[j * m + d]), w[d], bound);
       dot += static_cast<double>(got[j * m + d]) * static_cast<double>(atoms[j * m + d]) / size;
     }
     // Both rounded: the weights once, the atoms' norm by float32 atoms.
@@ -503,6 +508,9 @@ void check_overflow() {
   check::that(lista::run_layers(network, {x.data(), 3, 1}, 2, codes, nullptr) == 1,
               "the row that overflows is told");
   check::that(codes.count(0) > 0 && codes.count(1) == 0, "and has no codes");
+  std::vector<std::uint8_t> overflows;
+  lista::run_layers(network, {x.data(), 3, 1}, 2, codes, nullptr, &overflows);
+  check::that(overflows == std::vector<std::uint8_t>{0, 1, 0}, "it alone");
 }
 
 void check_refusals() {
@@ -531,6 +539,8 @@ void check_refusals() {
   refused("scale must be a power of two", Code::option, [](auto& p) { p.scale = 3; });
   refused("scale must be a power of two", Code::option, [](auto& p) { p.scale = 0; });
   refused("adaptive must be finite and not negative", Code::option, [](auto& p) { p.adaptive = -1; });
+  for (const double ridge : {-1.0, std::numeric_limits<double>::infinity(), static_cast<double>(nan)})
+    refused("ridge must be finite and not negative", Code::option, [&](auto& p) { p.ridge = ridge; });
   refused("adaptive must be 0 or a number of float32", Code::option, [](auto& p) { p.adaptive = 1e-46; });
   // Sizes whose product is 2⁶⁴, which must not come to 0.
   refused("dictionary does not fit the numbers of layers, features and dims", Code::shape, [](auto& p) {
@@ -579,15 +589,17 @@ int main() {
               counts.compared + counts.open);
   check_ties();
   check_adaptive_selection();
-  check_analytic(random, 40, 10, 10, false);
-  check_analytic(random, 40, 10, 10, true);
-  check_analytic(random, 90, 70, 70, false);
-  check_analytic(random, 40, 20, 6, false);
-  check_analytic(random, 5, 30, 4, true);
-  check_analytic(random, 1, 1, 1, false);
-  check_hyper(random, 40, 10);
-  check_hyper(random, 150, 70);
-  check_hyper(random, 5, 1);
+  for (const double ridge : {0.0, 0.05, 3.0, 1e9}) {
+    check_analytic(random, 40, 10, 10, false, ridge);
+    check_analytic(random, 40, 10, 10, true, ridge);
+    check_analytic(random, 90, 70, 70, false, ridge);
+    check_analytic(random, 40, 20, 6, false, ridge);
+    check_analytic(random, 5, 30, 4, true, ridge);
+    check_analytic(random, 1, 1, 1, false, ridge);
+    check_hyper(random, 40, 10, ridge);
+    check_hyper(random, 150, 70, ridge);
+    check_hyper(random, 5, 1, ridge);
+  }
   check_hyper_exact();
   check_overflow();
   check_refusals();

@@ -97,7 +97,7 @@ bool same(const Checkpoint& a, const Checkpoint& b) {
 
 bool same(const ListaParameters& a, const ListaParameters& b) {
   return same(a.forward, b.forward) && same(a.recurrent, b.recurrent) && same(a.step, b.step) &&
-         same(a.threshold, b.threshold) && same(a.hyper, b.hyper);
+         same(a.threshold, b.threshold) && same(a.hyper, b.hyper) && a.ridge == b.ridge;
 }
 
 Checkpoint state_of(const ListaLearner& learner) {
@@ -129,6 +129,7 @@ void for_each_setting(const std::function<void(const char*, const ListaOptions&)
         options.lambda = lambda;
         options.every = lambda > 0;
         options.adaptive = kind == ListaWeights::fixed ? 0.1 : 0;
+        options.ridge = kind == ListaWeights::hyper || lambda > 0 ? 0.2 : 0;
         if (layer_wise) {
           options.schedule = ListaSchedule::layer_wise;
           options.planned = 5;
@@ -507,6 +508,11 @@ void refusals() {
   broken[5] = std::numeric_limits<float>::quiet_NaN();
   std::unique_ptr<ListaLearner> made;
   says(ListaLearner::make(view(broken, kDims), options, &prior, made), "dictionary holds NaN");
+  for (const double ridge : {-1.0, std::numeric_limits<double>::infinity(), -std::nan("")}) {
+    options.ridge = ridge;
+    says(ListaLearner::make(view(dictionary, kDims), options, &prior, made), "ridge must be finite and ≥ 0");
+  }
+  options.ridge = 0;
   options.layers = 0;
   says(ListaLearner::make(view(dictionary, kDims), options, &prior, made), "layers must be at least 1");
   // Samples that are all zero, and an atom that is: nothing to learn, and no harm.
@@ -596,6 +602,36 @@ void nothing_to_compare() {
   }
 }
 
+/// While hyper's first step searches its grid, it tells how far it is, and learns the same.
+void tells_its_search() {
+  const std::vector<float> dictionary = atoms();
+  const ListaPrior prior = prior_of();
+  const ListaOptions options = options_of(ListaWeights::hyper);
+  const auto alone = make(options, &prior, dictionary), told = make(options, &prior, dictionary);
+  std::vector<ListaStatistics> seen;
+  told->on_search([&] { seen.push_back(told->statistics()); });
+  run(*alone, 1);
+  run(*told, 1);
+  that(same(state_of(*told), state_of(*alone)), "a search that is watched is the same");
+  // A row of 11 points at a time, 36 rows at least.
+  that(seen.size() > 36, "the search is told %zu times", seen.size());
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    const ListaStatistics& now = seen[i];
+    that(now.steps == 0 && now.layers.size() == kLayers && now.layers.back() == now.loss,
+         "figures of the best point so far");
+    if (i == 0) {
+      that(now.searched == 11 && now.loss < 0, "the first row: %d points", static_cast<int>(now.searched));
+      continue;
+    }
+    that(now.searched >= seen[i - 1].searched && now.loss <= seen[i - 1].loss, "a search only gets better");
+  }
+  const ListaStatistics after = told->statistics();
+  that(after.searched == 0 && after.steps == 1 && after.loss < 0, "and then it is over");
+  const std::size_t count = seen.size();
+  run(*told, 2);
+  that(seen.size() == count, "no other step searches");
+}
+
 /// A start that is cancelled, wherever in it, is none: the next step makes it again.
 void cancelled_start() {
   const std::vector<float> dictionary = atoms();
@@ -641,6 +677,7 @@ int main() {
   scales();
   refusals();
   figures();
+  tells_its_search();
   nothing_to_compare();
   cancelled_start();
   recovers();

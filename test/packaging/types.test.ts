@@ -38,6 +38,7 @@ const RESOLUTIONS: [name: string, module: string, resolution: string][] = [
 
 const USE = `
 import { type CodesLike, Dictionary, type Matrix, ops, UnfoldStatus, unfold, unfoldSync } from 'unsuperpose';
+import { Lista, type ListaParameters, type ListaParametersLike } from 'unsuperpose';
 
 const shape = [2, 2]; // number[]
 const dictionary = Dictionary.from({ data: new Float32Array(4), shape });
@@ -48,6 +49,33 @@ const dense: Matrix<Float32Array> = codes.toDense();
 const rows: number = dense.shape[0];
 export const later: Promise<Float64Array> = unfold(dense, dictionary, { lambda: 1 }).then((answer) => answer.gap);
 export { told, best, rows, status, gap, UnfoldStatus, dictionary };
+
+// Parameters of networks are told apart by their weights.
+const atoms = { data: new Float32Array(4), shape };
+const made: ListaParametersLike[] = [
+  { weights: 'fixed', dictionary: atoms, threshold: [1], ridge: 0.5 },
+  { weights: 'layers', dictionary: atoms, forward: [atoms], threshold: [1], step: new Float64Array(1) },
+  { weights: 'pair', dictionary: atoms, forward: [atoms], recurrent: [atoms], threshold: [1] },
+  { weights: 'hyper', layers: 2, dictionary: atoms, hyper: [1, 1, 1], ridge: 2 },
+  // @ts-expect-error
+  { weights: 'hyper', dictionary: atoms, hyper: [1, 1, 1] },
+  // @ts-expect-error
+  { weights: 'hyper', layers: 2, dictionary: atoms, hyper: [1, 1, 1], threshold: [1] },
+  // @ts-expect-error
+  { weights: 'pair', dictionary: atoms, forward: [atoms], threshold: [1] },
+  // @ts-expect-error
+  { weights: 'shared', dictionary: atoms, threshold: [1] },
+  // @ts-expect-error
+  { weights: 'layers', dictionary: atoms, forward: [atoms], threshold: [1], ridge: 1 },
+  // @ts-expect-error
+  { weights: 'fixed', dictionary: atoms, forward: [atoms], threshold: [1], ridge: 1 },
+  // @ts-expect-error
+  { weights: 'fixed', dictionary: atoms },
+];
+export const numbers = (p: ListaParameters): ArrayLike<number> => (p.weights === 'hyper' ? p.hyper : p.step);
+export const first = (p: ListaParameters): Matrix | undefined => (p.weights === 'pair' ? p.recurrent[0] : p.forward[0]);
+export const copied = (lista: Lista): Lista => Lista.from(lista.parameters());
+export { made };
 `;
 // A Dictionary that was required is a Dictionary.
 const CROSS = `

@@ -15,6 +15,7 @@ export interface PlainLista {
   readonly threshold: ArrayLike<number>;
   readonly selection: ArrayLike<number>;
   readonly hyper: readonly number[];
+  readonly ridge: number;
   readonly adaptive: number;
   readonly scale: number;
   readonly nonnegative: boolean;
@@ -42,9 +43,10 @@ function unitAtoms({ dictionary, features, dims }: PlainLista): { atoms: Float64
   return { atoms, norms };
 }
 
-/** S = (D̂ᵀD̂)⁻¹ by Gauss–Jordan with pivots; atoms must span all dims. */
-export function inverseGram(atoms: Float64Array, features: number, dims: number): Float64Array {
+/** S = (D̂ᵀD̂ + αI)⁻¹ by Gauss–Jordan with pivots; without a ridge α atoms must span all dims. */
+export function inverseGram(atoms: Float64Array, features: number, dims: number, ridge = 0): Float64Array {
   const g = new Float64Array(dims * dims);
+  for (let a = 0; a < dims; a++) g[a * dims + a] = ridge;
   for (let j = 0; j < features; j++)
     for (let a = 0; a < dims; a++)
       for (let b = 0; b < dims; b++)
@@ -78,7 +80,7 @@ export function unrolled(p: PlainLista): (x: ArrayLike<number>) => PlainLayer[] 
   const hyper = weights === 'hyper';
   const leverage = new Float64Array(n);
   if (hyper) {
-    const s = inverseGram(atoms, n, m);
+    const s = inverseGram(atoms, n, m, p.ridge);
     for (let j = 0; j < n; j++)
       for (let a = 0; a < m; a++)
         for (let b = 0; b < m; b++)

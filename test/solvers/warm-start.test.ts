@@ -6,10 +6,13 @@ import {
   type CodeValues,
   Dictionary,
   Lista,
+  type ListaParameters,
   type Matrix,
   SparseCodes,
   type Unfolding,
   type UnfoldOptions,
+  UnfoldStatus,
+  UnsuperposeError,
   unfold,
   unfoldSync,
 } from '../../lib/index.js';
@@ -30,6 +33,9 @@ const lista = Lista.from({
   threshold: [0.8, 0.6, 0.5, 0.4],
   selection: [2, 4, 6, 8],
 });
+
+/** What is there of a network with numbers of each layer. */
+type FixedLista = Extract<ListaParameters, { readonly weights: 'fixed' | 'layers' | 'shared' }>;
 
 const bitsOf = ({ codes, gap, objective, residual, status, iterations }: Unfolding<CodeValues>) =>
   [codes.indptr, codes.indices, codes.values, gap, objective, residual, status, iterations].map((values) =>
@@ -112,8 +118,8 @@ describe('whatever proposes codes', () => {
     await unfold(x, dictionary, { lambda: 0.4, warmStart: made, threads: 2, signal });
     unfoldSync(x, dictionary, { lambda: 0.4, warmStart: made, threads: 3 });
     expect(asked).toEqual([
-      [x, { threads: 2, signal }],
-      [x, { threads: 3 }],
+      [x, { threads: 2, signal, overflow: 'zero' }],
+      [x, { threads: 3, overflow: 'zero' }],
     ]);
     const [[samples] = []] = asked;
     expect((samples as typeof x).data).not.toBe(x.data);
@@ -135,30 +141,65 @@ describe('whatever proposes codes', () => {
   });
 
   it('may meet a sample that is too large for it', async () => {
-    const steep = Lista.from({ ...lista.parameters(), step: [1e30, 1, 1, 1] });
+    const steep = Lista.from({ ...(lista.parameters() as FixedLista), step: [1e30, 1, 1, 1] });
     const data = x.data.slice();
     data.fill(1e15, 3 * DIMS, 4 * DIMS);
     const large = { data, shape: x.shape };
     expect(() => steep.unfoldSync(large)).toThrow('sample 3 overflows float32 in the layers of the network');
     const options = { lambda: 0.4, warmStart: steep };
-    const cold = unfoldSync(large, dictionary, { lambda: 0.4 });
-    expect(cold.notes).toEqual([]);
+    // That sample starts from zero, and every other from what the network makes of it.
+    const { codes } = steep.unfoldSync(large, { overflow: 'zero' });
+    expect([codes.row(3).indices.length, codes.row(4).indices.length > 0]).toEqual([0, true]);
+    const given = unfoldSync(large, dictionary, { lambda: 0.4, warmStart: codes });
+    expect(given.notes).toEqual([]);
     for (const warm of [unfoldSync(large, dictionary, options), await unfold(large, dictionary, options)]) {
-      expect(bitsOf(warm)).toEqual(bitsOf(cold));
+      expect(bitsOf(warm)).toEqual(bitsOf(given));
       expect(warm.notes).toEqual([
         {
           ...{ code: 'NOTE_STARTED_FROM_ZERO', level: 'warning' },
           message:
-            'warmStart proposed no codes, so all samples start from zero: sample 3 overflows float32 in the layers of the network',
+            'warmStart proposed no codes for sample 3, which overflows float32 in what proposes and starts from zero',
         },
       ]);
     }
+    const more = { data: data.slice().fill(1e15, 7 * DIMS, 9 * DIMS), shape: x.shape };
+    expect(unfoldSync(more, dictionary, options).notes.map(({ message }) => message)).toEqual([
+      'warmStart proposed no codes for 3 samples (3 is the first), which overflow float32 in what proposes and start from zero',
+    ]);
     // What is too large for the solver, too, is refused by it.
     data[5 * DIMS] = Number.NaN;
     await expect(unfold(large, dictionary, options)).rejects.toMatchObject({
       code: 'ERR_NOT_FINITE',
       message: expect.stringContaining('row 5, column 0') as never,
     });
+  });
+
+  it('may refuse a sample that is too large for it: then all start from zero', async () => {
+    const refuses = (): never => {
+      throw new UnsuperposeError('ERR_NOT_FINITE', 'sample 2 is too large');
+    };
+    const made = { ...proposer(0).made, unfold: async () => refuses(), unfoldSync: refuses } as CodeProposer;
+    const cold = unfoldSync(x, dictionary, { lambda: 0.4 });
+    const options = { lambda: 0.4, warmStart: made };
+    for (const warm of [unfoldSync(x, dictionary, options), await unfold(x, dictionary, options)]) {
+      expect(bitsOf(warm)).toEqual(bitsOf(cold));
+      expect(warm.notes.map(({ message }) => message)).toEqual([
+        'warmStart proposed no codes, so all samples start from zero: sample 2 is too large',
+      ]);
+    }
+  });
+
+  it('tells of samples that have diverged only where they have no codes', () => {
+    const status = new Uint8Array(SAMPLES).fill(UnfoldStatus.diverged, 1, 3);
+    const notes = (answer: object) =>
+      unfoldSync(x, dictionary, { lambda: 0.4, warmStart: proposer(answer).made }).notes.length;
+    const full = lista.unfoldSync(x).codes;
+    expect(full.row(1).indices.length).toBeGreaterThan(0);
+    expect(notes({ codes: full, status })).toBe(0);
+    expect(notes({ codes: codesOf(SAMPLES), status })).toBe(1);
+    // What is no status is not read as one.
+    for (const strange of [undefined, 3, [3, 3, 3], new Float64Array(SAMPLES).fill(3), new Uint8Array(1)])
+      expect(notes({ codes: codesOf(SAMPLES), status: strange })).toBe(0);
   });
 
   it('must be for this dictionary', async () => {

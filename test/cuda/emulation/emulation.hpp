@@ -94,6 +94,7 @@ inline unsigned atomic_max(unsigned* at, unsigned v) {
   return before;
 }
 inline int count_bits(unsigned v) { return __builtin_popcount(v); }
+inline unsigned lowest_bit(unsigned v) { return static_cast<unsigned>(__builtin_ctz(v)); }
 inline unsigned float_bits(float v) { return std::bit_cast<unsigned>(v); }
 inline std::uint64_t double_bits(double v) { return std::bit_cast<std::uint64_t>(v); }
 std::uint16_t to_half(float v);
