@@ -170,6 +170,8 @@ int main(int argc, char**) {
           ++p.seed;
           const std::size_t found = test(p);
           converged += found;
+          if (large && found < p.samples)
+            std::printf("%zu features, %zu dims: %zu of %zu\n", p.features, p.dims, found, p.samples);
           all += p.samples;
         }
   };
