@@ -14,9 +14,9 @@ namespace {
 
 constexpr unsigned kMostThreads = 512, kMostQuads = 8;
 
-/// sum (four entries) += Σ scale · what each use counts for · its row.
+/// sum (four entries) += Σ scale · what each use counts for · its row; those that are not above `floor` count nothing.
 template <unsigned quads>
-DEVICE void gather(const Use* uses, unsigned count, bool by_pull, float scale, const float* rows,
+DEVICE void gather(const Use* uses, unsigned count, bool by_pull, float floor, float scale, const float* rows,
                    unsigned stride, float (&sum)[quads][4]) {
   constexpr unsigned kTogether = quads > 2 ? 2 : 4;
   for (unsigned from = 0; from < count; from += kTogether) {
@@ -26,7 +26,7 @@ DEVICE void gather(const Use* uses, unsigned count, bool by_pull, float scale, c
     for (unsigned u = 0; u < kTogether; ++u) {
       const Use use = uses[from + u < count ? from + u : from];
       const float own = by_pull ? use.pull : use.value;
-      factor[u] = from + u < count ? scale * own : 0.0f;
+      factor[u] = from + u < count && use.value > floor ? scale * own : 0.0f;
       row[u] = rows + static_cast<std::size_t>(use.sample) * stride;
     }
 #pragma unroll
@@ -110,7 +110,7 @@ features_kernel(Training t, Adam adam, std::uint64_t step) {
   if (outcome.fault != kNone || (!updating && outcome.measures == 0)) return;
   const float factor = updating ? outcome.factor : 0.0f;
   const float mean = static_cast<float>(1.0 / static_cast<double>(t.samples));
-  double squares[2] = {0, 0};
+  double squares[3] = {0, 0, 0};  // encoder, decoder, thresholds
   float bias[quads][4] = {};
   for (unsigned j = blockIdx.x * kFeaturesTogether;
        j < (blockIdx.x + 1) * kFeaturesTogether && j < t.features; ++j) {
@@ -121,23 +121,47 @@ features_kernel(Training t, Adam adam, std::uint64_t step) {
     const unsigned dead_first = t.revives ? t.revived.start[j] : 0;
     const unsigned dead_uses = t.revives ? t.revived.start[j + 1] - dead_first : 0;
     const Use* const revived = t.revived.uses + dead_first;
+    // A threshold with its moments, read before any thread changes them.
+    const float threshold = t.jumps ? t.threshold.values[j] : 0.0f, floor = t.jumps ? threshold : -INFINITY;
+    const float threshold_first = t.jumps ? t.threshold.first[j] : 0.0f;
+    const float threshold_second = t.jumps ? t.threshold.second[j] : 0.0f;
     float row[quads][4] = {}, weight[quads][4] = {}, by_row[quads][4] = {}, by_weight[quads][4] = {};
     for_quads<quads>(t.depth, [&](unsigned q, unsigned d) { load_four(row[q], decoder + d); });
     for_quads<quads>(t.width, [&](unsigned q, unsigned d) { load_four(weight[q], encoder + d); });
-    gather<quads>(used, uses, false, -mean, t.residual, t.depth, by_row);
-    gather<quads>(used, uses, true, mean, t.input, t.width, by_weight);
+    gather<quads>(used, uses, false, floor, -mean, t.residual, t.depth, by_row);
+    gather<quads>(used, uses, true, floor, mean, t.input, t.width, by_weight);
     if (dead_uses > 0) {
-      gather<quads>(revived, dead_uses, false, -(mean * t.dead_share), t.dead_residual, t.depth, by_row);
-      gather<quads>(revived, dead_uses, true, mean, t.input, t.width, by_weight);
+      gather<quads>(revived, dead_uses, false, floor, -(mean * t.dead_share), t.dead_residual, t.depth,
+                    by_row);
+      gather<quads>(revived, dead_uses, true, floor, mean, t.input, t.width, by_weight);
     }
     // What would only change a decoder row's norm is taken out.
     double along = 0, none = 0, count = 0;
     float zero = 0;
-    for (unsigned u = threadIdx.x; u < uses; u += blockDim.x) count += used[u].value > 0 ? 1 : 0;
+    for (unsigned u = threadIdx.x; u < uses; u += blockDim.x)
+      count += used[u].value > 0 && used[u].value > floor ? 1 : 0;
     for_quads<quads>(t.depth, [&](unsigned q, unsigned) {
       for (unsigned i = 0; i < 4; ++i)
         along = fma(static_cast<double>(by_row[q][i]), static_cast<double>(row[q][i]), along);
     });
+    float by_threshold = 0;
+    if (t.jumps) {
+      double sum = 0;
+      for (unsigned u = threadIdx.x; u < uses; u += blockDim.x) {
+        const Use use = used[u];
+        if (!(fabsf(use.value - threshold) < t.bandwidth / 2)) continue;
+        sum += static_cast<double>(mean * (-(threshold * use.pull + outcome.price) / t.bandwidth));
+      }
+      block_totals(shared, &sum, &none, &zero);
+      by_threshold = static_cast<float>(sum);
+      if (threadIdx.x == 0)
+        squares[2] = fma(static_cast<double>(by_threshold), static_cast<double>(by_threshold), squares[2]);
+      // The entry that only selects.
+      for_quads<quads>(t.width, [&](unsigned q, unsigned d) {
+        for (unsigned i = 0; i < 4; ++i)
+          if (d + i == t.inputs + 1) by_weight[q][i] = 0;
+      });
+    }
     for_quads<quads>(t.width, [&](unsigned q, unsigned d) {
       if (d <= t.inputs && t.inputs < d + 4) shared.bias[j % 2] = by_weight[q][t.inputs - d];
     });
@@ -158,6 +182,19 @@ features_kernel(Training t, Adam adam, std::uint64_t step) {
     });
     if (!updating) continue;
 
+    float margin = 0;
+    if (t.jumps) {
+      const float g = by_threshold * factor;
+      const float m = fmaf(1 - adam.beta1, g - threshold_first, threshold_first);
+      const float v = fmaf(1 - adam.beta2, g * g - threshold_second, threshold_second);
+      const float next = fmaxf(0.0f, threshold - m * adam.rate / (sqrtf(v) * adam.correction + adam.epsilon));
+      margin = t.bandwidth / 2 - next;
+      if (threadIdx.x == 0) {
+        t.threshold.first[j] = m;
+        t.threshold.second[j] = v;
+        t.threshold.values[j] = next;
+      }
+    }
     double length = 0, product = 0;
     float largest = 0;
     for_quads<quads>(t.depth, [&](unsigned q, unsigned d) {
@@ -169,6 +206,9 @@ features_kernel(Training t, Adam adam, std::uint64_t step) {
     for_quads<quads>(t.width, [&](unsigned q, unsigned d) {
       const std::size_t at = static_cast<std::size_t>(j) * t.width + d;
       step_of(adam, factor, by_weight[q], weight[q], t.encoder.first + at, t.encoder.second + at);
+      if (t.jumps)
+        for (unsigned i = 0; i < 4; ++i)
+          if (d + i == t.inputs + 1) weight[q][i] = margin;
       for (unsigned i = 0; i < 4; ++i) largest = fmaxf(largest, fabsf(weight[q][i]));
     });
     block_totals(shared, &length, &none, &largest);
@@ -231,8 +271,7 @@ features_kernel(Training t, Adam adam, std::uint64_t step) {
   float zero = 0;
   block_totals(shared, &squares[0], &squares[1], &zero);
   if (threadIdx.x != 0) return;
-  t.square_parts[2 * blockIdx.x] = squares[0];
-  t.square_parts[2 * blockIdx.x + 1] = squares[1];
+  for (unsigned i = 0; i < 3; ++i) t.square_parts[3 * blockIdx.x + i] = squares[i];
 }
 
 /// Entry d of b_dec's gradient: minus the mean residual, and what b_dec takes from the input.
@@ -299,7 +338,7 @@ KERNEL bounded_kernel(Training t, unsigned blocks) {
   const double relative = 2 / static_cast<double>(t.outputs);
   const double bound = (1 + 0x1.0p-10) * relative * sqrt(part[0] + part[1] + whole * whole);
   t.outcome->bound = bound;
-  t.outcome->measures = bound <= t.clip ? 0u : 1u;
+  t.outcome->measures = bound <= t.clip && !t.jumps ? 0u : 1u;  // it knows no thresholds
   t.outcome->factor = static_cast<float>(relative);
 }
 
@@ -312,10 +351,11 @@ KERNEL finish_kernel(Training t, Adam adam, bool updating, unsigned blocks) {
   const float factor = out.factor;
   sync_block();
   if (fault != kNone || (!updating && measures == 0)) return;
-  double encoder = 0, decoder = 0, bias = 0;
+  double encoder = 0, decoder = 0, thresholds = 0, bias = 0;
   for (unsigned b = threadIdx.x; b < blocks; b += kOne) {
-    encoder += t.square_parts[2 * b];
-    decoder += t.square_parts[2 * b + 1];
+    encoder += t.square_parts[3 * b];
+    decoder += t.square_parts[3 * b + 1];
+    thresholds += t.square_parts[3 * b + 2];
   }
   for (unsigned d = 4 * threadIdx.x; d < t.depth; d += 4 * kOne) {
     float gradient[4], v[4];
@@ -330,15 +370,20 @@ KERNEL finish_kernel(Training t, Adam adam, bool updating, unsigned blocks) {
   }
   encoder = block_sum(encoder, sums);
   decoder = block_sum(decoder, sums);
+  thresholds = block_sum(thresholds, sums);
   bias = block_sum(bias, sums);
   if (threadIdx.x != 0) return;
   const double relative = 2 / static_cast<double>(t.outputs);
-  const double norm = relative * sqrt(encoder + decoder + bias);
+  const double norm = relative * sqrt(encoder + decoder + thresholds + bias);
   out.gradient_norm = norm;
   if (updating) return;
   out.factor = static_cast<float>(relative * (norm > t.clip ? t.clip / norm : 1));
   if (isfinite(norm)) return;
-  out.fault = !isfinite(encoder) ? kEncoder : !isfinite(decoder) ? kDecoder : !isfinite(bias) ? kBias : kNorm;
+  out.fault = !isfinite(encoder)      ? kEncoder
+              : !isfinite(decoder)    ? kDecoder
+              : !isfinite(bias)       ? kBias
+              : !isfinite(thresholds) ? kThreshold
+                                      : kNorm;
 }
 
 /// The features whose flags were scanned, ascending.
