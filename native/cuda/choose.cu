@@ -27,6 +27,8 @@ constexpr double kRaise = 1.25;
 constexpr double kInt8Share = 0.75;
 /// Of what the strongest violator exceeds λ by: those that exceed it by less may not be needed once the stronger ones are in the set.
 constexpr double kStrongShare = 0.25;
+/// Where there are violators, atoms at that share of λ come along: most rounds that are left are of a few samples, and take as long as for many.
+constexpr double kNear = 0.95;
 
 DEVICE double error_of(const Batch& batch, int precision, unsigned place) {
   return scoring::device_error(precision == UNSUPERPOSE_CUDA_INT8, batch.dims, batch.norms[place],
@@ -217,18 +219,22 @@ KERNEL choose_kernel(Batch batch, int precision) {
         }
         return;
       }
-      // Violators by their exact strength, strongest first.
-      if (thread == 0) shared.above = 0;
+      // Violators by their exact strength, strongest first, and those that are likely to be some once these are in the set.
+      if (thread == 0) shared.above = shared.listed = 0;
       sync_block();
+      for (unsigned e = thread; e < listed; e += kThreads)
+        if (shared.dots[e] > lambda) atomic_add(&shared.above, 1u);
+      sync_block();
+      const bool any = shared.above > 0;
       for (unsigned e = thread; e < keys; e += kThreads) {
         const unsigned feature = static_cast<unsigned>(shared.keys[e]);
-        const bool violates = e < listed && shared.dots[e] > lambda;
-        shared.keys[e] = violates ? strongest_first(static_cast<float>(shared.dots[e]), feature) : kLastKey;
-        if (violates) atomic_add(&shared.above, 1u);
+        const bool taken = any && e < listed && shared.dots[e] > kNear * lambda;
+        shared.keys[e] = taken ? strongest_first(static_cast<float>(shared.dots[e]), feature) : kLastKey;
+        if (taken) atomic_add(&shared.listed, 1u);
       }
       sync_block();
       sort_keys(shared.keys, nullptr, keys);
-      violators = shared.above;
+      violators = shared.listed;
       const unsigned stalled = violators == 0 ? batch.stalled[sample] + 1 : 0;
       sync_block();
       if (thread == 0) {
