@@ -17,6 +17,10 @@ namespace {
 constexpr unsigned kThreads = 128, kWarps = kThreads / 32;
 /// Rounds without a new atom, after which float32 codes will not come closer.
 constexpr unsigned kStallRounds = 3;
+/// A list has room for several times as many as reach the share of the residual's norm: for those that reach so much of it.
+constexpr double kLower = 0.9;
+/// Later choices are smaller than the first: their floors are so much higher.
+constexpr double kLater = 1.1;
 /// Of a floor whose list overflowed.
 constexpr double kRaise = 1.25;
 /// Int8 serves where its bound is at most that share of λ: residuals shrink, and their bounds with them.
@@ -48,11 +52,13 @@ KERNEL floors_kernel(Batch batch, int precision, bool fresh, const float* thresh
     const double first = thresholds ? static_cast<double>(thresholds[place]) : lambda;
     batch.share[sample] = norm > 0 ? static_cast<float>(first / norm) : 0.0f;
   }
-  const double few = static_cast<double>(batch.share[sample]) * norm;
+  const double reached = static_cast<double>(batch.share[sample]) * norm;
+  const double few = fresh ? reached : kLater * reached;
   // What is not above it is at most λ, if it is above 0: what is not above 0 may be as strong as the error.
   const double sure = lambda * (1 - kSlack) - error_of(batch, precision, place);
   const auto proof = static_cast<Proof>(batch.proof[sample]);
-  const bool complete = sure > 0 && proof != Proof::failed && (proof == Proof::needed || few <= sure);
+  const bool complete =
+      sure > 0 && proof != Proof::failed && (proof == Proof::needed || kLower * reached <= sure);
   const double floor = complete ? sure : few > lambda ? few : lambda;
   batch.complete[place] = complete;
   // Down, so that nothing above it is lost.
@@ -89,20 +95,46 @@ DEVICE void shorten(const Batch& batch, int precision, unsigned place, unsigned 
   batch.share[sample] = static_cast<float>(kRaise * (was > lambda ? was : lambda) / norm);
 }
 
+/// By a warp: the set goes on without the atoms whose codes are zero. What is known of it otherwise is made anew.
+DEVICE void drop_zeros(const Batch& batch, unsigned sample, unsigned size) {
+  unsigned kept = 0;
+  for (unsigned first = 0; first < size; first += 32) {
+    const unsigned k = first + lane(), from = sample * kSet + k;
+    const float code = k < size ? batch.code[from] : 0.0f;
+    const std::uint32_t atom = code != 0 ? batch.set[from] : 0;
+    const unsigned mask = ballot(code != 0);
+    const unsigned to = sample * kSet + kept + static_cast<unsigned>(count_bits(mask & ((1u << lane()) - 1)));
+    sync_warp();  // all have read what others write over
+    if (code != 0) {
+      batch.code[to] = code;
+      batch.set[to] = atom;
+    }
+    kept += static_cast<unsigned>(count_bits(mask));
+  }
+  if (lane() == 0) batch.size[sample] = kept;
+}
+
 KERNEL choose_kernel(Batch batch, int precision) {
   SHARED(memory);
   Shared& shared = *reinterpret_cast<Shared*>(memory);
   const unsigned place = blockIdx.x, sample = batch.active[place], thread = threadIdx.x, warp = thread / 32;
-  const unsigned size = batch.size[sample], dims = batch.dims;
+  unsigned size = batch.size[sample];
+  const unsigned dims = batch.dims;
   const float* residual = batch.residual + static_cast<std::size_t>(sample) * dims;
   const double lambda = batch.lambda[sample];
-  const bool complete = batch.complete[place] != 0;
+  const bool rough = batch.solve[sample] == static_cast<std::uint8_t>(Solve::rough);  // certifies nothing
+  const bool complete = batch.complete[place] != 0 && !rough;
   const double error = error_of(batch, precision, place);
   const unsigned count = batch.counts[place];
   const unsigned rounds = batch.rounds[sample];  // read before thread 0 may change it
   if (count > kListed) {
     if (thread == 0) shorten(batch, precision, place, sample, lambda);
     return;
+  }
+  if (rough) {
+    if (warp == 0) drop_zeros(batch, sample, size);
+    sync_block();
+    size = batch.size[sample];
   }
   const unsigned keys = power_above(count);
   for (unsigned k = thread; k < size; k += kThreads) shared.set[k] = batch.set[sample * kSet + k];
@@ -137,7 +169,7 @@ KERNEL choose_kernel(Batch batch, int precision) {
   // How many of the keys violate.
   unsigned violators = above;
   if (!complete) {
-    if (above == 0) {
+    if (above == 0 && !rough) {
       if (thread == 0) look_closer(batch, precision, sample);
       return;
     }
@@ -233,7 +265,23 @@ KERNEL choose_kernel(Batch batch, int precision) {
     batch.set[to] = static_cast<unsigned>(shared.keys[e]);
     batch.code[to] = 0;
   }
+  // Of a floor above λ, not all that violate are listed.
+  const bool more = violators > taken || static_cast<double>(batch.floors[place]) > lambda;
+  const bool roughly = rounds == 0 && more && batch.may_be_rough;
+  if (roughly) {
+    // With the scores as correlations.
+    sync_block();
+    for (unsigned e = thread; e < count; e += kThreads) {
+      const UnsuperposeCudaEntry entry = batch.entries[static_cast<std::size_t>(place) * kListed + e];
+      for (unsigned k = 0; k < taken; ++k)
+        if (static_cast<unsigned>(shared.keys[k]) == entry.index)
+          batch.correlation[sample * kSet + k] = entry.value;
+    }
+  }
   if (thread == 0) {
+    batch.solve[sample] = static_cast<std::uint8_t>(roughly ? Solve::rough
+                                                    : rough ? Solve::anew
+                                                            : Solve::kept);
     batch.size[sample] = size + taken;
     batch.proof[sample] = static_cast<std::uint8_t>(Proof::where_short);
     ++batch.rounds[sample];

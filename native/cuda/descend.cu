@@ -1,137 +1,41 @@
-// Coordinate descent on the working sets: one warp a sample, its Gram matrix in shared memory, codes and correlations in registers. Lane l has
-// coordinates l, l + 32, … Each coordinate is minimised exactly:  a_k = soft(c_k + G_kk a_k, λ w_k) / (G_kk + β),  then c −= δ G_k.
-// Every lane knows at all times how far its own coordinates would move; in turn, one lane's answer goes to all: a shuffle, a row of G and a
-// multiply-add for each 32 atoms. n² multiply-adds a sweep over n atoms at most, most sweeps over the codes that are not zero; 4 n² bytes read once.
-// In float32: no certificate depends on it.
-#include "lasso.hpp"
-#include "reduce.cuh"
+// Descent on the working sets (descend.cuh): one warp a sample, 4 n² bytes of its Gram matrix read once.
+#include "descend.cuh"
 
 namespace unsuperpose::cuda {
 
 namespace {
 
-constexpr unsigned kMostSweeps = 300;
-constexpr unsigned kActiveSweeps = 8;  // over the codes that are not zero, between two over all
-/// The inner solve aims at this share of the gap that is asked for.
-constexpr double kInnerShare = 0.25;
-/// The first set will grow: this much less accuracy does.
-constexpr double kRough = 16;
-
-/// Of sets of more than 32 · (each - 1) and up to 32 · each atoms.
+/// Of sets of more than `least` and up to 32 · each atoms.
 template <unsigned each>
 KERNEL_BOUNDS(32, 1)
-descend_kernel(Batch batch) {
+descend_kernel(Batch batch, unsigned least) {
   constexpr unsigned kStride = 32 * each;
   SHARED(memory);
   float* gram = reinterpret_cast<float*>(memory);
   const unsigned sample = batch.active[blockIdx.x];
   const unsigned size = batch.size[sample];
-  if (size <= kStride - 32 || size > kStride) return;
+  if (size <= least || size > kStride) return;
   const float* from = batch.gram + static_cast<std::size_t>(sample) * kSet * kSet;
   constexpr unsigned kPieces = kStride / 4;  // of 16 bytes a row
   for (unsigned i = lane(); i < size * kPieces; i += 32)
     copy_async(gram + 4 * i, from + i / kPieces * kSet + i % kPieces * 4);
   copy_commit();
-  const double lambda = batch.lambda[sample];
-  const float ridge = static_cast<float>(batch.ridge);
-  float code[each], correlation[each], threshold[each], diagonal[each], inverse[each];
-  double weight_least = 1e300;
-  float most = 0;
-#pragma unroll
-  for (unsigned i = 0; i < each; ++i) {
-    const unsigned k = 32 * i + lane();
-    const bool there = k < size;
-    const unsigned at = sample * kSet + k;
-    code[i] = there ? batch.code[at] : 0.0f;
-    correlation[i] = there ? batch.correlation[at] : 0.0f;
-    const double weight = there && batch.weights ? batch.weights[batch.set[at]] : 1.0;
-    threshold[i] = static_cast<float>(lambda * weight);
-    if (there) {
-      weight_least = weight < weight_least ? weight : weight_least;
-      most = fmaxf(most, fabsf(correlation[i]));
-    }
-  }
   copy_wait<0>();
   sync_warp();
-#pragma unroll
-  for (unsigned i = 0; i < each; ++i) {
-    const unsigned k = 32 * i + lane();
-    diagonal[i] = k < size ? gram[k * kStride + k] : 0.0f;
-    const float curvature = diagonal[i] + ridge;
-    inverse[i] = k < size && curvature > 0 ? 1.0f / curvature : 0.0f;  // 0: stays where it is
-  }
-  weight_least = -warp_max(-weight_least);
-  most = warp_max(most);
-  const Evaluation at = batch.at[sample];
-  const double rough = batch.rounds[sample] == 1 ? kRough : 1;
-  const double affordable = kInnerShare * rough * batch.tolerance * 0.5 * at.squared_input;
-  const double shrunk = lambda * sqrt(2 * affordable / at.squared_residual);
-  const double least = static_cast<double>(most) * 0x1.0p-22;
-
-  bool all = true;
-  for (unsigned sweep = 0, inner = 0; sweep < kMostSweeps; ++sweep) {
-    float worst = 0;
-#pragma unroll
-    for (unsigned i = 0; i < each; ++i) {
-      // Those that may move: codes that are not zero, and, in a sweep over all, violators.
-      const float slope = batch.nonnegative ? correlation[i] : fabsf(correlation[i]);
-      unsigned open = ballot(inverse[i] > 0 && (code[i] != 0 || (all && slope > threshold[i])));
-      while (open != 0) {
-        const unsigned turn = lowest_bit(open);
-        open &= open - 1;
-        const float rho = fmaf(diagonal[i], code[i], correlation[i]);
-        float next = 0;
-        if (rho > threshold[i])
-          next = (rho - threshold[i]) * inverse[i];
-        else if (rho < -threshold[i] && !batch.nonnegative)
-          next = (rho + threshold[i]) * inverse[i];
-        const float step = next - code[i], delta = shuffle(step, static_cast<int>(turn));
-        if (lane() == turn) {
-          code[i] = next;
-          worst = fmaxf(worst, fabsf(step) * (diagonal[i] + ridge));
-        }
-        const float* row = gram + (32 * i + turn) * kStride + lane();
-#pragma unroll
-        for (unsigned j = 0; j < each; ++j) correlation[j] = fmaf(-delta, row[32 * j], correlation[j]);
-      }
-    }
-    worst = warp_max(worst);
-    // A violation of η costs about η Σ|a| / w in the gap (solvers/lasso.cpp).
-    double sum = 0;
-#pragma unroll
-    for (unsigned i = 0; i < each; ++i) sum += fabs(static_cast<double>(code[i]));
-    sum = warp_sum(sum);
-    double violation = 0;
-    if (sum > 0) violation = weight_least * (affordable / sum < shrunk ? affordable / sum : shrunk);
-    if (worst <= static_cast<float>(violation > least ? violation : least)) {
-      if (all) break;
-      all = true;
-      inner = 0;
-    } else if (all) {
-      all = false;
-      inner = 0;
-    } else if (++inner == kActiveSweeps) {
-      all = true;
-    }
-  }
-#pragma unroll
-  for (unsigned i = 0; i < each; ++i) {
-    const unsigned k = 32 * i + lane();
-    if (k >= size) continue;
-    batch.code[sample * kSet + k] = code[i];
-    batch.correlation[sample * kSet + k] = correlation[i];
-  }
+  if (batch.solve[sample] == static_cast<std::uint8_t>(Solve::anew))
+    subtract_codes<each>(batch, sample, size, gram);
+  descend_set<each>(batch, sample, size, gram, 1);
 }
 
 template <unsigned each>
-void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
-  if (largest <= 32 * (each - 1)) return;
+void launch(const Batch& batch, unsigned least, unsigned largest, cudaStream_t stream) {
+  if (largest <= least) return;
   const unsigned rows = largest < 32 * each ? largest : 32 * each;
   const unsigned shared = rows * 32 * each * static_cast<unsigned>(sizeof(float));
   const auto kernel = descend_kernel<each>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
         "asking for shared memory");
-  LAUNCH(kernel, batch.count, 32, shared, stream, batch);
+  LAUNCH(kernel, batch.count, 32, shared, stream, batch, least);
 }
 
 }  // namespace
@@ -139,10 +43,13 @@ void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
 void descend(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (batch.count == 0) return;
   // Each sample by the kernel with registers for its set; the others pass it by.
-  launch<1>(batch, largest, stream);
-  launch<2>(batch, largest, stream);
-  launch<3>(batch, largest, stream);
-  launch<4>(batch, largest, stream);
+  if (largest <= 32) {
+    launch<1>(batch, 0, largest, stream);
+  } else {
+    launch<2>(batch, 0, largest, stream);
+    launch<3>(batch, 64, largest, stream);
+    launch<4>(batch, 96, largest, stream);
+  }
   static_assert(kSet == 128);
   check(cudaGetLastError(), "descending");
 }

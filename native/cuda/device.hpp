@@ -165,6 +165,21 @@ class Stream {
       check(cudaMemcpyAsync(to, from, n * sizeof(T), cudaMemcpyHostToDevice, stream_),
             "copying to the device");
   }
+  /// `rows` rows of n; a row starts `stride` after the one before on the side that is not dense.
+  template <class T>
+  void rows_to_device(T* to, const T* from, std::size_t stride, std::size_t rows, std::size_t n) const {
+    if (rows > 0 && n > 0)
+      check(cudaMemcpy2DAsync(to, n * sizeof(T), from, stride * sizeof(T), n * sizeof(T), rows,
+                              cudaMemcpyHostToDevice, stream_),
+            "copying to the device");
+  }
+  template <class T>
+  void rows_to_host(T* to, const T* from, std::size_t stride, std::size_t rows, std::size_t n) const {
+    if (rows > 0 && n > 0)
+      check(cudaMemcpy2DAsync(to, n * sizeof(T), from, stride * sizeof(T), n * sizeof(T), rows,
+                              cudaMemcpyDeviceToHost, stream_),
+            "copying from the device");
+  }
   template <class T>
   void to_host(T* to, const T* from, std::size_t n) const {
     if (n > 0)

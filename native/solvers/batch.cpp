@@ -22,7 +22,7 @@ float in_range(double v) { return static_cast<float>(std::clamp(v, -kLargest, kL
 
 ScaledBatch::ScaledBatch(const Samples& samples, std::span<const double> lambda, std::size_t first,
                          const Range* range, const Execution& execution)
-    : samples_(samples.rows() * round_up(samples.cols(), kCacheLine / sizeof(float))),
+    : samples_(execution.device, samples.rows() * round_up(samples.cols(), kCacheLine / sizeof(float))),
       low_(samples.split() ? samples_.size() : 0),
       exponents_(samples.rows()),
       squared_norms_(samples.rows()),

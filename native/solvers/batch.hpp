@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "../scoring/device.hpp"
 #include "range.hpp"
 #include "samples.hpp"
 #include "unfolding.hpp"
@@ -70,7 +71,8 @@ class ScaledBatch {
   void finish_figures(std::size_t i, double objective, double squared_residual, SampleResult& result) const;
   void add_low(const Samples& samples, std::size_t i, double factor);
 
-  AlignedBuffer<float> samples_, low_;
+  device::Room samples_;
+  AlignedBuffer<float> low_;
   std::vector<int> exponents_;
   std::vector<double> squared_norms_;
   std::vector<double> lambdas_;

@@ -113,19 +113,33 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
   const BatchSolver solve = (rescaled ? *rescaled : method).start(atoms, samples.rows(), execution);
   if (execution.cancelled()) return Status::cancelled();
   Variance variance;
-  const std::size_t together = execution.device ? kDeviceBatch : kBatch;
-  for (std::size_t first = 0; first < samples.rows(); first += together) {
-    const std::size_t count = std::min(together, samples.rows() - first);
-    const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first,
-                            range.ordinary() ? nullptr : &range, execution);
+  const std::size_t rows = samples.rows(), together = execution.device ? kDeviceBatch : kBatch;
+  const auto part = [&](std::size_t first) { return samples.slice(first, std::min(together, rows - first)); };
+  std::unique_ptr<const ScaledBatch> batch, next;
+  const auto prepare = [&](std::size_t first) {
+    variance.add(part(first), execution);
+    return std::make_unique<const ScaledBatch>(part(first), method.lambdas(), first,
+                                               range.ordinary() ? nullptr : &range, execution);
+  };
+  if (rows > 0) batch = prepare(0);
+  for (std::size_t first = 0; first < rows; first += together, batch = std::move(next)) {
+    if (!batch) batch = prepare(first);
     if (execution.cancelled()) return Status::cancelled();
-    variance.add(samples.slice(first, count), execution);
-    std::vector<SampleResult> results(count);
-    Status status = solve(batch, first, results);
+    std::vector<SampleResult> results(batch->count());
+    Status status;
+    // While a device works on a batch, the next one is prepared.
+    const bool ahead = execution.device && first + together < rows;
+    execution.for_each(ahead ? 2 : 1, [&](std::size_t which) {
+      if (which == 0)
+        status = solve(*batch, first, results);
+      else
+        next = prepare(first + together);
+    });
+    if (execution.cancelled()) return Status::cancelled();
     if (status.ok())
-      status = review(samples.slice(first, count), dictionary, method, first, execution, results,
-                      method.reports_lambda(), range.clamped);
-    if (status.ok()) status = append(batch, results, method.reports_lambda(), out);
+      status = review(part(first), dictionary, method, first, execution, results, method.reports_lambda(),
+                      range.clamped);
+    if (status.ok()) status = append(*batch, results, method.reports_lambda(), out);
     if (!status.ok()) return status;
   }
   out.variance = variance.value();

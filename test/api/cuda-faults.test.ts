@@ -196,7 +196,7 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
   const SOLVE = { lasso: 'lambda: 1.5', omp: "method: 'omp', sparsity: 12" };
   it.each([
     ...[5e6, 7e6, 8e6, 9e6, 12e6].map((memory) => ['lasso', memory] as const),
-    ...[1.6e5, 2e5, 2.6e5, 3.2e5].map((memory) => ['omp', memory] as const),
+    ...[2e5, 2.6e5].map((memory) => ['omp', memory] as const),
   ])('%s takes smaller batches in %d bytes', (method, memory) => {
     const solve = (samples: number): unknown =>
       ask(
@@ -215,16 +215,13 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
     return known[method];
   };
 
-  it.each([1.3e6, 1.5e6, 1.7e6, 1.9e6])(
-    'of %d bytes: what one kind of call keeps, another gets',
-    (memory) => {
-      const lasso =
-        'log(code(() => bytes(pkg.unfoldSync(matrix(16, 12, 3), dictionary, { lambda: 1.5, device }))).code ?? 0)';
-      const omp = "pkg.unfoldSync(matrix(130, 12, 3), dictionary, { method: 'omp', sparsity: 12, device })";
-      const env = { UNSUPERPOSE_EMULATED_MEMORY: memory };
-      expect(ask(`${omp}; ${lasso}`, env)).toEqual(ask(lasso, env));
-    },
-  );
+  it.each([1.5e6, 1.7e6])('of %d bytes: what one kind of call keeps, another gets', (memory) => {
+    const lasso =
+      'log(code(() => bytes(pkg.unfoldSync(matrix(16, 12, 3), dictionary, { lambda: 1.5, device }))).code ?? 0)';
+    const omp = "pkg.unfoldSync(matrix(130, 12, 3), dictionary, { method: 'omp', sparsity: 12, device })";
+    const env = { UNSUPERPOSE_EMULATED_MEMORY: memory };
+    expect(ask(`${omp}; ${lasso}`, env)).toEqual(ask(lasso, env));
+  });
 });
 
 describe.skipIf(!there)('a CUDA device that is lost', () => {
