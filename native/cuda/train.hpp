@@ -171,6 +171,9 @@ void scan_counts(unsigned* at, unsigned count, cudaStream_t stream);
 void bound_gradient(const Training& training, cudaStream_t stream);
 /// The gradient's norm where it has to be, and outcome.factor.
 void measure_gradient(const Training& training, cudaStream_t stream);
+/// The two passes over the features that these need (train.cu): their gradients' squares, and the step itself.
+void feature_gradients(const Training& training, cudaStream_t stream);
+void update_features(const Training& training, const Adam& adam, std::uint64_t step, cudaStream_t stream);
 /// One step of Adam, what the parameters must keep to, the encoder rounded again, and who is dead after step `step`.
 void update(const Training& training, const Adam& adam, std::uint64_t step, cudaStream_t stream);
 

@@ -11,12 +11,9 @@ namespace {
 
 /// Bytes of exact scores at a time.
 constexpr std::size_t kScoreBytes = std::size_t{128} << 20;
-/// How many of the features pass a first selection, for k that are wanted: from a sample of kSampled of them, so that hardly a list is too short. As
-/// many times that is the room of a list, so that hardly one is too long.
-constexpr double kSpareShare = 2.5, kSpare = 256, kRoomShare = 2.5;
-constexpr std::size_t kSampled = 2048;
-/// Of that sample, features that pass at least.
-constexpr unsigned kLeastRank = 8;
+/// How many of the features pass a first selection, for k that are wanted: more than enough, since a sample says where they begin, of which kRank are above
+/// that. As many times that is the room of a list, so that hardly one is too long.
+constexpr double kSpareShare = 2.5, kSpare = 256, kRoomShare = 2.5, kRank = 13;
 /// Longer lists do not fit shared memory; and of fewer features than so many times what passes all are scored exactly.
 constexpr std::size_t kMostRoom = 4096;
 constexpr double kLeastShare = 4;
@@ -27,6 +24,11 @@ constexpr double kBelow = 0.9, kNext = 0.6;
 
 double passing_of(std::size_t k) { return kSpareShare * static_cast<double>(k) + kSpare; }
 std::size_t room_of(std::size_t k) { return static_cast<std::size_t>(kRoomShare * passing_of(k)); }
+/// Features that tell where that many begin.
+std::size_t sample_of(std::size_t features, std::size_t k) {
+  const auto rows = static_cast<std::size_t>(kRank * static_cast<double>(features) / passing_of(k));
+  return (rows + kRightRows - 1) / kRightRows * kRightRows;
+}
 /// Is a selection worth its while?
 bool selects(std::size_t features, std::size_t k) {
   return features >= Thresholds::kLeastRows && room_of(k) <= kMostRoom &&
@@ -93,8 +95,8 @@ void Trainer::encode(const Side& side, unsigned k, EntryMemory& to) {
   const auto capacity = static_cast<unsigned>(std::min(room_of(k), side.count));
   lists_.reserve(n * capacity);
   Select select = selection(side);
-  const float* floors =
-      thresholds_.of(select, UNSUPERPOSE_CUDA_FLOAT16, device_, passing_of(k), kLeastRank, stream_, kSampled);
+  const float* floors = thresholds_.of(select, UNSUPERPOSE_CUDA_FLOAT16, device_, passing_of(k), 1, stream_,
+                                       sample_of(side.count, k));
   select.floors = floors;
   select.entries = lists_.data();
   select.counts = counts_.data();
@@ -195,8 +197,8 @@ void Trainer::encode_together(const Side& side, unsigned k, double guess) {
     floor = 0;
     if (side.count >= Thresholds::kLeastRows) {
       round_input();
-      const float* found =
-          thresholds_.of(selection(side), UNSUPERPOSE_CUDA_FLOAT16, device_, k, 1, stream_, kSampled);
+      const float* found = thresholds_.of(selection(side), UNSUPERPOSE_CUDA_FLOAT16, device_, k, 1, stream_,
+                                          sample_of(side.count, k));
       std::vector<float> ranked_(n);
       stream_.to_host(ranked_.data(), found, n);
       stream_.wait();
