@@ -1,6 +1,6 @@
 // What the CUDA module's kernels take on a GPU, by the GPU's own clock: the selecting products, by wgmma and by mma.sync, and the stages of the
-// lasso. One line of JSON a measurement. bench/cuda.ts times the same through the API, copies and all.
-//   npm run build:cuda && cmake --build build --target gpu_bench && build/cuda/bench_cuda_kernels [select] [lasso]
+// lasso and of orthogonal matching pursuit. One line of JSON a measurement. bench/cuda.ts times the same through the API, copies and all.
+//   npm run build:cuda && cmake --build build --target gpu_bench && build/cuda/bench_cuda_kernels [select] [lasso] [pursuit]
 // `npm run gpu-check` runs it too. A tiny size, for a try: build/cuda/bench_cuda_kernels --shrink 64. Of the lasso, one size alone: --features 65536
 #include <algorithm>
 #include <chrono>
@@ -273,30 +273,88 @@ void time_lasso(const Problem& problem, std::size_t batch) {
   table.release(rows);
 }
 
+/// 32 atoms a sample: of mixtures, whose atoms stand out, and of noise alone, where many are near to one another.
+void time_pursuit(const Problem& problem, std::size_t batch) {
+  constexpr std::uint32_t kCapacity = 128;
+  constexpr const char* kStages[] = {"round", "select", "pick", "append", "-", "answer", "copies", "all"};
+  using Clock = std::chrono::steady_clock;
+  const std::vector<float> atoms = unit_rows(problem.features, problem.dims, 1);
+  UnsuperposeCudaError error{};
+  UnsuperposeCudaRows* rows = nullptr;
+  const UnsuperposeCudaMatrix dictionary{atoms.data(), problem.dims, problem.features, problem.dims, nullptr};
+  require(table.upload(0, &dictionary, &rows, &error), error);
+  const std::vector<std::uint32_t> most(batch, static_cast<std::uint32_t>(problem.active));
+  const std::vector<double> residual(batch, 0.0);
+  std::vector<std::uint32_t> indices(batch * kCapacity), count(batch), choices(batch);
+  std::vector<float> values(batch * kCapacity);
+  std::vector<std::uint8_t> outcome(batch);
+  std::vector<double> squared_residual(batch);
+  for (const bool noise : {false, true}) {
+    std::vector<float> samples = noise ? unit_rows(batch, problem.dims, 3) : mixtures(problem, atoms, batch);
+    for (std::size_t i = 0; noise && i < batch; ++i) scale_to(&samples[i * problem.dims], problem.dims, 0.75);
+    UnsuperposeCudaPursuit pursuit{};
+    pursuit.samples = {samples.data(), problem.dims, batch, problem.dims, nullptr};
+    pursuit.most = most.data();
+    pursuit.residual = residual.data();
+    pursuit.all_explained = 1;
+    pursuit.capacity = kCapacity;
+    UnsuperposeCudaSupports supports{indices.data(),
+                                     values.data(),
+                                     count.data(),
+                                     outcome.data(),
+                                     choices.data(),
+                                     squared_residual.data(),
+                                     {}};
+    std::vector<double> wall, stages[8];
+    for (int run = 0; run < kWarm + kRuns; ++run) {
+      const auto started = Clock::now();
+      require(table.pursue(rows, &pursuit, &supports, &error), error);
+      if (run < kWarm) continue;
+      wall.push_back(std::chrono::duration<double>(Clock::now() - started).count());
+      for (int stage = 0; stage < 8; ++stage) stages[stage].push_back(supports.stages[stage]);
+    }
+    const Spread all = spread(wall);
+    std::printf(
+        "{\"kernel\":\"pursuit\",\"of\":\"%s\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"atoms\":%zu,"
+        "\"finished\":%td,\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
+        noise ? "noise" : "mixtures", batch, problem.features, problem.dims, problem.active,
+        std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_PURSUED), all.median, all.quarter,
+        all.three_quarters);
+    for (int stage = 0; stage < 8; ++stage)
+      std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
+    std::printf("}}\n");
+    std::fflush(stdout);
+  }
+  table.release(rows);
+}
+
 }  // namespace
 
 int main(int arguments, char** argument) {
   std::size_t shrink = 1, features = 0;
-  bool selects = false, lassos = false;
+  bool selects = false, lassos = false, pursuits = false;
   for (int i = 1; i < arguments; ++i) {
     const std::string word = argument[i];
     if (word == "select")
       selects = true;
     else if (word == "lasso")
       lassos = true;
+    else if (word == "pursuit")
+      pursuits = true;
     else if (word == "--shrink" && i + 1 < arguments)
       shrink = std::max<std::size_t>(1, std::strtoul(argument[++i], nullptr, 10));
     else if (word == "--features" && i + 1 < arguments)
       features = std::strtoul(argument[++i], nullptr, 10);
     else {
-      std::fprintf(stderr, "arguments: [select] [lasso] [--shrink N] [--features N]; got %s\n", word.c_str());
+      std::fprintf(stderr, "arguments: [select] [lasso] [pursuit] [--shrink N] [--features N]; got %s\n",
+                   word.c_str());
       return 2;
     }
   }
-  const bool both = selects == lassos;
+  const bool all = selects == lassos && lassos == pursuits;
   try {
     const Device device(0);
-    if (both || selects)
+    if (all || selects)
       for (const Product& full :
            {Product{4096, 16384, 1024}, Product{4096, 65536, 1024}, Product{65536, 65536, 512}}) {
         const Product product{full.left / shrink, full.right / shrink, full.dims / shrink};
@@ -305,7 +363,7 @@ int main(int arguments, char** argument) {
         for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16})
           time_select(device, product, left, right, precision);
       }
-    if (both || lassos)
+    if (all || lassos)
       for (const Problem& full :
            {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}, Problem{65536, 1024, 32, true},
             Problem{262144, 1024, 32}, Problem{262144, 1024, 32, true}, Problem{65536, 2304, 64}})
@@ -313,6 +371,11 @@ int main(int arguments, char** argument) {
           time_lasso({full.features / shrink, full.dims / shrink,
                       std::max<std::size_t>(1, full.active / shrink), full.uneven},
                      4096 / shrink);
+    if (all || pursuits)
+      for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}})
+        time_pursuit(
+            {full.features / shrink, full.dims / shrink, std::max<std::size_t>(1, full.active / shrink)},
+            4096 / shrink);
   } catch (const Failure& failure) {
     std::fprintf(stderr, "bench_cuda_kernels: %s\n", failure.message.c_str());
     return 1;

@@ -14,11 +14,15 @@ export interface DeviceOptions {
    * Where to compute. Default: UNSUPERPOSE_DEVICE, or `'cpu'`; nothing looks for a GPU unless it is asked to.
    *
    * - `'cuda'`, `'cuda:1'`, …: that GPU, numbered as CUDA_VISIBLE_DEVICES leaves them. `ERR_NO_DEVICE` where it cannot be used.
-   * - `'auto'`: the first GPU that can be used, where the call has at least 2³⁴ multiply-adds (rows · features · dims; pairs of features · dims):
+   * - `'auto'`: the first GPU that can be used, where the call has at least 2³⁴ multiply-adds (rows · features · dims; pairs of features · dims; fold: codes · dims):
    *   below that the copies cost more than they spare. Else the CPU, without a word.
    *
-   * Of unfold's methods `'lasso'` can use a GPU. The others, and unfoldPath, run on the CPU, and refuse a GPU that they are asked for
-   * (`ERR_OPTION`).
+   * Of the methods of unfold and unfoldPath `'lasso'` and `'omp'` can use a GPU. The others run on the CPU, and refuse a GPU that they are asked
+   * for (`ERR_OPTION`).
+   *
+   * Of architectures, `topk`, `batchtopk` and `jumprelu` train on a GPU, without `skip`; for `'auto'` their multiply-adds are samples · features ·
+   * dims over all steps (over one step where their number is unknown), and all learners of a call must be such. A checkpoint of either goes on
+   * on the other.
    *
    * Answers keep to the same bounds wherever they come from. The first call that asks for a GPU starts CUDA, which takes part of a second.
    */

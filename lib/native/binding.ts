@@ -192,19 +192,25 @@ export interface NativeBinding
     activations: NativeMatrix,
     codes: GivenCodes,
     options: NativeCertifyOptions,
-    threads: number,
+    threads: Resources,
   ): NativeCertification;
   certify(
     handle: DictionaryHandle,
     activations: NativeMatrix,
     codes: GivenCodes,
     options: NativeCertifyOptions,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<NativeCertification>,
   ): JobId;
   checkCodes(codes: GivenCodes, rows: number, features: number, name: string): void;
-  fold(codes: GivenCodes, rows: number, handle: DictionaryHandle, out: Float32Array, threads: number): void;
+  fold(
+    codes: GivenCodes,
+    rows: number,
+    handle: DictionaryHandle,
+    out: Float32Array,
+    threads: Resources,
+  ): void;
   lambdaMaxSync(
     handle: DictionaryHandle,
     activations: NativeMatrix,
@@ -220,7 +226,7 @@ export interface NativeBinding
   /** λ_max of each sample. */
   pathLambdaMax(
     path: PathHandle,
-    threads: number,
+    threads: Resources,
     onProgress: undefined,
     onSettled: Settled<Float64Array>,
   ): JobId;
@@ -228,7 +234,7 @@ export interface NativeBinding
   pathStep(
     path: PathHandle,
     lambda: Float64Array,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<NativeUnfolding>,
   ): JobId;
@@ -236,7 +242,7 @@ export interface NativeBinding
   pathKnot(
     path: PathHandle,
     ends: Float64Array,
-    threads: number,
+    threads: Resources,
     onProgress: Report,
     onSettled: Settled<NativeKnots>,
   ): JobId;
@@ -253,7 +259,7 @@ export interface NativeBinding
     learner: LearnerHandle,
     steps: number,
     stride: number,
-    threads: number,
+    threads: Resources,
     onProgress: ((statistics: NativeStatistics) => void) | undefined,
     onSettled: Settled<NativeStatistics>,
   ): JobId;
@@ -270,7 +276,7 @@ export interface NativeBinding
     learner: LearnerHandle,
     activations: NativeMatrix,
     mask: Uint8Array | undefined,
-    threads: number,
+    threads: Resources,
     onProgress: undefined,
     onSettled: Settled<NativeStatistics>,
   ): JobId;

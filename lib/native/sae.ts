@@ -119,7 +119,7 @@ export interface NativeSae {
     trainer: TrainerHandle,
     steps: number,
     stride: number,
-    threads: number,
+    threads: Resources,
     onProgress: ((figures: Figures) => void) | undefined,
     onSettled: Settled<Figures>,
   ): JobId;
@@ -130,7 +130,7 @@ export interface NativeSae {
     targets: NativeMatrix | undefined,
     mask: Uint8Array | undefined,
     most: number,
-    threads: number,
+    threads: Resources,
     onProgress: undefined,
     onSettled: Settled<Figures>,
   ): JobId;

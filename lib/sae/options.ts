@@ -1,4 +1,5 @@
 // Options of training: what each architecture takes, and what native code makes of it.
+import type { DeviceOptions } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import type { MatrixLike } from '../call/matrix.js';
 import { isList, lengthOf, readEntries } from '../call/memory.js';
@@ -120,7 +121,7 @@ export type LearnerOptions =
   | MatchingPursuitLearner;
 
 /** Options of a whole run, for any number of autoencoders. */
-export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptions {
+export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptions, DeviceOptions {
   /** Samples a step. Default 1,024. */
   readonly batchSize?: number | undefined;
   /** Passes over the samples. Default 10 for a matrix, 1 for a stream. Excludes `steps`. */
@@ -148,6 +149,7 @@ export const RUN_NAMES = [
   'initial',
   'seed',
   'threads',
+  'device',
   'signal',
   'onProgress',
   ...HOLDOUT_NAMES,

@@ -171,7 +171,8 @@ export async function lambdaByHeldOutDims(
       });
       let t = 0;
       for await (const { codes } of path) {
-        errors[t++] = squaredDistance(fold(codes, hidden).data, truth) / (rows * held.length);
+        errors[t++] =
+          squaredDistance(fold(codes, hidden, { device: 'cpu' }).data, truth) / (rows * held.length);
         onProgress?.({ done: f * lambdas.length + t, total: folds * lambdas.length });
       }
     } finally {

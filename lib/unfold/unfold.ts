@@ -1,6 +1,5 @@
 // Unfolding: activations into sparse codes, each with its certificate.
 import { COMMON_NAMES, readMethod } from '../call/common.js';
-import { readDevice, readNoDevice, type Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import type { Note } from '../call/notes.js';
@@ -26,6 +25,7 @@ import {
   readLambda,
   readPenalty,
 } from './convex.js';
+import { deviceOf } from './device.js';
 import {
   type DenoisingOptions,
   excludeFromPath,
@@ -92,14 +92,6 @@ const SYNC_NAMES = [
   ...BALL_ONLY,
 ];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
-
-/** Methods that a GPU can help with. */
-const ON_DEVICES: readonly string[] = ['lasso'];
-
-function deviceOf(options: Options, method: string): Wanted {
-  if (ON_DEVICES.includes(method)) return readDevice(options);
-  return readNoDevice(options, `method ${method}`, `method ${ON_DEVICES.join(', ')}`);
-}
 
 interface Call {
   readonly handle: DictionaryHandle;

@@ -133,6 +133,7 @@ class Event {
   Event& operator=(const Event&) = delete;
   void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "recording an event"); }
   void wait() { check(cudaEventSynchronize(event_), "waiting for the device"); }
+  cudaEvent_t get() const { return event_; }
   /// Seconds since `before`; both have happened.
   double since(const Event& before) const {
     float milliseconds = 0;

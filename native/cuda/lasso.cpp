@@ -360,12 +360,14 @@ void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
       deliver(first, count);
       first += count;
     } catch (const Failure& failure) {
-      // Fewer at a time, as long as there are fewer.
-      if (failure.code != UNSUPERPOSE_CUDA_MEMORY || together_ <= kFewestTogether) throw;
+      if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
+      ready = false;
+      if (rows_.free_workspaces()) continue;
+      // Fewer at a time, as long as there are fewer.
+      if (together_ <= kFewestTogether) throw;
       release();
       together_ = std::max(kFewestTogether, together_ / 2);
-      ready = false;
     }
   }
 }

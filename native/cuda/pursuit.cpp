@@ -1,6 +1,7 @@
 #include "pursuit.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <vector>
 
@@ -33,7 +34,7 @@ class Solver {
   void release();
   void measure();
   void solve(std::size_t first, std::size_t count);
-  void round(int precision, const std::vector<std::uint32_t>& group);
+  void round(int precision, const std::vector<std::uint32_t>& group, bool fresh);
   void read_state(std::size_t count);
   void deliver(std::size_t first, std::size_t count);
 
@@ -47,11 +48,12 @@ class Solver {
   Pursuit pursuit_{};
   RoundedRows rounded_;
   Thresholds thresholds_;
-  Memory<float> samples_, residual32_, code_, floor_, raised_, floors_, factors_[2];
+  Memory<float> samples_, residual32_, code_, floor_, floors_, factors_[2];
   Memory<double> enough_, residual_, factor_, gram_, columns_, numbers_, norms_, moved_;
   Memory<std::uint32_t> most_, support_, tries_, choice_, active_;
   Memory<UnsuperposeCudaEntry> entries_;
   Memory<unsigned> counts_;
+  Memory<Floor> look_;
   Memory<std::uint32_t> state_;  // size, choices, stage and precision of every sample, copied together
   Pinned<std::uint32_t> seen_, group_, support_seen_;
   Pinned<float> code_seen_;
@@ -61,7 +63,8 @@ class Solver {
 
 void Solver::reserve(unsigned room) {
   const std::size_t n = together_, dims = rows_.dims(), triangle = std::size_t{room} * (room + 1) / 2;
-  const unsigned capacity = rows_.count() < kSampleFrom ? kMostPicked : kListed;
+  const unsigned capacity =
+      rows_.count() < kSampleFrom ? std::bit_ceil(static_cast<unsigned>(rows_.count())) : kListed;
   for (Memory<float>* memory : {&samples_, &residual32_}) memory->reserve(n * dims);
   residual_.reserve(n * dims);
   factor_.reserve(n * triangle);
@@ -69,7 +72,8 @@ void Solver::reserve(unsigned room) {
   columns_.reserve(n * kColumns * room);
   support_.reserve(n * room);
   code_.reserve(n * room);
-  for (Memory<float>* one : {&floor_, &raised_, &floors_}) one->reserve(n);
+  for (Memory<float>* one : {&floor_, &floors_}) one->reserve(n);
+  look_.reserve(n);
   for (Memory<double>* one : {&enough_, &norms_, &moved_}) one->reserve(n);
   numbers_.reserve(4 * n);
   for (Memory<std::uint32_t>* one : {&most_, &tries_, &choice_, &active_}) one->reserve(n);
@@ -107,7 +111,7 @@ void Solver::reserve(unsigned room) {
   pursuit_.parts = numbers_.data() + 2 * n;
   pursuit_.squared_residual = numbers_.data() + 3 * n;
   pursuit_.floor = floor_.data();
-  pursuit_.raised = raised_.data();
+  pursuit_.look = look_.data();
   pursuit_.tries = tries_.data();
   pursuit_.choice = choice_.data();
   pursuit_.size = state_.data();
@@ -142,8 +146,8 @@ void Solver::measure() {
   }
 }
 
-/// One pass of the samples of `group`, and what comes of it.
-void Solver::round(int precision, const std::vector<std::uint32_t>& group) {
+/// One pass of the samples of `group`, and what comes of it. `fresh`: the first.
+void Solver::round(int precision, const std::vector<std::uint32_t>& group, bool fresh) {
   const std::size_t count = group.size(), dims = rows_.dims();
   stream_.to_device(active_.data(), group_.data(), count);
   pursuit_.count = static_cast<unsigned>(count);
@@ -163,7 +167,7 @@ void Solver::round(int precision, const std::vector<std::uint32_t>& group) {
     select.positive_only = problem_->nonnegative != 0;
     const bool sampled = rows_.count() >= kSampleFrom;
     const float* thresholds =
-        sampled ? thresholds_.of(select, precision, device, kPassing, kLeastRank, stream_) : nullptr;
+        sampled && fresh ? thresholds_.of(select, precision, device, kPassing, kLeastRank, stream_) : nullptr;
     set_floors(pursuit_, thresholds, stream_.get());
     stream_.zero(counts_.data(), count);
     select.floors = floors_.data();
@@ -210,6 +214,7 @@ void Solver::solve(std::size_t first, std::size_t count) {
     std::erase_if(active,
                   [&](std::uint32_t i) { return stage_[i] != static_cast<std::uint8_t>(Pursued::running); });
   };
+  bool fresh = true;
   for (drop(); !active.empty(); drop()) {
     if (problem_->cancelled && problem_->cancelled(problem_->context))
       throw Failure{UNSUPERPOSE_CUDA_CANCELLED, "cancelled"};
@@ -219,9 +224,10 @@ void Solver::solve(std::size_t first, std::size_t count) {
       if (groups[precision].empty()) continue;
       // What was last sent from group_ has arrived: every pass is waited for.
       std::copy(groups[precision].begin(), groups[precision].end(), group_.data());
-      round(precision, groups[precision]);
+      round(precision, groups[precision], fresh);
       read_state(count);
     }
+    fresh = false;
   }
   timer_.time(Timer::evaluate, [&] { answer(pursuit_, static_cast<unsigned>(count), stream_.get()); });
 }
@@ -256,7 +262,7 @@ void Solver::deliver(std::size_t first, std::size_t count) {
 
 void Solver::release() {
   for (Memory<float>* memory :
-       {&samples_, &residual32_, &code_, &floor_, &raised_, &floors_, &factors_[0], &factors_[1]})
+       {&samples_, &residual32_, &code_, &floor_, &floors_, &factors_[0], &factors_[1]})
     memory->free();
   for (Memory<double>* memory :
        {&enough_, &residual_, &factor_, &gram_, &columns_, &numbers_, &norms_, &moved_})
@@ -267,6 +273,7 @@ void Solver::release() {
   rounded_ = RoundedRows();
   entries_.free();
   counts_.free();
+  look_.free();
 }
 
 void Solver::run(const UnsuperposeCudaPursuit& problem, UnsuperposeCudaSupports& out) {

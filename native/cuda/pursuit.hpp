@@ -18,6 +18,9 @@ inline constexpr std::uint32_t kNoAtom = ~std::uint32_t{0};
 /// How a sample goes on. `again`: on the CPU, from the beginning; `unfinished`: there, from its support.
 enum class Pursued : std::uint8_t { running, converged, iterations, stalled, unfinished, again };
 
+/// What the floor of a sample's next pass is: a guess; so low that nothing above M − 2 · bound is lost; raised, because too many passed.
+enum class Floor : std::uint8_t { guessed, certain, raised };
+
 /// What a support has of float64 numbers, one an atom: arrays of `room` entries.
 enum Column : unsigned { kInverse, kForward, kTarget, kSolution, kFeasible, kNorm, kColumns };
 
@@ -45,8 +48,8 @@ struct Pursuit {
   double* left;              // ‖residual‖
   double* parts;             // ‖x‖ + Σ|a_k|‖d_k‖
   double* squared_residual;  // of the answer
-  float* floor;              // of the next pass, or below 0: none is known
-  float* raised;             // floors are multiplied by it, so that a list that overflowed will not again
+  float* floor;              // of the next pass, or below 0: from a sample of the atoms
+  Floor* look;               // what that is
   std::uint32_t* tries;      // passes without a choice
   std::uint32_t* choice;     // of this round, or kNoAtom
   unsigned* size;            // of the support
@@ -65,7 +68,7 @@ struct Pursuit {
 
 /// r = x, an empty support.
 void start(const Pursuit& pursuit, unsigned samples, cudaStream_t stream);
-/// floors of the active samples, from `thresholds` (or 0 where null) where none is known.
+/// floors of the active samples, from `thresholds` (or 0 where null) where there is none yet.
 void set_floors(const Pursuit& pursuit, const float* thresholds, cudaStream_t stream);
 /// The atom that is chosen next, as float64 ranks those that the scores leave open; or a closer look, or the sample's end.
 void pick(const Pursuit& pursuit, int precision, cudaStream_t stream);

@@ -42,7 +42,7 @@ KERNEL start_kernel(Pursuit pursuit) {
   pursuit.left[sample] = pursuit.parts[sample] = sqrt(squared);
   pursuit.size[sample] = pursuit.choices[sample] = pursuit.tries[sample] = 0;
   pursuit.floor[sample] = -1;
-  pursuit.raised[sample] = 1;
+  pursuit.look[sample] = Floor::guessed;
   pursuit.precision[sample] = UNSUPERPOSE_CUDA_INT8;
   pursuit.stage[sample] =
       squared > enough * enough && pursuit.most[sample] > 0 ? Pursued::running : Pursued::converged;

@@ -1,6 +1,7 @@
 // Which atom a pursuit takes next: the argmax of |d_j · r| (nonnegative: of d_j · r), the lower index among equals. One block a sample.
-//   floor      of a pass: a strength that few atoms exceed, from a sample of them. Where M, the strongest score, less twice the bound of a score's
-//              error (scoring/device_bound.hpp) lies below it, the pass is run again from there
+//   floor      of a pass: a strength that few atoms exceed, first from a sample of them, then somewhat below the last pass's second strongest, which will
+//              be the first. Where M, the strongest score, less twice the bound of a score's error (scoring/device_bound.hpp) lies below it, the pass
+//              is run again from there
 //   open       all whose score is at least M − 2 · bound: nothing else can be the strongest
 //   the choice among them in float64, with the float64 residual
 // A list that overflowed decides nothing, for which of its entries it has is chance: its floor is raised. What stays open in float16, or lies so
@@ -19,6 +20,10 @@ constexpr unsigned kFewOpen = 96;
 /// Passes for one choice, at most.
 constexpr unsigned kTries = 12;
 constexpr float kRaise = 1.125f;
+/// The second strongest is taken for this much of the next strongest; or, where only the strongest was listed, what lies below for this much of the floor.
+constexpr double kNextShare = 0.9, kFloorShare = 0.8;
+/// A floor falls by no more than this: too many would pass.
+constexpr double kLeastShare = 0.5;
 /// Of a floor and of a residual's size.
 constexpr double kSlack = 0x1.0p-20;
 /// As in solvers/pursuit_sample.cpp: float64's unit roundoff, and the share of a residual's parts below which the code's rounding shows.
@@ -29,7 +34,7 @@ KERNEL floors_kernel(Pursuit pursuit, const float* thresholds) {
   if (place >= pursuit.count) return;
   const unsigned sample = pursuit.active[place];
   float floor = pursuit.floor[sample];
-  if (floor < 0) floor = thresholds ? thresholds[place] * pursuit.raised[sample] : 0.0f;
+  if (floor < 0) floor = thresholds ? thresholds[place] : 0.0f;
   pursuit.floors[place] = floor > 0 ? floor : 0.0f;
 }
 
@@ -55,8 +60,8 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   const auto look_closer = [&] {
     if (finest) return end(Pursued::unfinished);
     pursuit.precision[sample] = UNSUPERPOSE_CUDA_FLOAT16;
-    pursuit.floor[sample] = -1;
-    pursuit.raised[sample] = 1;
+    pursuit.floor[sample] = pursuit.floors[place];
+    pursuit.look[sample] = Floor::guessed;
   };
   const unsigned tries = pursuit.tries[sample];
   sync_block();  // read by all before thread 0 may change it
@@ -70,12 +75,12 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   }
   if (count > pursuit.capacity) {
     if (thread == 0) {
-      // From a floor that is known to be low enough, or one that was raised: too many are too near to one another.
-      const bool known = pursuit.floor[sample] >= 0;
-      if (known)
+      if (pursuit.look[sample] == Floor::certain) {  // too many are too near to one another
         look_closer();
-      else
-        pursuit.raised[sample] *= kRaise;
+      } else {
+        pursuit.floor[sample] = pursuit.floors[place] * kRaise;
+        pursuit.look[sample] = Floor::raised;
+      }
     }
     return;
   }
@@ -107,10 +112,10 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   const double least = (most - 2 * error) * (1 - kSlack);
   if (!(most > 0)) {
     if (thread == 0) {
-      if (floor > 0)
+      if (floor > 0 && pursuit.look[sample] != Floor::raised)
         pursuit.floor[sample] = static_cast<float>(0.5 * floor);
       else
-        end(Pursued::unfinished);
+        look_closer();
     }
     return;
   }
@@ -118,10 +123,12 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
     if (thread == 0) {
       const float lower = static_cast<float>(least * (1 - kSlack));
       // A floor that was raised because so many passed it is not to be lowered again.
-      if (lower > 0 && pursuit.raised[sample] == 1.0f && static_cast<double>(lower) < floor)
+      if (lower > 0 && pursuit.look[sample] == Floor::guessed && static_cast<double>(lower) < floor) {
         pursuit.floor[sample] = lower;
-      else
+        pursuit.look[sample] = Floor::certain;
+      } else {
         look_closer();
+      }
     }
     return;
   }
@@ -158,6 +165,12 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
       atom = shared.best[w];
     }
   }
+  double second = 0;
+  for (unsigned e = thread; e < count; e += kThreads) {
+    const double strength = strength_of(entries[e]);
+    if (strength > second && entries[e].index != atom && !chosen(entries[e].index)) second = strength;
+  }
+  second = block_max(second, shared.sums);
   if (warp != 0) return;
   double norm = 0;
   if (atom != kNoAtom) {
@@ -171,8 +184,14 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   if (!(best > rounding * norm))  // nothing correlates with what is left
     return end(pursuit.all_explained ? Pursued::converged : Pursued::stalled);
   pursuit.choice[sample] = atom;
-  pursuit.floor[sample] = -1;
-  pursuit.raised[sample] = 1;
+  const double expected = second > 0 ? kNextShare * second : kFloorShare * floor;
+  double next = expected - 2 * error;
+  if (next < kLeastShare * floor && !finest) {  // int8 would let too many pass
+    pursuit.precision[sample] = UNSUPERPOSE_CUDA_FLOAT16;
+    next = expected;
+  }
+  pursuit.floor[sample] = static_cast<float>(next > kLeastShare * floor ? next : kLeastShare * floor);
+  pursuit.look[sample] = Floor::guessed;
   pursuit.tries[sample] = 0;
 }
 

@@ -104,6 +104,13 @@ bool Scorer::tells(std::size_t rung, double share) {
   return measured.rows.moved < share * measured.rows.norm;
 }
 
+std::size_t Scorer::telling_rung() {
+  constexpr double kFine = 0.01;
+  std::size_t rung = 0;
+  while (rung < last_rung() && !tells(rung, kFine)) ++rung;
+  return rung;
+}
+
 /// Of a request's strengths; its vector is number `member` of those rounded.
 double Scorer::error_of(const Rung& rung, const Request& request, std::size_t member) const {
   if (rung.device) {

@@ -64,6 +64,8 @@ class Scorer {
   product::Precision precision(std::size_t rung) const { return ladder_[rung].precision; }
   /// Is the error of this rung less than `share` of max ‖d_j‖/w_j, relative to a vector's norm?
   bool tells(std::size_t rung, double share);
+  /// The cheapest rung whose scores leave few rows open among the strongest, unless these are within its error of one another.
+  std::size_t telling_rung();
   /// The vectors' own copy on the device, where they have one: the scorings that follow take them from there.
   void take_vectors_from(const DeviceRows* vectors) { device_vectors_ = vectors; }
   /// Can a float32 score divided by a weight neither overflow nor lose its bits? If not, no error holds.

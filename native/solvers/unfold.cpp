@@ -153,6 +153,7 @@ Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out
   const std::size_t n = codes.indptr.size() - 1;
   if (out.rows != n || out.cols != dictionary.dims())
     return Status::fail(Code::shape, "fold: the output has the wrong shape");
+  if (execution.device && out.stride == out.cols) return fold_on_device(codes, dictionary, out, execution);
   const ConstMatrix32 atoms = dictionary.atoms();
   execution.for_each((n + kFoldBlock - 1) / kFoldBlock, [&](std::size_t block) {
     for (std::size_t i = block * kFoldBlock; i < std::min(n, (block + 1) * kFoldBlock); ++i) {

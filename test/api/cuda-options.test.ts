@@ -1,17 +1,22 @@
 // `device` on every call that has it, on a machine where no CUDA module can be used: what is read, what is refused, and what runs on the CPU.
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  certify,
+  certifySync,
   claims,
   type Device,
+  fold,
   geometry,
   info,
   ops,
+  trainSparseAutoencoder,
+  trainSparseAutoencoders,
   UnsuperposeError,
   unfold,
   unfoldPath,
   unfoldSync,
 } from '../../lib/index.js';
-import { type Anything, atoms, dictionary, drain, failure, samples } from './calls.js';
+import { type Anything, atoms, codes, dictionary, drain, failure, samples } from './calls.js';
 
 const NOWHERE = '/nowhere/unsuperpose_cuda.node';
 process.env.UNSUPERPOSE_CUDA_BINARY = NOWHERE;
@@ -23,8 +28,13 @@ const pairs = claims.virtualWeights(dictionary, 'identity', dictionary);
 const CALLS: Record<string, (device: Anything) => unknown> = {
   unfold: (device) => unfold(samples, dictionary, { lambda: 0.1, device }),
   unfoldSync: (device) => unfoldSync(samples, dictionary, { lambda: 0.1, device }),
+  'unfoldSync of omp': (device) => unfoldSync(samples, dictionary, { method: 'omp', sparsity: 2, device }),
   'unfoldSync of float64': (device) =>
     unfoldSync(samples, dictionary, { lambda: 0.1, device, precision: 'float64' }),
+  unfoldPath: (device) => drain(unfoldPath(samples, dictionary, { lambdas: [0.3, 0.1], device })),
+  fold: (device) => fold(codes, dictionary, { device }),
+  certify: (device) => certify(samples, codes, dictionary, { lambda: 0.1, device }),
+  certifySync: (device) => certifySync(samples, codes, dictionary, { lambda: 0.1, device }),
   'ops.topK': (device) => ops.topK(samples, atoms, 2, { device }),
   'ops.above': (device) => ops.above(samples, dictionary, 0.1, { device }),
   'ops.maximum': (device) => ops.maximum(samples, dictionary, { device }),
@@ -38,6 +48,14 @@ const CALLS: Record<string, (device: Anything) => unknown> = {
     claims.claimNoCircuit(dictionary, ['identity'], dictionary, 2, { device }),
   'geometry.coherence': (device) => geometry.coherence(dictionary, { device }),
   'geometry.babel': (device) => geometry.babel(dictionary, 3, { device }),
+  trainSparseAutoencoder: (device) =>
+    trainSparseAutoencoder(samples, { architecture: 'topk', features: 6, sparsity: 2, steps: 2, device }),
+  trainSparseAutoencoders: (device) =>
+    trainSparseAutoencoders(samples, {
+      learners: [{ architecture: 'batchtopk', features: 6, sparsity: 2 }],
+      steps: 2,
+      device,
+    }),
   'geometry.clusters': (device) => geometry.clusters(dictionary, 0.5, { device }),
 };
 
@@ -92,7 +110,7 @@ describe.each(Object.entries(CALLS))('%s', (_, call) => {
 });
 
 describe('methods without a GPU', () => {
-  const greedy = ['omp', 'mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp'];
+  const greedy = ['mp', 'gradient-pursuit', 'iht', 'htp', 'nhtp', 'cosamp'];
   const methods: Record<string, Anything> = {
     ...Object.fromEntries(['fista', 'ista', 'homotopy', 'reweighted'].map((m) => [m, { lambda: 0.1 }])),
     bpdn: { epsilon: 0.1 },
@@ -107,7 +125,7 @@ describe('methods without a GPU', () => {
     expect(() => solve('cuda:1')).toThrow(
       expect.objectContaining({
         code: 'ERR_OPTION',
-        message: `device "cuda:1" is for method lasso: method ${method} runs on the CPU only`,
+        message: `device "cuda:1" is for methods lasso, omp: method ${method} runs on the CPU only`,
       }),
     );
     expect(solve('auto').device).toBe('cpu');
@@ -115,12 +133,12 @@ describe('methods without a GPU', () => {
     expect(solve(undefined).device).toBe('cpu');
   });
 
-  it('nor has unfoldPath', async () => {
+  it('nor has a path by homotopy', async () => {
     const path = (device: unknown) =>
-      drain(unfoldPath(samples, dictionary, { lambdas: [0.2], device } as Anything));
+      drain(unfoldPath(samples, dictionary, { method: 'homotopy', lambdas: [0.2], device } as Anything));
     expect(await failure(() => path('cuda'))).toMatchObject({
       code: 'ERR_OPTION',
-      message: 'device "cuda" is for unfold: unfoldPath runs on the CPU only',
+      message: 'device "cuda" is for methods lasso, omp: method homotopy runs on the CPU only',
     });
     expect(await failure(() => path('auto'))).toBeUndefined();
   });

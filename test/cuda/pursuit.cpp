@@ -210,9 +210,9 @@ int main(int argc, char**) {
   run({.samples = 5, .features = 80, .dims = 20, .most = 5, .copies = true});
   run({.samples = 2, .features = 2105, .dims = 17, .most = 4});
   if (large) {
-    run({.samples = 300, .features = 9000, .dims = 256, .most = 24});
-    run({.samples = 200, .features = 12000, .dims = 512, .most = 128, .residual = 0.1});
-    run({.samples = 100, .features = 3000, .dims = 300, .most = 40, .coherence = 0.7});
+    run({.samples = 60, .features = 9000, .dims = 256, .most = 24});
+    run({.samples = 9, .features = 12000, .dims = 512, .most = 128, .residual = 0.1});
+    run({.samples = 40, .features = 3000, .dims = 300, .most = 40, .coherence = 0.7});
   }
   std::printf("%zu of %zu samples were finished on the device\n", finished, all);
   EXPECT(finished * 10 >= all * 9);
