@@ -17,14 +17,15 @@ import {
   unfold,
 } from '../lib/index.js';
 import { fastMixtures, fastUnitRows } from './cuda-data.js';
+import { layers, learningBytes, steps } from './cuda-learning.js';
 import { describeMachine, describeSource } from './machine.js';
 import { median, quartiles } from './statistics.js';
 
-const HELP = `Times lasso, ops.topK and questions about all pairs of features on an NVIDIA GPU, beside this machine's CPU.
+const HELP = `Times lasso, ops.topK, steps of learnDictionary, unrolled networks and questions about all pairs of features on an NVIDIA GPU, beside this machine's CPU.
   --json             one JSON value as the last line
-  --only LIST        of lasso, topk, pairs
+  --only LIST        of lasso, topk, learn, lista, pairs
   --device NAME      cuda (default), or cuda:1 and so on
-  --features LIST    of lasso and topk; default 16384,65536,262144
+  --features LIST    of all but pairs; default 16384,65536,262144
   --dims N           default 1024
   --batch N          samples a call; default 4096
   --pairs N          features on each side; default 65536, of --pair-dims (512) each
@@ -49,7 +50,10 @@ const BATCH_BYTES = 2 ** 31;
 /** In JavaScript and in the dictionary, and its packed copies for the CPU. */
 const HOST_BYTES = 20;
 
-const TASKS = ['lasso', 'topk', 'pairs'] as const;
+/** Layers of a network. */
+const DEPTH = 8;
+
+const TASKS = ['lasso', 'topk', 'learn', 'lista', 'pairs'] as const;
 type Task = (typeof TASKS)[number];
 
 /** Seconds. */
@@ -245,6 +249,21 @@ async function timePairs(features: number, pairDims: number): Promise<void> {
   }));
 }
 
+/** Steps of learning, or all layers of a network, from data of their own. */
+async function timeLearning(task: 'learn' | 'lista', features: number): Promise<void> {
+  const sizes = { features, dims, batch };
+  const bytes = task === 'learn' ? learningBytes(sizes) : 2 * HOST_BYTES * features * dims;
+  const reason = tooLarge(features) ?? (bytes > gpu.free || bytes > totalmem() ? 'too large' : undefined);
+  if (reason !== undefined) {
+    rows.push({ task, features, skipped: reason });
+    return;
+  }
+  const { call, end: free } = task === 'learn' ? steps(sizes) : layers(sizes, DEPTH);
+  const name = task === 'learn' ? 'learnDictionary, a step' : `lista, ${DEPTH} layers`;
+  await compare({ task: name, features, dims, rows: batch }, fewer(batch, features * dims), call);
+  free();
+}
+
 function print(): void {
   console.log(
     'task | rows × features × dims | device | ms, median [quartiles] | first call | multiply-adds a ns',
@@ -265,6 +284,9 @@ function print(): void {
 const started = performance.now();
 if (asked('lasso') || asked('topk'))
   for (const text of given.features.split(',')) await timeDictionary(whole('features', text));
+for (const task of ['learn', 'lista'] as const)
+  if (asked(task))
+    for (const text of given.features.split(',')) await timeLearning(task, whole('features', text));
 if (asked('pairs')) await timePairs(whole('pairs', given.pairs), whole('pair-dims', given['pair-dims']));
 console.log(`${gpu.name}, compute capability ${gpu.computeCapability}; gap ${TOLERANCE}, ${repeats} calls`);
 print();

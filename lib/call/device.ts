@@ -20,6 +20,10 @@ export interface DeviceOptions {
    * Of the methods of unfold and unfoldPath `'lasso'` and `'omp'` can use a GPU. The others run on the CPU, and refuse a GPU that they are asked
    * for (`ERR_OPTION`).
    *
+   * Of architectures, `topk`, `batchtopk` and `jumprelu` train on a GPU, without `skip`; for `'auto'` their multiply-adds are samples · features ·
+   * dims over all steps (over one step where their number is unknown), and all learners of a call must be such. A checkpoint of either goes on
+   * on the other.
+   *
    * Answers keep to the same bounds wherever they come from. The first call that asks for a GPU starts CUDA, which takes part of a second.
    */
   readonly device?: Device | undefined;

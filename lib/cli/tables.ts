@@ -111,6 +111,7 @@ export const LEARN: readonly Flag[] = [
     about: 'of the codes while learning, with --lambda their duality gap (default 0.001)',
   },
   { name: 'forgetting', kind: 'number', about: 'what past steps keep of their weight (default 0.98)' },
+  { name: 'device', kind: 'text', value: 'name', about: 'cpu (default), cuda, cuda:1 or auto' },
   HOLDOUT,
   SEED,
   THREADS,

@@ -259,7 +259,7 @@ export interface NativeBinding
     learner: LearnerHandle,
     steps: number,
     stride: number,
-    threads: number,
+    threads: Resources,
     onProgress: ((statistics: NativeStatistics) => void) | undefined,
     onSettled: Settled<NativeStatistics>,
   ): JobId;
@@ -276,7 +276,7 @@ export interface NativeBinding
     learner: LearnerHandle,
     activations: NativeMatrix,
     mask: Uint8Array | undefined,
-    threads: number,
+    threads: Resources,
     onProgress: undefined,
     onSettled: Settled<NativeStatistics>,
   ): JobId;

@@ -6,7 +6,7 @@ import type { NativeTrainerOptions } from '../native/sae.js';
 import type { Resources } from '../native/values.js';
 
 /** Architectures whose steps a GPU makes. */
-const ON_DEVICES: readonly NativeTrainerOptions['architecture'][] = ['topk'];
+const ON_DEVICES: readonly NativeTrainerOptions['architecture'][] = ['topk', 'batchtopk', 'jumprelu'];
 
 /** What of an autoencoder's options keeps it on the CPU, or undefined. */
 function keptOnCpu(options: NativeTrainerOptions): string | undefined {

@@ -218,6 +218,45 @@ typedef struct UnsuperposeCudaReport {
   double stages[8]; /* seconds on the device: copy, encode, decode, revive, sort, measure, update, all */
 } UnsuperposeCudaReport;
 
+/* What online dictionary learning keeps of the codes, beside the atoms: A (features x features) = sum of a'a, B (features x dims) = sum of a'x. */
+typedef struct UnsuperposeCudaLearning UnsuperposeCudaLearning;
+
+/* A batch and its codes, by sample and by feature. All of the features below those of A. */
+typedef struct UnsuperposeCudaLesson {
+  UnsuperposeCudaMatrix samples;
+  const uint32_t* begin;   /* samples + 1: where the entries of a sample start */
+  const uint32_t* indices; /* of the entries: the feature, */
+  const float* values;     /* the code, */
+  const uint32_t* owners;  /* and the sample */
+  uint32_t touched_count;
+  const uint32_t* touched; /* the features that have entries, ascending */
+  const uint32_t* first;   /* touched + 1: where the users of a feature start */
+  const uint32_t* users;   /* the entries by feature, ascending */
+  float weight;            /* of the batch */
+} UnsuperposeCudaLesson;
+
+/* A layer of an unrolled network: z = a + step * W(x - a D), then a = z shrunk by its threshold, but for its strongest. */
+typedef struct UnsuperposeCudaLayer {
+  UnsuperposeCudaRows* weights; /* W, a row a feature */
+  float step;
+  float threshold; /* > 0 */
+  uint64_t most;   /* so many entries at most do not shrink */
+} UnsuperposeCudaLayer;
+
+typedef struct UnsuperposeCudaLayers {
+  UnsuperposeCudaMatrix samples;
+  const UnsuperposeCudaLayer* layers;
+  uint32_t count;
+  int32_t nonnegative;
+  /* 0, or thresholds are threshold / (1 + |a| / adaptive); then `most` is 0 or the number of features. */
+  float adaptive;
+  uint32_t capacity; /* entries of a sample in a layer, at most 4096 */
+  /* Gets the code of each sample, ascending by feature; or null where the device did not finish it: more entries, or numbers out of range. */
+  void (*take)(void* context, uint64_t sample, const UnsuperposeCudaEntry* code, uint32_t count);
+  int (*cancelled)(void* context); /* asked between launches; may be null */
+  void* context;
+} UnsuperposeCudaLayers;
+
 typedef struct UnsuperposeCuda {
   uint32_t abi_version;
   uint32_t struct_size;
@@ -276,6 +315,37 @@ typedef struct UnsuperposeCuda {
   /* Memory of the host for samples, which copies to a device reach without a detour. What is given back may be kept for the next that asks. */
   int (*pin)(uint64_t bytes, void** out, UnsuperposeCudaError* error);
   void (*unpin)(void* memory);
+
+  /* Row at[i] (each named once) becomes row i of `from`, of as many dims; its rounded copies follow. No other call may use the rows
+   * meanwhile. Where it fails, the rows are good for release() only. */
+  int (*replace)(UnsuperposeCudaRows* rows, const UnsuperposeCudaMatrix* from, const uint32_t* at,
+                 UnsuperposeCudaError* error);
+
+  /* A and B on a device, zero at first. One is used by one thread at a time. */
+  int (*open_learning)(int32_t device, uint64_t features, uint64_t dims, UnsuperposeCudaLearning** out,
+                       UnsuperposeCudaError* error);
+  void (*close_learning)(UnsuperposeCudaLearning* learning);
+  /* All of A and B, from and to the host; strides in floats. */
+  int (*put_learning)(UnsuperposeCudaLearning* learning, const float* a, uint64_t a_stride, const float* b,
+                      uint64_t b_stride, UnsuperposeCudaError* error);
+  int (*get_learning)(UnsuperposeCudaLearning* learning, float* a, uint64_t a_stride, float* b,
+                      uint64_t b_stride, UnsuperposeCudaError* error);
+  /* A and B times a factor, rounded once. */
+  int (*scale_learning)(UnsuperposeCudaLearning* learning, double factor, UnsuperposeCudaError* error);
+  /* Row and column of A, and row of B, become zero. */
+  int (*forget_feature)(UnsuperposeCudaLearning* learning, uint32_t feature, UnsuperposeCudaError* error);
+  /* A += weight a'a, B += weight a'x. */
+  int (*teach)(UnsuperposeCudaLearning* learning, const UnsuperposeCudaLesson* lesson,
+               UnsuperposeCudaError* error);
+  /* Block-coordinate descent over atoms `due` (each once, in this order), with the others as they are by then: u = (b_j - A_j D) / A_jj + d_j,
+   * d_j = u / max(1, |u|). `atoms` change, with their rounded copies, and row due[i] comes to out + due[i] * stride. */
+  int (*improve)(UnsuperposeCudaLearning* learning, UnsuperposeCudaRows* atoms, const uint32_t* due,
+                 uint64_t count, float* out, uint64_t stride, int (*cancelled)(void* context), void* context,
+                 UnsuperposeCudaError* error);
+
+  /* Codes after all layers, of atoms D (rows of any norm). */
+  int (*unroll)(UnsuperposeCudaRows* atoms, const UnsuperposeCudaLayers* network,
+                UnsuperposeCudaError* error);
 } UnsuperposeCuda;
 
 #ifdef __cplusplus

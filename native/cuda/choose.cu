@@ -27,6 +27,8 @@ constexpr double kRaise = 1.25;
 constexpr double kInt8Share = 0.75;
 /// Of what the strongest violator exceeds λ by: those that exceed it by less may not be needed once the stronger ones are in the set.
 constexpr double kStrongShare = 0.25;
+/// Where there are violators, atoms at that share of λ come along: most rounds that are left are of a few samples, and take as long as for many.
+constexpr double kNear = 0.95;
 
 DEVICE double error_of(const Batch& batch, int precision, unsigned place) {
   return scoring::device_error(precision == UNSUPERPOSE_CUDA_INT8, batch.dims, batch.norms[place],
@@ -95,14 +97,34 @@ DEVICE void shorten(const Batch& batch, int precision, unsigned place, unsigned 
   batch.share[sample] = static_cast<float>(kRaise * (was > lambda ? was : lambda) / norm);
 }
 
+/// By a warp: the set goes on without the atoms whose codes are zero. What is known of it otherwise is made anew.
+DEVICE void drop_zeros(const Batch& batch, unsigned sample, unsigned size) {
+  unsigned kept = 0;
+  for (unsigned first = 0; first < size; first += 32) {
+    const unsigned k = first + lane(), from = sample * kSet + k;
+    const float code = k < size ? batch.code[from] : 0.0f;
+    const std::uint32_t atom = code != 0 ? batch.set[from] : 0;
+    const unsigned mask = ballot(code != 0);
+    const unsigned to = sample * kSet + kept + static_cast<unsigned>(count_bits(mask & ((1u << lane()) - 1)));
+    sync_warp();  // all have read what others write over
+    if (code != 0) {
+      batch.code[to] = code;
+      batch.set[to] = atom;
+    }
+    kept += static_cast<unsigned>(count_bits(mask));
+  }
+  if (lane() == 0) batch.size[sample] = kept;
+}
+
 KERNEL choose_kernel(Batch batch, int precision) {
   SHARED(memory);
   Shared& shared = *reinterpret_cast<Shared*>(memory);
   const unsigned place = blockIdx.x, sample = batch.active[place], thread = threadIdx.x, warp = thread / 32;
-  const unsigned size = batch.size[sample], dims = batch.dims;
+  unsigned size = batch.size[sample];
+  const unsigned dims = batch.dims;
   const float* residual = batch.residual + static_cast<std::size_t>(sample) * dims;
   const double lambda = batch.lambda[sample];
-  const bool rough = batch.rough[sample] != 0;  // nothing is certified of it
+  const bool rough = batch.solve[sample] == static_cast<std::uint8_t>(Solve::rough);  // certifies nothing
   const bool complete = batch.complete[place] != 0 && !rough;
   const double error = error_of(batch, precision, place);
   const unsigned count = batch.counts[place];
@@ -110,6 +132,11 @@ KERNEL choose_kernel(Batch batch, int precision) {
   if (count > kListed) {
     if (thread == 0) shorten(batch, precision, place, sample, lambda);
     return;
+  }
+  if (rough) {
+    if (warp == 0) drop_zeros(batch, sample, size);
+    sync_block();
+    size = batch.size[sample];
   }
   const unsigned keys = power_above(count);
   for (unsigned k = thread; k < size; k += kThreads) shared.set[k] = batch.set[sample * kSet + k];
@@ -192,18 +219,22 @@ KERNEL choose_kernel(Batch batch, int precision) {
         }
         return;
       }
-      // Violators by their exact strength, strongest first.
-      if (thread == 0) shared.above = 0;
+      // Violators by their exact strength, strongest first, and those that are likely to be some once these are in the set.
+      if (thread == 0) shared.above = shared.listed = 0;
       sync_block();
+      for (unsigned e = thread; e < listed; e += kThreads)
+        if (shared.dots[e] > lambda) atomic_add(&shared.above, 1u);
+      sync_block();
+      const bool any = shared.above > 0;
       for (unsigned e = thread; e < keys; e += kThreads) {
         const unsigned feature = static_cast<unsigned>(shared.keys[e]);
-        const bool violates = e < listed && shared.dots[e] > lambda;
-        shared.keys[e] = violates ? strongest_first(static_cast<float>(shared.dots[e]), feature) : kLastKey;
-        if (violates) atomic_add(&shared.above, 1u);
+        const bool taken = any && e < listed && shared.dots[e] > kNear * lambda;
+        shared.keys[e] = taken ? strongest_first(static_cast<float>(shared.dots[e]), feature) : kLastKey;
+        if (taken) atomic_add(&shared.listed, 1u);
       }
       sync_block();
       sort_keys(shared.keys, nullptr, keys);
-      violators = shared.above;
+      violators = shared.listed;
       const unsigned stalled = violators == 0 ? batch.stalled[sample] + 1 : 0;
       sync_block();
       if (thread == 0) {
@@ -242,7 +273,7 @@ KERNEL choose_kernel(Batch batch, int precision) {
   }
   // Of a floor above λ, not all that violate are listed.
   const bool more = violators > taken || static_cast<double>(batch.floors[place]) > lambda;
-  const bool roughly = size == 0 && more && batch.may_be_rough;
+  const bool roughly = rounds == 0 && more && batch.may_be_rough;
   if (roughly) {
     // With the scores as correlations.
     sync_block();
@@ -254,7 +285,9 @@ KERNEL choose_kernel(Batch batch, int precision) {
     }
   }
   if (thread == 0) {
-    batch.rough[sample] = roughly;
+    batch.solve[sample] = static_cast<std::uint8_t>(roughly ? Solve::rough
+                                                    : rough ? Solve::anew
+                                                            : Solve::kept);
     batch.size[sample] = size + taken;
     batch.proof[sample] = static_cast<std::uint8_t>(Proof::where_short);
     ++batch.rounds[sample];

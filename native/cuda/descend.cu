@@ -5,16 +5,16 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-/// Of sets of more than 32 · (each - 1) and up to 32 · each atoms.
+/// Of sets of more than `least` and up to 32 · each atoms.
 template <unsigned each>
 KERNEL_BOUNDS(32, 1)
-descend_kernel(Batch batch) {
+descend_kernel(Batch batch, unsigned least) {
   constexpr unsigned kStride = 32 * each;
   SHARED(memory);
   float* gram = reinterpret_cast<float*>(memory);
   const unsigned sample = batch.active[blockIdx.x];
   const unsigned size = batch.size[sample];
-  if (size <= kStride - 32 || size > kStride) return;
+  if (size <= least || size > kStride) return;
   const float* from = batch.gram + static_cast<std::size_t>(sample) * kSet * kSet;
   constexpr unsigned kPieces = kStride / 4;  // of 16 bytes a row
   for (unsigned i = lane(); i < size * kPieces; i += 32)
@@ -22,18 +22,20 @@ descend_kernel(Batch batch) {
   copy_commit();
   copy_wait<0>();
   sync_warp();
+  if (batch.solve[sample] == static_cast<std::uint8_t>(Solve::anew))
+    subtract_codes<each>(batch, sample, size, gram);
   descend_set<each>(batch, sample, size, gram, 1);
 }
 
 template <unsigned each>
-void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
-  if (largest <= 32 * (each - 1)) return;
+void launch(const Batch& batch, unsigned least, unsigned largest, cudaStream_t stream) {
+  if (largest <= least) return;
   const unsigned rows = largest < 32 * each ? largest : 32 * each;
   const unsigned shared = rows * 32 * each * static_cast<unsigned>(sizeof(float));
   const auto kernel = descend_kernel<each>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
         "asking for shared memory");
-  LAUNCH(kernel, batch.count, 32, shared, stream, batch);
+  LAUNCH(kernel, batch.count, 32, shared, stream, batch, least);
 }
 
 }  // namespace
@@ -41,10 +43,13 @@ void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
 void descend(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (batch.count == 0) return;
   // Each sample by the kernel with registers for its set; the others pass it by.
-  launch<1>(batch, largest, stream);
-  launch<2>(batch, largest, stream);
-  launch<3>(batch, largest, stream);
-  launch<4>(batch, largest, stream);
+  if (largest <= 32) {
+    launch<1>(batch, 0, largest, stream);
+  } else {
+    launch<2>(batch, 0, largest, stream);
+    launch<3>(batch, 64, largest, stream);
+    launch<4>(batch, 96, largest, stream);
+  }
   static_assert(kSet == 128);
   check(cudaGetLastError(), "descending");
 }

@@ -12,6 +12,29 @@ namespace unsuperpose::cuda {
 /// The inner solve aims at this share of the gap that is asked for.
 inline constexpr double kInnerShare = 0.25;
 
+/// Correlations with the sample to those with the residual of the code there is:  c −= G a.
+template <unsigned each>
+DEVICE void subtract_codes(const Batch& batch, unsigned sample, unsigned size, const float* gram) {
+  float correlation[each];
+#pragma unroll
+  for (unsigned i = 0; i < each; ++i) {
+    const unsigned k = 32 * i + lane();
+    correlation[i] = k < size ? batch.correlation[sample * kSet + k] : 0.0f;
+  }
+  for (unsigned k = 0; k < size; ++k) {
+    const float code = batch.code[sample * kSet + k];
+    if (code == 0) continue;
+#pragma unroll
+    for (unsigned i = 0; i < each; ++i)
+      correlation[i] = fmaf(-code, gram[k * 32 * each + 32 * i + lane()], correlation[i]);
+  }
+#pragma unroll
+  for (unsigned i = 0; i < each; ++i) {
+    const unsigned k = 32 * i + lane();
+    if (k < size) batch.correlation[sample * kSet + k] = correlation[i];
+  }
+}
+
 /// `gram`: size rows of 32 · each. From the sample's code and correlations and back. `rough`: so much less accuracy does.
 template <unsigned each>
 DEVICE void descend_set(const Batch& batch, unsigned sample, unsigned size, const float* gram, double rough) {

@@ -137,23 +137,31 @@ KERNEL choose_kernel(Scores s, unsigned k, Entries entries) {
   if (threadIdx.x == 0) entries.count[sample] = written;
 }
 
-/// What choose_listed() keeps in shared memory for each listed feature.
-struct Candidate {
-  double exact;
-  float least, most;  // bounds of the strength, rounded outward
-  unsigned feature;
-};
-
 DEVICE float below(double v) { return static_cast<float>(v - fabs(v) * 0x1.0p-23 - 0x1.0p-140); }
 DEVICE float above(double v) { return static_cast<float>(v + fabs(v) * 0x1.0p-23 + 0x1.0p-140); }
 
+/// Shared memory of a list of `room` (a power of two): keys, then what each entry is at most; and once those that may count are known, they.
+struct ListMemory {
+  std::uint64_t* keys;  // by what strengths are at least, strongest first
+  double* exact;        // in the same place, later
+  float* most;
+  unsigned *feature, *order, *scratch;
+  DEVICE ListMemory(unsigned char* memory, unsigned room)
+      : keys(reinterpret_cast<std::uint64_t*>(memory)),
+        exact(reinterpret_cast<double*>(memory)),
+        most(reinterpret_cast<float*>(keys + room)),
+        feature(reinterpret_cast<unsigned*>(most + room)),
+        order(feature + room),
+        scratch(order + room) {}
+  static std::size_t bytes(unsigned room) {
+    return room * (sizeof(std::uint64_t) + 3 * sizeof(unsigned)) + kWarps * sizeof(unsigned);
+  }
+};
+
 KERNEL choose_listed_kernel(Training t, Listed l, Scores s, unsigned k, Entries entries) {
   SHARED(memory);
-  Candidate* const all = reinterpret_cast<Candidate*>(memory);
-  unsigned* const scratch = reinterpret_cast<unsigned*>(all + l.capacity);
-  float* const least = reinterpret_cast<float*>(scratch + kWarps);
-  unsigned* const order = reinterpret_cast<unsigned*>(least + 1);  // candidates that may count, by feature
   const unsigned sample = blockIdx.x, thread = threadIdx.x, count = l.counts[sample];
+  const ListMemory shared(memory, power_above(l.capacity));
   const float* input = s.input + static_cast<std::size_t>(sample) * s.width;
   const auto fail = [&] {
     if (thread == 0) l.failed[atomic_add(&t.outcome->failed, 1u)] = sample;
@@ -162,61 +170,64 @@ KERNEL choose_listed_kernel(Training t, Listed l, Scores s, unsigned k, Entries 
   // A list is whole, or says that nothing more is above its floor.
   if (count > l.capacity || (count < k && count < s.features)) return fail();
   const double norm = l.norms[sample], moved = l.moved[sample];
-  for (unsigned e = thread; e < count; e += kThreads) {
-    const UnsuperposeCudaEntry entry = l.entries[static_cast<std::size_t>(sample) * l.capacity + e];
-    const unsigned j = feature_of(s, entry.index);
-    const double off = scoring::device_error(false, s.width, norm, moved, t.row_norms[j], t.row_moved[j], 1);
-    const double v = static_cast<double>(entry.value);
-    all[e] = {0, below(v - off), above(v + off), j};
+  const unsigned size = power_above(count);
+  for (unsigned e = thread; e < size; e += kThreads) {
+    std::uint64_t key = kLastKey;
+    if (e < count) {
+      const UnsuperposeCudaEntry entry = l.entries[static_cast<std::size_t>(sample) * l.capacity + e];
+      const unsigned j = feature_of(s, entry.index);
+      const double off =
+          scoring::device_error(false, s.width, norm, moved, t.row_norms[j], t.row_moved[j], 1);
+      const double v = static_cast<double>(entry.value);
+      key = strongest_first(below(v - off), e);
+      shared.most[e] = above(v + off);
+      shared.feature[e] = j;
+    }
+    shared.keys[e] = key;
   }
-  if (thread == 0) *least = -INFINITY;
-  sync_block();
-  // The k-th largest of what strengths are at least: of those alike, one has this rank.
-  for (unsigned e = thread; e < count; e += kThreads) {
-    unsigned rank = 0;
-    for (unsigned o = 0; o < count; ++o)
-      rank += all[o].least > all[e].least || (all[o].least == all[e].least && o < e) ? 1u : 0u;
-    if (rank + 1 == k) *least = all[e].least;
+  sort_keys(shared.keys, nullptr, size);
+  // The k-th largest of what strengths are at least: whatever is among the k strongest is at most no less.
+  float needed = -INFINITY;
+  if (k <= count) {
+    const unsigned upper = ~static_cast<unsigned>(shared.keys[k - 1] >> 32);
+    needed = bits_float((upper >> 31) != 0 ? upper & 0x7fffffffu : ~upper);
   }
-  sync_block();
-  const float needed = *least;
   const double most_off = scoring::device_error(false, s.width, norm, moved, t.outcome->largest_norm,
                                                 t.outcome->largest_moved, 1);
   if (count < s.features && !(above(static_cast<double>(floor) + most_off) < needed)) return fail();
-  // Features ascend, whatever order the list came in.
-  const auto counts = [&](unsigned e) { return all[e].most >= needed && all[e].most > 0; };
-  unsigned kept = 0;
-  for (unsigned e = thread; e < count; e += kThreads) {
-    if (!counts(e)) continue;
+  const unsigned kept = write_kept(
+      count, shared.scratch, [&](unsigned e) { return shared.most[e] >= needed && shared.most[e] > 0; },
+      [&](unsigned e, unsigned at) { shared.order[at] = shared.feature[e]; });
+  sync_block();
+  // By feature, whatever order the list came in.
+  for (unsigned c = thread; c < kept; c += kThreads) {
     unsigned rank = 0;
-    for (unsigned o = 0; o < count; ++o) rank += counts(o) && all[o].feature < all[e].feature ? 1u : 0u;
-    order[rank] = e;
+    for (unsigned o = 0; o < kept; ++o) rank += shared.order[o] < shared.order[c] ? 1u : 0u;
+    shared.feature[rank] = shared.order[c];
   }
-  for (unsigned o = 0; o < count; ++o) kept += counts(o) ? 1u : 0u;
   sync_block();
   for (unsigned c = thread / 32; c < kept; c += kWarps) {
-    Candidate& candidate = all[order[c]];
-    const double h = warp_dot(s.rows + static_cast<std::size_t>(candidate.feature) * s.width, input, s.width);
-    if (lane() == 0) candidate.exact = h;
+    const double h = warp_dot(s.rows + static_cast<std::size_t>(shared.feature[c]) * s.width, input, s.width);
+    if (lane() == 0) shared.exact[c] = h;
   }
   sync_block();
   const unsigned first = entries.first[sample];
   const unsigned written = write_kept(
-      kept, scratch,
+      kept, shared.scratch,
       [&](unsigned c) {
-        const double h = all[order[c]].exact;
+        const double h = shared.exact[c];
         if (!(h > 0)) return false;
         unsigned rank = 0;
         for (unsigned o = 0; o < kept; ++o) {
-          const double other = all[order[o]].exact;
+          const double other = shared.exact[o];
           rank += other > h || (other == h && o < c) ? 1u : 0u;
         }
         return rank < k;
       },
       [&](unsigned c, unsigned at) {
-        entries.index[first + at] = all[order[c]].feature;
+        entries.index[first + at] = shared.feature[c];
         entries.sample[first + at] = sample;
-        entries.value[first + at] = static_cast<float>(all[order[c]].exact);
+        entries.value[first + at] = static_cast<float>(shared.exact[c]);
       });
   if (thread == 0) entries.count[sample] = written;
 }
@@ -256,8 +267,7 @@ void choose_largest(const Scores& scores, unsigned k, const Entries& entries, cu
 
 void choose_listed(const Training& training, const Listed& listed, const Scores& scores, unsigned k,
                    const Entries& entries, cudaStream_t stream) {
-  const std::size_t shared =
-      listed.capacity * (sizeof(Candidate) + sizeof(unsigned)) + (kWarps + 2) * sizeof(unsigned);
+  const std::size_t shared = ListMemory::bytes(power_above(listed.capacity));
   check(cudaFuncSetAttribute(choose_listed_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              static_cast<int>(shared)),
         "asking for shared memory");

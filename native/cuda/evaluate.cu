@@ -19,11 +19,11 @@ struct Shared {
   float residual[kThreads];  // of a step
   double sums[kWarps];
   std::uint32_t atom[kSet];  // those whose codes are not zero
-  float code[kSet];
-  unsigned place[kSet];  // in the set
+  double minus[kSet];        // their codes, negated
+  unsigned place[kSet];      // in the set
   unsigned count;
 };
-constexpr unsigned kHeadBytes = 2560;
+constexpr unsigned kHeadBytes = 3072;
 static_assert(sizeof(Shared) <= kHeadBytes);
 
 KERNEL start_kernel(Batch batch) {
@@ -46,7 +46,7 @@ KERNEL start_kernel(Batch batch) {
   batch.precision[sample] = UNSUPERPOSE_CUDA_INT8;
   batch.stage[sample] = Stage::running;
   batch.rounds[sample] = batch.stalled[sample] = 0;
-  batch.rough[sample] = 0;
+  batch.solve[sample] = static_cast<std::uint8_t>(Solve::kept);
   batch.proof[sample] = static_cast<std::uint8_t>(Proof::where_short);
 }
 
@@ -61,7 +61,7 @@ DEVICE void gather_codes(const Batch& batch, unsigned sample, Shared& shared) {
     if (code != 0) {
       const unsigned to = count + static_cast<unsigned>(count_bits(mask & ((1u << lane()) - 1)));
       shared.atom[to] = batch.set[sample * kSet + k];
-      shared.code[to] = code;
+      shared.minus[to] = -static_cast<double>(code);
       shared.place[to] = k;
     }
     count += static_cast<unsigned>(count_bits(mask));
@@ -120,10 +120,9 @@ evaluate_kernel(Batch batch) {
     if (thread < width) {
       const float input = place[count * width + thread];
       double left = static_cast<double>(input);
-#pragma unroll 4
+#pragma unroll 8
       for (unsigned k = 0; k < count; ++k)
-        left =
-            fma(-static_cast<double>(shared.code[k]), static_cast<double>(place[k * width + thread]), left);
+        left = fma(shared.minus[k], static_cast<double>(place[k * width + thread]), left);
       const float r = static_cast<float>(left);
       shared.residual[thread] = r;
       if (step * width + thread < dims) residual[step * width + thread] = r;
@@ -152,7 +151,7 @@ evaluate_kernel(Batch batch) {
   with_input = block_sum(with_input, shared.sums);
   double l1 = 0, squared_code = 0;
   if (thread < count) {
-    const double a = static_cast<double>(shared.code[thread]);
+    const double a = shared.minus[thread];
     l1 = (batch.weights ? batch.weights[shared.atom[thread]] : 1.0) * fabs(a);
     squared_code = a * a;
   }
@@ -166,7 +165,7 @@ evaluate_kernel(Batch batch) {
     if (row >= count) break;
     const double product = warp_sum(products[i]);
     const double weight = batch.weights ? batch.weights[shared.atom[row]] : 1.0;
-    const double slope = product - batch.ridge * static_cast<double>(shared.code[row]);
+    const double slope = product + batch.ridge * shared.minus[row];
     const double strength = (batch.nonnegative ? slope : fabs(slope)) / weight;
     strongest = strength > strongest ? strength : strongest;
     if (lane() == 0) batch.correlation[sample * kSet + shared.place[row]] = static_cast<float>(product);

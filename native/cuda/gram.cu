@@ -44,7 +44,9 @@ gram_kernel(Batch batch) {
   Head& head = *reinterpret_cast<Head*>(memory);
   const unsigned tile = rows * kTileBytes;  // tops, then lows, of each stage
   unsigned char* tiles = memory + kHeadBytes;
-  const float* residual = batch.residual + static_cast<std::size_t>(sample) * dims;
+  // Of a set that is made anew, whose codes may not be zero, descent takes it from there.
+  const float* residual =
+      (old == 0 ? batch.samples : batch.residual) + static_cast<std::size_t>(sample) * dims;
   float* gram = batch.gram + static_cast<std::size_t>(sample) * kSet * kSet;
   for (unsigned row = thread; row < rows; row += kThreads) {
     const std::uint32_t atom = row < size ? batch.set[static_cast<std::size_t>(sample) * kSet + row] : 0;

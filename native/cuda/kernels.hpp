@@ -14,6 +14,14 @@ void round_rows(const float* rows, const std::uint32_t* pick, std::size_t count,
                 std::size_t dims, int precision, const Tiles& to, double* norms, double* moved,
                 cudaStream_t stream);
 
+/// Rounds rows which[i] of `rows` again, in their places of `to`; norms and moved (count each): of row which[i].
+void round_again(const float* rows, const std::uint32_t* which, std::size_t count, std::size_t dims,
+                 int precision, const Tiles& to, double* norms, double* moved, cudaStream_t stream);
+
+/// Row at[i] of `to` (dense, `dims` entries) becomes row i of `from`.
+void scatter_rows(const float* from, const std::uint32_t* at, std::size_t count, std::size_t dims, float* to,
+                  cudaStream_t stream);
+
 /// factors[j] = scales[j] · weights[j] (1 where null), `padded` of them, 0 from `count` on.
 void column_factors(const float* scales, const float* weights, std::size_t count, std::size_t padded,
                     float* factors, cudaStream_t stream);

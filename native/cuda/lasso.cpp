@@ -15,8 +15,8 @@ namespace {
 
 /// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
 constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
-/// Samples that are left, which are scored in float16 together.
-constexpr std::size_t kFew = 128, kFewMixed = 512;
+/// Samples that are left, which are scored in one precision together.
+constexpr std::size_t kFew = 512;
 /// Of the first choice's sample, atoms that pass at least: with fewer, how many pass of all would vary much.
 constexpr unsigned kLeastRank = 3;
 /// With fewer features all that exceed λ can be listed.
@@ -57,12 +57,12 @@ class Solver {
   Memory<UnsuperposeCudaEntry> entries_;
   Memory<unsigned> counts_;
   Memory<std::uint8_t> proof_, complete_;
-  Memory<std::uint32_t> state_;  // rounds, size, stage, precision and rough of every sample, copied together
+  Memory<std::uint32_t> state_;  // rounds, size, stage, precision and solve of every sample, copied together
   Pinned<std::uint32_t> seen_, group_, set_seen_;
   Pinned<float> code_seen_;
   Pinned<double> figures_seen_;
   std::vector<std::uint32_t> rounds_, size_;
-  std::vector<std::uint8_t> stage_, precision_, rough_;
+  std::vector<std::uint8_t> stage_, precision_, solve_;
 };
 
 void Solver::reserve() {
@@ -127,7 +127,7 @@ void Solver::reserve() {
   batch_.size = state_.data() + n;
   batch_.stage = reinterpret_cast<Stage*>(state_.data() + 2 * n);
   batch_.precision = reinterpret_cast<std::uint8_t*>(state_.data() + 2 * n) + n;
-  batch_.rough = reinterpret_cast<std::uint8_t*>(state_.data() + 2 * n) + 2 * n;
+  batch_.solve = reinterpret_cast<std::uint8_t*>(state_.data() + 2 * n) + 2 * n;
   batch_.active = active_.data();
   batch_.norms = norms_.data();
   batch_.moved = moved_.data();
@@ -227,7 +227,7 @@ void Solver::read_state(std::size_t count) {
   size_.assign(seen_.data() + n, seen_.data() + n + count);
   stage_.assign(bytes, bytes + count);
   precision_.assign(bytes + n, bytes + n + count);
-  rough_.assign(bytes + 2 * n, bytes + 2 * n + count);
+  solve_.assign(bytes + 2 * n, bytes + 2 * n + count);
 }
 
 void Solver::solve(std::size_t first, std::size_t count) {
@@ -253,9 +253,8 @@ void Solver::solve(std::size_t first, std::size_t count) {
     // Each sample once: a pass decides in which precision the next one is.
     std::vector<std::uint32_t> groups[2];
     for (const std::uint32_t i : active) groups[precision_[i]].push_back(i);
-    // So few samples take the time that reading the dictionary does: together, and so that they need no other.
-    const bool mixed = !groups[0].empty() && !groups[1].empty();
-    if (!fresh && active.size() <= (mixed ? kFewMixed : kFew)) {
+    // So few samples take the time that reading the dictionary does: once.
+    if (!groups[0].empty() && !groups[1].empty() && active.size() <= kFew) {
       groups[UNSUPERPOSE_CUDA_INT8].clear();
       groups[UNSUPERPOSE_CUDA_FLOAT16] = active;
     }
@@ -270,8 +269,12 @@ void Solver::solve(std::size_t first, std::size_t count) {
     unsigned largest = 0;
     for (const std::uint32_t i : active) {
       if (stage_[i] != static_cast<std::uint8_t>(Stage::running) || rounds_[i] == before[i]) continue;
-      (rough_[i] != 0 ? rough : group).push_back(i);
-      if (rough_[i] == 0) largest = std::max(largest, size_[i]);
+      if (solve_[i] == static_cast<std::uint8_t>(Solve::rough)) {
+        rough.push_back(i);
+        continue;
+      }
+      group.push_back(i);
+      largest = std::max(largest, size_[i]);
     }
     if (!rough.empty()) {
       use(rough);

@@ -18,6 +18,9 @@ inline constexpr unsigned kListed = 1024;
 
 enum class Stage : std::uint8_t { running, converged, unfinished };
 
+/// What a sample's set is solved with: what there is of it, the atoms as int8 has them, or, after those, all made anew.
+enum class Solve : std::uint8_t { kept, rough, anew };
+
 /// Must a pass list all that may exceed λ, so that its list is a proof? `failed`: it did, and the list overflowed in the best precision.
 enum class Proof : std::uint8_t { where_short, needed, failed };
 
@@ -33,7 +36,7 @@ struct Batch {
   double ridge, tolerance;
   bool nonnegative;
   unsigned first_choice, max_rounds;
-  bool may_be_rough;  // the first solve, rough_fits()
+  bool may_be_rough;  // a first solve, rough_fits()
   // how far scores may be off
   double row_norm[2], row_moved[2], weight_scale;  // over the features, divided by weights; by precision
   // the state
@@ -44,7 +47,7 @@ struct Batch {
   unsigned* size;       // of the set
   unsigned* with_gram;  // of the set's atoms, those whose Gram rows are there
   float* gram;          // x kSet x kSet
-  std::uint8_t* rough;  // is what there is of the sample from solve_roughly()?
+  std::uint8_t* solve;  // Solve, the last one or the next
   Evaluation* at;       // the sums of the code
   double* strongest;    // |d·r − βa| / w of the atoms whose codes are not zero
   double* gap;
@@ -71,13 +74,13 @@ void start(const Batch& batch, unsigned samples, cudaStream_t stream);
 void set_floors(const Batch& batch, int precision, bool fresh, const float* thresholds, cudaStream_t stream);
 /// Certifies, or takes violators into the set. `chosen` counts the samples whose sets must be solved on.
 void choose(const Batch& batch, int precision, cudaStream_t stream);
-/// Do the rows of a first choice fit in shared memory?
+/// Do the rows of a first choice fit in shared memory, several samples' at a time?
 bool rough_fits(unsigned first_choice, std::size_t dims, std::size_t shared_limit);
 /// In place of the next three, of samples that are rough: codes, residuals and sums by the atoms as int8 has them.
 void solve_roughly(const Batch& batch, cudaStream_t stream);
 /// The Gram rows of new atoms, and their correlations, for sets of at most `largest`.
 void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream);
-/// Minimises over the codes of the sets of at most `largest` atoms.
+/// Minimises over the codes of the sets, of which the largest has so many atoms.
 void descend(const Batch& batch, unsigned largest, cudaStream_t stream);
 /// Residuals and sums, and the exact correlations of atoms whose codes are not zero.
 void evaluate(const Batch& batch, cudaStream_t stream);

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "pinned.hpp"
+#include "layers.hpp"
+#include "learning.hpp"
 #include "rounds.hpp"
 #include "scan.hpp"
 #include "trainer.hpp"
@@ -19,6 +21,9 @@ struct UnsuperposeCudaScan {
 };
 struct UnsuperposeCudaTrainer {
   Trainer trainer;
+};
+struct UnsuperposeCudaLearning {
+  Learning learning;
 };
 
 namespace {
@@ -206,6 +211,77 @@ void unpin(void* memory) {
   if (memory) give_pinned(memory);
 }
 
+int replace(UnsuperposeCudaRows* rows, const UnsuperposeCudaMatrix* from, const std::uint32_t* at,
+            UnsuperposeCudaError* error) {
+  return guarded(error, [&] { rows->rows.replace(*from, at); });
+}
+
+int open_learning(std::int32_t device, std::uint64_t features, std::uint64_t dims,
+                  UnsuperposeCudaLearning** out, UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] {
+    const OnDevice here(device);
+    *out = new UnsuperposeCudaLearning{{device, features, dims}};
+  });
+}
+
+void close_learning(UnsuperposeCudaLearning* learning) {
+  if (!learning) return;
+  UnsuperposeCudaError ignored;
+  const int device = learning->learning.device().index;
+  (void)guarded(&ignored, [&] {
+    const OnDevice here(device);
+    delete learning;
+  });
+}
+
+template <class Body>
+int on_device_of(UnsuperposeCudaLearning* learning, UnsuperposeCudaError* error, const Body& body) {
+  return guarded(error, [&] {
+    const OnDevice here(learning->learning.device().index);
+    body(learning->learning);
+  });
+}
+
+int put_learning(UnsuperposeCudaLearning* learning, const float* a, std::uint64_t a_stride, const float* b,
+                 std::uint64_t b_stride, UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.put(a, a_stride, b, b_stride); });
+}
+
+int get_learning(UnsuperposeCudaLearning* learning, float* a, std::uint64_t a_stride, float* b,
+                 std::uint64_t b_stride, UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.get(a, a_stride, b, b_stride); });
+}
+
+int scale_learning(UnsuperposeCudaLearning* learning, double factor, UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.scale(factor); });
+}
+
+int forget_feature(UnsuperposeCudaLearning* learning, std::uint32_t feature, UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.forget(feature); });
+}
+
+int teach(UnsuperposeCudaLearning* learning, const UnsuperposeCudaLesson* lesson,
+          UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.teach(*lesson); });
+}
+
+int improve(UnsuperposeCudaLearning* learning, UnsuperposeCudaRows* atoms, const std::uint32_t* due,
+            std::uint64_t n, float* out, std::uint64_t stride, int (*cancelled)(void*), void* context,
+            UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) {
+    own.improve(atoms->rows, due, n, out, stride, cancelled, context);
+  });
+}
+
+int unroll(UnsuperposeCudaRows* atoms, const UnsuperposeCudaLayers* network, UnsuperposeCudaError* error) {
+  return guarded(error, [&] {
+    std::vector<Rows*> weights;
+    for (std::uint32_t k = 0; k < network->count; ++k) weights.push_back(&network->layers[k].weights->rows);
+    run_layers(atoms->rows, weights, *network);
+  });
+}
+
 const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 sizeof(UnsuperposeCuda),
                                 count,
@@ -231,7 +307,17 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 trainer_step,
                                 trainer_settle,
                                 pin,
-                                unpin};
+                                unpin,
+                                replace,
+                                open_learning,
+                                close_learning,
+                                put_learning,
+                                get_learning,
+                                scale_learning,
+                                forget_feature,
+                                teach,
+                                improve,
+                                unroll};
 
 }  // namespace
 

@@ -9,6 +9,8 @@ namespace unsuperpose::cuda {
 namespace {
 
 constexpr unsigned kThreads = 128, kWarps = kThreads / 32;
+/// Samples of a multiprocessor at least: descent has one warp of a block busy.
+constexpr unsigned kSeveral = 4;
 /// A share of the accuracy that is asked for.
 constexpr double kRough = 16;
 /// Squares of 16 x 16 of the Gram matrix that a warp makes, at most.
@@ -166,7 +168,7 @@ void launch(const Batch& batch, cudaStream_t stream) {
 
 bool rough_fits(unsigned first_choice, std::size_t dims, std::size_t shared_limit) {
   return first_choice <= kRoughSet &&
-         shared_bytes<2>(first_choice, chunks_of(dims, UNSUPERPOSE_CUDA_INT8)) <= shared_limit;
+         kSeveral * shared_bytes<2>(first_choice, chunks_of(dims, UNSUPERPOSE_CUDA_INT8)) <= shared_limit;
 }
 
 void solve_roughly(const Batch& batch, cudaStream_t stream) {

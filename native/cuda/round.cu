@@ -42,12 +42,13 @@ struct Low : Float16 {
 };
 
 template <class Format>
-KERNEL round_kernel(const float* rows, const std::uint32_t* pick, std::size_t count, std::size_t padded,
-                    unsigned dims, Tiles to, double* norms, double* moved) {
-  const std::size_t row = static_cast<std::size_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
-  if (row >= padded) return;
-  const bool there = row < count;
-  const float* from = rows + (there ? (pick ? pick[row] : row) : 0) * static_cast<std::size_t>(dims);
+KERNEL round_kernel(const float* rows, const std::uint32_t* pick, bool in_place, std::size_t count,
+                    std::size_t padded, unsigned dims, Tiles to, double* norms, double* moved) {
+  const std::size_t at = static_cast<std::size_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  if (at >= padded) return;
+  const bool there = at < count;
+  const std::size_t picked = there ? (pick ? pick[at] : at) : 0, row = in_place ? picked : at;
+  const float* from = rows + picked * static_cast<std::size_t>(dims);
   // Four entries at a time where rows start at multiples of 16 bytes.
   const bool by_four = dims % 4 == 0;
   const auto four = [&](unsigned k, float(&v)[4]) {
@@ -89,8 +90,8 @@ KERNEL round_kernel(const float* rows, const std::uint32_t* pick, std::size_t co
   if (lane() != 0) return;
   to.scales[row] = there ? format.scale : 0;
   if (!there) return;
-  if (norms) norms[row] = sqrt(norm) * kUp;
-  if (moved) moved[row] = sqrt(error) * kUp;
+  if (norms) norms[at] = sqrt(norm) * kUp;
+  if (moved) moved[at] = sqrt(error) * kUp;
 }
 
 KERNEL factors_kernel(const float* scales, const float* weights, std::size_t count, std::size_t padded,
@@ -100,24 +101,52 @@ KERNEL factors_kernel(const float* scales, const float* weights, std::size_t cou
   factors[j] = j < count ? scales[j] * (weights ? weights[j] : 1.0f) : 0.0f;
 }
 
+/// One warp a row.
+KERNEL scatter_kernel(const float* from, const std::uint32_t* at, std::size_t count, unsigned dims,
+                      float* to) {
+  const std::size_t i = static_cast<std::size_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  if (i >= count) return;
+  for (unsigned k = lane(); k < dims; k += 32)
+    to[static_cast<std::size_t>(at[i]) * dims + k] = from[i * dims + k];
+}
+
+void launch(const float* rows, const std::uint32_t* pick, bool in_place, std::size_t count,
+            std::size_t padded, std::size_t dims, int precision, const Tiles& to, double* norms,
+            double* moved, cudaStream_t stream) {
+  if (padded == 0) return;
+  const unsigned blocks = static_cast<unsigned>((padded + kWarps - 1) / kWarps);
+  const unsigned entries = static_cast<unsigned>(dims);
+  if (precision == UNSUPERPOSE_CUDA_INT8)
+    LAUNCH((round_kernel<Int8>), blocks, 32 * kWarps, 0, stream, rows, pick, in_place, count, padded, entries,
+           to, norms, moved);
+  else if (precision == kLowHalf)
+    LAUNCH((round_kernel<Low>), blocks, 32 * kWarps, 0, stream, rows, pick, in_place, count, padded, entries,
+           to, norms, moved);
+  else
+    LAUNCH((round_kernel<Float16>), blocks, 32 * kWarps, 0, stream, rows, pick, in_place, count, padded,
+           entries, to, norms, moved);
+  check(cudaGetLastError(), "rounding rows");
+}
+
 }  // namespace
 
 void round_rows(const float* rows, const std::uint32_t* pick, std::size_t count, std::size_t padded,
                 std::size_t dims, int precision, const Tiles& to, double* norms, double* moved,
                 cudaStream_t stream) {
-  if (padded == 0) return;
-  const unsigned blocks = static_cast<unsigned>((padded + kWarps - 1) / kWarps);
-  const unsigned entries = static_cast<unsigned>(dims);
-  if (precision == UNSUPERPOSE_CUDA_INT8)
-    LAUNCH((round_kernel<Int8>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to,
-           norms, moved);
-  else if (precision == kLowHalf)
-    LAUNCH((round_kernel<Low>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to, norms,
-           moved);
-  else
-    LAUNCH((round_kernel<Float16>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to,
-           norms, moved);
-  check(cudaGetLastError(), "rounding rows");
+  launch(rows, pick, false, count, padded, dims, precision, to, norms, moved, stream);
+}
+
+void round_again(const float* rows, const std::uint32_t* which, std::size_t count, std::size_t dims,
+                 int precision, const Tiles& to, double* norms, double* moved, cudaStream_t stream) {
+  launch(rows, which, true, count, count, dims, precision, to, norms, moved, stream);
+}
+
+void scatter_rows(const float* from, const std::uint32_t* at, std::size_t count, std::size_t dims, float* to,
+                  cudaStream_t stream) {
+  if (count == 0) return;
+  LAUNCH(scatter_kernel, static_cast<unsigned>((count + kWarps - 1) / kWarps), 32 * kWarps, 0, stream, from,
+         at, count, static_cast<unsigned>(dims), to);
+  check(cudaGetLastError(), "replacing rows");
 }
 
 void column_factors(const float* scales, const float* weights, std::size_t count, std::size_t padded,

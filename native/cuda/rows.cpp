@@ -12,6 +12,9 @@ namespace {
 
 constexpr int kLeastMajor = 8;
 
+/// At least v.
+float up(double v) { return std::nextafter(static_cast<float>(v), std::numeric_limits<float>::infinity()); }
+
 int attribute(cudaDeviceAttr which, int device) {
   int value = 0;
   check(cudaDeviceGetAttribute(&value, which, device), "asking what the device can do");
@@ -106,6 +109,15 @@ bool Rows::free_workspaces() {
   return any;
 }
 
+void Rows::Rounded::measure() {
+  largest_norm = largest_moved = 0;
+  for (std::size_t j = 0; j < norms.size(); ++j) {
+    const double off = static_cast<double>(moved[j]);
+    largest_norm = std::max(largest_norm, static_cast<double>(norms[j]) + off);
+    largest_moved = std::max(largest_moved, off);
+  }
+}
+
 const Rows::Rounded& Rows::rounded(int precision) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Rounded& rounded = rounded_[precision];
@@ -118,20 +130,49 @@ const Rows::Rounded& Rows::rounded(int precision) {
   std::vector<double> exact(2 * count_);
   stream.to_host(exact.data(), sizes.data(), 2 * count_);
   stream.wait();
-  const auto up = [](double v) {
-    return std::nextafter(static_cast<float>(v), std::numeric_limits<float>::infinity());
-  };
   rounded.norms.resize(count_);
   rounded.moved.resize(count_);
   for (std::size_t j = 0; j < count_; ++j) {
     rounded.norms[j] = up(exact[j]);
     rounded.moved[j] = up(exact[count_ + j]);
-    const double off = static_cast<double>(rounded.moved[j]);
-    rounded.largest_norm = std::max(rounded.largest_norm, static_cast<double>(rounded.norms[j]) + off);
-    rounded.largest_moved = std::max(rounded.largest_moved, off);
   }
+  rounded.measure();
   rounded.made = true;
   return rounded;
+}
+
+void Rows::replace(const UnsuperposeCudaMatrix& from, const std::uint32_t* at) {
+  if (from.count == 0) return;
+  const OnDevice here(device_.index);
+  const Stream stream;
+  Upload upload(stream);
+  Memory<float> rows(from.count * dims_);
+  Memory<std::uint32_t> which(from.count);
+  upload.rows(rows.data(), from);
+  stream.to_device(which.data(), at, from.count);
+  scatter_rows(rows.data(), which.data(), from.count, dims_, data_.data(), stream.get());
+  stream.wait();
+  changed(which.data(), at, from.count);
+}
+
+void Rows::changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const Stream stream;
+  Memory<double> sizes(2 * count);
+  std::vector<double> exact(2 * count);
+  for (int precision = 0; precision <= kLowHalf; ++precision) {
+    Rounded& rounded = rounded_[precision];
+    if (!rounded.made) continue;
+    round_again(data_.data(), which, count, dims_, precision, rounded.rows.tiles(), sizes.data(),
+                sizes.data() + count, stream.get());
+    stream.to_host(exact.data(), sizes.data(), 2 * count);
+    stream.wait();
+    for (std::size_t i = 0; i < count; ++i) {
+      rounded.norms[which_here[i]] = up(exact[i]);
+      rounded.moved[which_here[i]] = up(exact[count + i]);
+    }
+    rounded.measure();
+  }
 }
 
 }  // namespace unsuperpose::cuda

@@ -50,10 +50,17 @@ class Rows {
     std::vector<float> norms, moved;
     double largest_norm = 0, largest_moved = 0;  // of the rows as they are, at most; of what rounding moved
     bool made = false;
+    /// The largest of all.
+    void measure();
   };
   const Rounded& rounded(int precision);
+  /// Row at[i] becomes row i of `from`, also where it is rounded.
+  void replace(const UnsuperposeCudaMatrix& from, const std::uint32_t* at);
+  /// The rows, to be changed by kernels; then changed() is told which were, there and here.
+  float* changing() { return data_.data(); }
+  void changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count);
   /// Memory that a call used and another of its kind may use; null where there is none. One call has it at a time.
-  enum Workspace : unsigned { kLasso, kPursuit, kFold, kWorkspaces };
+  enum Workspace : unsigned { kLasso, kPursuit, kFold, kLayers, kWorkspaces };
   std::shared_ptr<void> take_workspace(Workspace kind = kLasso);
   void keep_workspace(std::shared_ptr<void> workspace, Workspace kind = kLasso);
   /// Frees what no call has. Answers whether there was any.

@@ -24,7 +24,7 @@ struct Use {
 
 /// Pairs of a sample and a feature, by sample: those of sample i stand from first[i] on, ascending by feature.
 struct Entries {
-  unsigned* first = nullptr;
+  unsigned* first = nullptr;  // samples + 1
   unsigned* count = nullptr;
   unsigned *index = nullptr, *sample = nullptr;  // one an entry, as the two after them
   float* value = nullptr;                        // what decodes
@@ -44,6 +44,7 @@ struct Outcome {
   double bound;                        // of the gradient's norm
   double largest_norm, largest_moved;  // of the encoder's rows as rounded
   float factor;                        // of the gradient
+  float price;                         // of a feature's being active (jump_relu)
   unsigned active, fault, dead, failed, measures;
 };
 
@@ -53,8 +54,10 @@ struct Training {
   unsigned inputs = 0, outputs = 0;  // of samples and targets
   unsigned constants = 1;            // entries of an encoder's row after w_j
   unsigned width = 0, depth = 0;     // of an encoder's and a decoder's row: padded
-  bool subtract_bias = true, aligned = false;
+  bool subtract_bias = true, aligned = false, jumps = false;
   double clip = 1;
+  double lambda = 0, target_l0 = 0;  // of jump_relu
+  float bandwidth = 0;
   std::uint64_t dead_after = 0;
 
   Weights encoder, decoder, bias, threshold;
@@ -81,7 +84,7 @@ struct Training {
   double* partial = nullptr;                              // column_sums()
   double* target_sums = nullptr;                          // outputs: Σ of the targets as given
   float* bias_parts = nullptr;                            // (features / kTogether) x depth
-  double* square_parts = nullptr;                         // the same x 2: encoder, decoder
+  double* square_parts = nullptr;                         // the same x 3: encoder, decoder, thresholds
   double* bound_parts = nullptr;                          // the same x 3
   double *residual_sums = nullptr, *bias_sums = nullptr;  // outputs
   Outcome* outcome = nullptr;
@@ -121,6 +124,27 @@ struct Listed {
 };
 void choose_listed(const Training& training, const Listed& listed, const Scores& scores, unsigned k,
                    const Entries& entries, cudaStream_t stream);
+/// Of features with thresholds: what selects, from the thresholds.
+void set_margins(const Training& training, cudaStream_t stream);
+/// All features whose score is above a floor. From lists: floors_below() for the selecting product, whose counts become entries.count; score_lists() makes
+/// entries.first (samples + 1), and order_lists() the rest. From all scores: all_above() twice, with a scan between.
+void floors_below(const Training& training, double floor, const double* norms, const double* moved,
+                  float* floors, cudaStream_t stream);
+/// outcome.failed = the largest of the counts.
+void most_listed(const Training& training, const unsigned* counts, cudaStream_t stream);
+void score_lists(const Training& training, double floor, UnsuperposeCudaEntry* lists, unsigned capacity,
+                 const Entries& entries, cudaStream_t stream);
+void order_lists(const Training& training, const UnsuperposeCudaEntry* lists, unsigned capacity,
+                 unsigned most, const Entries& entries, cudaStream_t stream);
+void all_above(const Training& training, const Scores& scores, double floor, const Entries& entries,
+               bool writing, cudaStream_t stream);
+/// Where the cut.left largest values end; zero but for `left` at first.
+struct Cut {
+  unsigned left, prefix, counts[256];
+};
+/// The cut.left strongest of `count` entries. greater, alike and to.first: samples + 1.
+void keep_strongest(const Entries& from, unsigned samples, unsigned count, Cut* cut, unsigned* greater,
+                    unsigned* alike, const Entries& to, cudaStream_t stream);
 /// outcome.largest_norm and largest_moved, of `count` rows.
 void largest(const Training& training, const double* norms, const double* moved, unsigned count,
              cudaStream_t stream);
@@ -147,6 +171,9 @@ void scan_counts(unsigned* at, unsigned count, cudaStream_t stream);
 void bound_gradient(const Training& training, cudaStream_t stream);
 /// The gradient's norm where it has to be, and outcome.factor.
 void measure_gradient(const Training& training, cudaStream_t stream);
+/// The two passes over the features that these need (train.cu): their gradients' squares, and the step itself.
+void feature_gradients(const Training& training, cudaStream_t stream);
+void update_features(const Training& training, const Adam& adam, std::uint64_t step, cudaStream_t stream);
 /// One step of Adam, what the parameters must keep to, the encoder rounded again, and who is dead after step `step`.
 void update(const Training& training, const Adam& adam, std::uint64_t step, cudaStream_t stream);
 

@@ -7,26 +7,6 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-/// Bytes of exact scores at a time.
-constexpr std::size_t kScoreBytes = std::size_t{128} << 20;
-/// How many of the features pass a first selection, for k that are wanted: from a sample of kSampled of them, so that hardly a list is too short. As
-/// many times that is the room of a list, so that hardly one is too long.
-constexpr double kSpareShare = 2.5, kSpare = 256, kRoomShare = 2.5;
-constexpr std::size_t kSampled = 2048;
-/// Of that sample, features that pass at least.
-constexpr unsigned kLeastRank = 8;
-/// Longer lists do not fit shared memory; and of fewer features than so many times what passes all are scored exactly.
-constexpr std::size_t kMostRoom = 4096;
-constexpr double kLeastShare = 4;
-
-double passing_of(std::size_t k) { return kSpareShare * static_cast<double>(k) + kSpare; }
-std::size_t room_of(std::size_t k) { return static_cast<std::size_t>(kRoomShare * passing_of(k)); }
-/// Is a selection worth its while?
-bool selects(std::size_t features, std::size_t k) {
-  return features >= Thresholds::kLeastRows && room_of(k) <= kMostRoom &&
-         static_cast<double>(features) >= kLeastShare * passing_of(k);
-}
-
 std::size_t padded(std::size_t entries) { return (entries + 3) / 4 * 4; }
 
 }  // namespace
@@ -42,22 +22,25 @@ Weights Trainer::Tensor::weights() const {
   return {data.data(), data.data() + size, data.data() + 2 * size};
 }
 
-void Trainer::EntryMemory::reserve(std::size_t samples_, std::size_t each_, std::size_t features,
-                                   const Stream& stream) {
-  const std::size_t n = samples_ * each_;
+void Trainer::EntryMemory::reserve(std::size_t samples, std::size_t n, std::size_t features) {
   if (n > 0xffffffffu) throw Failure{UNSUPERPOSE_CUDA_MEMORY, "more codes than 2³² − 1 in a batch"};
-  for (Memory<unsigned>* one : {&first, &count}) one->reserve(samples_);
+  if (samples + 1 > first.size()) each = 0;
+  for (Memory<unsigned>* one : {&first, &count}) one->reserve(samples + 1);
   for (Memory<unsigned>* one : {&index, &sample, &placed}) one->reserve(n);
   for (Memory<float>* one : {&value, &pull}) one->reserve(n);
   uses.reserve(n);
   start.reserve(features + 1);
   next.reserve(features);
-  if (samples >= samples_ && each == each_) return;
-  samples = samples_;
+}
+
+void Trainer::EntryMemory::place(std::size_t samples, std::size_t each_, std::size_t features,
+                                 const Stream& stream) {
+  reserve(samples, samples * each_, features);
+  if (each == each_) return;
   each = each_;
-  std::vector<unsigned> starts(samples);
-  for (std::size_t i = 0; i < samples; ++i) starts[i] = static_cast<unsigned>(i * each);
-  stream.to_device(first.data(), starts.data(), samples);
+  std::vector<unsigned> starts(first.size());
+  for (std::size_t i = 0; i < starts.size(); ++i) starts[i] = static_cast<unsigned>(i * each);
+  stream.to_device(first.data(), starts.data(), starts.size());
   stream.wait();  // `starts` ends here
 }
 
@@ -88,15 +71,21 @@ Trainer::Trainer(const Device& device, const UnsuperposeCudaTraining& options)
   t.depth = static_cast<unsigned>(padded(options.outputs));
   t.subtract_bias = options.subtract_bias != 0;
   t.aligned = options.aligned != 0;
+  t.jumps = options.architecture == UNSUPERPOSE_CUDA_JUMP_RELU;
+  t.target_l0 = options.target_l0;
+  t.bandwidth = static_cast<float>(options.bandwidth);
   t.clip = options.clip;
   t.dead_after = options.dead_after;
   encoder_.reserve(features, t.width);
   decoder_.reserve(features, t.depth);
   bias_.reserve(1, t.depth);
-  for (const Tensor* one : {&encoder_, &decoder_, &bias_}) stream_.zero(one->data.data(), one->data.size());
+  if (t.jumps) threshold_.reserve(1, padded(features));
+  for (const Tensor* one : {&encoder_, &decoder_, &bias_, &threshold_})
+    stream_.zero(one->data.data(), one->data.size());
   t.encoder = encoder_.weights();
   t.decoder = decoder_.weights();
   t.bias = bias_.weights();
+  t.threshold = threshold_.weights();
   rounded_.reserve(features, t.width, UNSUPERPOSE_CUDA_FLOAT16);
   factors_.reserve(padded_rows(features));
   row_norms_.reserve(features);
@@ -117,7 +106,7 @@ Trainer::Trainer(const Device& device, const UnsuperposeCudaTraining& options)
 
   const std::size_t blocks = (features + kFeaturesTogether - 1) / kFeaturesTogether;
   bias_parts_.reserve(blocks * t.depth);
-  square_parts_.reserve(2 * blocks);
+  square_parts_.reserve(3 * blocks);
   bound_parts_.reserve(3 * blocks);
   for (Memory<double>* one : {&target_sums_, &residual_sums_, &bias_sums_}) one->reserve(options.outputs);
   outcome_.reserve(1);
@@ -166,6 +155,10 @@ void Trainer::write(const UnsuperposeCudaTrained& from) {
   copy(encoder_, from.encoder, true);
   copy(decoder_, from.decoder, true);
   copy(bias_, from.bias, true);
+  if (t.jumps) {
+    copy(threshold_, from.threshold, true);
+    set_margins(t, stream_.get());
+  }
   stream_.to_device(last_used_.data(), from.last_used, t.features);
   stream_.to_device(usage_.data(), from.usage, t.features);
   stream_.to_device(dead_.data(), from.dead, from.dead_count);
@@ -176,6 +169,7 @@ void Trainer::write(const UnsuperposeCudaTrained& from) {
   column_factors(t.tiles.scales, nullptr, t.features, padded_features, factors_.data(), stream_.get());
   stream_.wait();
   begun_ = 0;
+  guess_ = 0;
   faulty_ = false;
 }
 
@@ -185,6 +179,7 @@ void Trainer::read(UnsuperposeCudaTrained& to) {
   copy(encoder_, to.encoder, false);
   copy(decoder_, to.decoder, false);
   copy(bias_, to.bias, false);
+  if (t.jumps) copy(threshold_, to.threshold, false);
   stream_.to_host(to.last_used, last_used_.data(), t.features);
   stream_.to_host(to.usage, usage_.data(), t.features);
   stream_.to_host(to.dead, dead_.data(), dead_count_);
@@ -234,79 +229,6 @@ void Trainer::upload(const UnsuperposeCudaStep& step) {
   turn_ ^= 1;
 }
 
-/// By exact scores alone.
-void Trainer::encode_all(const Side& side, unsigned k, const unsigned* which, std::size_t count,
-                         const Entries& to) {
-  const Training& t = training_;
-  const std::size_t together = std::clamp<std::size_t>(kScoreBytes / sizeof(double) / side.count, 1, count);
-  scores_.reserve(together * side.count);
-  Scores scores;
-  scores.rows = t.encoder.values;
-  scores.pick = side.pick;
-  scores.features = static_cast<unsigned>(side.count);
-  scores.width = t.width;
-  scores.input = t.input;
-  scores.scores = scores_.data();
-  for (std::size_t first = 0; first < count; first += together) {
-    scores.which = which ? which + first : nullptr;
-    scores.first = static_cast<unsigned>(first);
-    scores.count = static_cast<unsigned>(std::min(together, count - first));
-    score_exactly(scores, stream_.get());
-    choose_largest(scores, k, to, stream_.get());
-  }
-}
-
-void Trainer::encode(const Side& side, unsigned k, EntryMemory& to) {
-  const Training& t = training_;
-  const std::size_t n = t.samples;
-  to.reserve(n, k, t.features, stream_);
-  const Entries entries = to.entries();
-  if (!selects(side.count, k)) return encode_all(side, k, nullptr, n, entries);
-  input_rounded_.reserve(n, t.width, UNSUPERPOSE_CUDA_FLOAT16);
-  round_rows(t.input, nullptr, n, padded_rows(n), t.width, UNSUPERPOSE_CUDA_FLOAT16, input_rounded_.tiles(),
-             norms_.data(), moved_.data(), stream_.get());
-  // Bounds of all rows hold for those of any side.
-  largest(t, t.row_norms, t.row_moved, t.features, stream_.get());
-  const auto capacity = static_cast<unsigned>(std::min(room_of(k), side.count));
-  lists_.reserve(n * capacity);
-  Select select;
-  select.left = input_rounded_.tiles();
-  select.right = side.tiles;
-  select.left_count = n;
-  select.right_count = side.count;
-  select.factors = side.factors;
-  select.positive_only = true;
-  const float* floors =
-      thresholds_.of(select, UNSUPERPOSE_CUDA_FLOAT16, device_, passing_of(k), kLeastRank, stream_, kSampled);
-  select.floors = floors;
-  select.entries = lists_.data();
-  select.counts = counts_.data();
-  select.capacity = capacity;
-  stream_.zero(counts_.data(), n);
-  select_rows(select, UNSUPERPOSE_CUDA_FLOAT16, device_.hopper, device_.multiprocessors, device_.shared_limit,
-              stream_.get());
-  Listed listed;
-  listed.entries = lists_.data();
-  listed.counts = counts_.data();
-  listed.capacity = capacity;
-  listed.floors = floors;
-  listed.norms = norms_.data();
-  listed.moved = moved_.data();
-  listed.failed = failed_.data();
-  Scores scores;
-  scores.rows = t.encoder.values;
-  scores.pick = side.pick;
-  scores.features = static_cast<unsigned>(side.count);
-  scores.width = t.width;
-  scores.input = t.input;
-  stream_.zero(&t.outcome->failed, 1);
-  choose_listed(t, listed, scores, k, entries, stream_.get());
-  stream_.to_host(failed_seen_.data(), &t.outcome->failed, 1);
-  stream_.wait();
-  if (const unsigned failed = *failed_seen_.data(); failed > 0)
-    encode_all(side, k, failed_.data(), failed, entries);
-}
-
 void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& before) {
   const OnDevice here(device_.index);
   Training& t = training_;
@@ -323,12 +245,19 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
   const auto mark = [&](int stage) { stages_[stage].record(stream); };
   mark(kCopy);
   check(cudaStreamWaitEvent(stream, arrived_.get()), "waiting for a copy");
+  mark(kEncode);
   stream_.zero(t.outcome, 1);
   prepare(t, stream);
   column_sums(t.given_target ? t.given_target : t.given, t.samples, t.outputs, t.outputs, t.partial,
               t.target_sums, stream);
-  mark(kEncode);
-  encode({nullptr, t.features, t.tiles, t.factors}, static_cast<unsigned>(step.k), active_);
+  t.lambda = step.lambda;
+  const Side all{nullptr, t.features, t.tiles, t.factors};
+  const auto k = static_cast<unsigned>(std::min<std::uint64_t>(step.k, t.features));
+  switch (options_.architecture) {
+    case UNSUPERPOSE_CUDA_BATCH_TOP_K: encode_together(all, k, guess_ > 0 ? guess_ : step.guess); break;
+    case UNSUPERPOSE_CUDA_JUMP_RELU: encode_above(all, 0, active_); break;
+    default: encode(all, k, active_); break;
+  }
   t.active = active_.entries();
   mark(kDecode);
   Decoding decoding;
@@ -358,40 +287,6 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
   begun_samples_ = step.samples.count;
 }
 
-/// Of the residuals, as dead features see them: what the strongest of these would explain.
-void Trainer::revive() {
-  Training& t = training_;
-  const std::size_t n = t.samples;
-  const std::size_t wanted = std::min<std::size_t>(options_.auxiliary_k, dead_count_);
-  const double share = static_cast<double>(dead_count_) / static_cast<double>(options_.auxiliary_k);
-  t.dead_share = static_cast<float>(options_.auxiliary * std::min(1.0, share));
-  dead_residual_.reserve(n * t.depth);
-  dead_squares_.reserve(n);
-  t.dead_residual = dead_residual_.data();
-  t.dead_squares = dead_squares_.data();
-  Side side{dead_.data(), dead_count_, {}, nullptr};
-  if (selects(dead_count_, wanted)) {
-    const std::size_t padded_dead = padded_rows(dead_count_);
-    dead_rounded_.reserve(dead_count_, t.width, UNSUPERPOSE_CUDA_FLOAT16);
-    dead_factors_.reserve(padded_dead);
-    round_rows(t.encoder.values, dead_.data(), dead_count_, padded_dead, t.width, UNSUPERPOSE_CUDA_FLOAT16,
-               dead_rounded_.tiles(), nullptr, nullptr, stream_.get());
-    side.tiles = dead_rounded_.tiles();
-    column_factors(side.tiles.scales, nullptr, dead_count_, padded_dead, dead_factors_.data(), stream_.get());
-    side.factors = dead_factors_.data();
-  }
-  encode(side, static_cast<unsigned>(wanted), revived_);
-  t.revived = revived_.entries();
-  Decoding decoding;
-  decoding.base = t.residual;
-  decoding.residual = t.dead_residual;
-  decoding.squares = t.dead_squares;
-  decoding.entries = t.revived;
-  decoding.scale = -t.dead_share;
-  decoding.counts = false;
-  decode(t, decoding, stream_.get());
-}
-
 void Trainer::collect(UnsuperposeCudaReport& report) {
   report.number = begun_;
   if (begun_ == 0) return;
@@ -402,7 +297,7 @@ void Trainer::collect(UnsuperposeCudaReport& report) {
   report.dead = dead_count_ = seen.dead;
   report.loss = seen.loss;
   report.squared_residual = seen.squared_residual;
-  report.weakest = seen.weakest;
+  report.weakest = guess_ = seen.weakest;
   report.gradient_norm = seen.gradient_norm;
   report.squared_target = seen.squared_target;
   report.fault = static_cast<std::int32_t>(seen.fault);

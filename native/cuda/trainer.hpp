@@ -31,8 +31,10 @@ class Trainer {
     Memory<unsigned> first, count, index, sample, start, next, placed;
     Memory<float> value, pull;
     Memory<Use> uses;
-    std::size_t samples = 0, each = 0;  // `first` is for
-    void reserve(std::size_t samples_, std::size_t each_, std::size_t features, const Stream& stream);
+    std::size_t each = 0;  // entries of a sample that `first` has places for; 0: it was made otherwise
+    void reserve(std::size_t samples, std::size_t n, std::size_t features);
+    /// For `each_` entries a sample.
+    void place(std::size_t samples, std::size_t each_, std::size_t features, const Stream& stream);
     Entries entries() const;
   };
   /// Features that score: all, or those that are dead; with what a selecting product and exact scores need.
@@ -50,6 +52,13 @@ class Trainer {
   /// Of each sample the k strongest features of `side`.
   void encode(const Side& side, unsigned k, EntryMemory& to);
   void encode_all(const Side& side, unsigned k, const unsigned* which, std::size_t count, const Entries& to);
+  void encode_above(const Side& side, double floor, EntryMemory& to);
+  void encode_together(const Side& side, unsigned k, double guess);
+  void score_all_above(const Side& side, double floor, EntryMemory& to);
+  void reserve_entries(EntryMemory& to);
+  void round_input();
+  Select selection(const Side& side) const;
+  Scores exact(const Side& side) const;
   void revive();
   void collect(UnsuperposeCudaReport& report);
 
@@ -72,7 +81,12 @@ class Trainer {
   Memory<double> input_squares_, target_squares_, squares_, dead_squares_, norms_, moved_;
   Memory<float> weakest_;
   Memory<unsigned> actives_, failed_, counts_;
-  EntryMemory active_, revived_;
+  EntryMemory active_, revived_, together_;
+  Memory<float> floors_;
+  Memory<Cut> cut_;
+  Memory<unsigned> greater_, alike_;
+  unsigned room_ = 512;  // of lists of all above a floor
+  double guess_ = 0;     // of the weakest activation
   Memory<UnsuperposeCudaEntry> lists_;
   Memory<double> scores_, partial_, target_sums_, residual_sums_, bias_sums_, square_parts_, bound_parts_;
   Memory<float> bias_parts_;

@@ -52,9 +52,9 @@ std::string not_on_devices(std::size_t inputs, std::size_t outputs, const Autoen
     case Architecture::relu: return "architecture relu";
     case Architecture::gated: return "architecture gated";
     case Architecture::matching_pursuit: return "architecture matching-pursuit";
-    case Architecture::batch_top_k: return "architecture batchtopk";
-    case Architecture::jump_relu: return "architecture jumprelu";
-    case Architecture::top_k: break;
+    case Architecture::top_k:
+    case Architecture::batch_top_k:
+    case Architecture::jump_relu: break;
   }
   if (!options.prefixes.empty()) return "architecture matryoshka";
   if (options.skip) return "option skip";
@@ -160,6 +160,7 @@ UnsuperposeCudaTrained AutoencoderLearner::State::trained(bool all) {
   trained.encoder = part(0);
   trained.decoder = part(1);
   trained.bias = part(2);
+  if (weights.threshold.count > 0) trained.threshold = part(3);
   trained.last_used = last_used.data();
   trained.usage = usage.data();
   return trained;
@@ -180,8 +181,8 @@ void AutoencoderLearner::State::use(device::Device* device) {
   on_device.reset();
   if (!device) return;
   if (const std::string fault = autoencoder::not_on_devices(inputs, outputs, options); !fault.empty())
-    throw device::Failed{
-        Status::fail(Code::option, fault + " runs on the CPU only; device 'cuda' trains topk")};
+    throw device::Failed{Status::fail(
+        Code::option, fault + " runs on the CPU only; device 'cuda' trains topk, batchtopk and jumprelu")};
   on_device = std::make_unique<DeviceTrainer>(*device, inputs, outputs, options,
                                               [this](const DeviceReport& report) { observe(report); });
   UnsuperposeCudaTrained from = trained(true);

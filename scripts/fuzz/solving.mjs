@@ -247,6 +247,7 @@ export const solving = {
           forgetting: 0.5 + r.uniform() / 2,
           seed: r.int(0, 99),
           holdout: r.uniform() / 2,
+          device: device(r),
           ...r.pick([
             { initial: matrix(r, features, dims, Float32Array) },
             { start: r.pick(['samples', 'kmeans++']) },

@@ -9,6 +9,8 @@ import {
   geometry,
   info,
   ops,
+  trainSparseAutoencoder,
+  trainSparseAutoencoders,
   UnsuperposeError,
   unfold,
   unfoldPath,
@@ -46,6 +48,14 @@ const CALLS: Record<string, (device: Anything) => unknown> = {
     claims.claimNoCircuit(dictionary, ['identity'], dictionary, 2, { device }),
   'geometry.coherence': (device) => geometry.coherence(dictionary, { device }),
   'geometry.babel': (device) => geometry.babel(dictionary, 3, { device }),
+  trainSparseAutoencoder: (device) =>
+    trainSparseAutoencoder(samples, { architecture: 'topk', features: 6, sparsity: 2, steps: 2, device }),
+  trainSparseAutoencoders: (device) =>
+    trainSparseAutoencoders(samples, {
+      learners: [{ architecture: 'batchtopk', features: 6, sparsity: 2 }],
+      steps: 2,
+      device,
+    }),
   'geometry.clusters': (device) => geometry.clusters(dictionary, 0.5, { device }),
 };
 

@@ -47,7 +47,7 @@ const RUN = { batchSize: 32, steps: 12, seed: 4, learningRate: 3e-3 };
 const LEARNERS: Record<string, LearnerOptions> = {
   topk: { architecture: 'topk', features: FEATURES, sparsity: 3 },
   'topk, k from above': { architecture: 'topk', features: FEATURES, sparsity: 2, startSparsity: 6 },
-  'topk, soon dead': { architecture: 'topk', features: FEATURES, sparsity: 1, deadAfter: 1, auxiliaryK: 4 },
+  'topk, soon dead': { architecture: 'topk', features: FEATURES, sparsity: 2, deadAfter: 1, auxiliaryK: 4 },
   'topk, aligned': { architecture: 'topk', features: FEATURES, sparsity: 3, aligned: true, auxiliary: 0 },
   'topk, no clipping': {
     architecture: 'topk',
@@ -56,6 +56,16 @@ const LEARNERS: Record<string, LearnerOptions> = {
     clip: Number.POSITIVE_INFINITY,
     subtractDecoderBias: false,
   },
+  batchtopk: { architecture: 'batchtopk', features: FEATURES, sparsity: 3 },
+  'batchtopk, soon dead': {
+    architecture: 'batchtopk',
+    features: FEATURES,
+    sparsity: 2,
+    deadAfter: 1,
+    auxiliaryK: 4,
+  },
+  jumprelu: { architecture: 'jumprelu', features: FEATURES, targetL0: 3 },
+  'jumprelu, λ': { architecture: 'jumprelu', features: FEATURES, lambda: 0.1, bandwidth: 1, threshold: 0.5 },
   'topk, clipped': { architecture: 'topk', features: FEATURES, sparsity: 3, clip: 0.01 },
 };
 
@@ -128,7 +138,10 @@ describe.skipIf(!there)('training on a CUDA device', () => {
   it('takes transcoders, masks, streams, what is held out, and several learners', async () => {
     const targets = planted(8, 160, 9);
     const mask = Uint8Array.from({ length: 160 }, (_, i) => Number(i % 5 !== 0));
-    for (const more of [{ targets, mask }, { holdout: 0.2, mask }] as const)
+    for (const more of [
+      { targets, mask },
+      { holdout: 0.2, mask },
+    ] as const)
       expectAlike(await train(topk, 'cuda', more), await train(topk, 'cpu', more));
     const stream = (): Matrix<Float32Array>[] => [planted(5, 50), planted(6, 33)];
     const options = { ...RUN, ...topk, steps: 6 } as TrainSparseAutoencoderOptions;
@@ -137,7 +150,10 @@ describe.skipIf(!there)('training on a CUDA device', () => {
       await trainSparseAutoencoder(stream, options),
     );
     const { learningRate, ...together } = RUN;
-    const learners = [topk, LEARNERS['topk, clipped'] as LearnerOptions].map((one) => ({ ...one, learningRate }));
+    const learners = [topk, LEARNERS['topk, clipped'] as LearnerOptions].map((one) => ({
+      ...one,
+      learningRate,
+    }));
     const both = await trainSparseAutoencoders(samples, { ...together, learners, device: 'cuda' });
     for (const [i, one] of both.entries())
       expect(one.parameters()).toEqual((await train(learners[i] as LearnerOptions, 'cuda')).parameters());
