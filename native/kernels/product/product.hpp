@@ -154,8 +154,8 @@ struct Contenders {
   const Entry* row(std::size_t i) const { return entries.data() + i * capacity; }
 };
 
-/// The entries of each row that may be among its `wanted` strongest: those less than the margin weaker than the wanted-th, and no others
-/// (but by the rounding of one subtraction). A score that is NaN is in no list. A row may be given up although its contenders would fit
+/// The entries of each row that may be among its `wanted` strongest: all that are weaker than the wanted-th by no more than the margin, few
+/// that are weaker than the one after it by more. A score that is NaN is in no list. A row may be given up although its contenders would fit
 /// in the end, where many of the first ones were too close together; whether it is may depend on the number of threads.
 void contenders(const LeftRows& left, const PackedRows& right, const ContenderOptions& options,
                 Contenders& out, const Execution& execution);
