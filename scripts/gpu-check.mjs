@@ -196,16 +196,22 @@ stage('bench', () => {
   return timed(process.execPath, [tsx, bench, '--json'], { UNSUPERPOSE_CUDA_BINARY: module });
 });
 
-stage('kernels', () => {
-  const program = join(folder, 'bench_cuda_kernels');
-  if (!existsSync(program)) return { skipped: `${relative(root, program)} has not been built` };
-  const lines = (said) =>
-    said
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-  return timed(program, [], {}, lines);
-});
+/** What a program prints, a line of JSON a measurement. */
+const lines = (said) =>
+  said
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+for (const [name, bench] of [
+  ['kernels', 'bench_cuda_kernels'],
+  ['training', 'bench_cuda_train'],
+])
+  stage(name, () => {
+    const program = join(folder, bench);
+    if (!existsSync(program)) return { skipped: `${relative(root, program)} has not been built` };
+    return timed(program, [], {}, lines);
+  });
 
 stage('torch', () => {
   const has = 'import torch, sys; sys.exit(0 if torch.cuda.is_available() else 3)';

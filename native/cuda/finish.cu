@@ -109,7 +109,10 @@ KERNEL finish_kernel(Training t, Adam adam, bool updating, unsigned blocks) {
   const double relative = 2 / static_cast<double>(t.outputs);
   const double norm = relative * sqrt(encoder + decoder + thresholds + bias);
   out.gradient_norm = norm;
-  if (updating) return;
+  if (updating) {
+    if (out.unfit != 0) out.fault = kLength;
+    return;
+  }
   out.factor = static_cast<float>(relative * (norm > t.clip ? t.clip / norm : 1));
   if (isfinite(norm)) return;
   out.fault = !isfinite(encoder)      ? kEncoder

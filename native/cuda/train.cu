@@ -6,6 +6,7 @@
 // Clipping needs the gradient's norm first. Where a bound of it, from the norms of residuals and inputs, is below the clip, nothing is clipped, and
 // the norm comes out of the same pass; otherwise measure_gradient() adds the gradients up once more.
 #include "adam.cuh"
+#include "group.cuh"
 #include "reduce.cuh"
 #include "round.cuh"
 #include "train.hpp"
@@ -14,73 +15,7 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-constexpr unsigned kThreads = 256, kWarps = kThreads / 32;
-
-/// `warps` warps that have a row together, `quads` times four entries a thread.
-template <unsigned warps, unsigned quads>
-struct Group {
-  static constexpr unsigned kThreadsOf = 32 * warps, kGroups = kWarps / warps;
-  double* scratch;  // an entry a warp of the block
-  unsigned index = threadIdx.x / kThreadsOf, member = threadIdx.x % kThreadsOf;
-
-  /// Σ v over the group, for each of its threads. All threads of the block come here.
-  DEVICE double sum(double v) const {
-    v = warp_sum(v);
-    if (warps == 1) return v;
-    sync_block();
-    if (lane() == 0) scratch[threadIdx.x / 32] = v;
-    sync_block();
-    double all = 0;
-    for (unsigned w = 0; w < warps; ++w) all += scratch[index * warps + w];
-    return all;
-  }
-  DEVICE float most(float v) const {
-    v = warp_max(v);
-    if (warps == 1) return v;
-    sync_block();
-    if (lane() == 0) scratch[threadIdx.x / 32] = static_cast<double>(v);
-    sync_block();
-    double all = 0;
-    for (unsigned w = 0; w < warps; ++w) all = fmax(all, scratch[index * warps + w]);
-    return static_cast<float>(all);
-  }
-  /// body(q, d): the four entries from d on, of rows of `stride`, that this thread has.
-  template <class Body>
-  DEVICE void each(unsigned stride, const Body& body) const {
-#pragma unroll
-    for (unsigned q = 0; q < quads; ++q)
-      if (const unsigned d = 4 * (member + q * kThreadsOf); d < stride) body(q, d);
-  }
-  /// sum += Σ scale · what each use counts for · its row; those that are not above `floor` count nothing.
-  DEVICE void gather(const Use* uses, unsigned count, bool by_pull, float floor, float scale,
-                     const float* rows, unsigned stride, float (&to)[quads][4]) const {
-    for (unsigned from = 0; from < count; from += 32) {
-      Use own{0, 0, 0};
-      if (from + lane() < count) own = uses[from + lane()];
-      const float factors = own.value > floor ? scale * (by_pull ? own.pull : own.value) : 0.0f;
-      const unsigned together = count - from < 32 ? count - from : 32;
-      for (unsigned u = 0; u < together; ++u) {
-        const float factor = shuffle(factors, static_cast<int>(u));
-        const float* row = rows + static_cast<std::size_t>(shuffle(own.sample, static_cast<int>(u))) * stride;
-        float v[quads][4];
-        each(stride, [&](unsigned q, unsigned d) { load_four(v[q], row + d); });
-        each(stride, [&](unsigned q, unsigned) {
-#pragma unroll
-          for (unsigned i = 0; i < 4; ++i) to[q][i] = fmaf(factor, v[q][i], to[q][i]);
-        });
-      }
-    }
-  }
-};
-
-/// A feature's uses.
-struct Uses {
-  const Use* at;
-  unsigned count;
-  DEVICE Uses(const Entries& entries, unsigned j, bool there)
-      : at(entries.uses + (there ? entries.start[j] : 0)),
-        count(there ? entries.start[j + 1] - entries.start[j] : 0) {}
-};
+constexpr unsigned kThreads = kGroupThreads, kWarps = kGroupWarps;
 
 /// The squares of a block's gradients: `which` of encoder, decoder, thresholds.
 DEVICE void store_squares(const Training& t, double squares, double* scratch, unsigned which) {
@@ -111,11 +46,11 @@ decoder_kernel(Training t, Adam adam, std::uint64_t step) {
     float* const values = t.decoder.values + at;
     const float floor = t.jumps && there ? t.threshold.values[j] : -INFINITY;
     const Uses used(t.active, j, there), revived(t.revived, j, there && t.revives);
-    float row[quads][4], gradient[quads][4] = {};
+    float row[quads][4] = {}, gradient[quads][4] = {};
     group.each(depth, [&](unsigned q, unsigned d) { load_four_once(row[q], values + d); });
-    group.gather(used.at, used.count, false, floor, -mean, t.residual, depth, gradient);
-    group.gather(revived.at, revived.count, false, floor, -(mean * t.dead_share), t.dead_residual, depth,
-                 gradient);
+    group.add(used, false, floor, -mean, t.residual, t.active.decoder_parts, depth, gradient);
+    group.add(revived, false, floor, -(mean * t.dead_share), t.dead_residual, t.revived.decoder_parts, depth,
+              gradient);
     // What would only change the row's norm is taken out.
     double along = 0;
     group.each(depth, [&](unsigned q, unsigned) {
@@ -151,7 +86,7 @@ decoder_kernel(Training t, Adam adam, std::uint64_t step) {
       count += used.at[u].value > 0 && used.at[u].value > floor ? 1 : 0;
     count = group.sum(count);
     if (group.member != 0 || !there) continue;
-    if (!fine) atomic_max(&t.outcome->fault, kLength);
+    if (!fine) atomic_max(&t.outcome->unfit, 1u);  // `fault` is read by those that begin
     t.usage[j] += static_cast<std::uint64_t>(count);
     if (count > 0) t.last_used[j] = step;
     t.dead_before[j] = step - t.last_used[j] >= t.dead_after ? 1u : 0u;
@@ -198,10 +133,10 @@ encoder_kernel(Training t, Adam adam) {
     }
     const float floor = t.jumps ? threshold.value : -INFINITY;
     const Uses used(t.active, j, there), revived(t.revived, j, there && t.revives);
-    float row[quads][4], gradient[quads][4] = {};
+    float row[quads][4] = {}, gradient[quads][4] = {};
     group.each(width, [&](unsigned q, unsigned d) { load_four_once(row[q], values + d); });
-    group.gather(used.at, used.count, true, floor, mean, t.input, width, gradient);
-    group.gather(revived.at, revived.count, true, floor, mean, t.input, width, gradient);
+    group.add(used, true, floor, mean, t.input, t.active.encoder_parts, width, gradient);
+    group.add(revived, true, floor, mean, t.input, t.revived.encoder_parts, width, gradient);
     if (t.jumps) {
       double sum = 0;
       for (unsigned u = group.member; u < used.count; u += Own::kThreadsOf) {
@@ -340,20 +275,9 @@ void launch_features(const Training& t, const Adam& adam, std::uint64_t step, cu
 
 template <bool updating>
 void launch_features(const Training& t, const Adam& adam, std::uint64_t step, cudaStream_t stream) {
-  constexpr unsigned kFew = 3, kMany = 9, kMost = 17;  // quads
-  const unsigned quads = (std::max(t.width, t.depth) / 4 + 31) / 32;
-  if (quads <= kFew)
-    launch_features<1, kFew, updating>(t, adam, step, stream);
-  else if (quads <= kMany)
-    launch_features<1, kMany, updating>(t, adam, step, stream);
-  else if (quads <= 2 * kMany)
-    launch_features<2, kMany, updating>(t, adam, step, stream);
-  else if (quads <= 4 * kMany)
-    launch_features<4, kMany, updating>(t, adam, step, stream);
-  else if (quads <= 8 * kMany)
-    launch_features<8, kMany, updating>(t, adam, step, stream);
-  else
-    launch_features<8, kMost, updating>(t, adam, step, stream);
+  for_group_of(std::max(t.width, t.depth), [&]<unsigned warps, unsigned quads>() {
+    launch_features<warps, quads, updating>(t, adam, step, stream);
+  });
   check(cudaGetLastError(), "training features");
 }
 

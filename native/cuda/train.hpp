@@ -22,6 +22,9 @@ struct Use {
   float value, pull;
 };
 
+/// Uses of a feature that one warp adds up, and of a part of more.
+inline constexpr unsigned kLongUses = 256, kPartUses = 128;
+
 /// Pairs of a sample and a feature, by sample: those of sample i stand from first[i] on, ascending by feature.
 struct Entries {
   unsigned* first = nullptr;  // samples + 1
@@ -33,6 +36,9 @@ struct Entries {
   unsigned* next = nullptr;                      // features: for transpose()
   unsigned* placed = nullptr;                    // entries, likewise
   Use* uses = nullptr;
+  // Of features with more than kLongUses uses: their first part, whose feature each part is, how many parts there are, and what each adds up to.
+  unsigned *part_start = nullptr, *part_feature = nullptr, *part_count = nullptr;
+  float *decoder_parts = nullptr, *encoder_parts = nullptr;
 };
 
 /// Why a step came to nothing; the first that is found counts.
@@ -46,6 +52,7 @@ struct Outcome {
   float factor;                        // of the gradient
   float price;                         // of a feature's being active (jump_relu)
   unsigned active, fault, dead, failed, measures;
+  unsigned unfit;  // a decoder's row has no length after the step
 };
 
 /// Everything that kernels read and write. Pointers are the device's.
@@ -162,7 +169,10 @@ void decode(const Training& training, const Decoding& decoding, cudaStream_t str
 /// Loss and sums over the samples, in outcome.
 void conclude(const Training& training, cudaStream_t stream);
 
-/// Each feature's uses, from the entries of `samples` samples.
+/// The parts of long lists, in the decoder's rows and the encoder's.
+void add_parts(const Training& training, const Entries& entries, float decoder_scale, const float* residual,
+               cudaStream_t stream);
+/// Each feature's uses, from the entries of `samples` samples; and which are in parts.
 void transpose(const Entries& entries, unsigned samples, unsigned features, cudaStream_t stream);
 /// at[i] becomes Σ of at[0 … i − 1], at[count] all.
 void scan_counts(unsigned* at, unsigned count, cudaStream_t stream);

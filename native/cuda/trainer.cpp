@@ -31,6 +31,13 @@ void Trainer::EntryMemory::reserve(std::size_t samples, std::size_t n, std::size
   uses.reserve(n);
   start.reserve(features + 1);
   next.reserve(features);
+  part_start.reserve(features);
+  part_count.reserve(1);
+  // A list of more than kLongUses has at most one part more than whole ones.
+  const std::size_t parts = n / kPartUses + n / kLongUses + 1;
+  part_feature.reserve(parts);
+  decoder_parts.reserve(parts * depth);
+  encoder_parts.reserve(parts * width);
 }
 
 void Trainer::EntryMemory::place(std::size_t samples, std::size_t each_, std::size_t features,
@@ -56,6 +63,11 @@ Entries Trainer::EntryMemory::entries() const {
   all.next = next.data();
   all.placed = placed.data();
   all.uses = uses.data();
+  all.part_start = part_start.data();
+  all.part_feature = part_feature.data();
+  all.part_count = part_count.data();
+  all.decoder_parts = decoder_parts.data();
+  all.encoder_parts = encoder_parts.data();
   return all;
 }
 
@@ -91,6 +103,10 @@ Trainer::Trainer(const Device& device, const UnsuperposeCudaTraining& options)
   row_norms_.reserve(features);
   row_moved_.reserve(features);
   t.tiles = rounded_.tiles();
+  for (EntryMemory* one : {&active_, &revived_, &together_}) {
+    one->width = one == &together_ ? 0 : t.width;  // nothing is learned from those of the last
+    one->depth = one == &together_ ? 0 : t.depth;
+  }
   t.factors = factors_.data();
   t.row_norms = row_norms_.data();
   t.row_moved = row_moved_.data();
@@ -272,7 +288,12 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
   conclude(t, stream);
   mark(kSort);
   transpose(t.active, t.samples, t.features, stream);
-  if (t.revives) transpose(t.revived, t.samples, t.features, stream);
+  const auto mean = static_cast<float>(1.0 / static_cast<double>(t.samples));
+  add_parts(t, t.active, -mean, t.residual, stream);
+  if (t.revives) {
+    transpose(t.revived, t.samples, t.features, stream);
+    add_parts(t, t.revived, -(mean * t.dead_share), t.dead_residual, stream);
+  }
   mark(kMeasure);
   bound_gradient(t, stream);
   measure_gradient(t, stream);

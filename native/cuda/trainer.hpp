@@ -28,8 +28,9 @@ class Trainer {
   };
   /// The memory of Entries.
   struct EntryMemory {
-    Memory<unsigned> first, count, index, sample, start, next, placed;
-    Memory<float> value, pull;
+    Memory<unsigned> first, count, index, sample, start, next, placed, part_start, part_feature, part_count;
+    Memory<float> value, pull, decoder_parts, encoder_parts;
+    std::size_t width = 0, depth = 0;  // of a part's rows
     Memory<Use> uses;
     std::size_t each = 0;  // entries of a sample that `first` has places for; 0: it was made otherwise
     void reserve(std::size_t samples, std::size_t n, std::size_t features);

@@ -43,17 +43,26 @@ KERNEL count_kernel(Entries entries, unsigned samples) {
       atomic_add(&entries.start[entries.index[entries.first[i] + e]], 1u);
 }
 
-/// One block.
+/// One block; each thread has kEach in a row.
+constexpr unsigned kEach = 8;
 KERNEL scan_kernel(unsigned* at, unsigned count) {
   SHARED(memory);
   unsigned* const scratch = reinterpret_cast<unsigned*>(memory);
   unsigned before = 0;
-  for (unsigned first = 0; first < count; first += kScanning) {
-    const unsigned i = first + threadIdx.x;
-    const unsigned v = i < count ? at[i] : 0;
-    unsigned all = 0;
-    const unsigned own = block_before(v, scratch, &all);
-    if (i < count) at[i] = before + own;
+  for (unsigned start = 0; start < count; start += kEach * kScanning) {
+    const unsigned first = start + kEach * threadIdx.x;
+    unsigned own[kEach], sum = 0, all = 0;
+#pragma unroll
+    for (unsigned e = 0; e < kEach; ++e) {
+      own[e] = first + e < count ? at[first + e] : 0;
+      sum += own[e];
+    }
+    unsigned next = before + block_before(sum, scratch, &all);
+#pragma unroll
+    for (unsigned e = 0; e < kEach; ++e) {
+      if (first + e < count) at[first + e] = next;
+      next += own[e];
+    }
     before += all;
   }
   if (threadIdx.x == 0) at[count] = before;
@@ -73,6 +82,12 @@ KERNEL short_kernel(Entries entries, unsigned features) {
   const unsigned j = blockIdx.x * kWarps + threadIdx.x / 32;
   if (j >= features) return;
   const unsigned first = entries.start[j], count = entries.start[j + 1] - first;
+  if (count > kLongUses) {
+    const unsigned parts = (count + kPartUses - 1) / kPartUses;
+    const unsigned own = lane() == 0 ? atomic_add(entries.part_count, parts) : 0, start = shuffle(own, 0);
+    if (lane() == 0) entries.part_start[j] = start;
+    for (unsigned p = lane(); p < parts; p += 32) entries.part_feature[start + p] = j;
+  }
   if (count == 0 || count > 32) return;
   const bool there = lane() < count;
   const unsigned at = there ? entries.placed[first + lane()] : 0;
@@ -129,6 +144,7 @@ void transpose(const Entries& entries, unsigned samples, unsigned features, cuda
   check(cudaMemsetAsync(entries.start, 0, (features + std::size_t{1}) * sizeof(unsigned), stream),
         "clearing memory");
   check(cudaMemsetAsync(entries.next, 0, features * sizeof(unsigned), stream), "clearing memory");
+  check(cudaMemsetAsync(entries.part_count, 0, sizeof(unsigned), stream), "clearing memory");
   LAUNCH(count_kernel, by_sample, kThreads, 0, stream, entries, samples);
   scan_counts(entries.start, features, stream);
   LAUNCH(place_kernel, by_sample, kThreads, 0, stream, entries, samples);

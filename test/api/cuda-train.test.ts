@@ -42,7 +42,7 @@ function planted(seed: number, samples: number, dims = DIMS): Matrix<Float32Arra
 }
 
 const samples = planted(3, 160);
-const RUN = { batchSize: 32, steps: 12, seed: 4, learningRate: 3e-3 };
+const RUN = { batchSize: 24, steps: 8, seed: 4, learningRate: 3e-3 };
 
 const LEARNERS: Record<string, LearnerOptions> = {
   topk: { architecture: 'topk', features: FEATURES, sparsity: 3 },

@@ -208,6 +208,8 @@ int main() {
       {"dead, clipped", 19, 50, 15, 15, 3, false, false, 1e-3, 20, 6},
       {"ties", 24, 60, 18, 18, 5, false, false, kInfinite, 0, 5, Problem::tied},
       {"dense", 70, 64, 12, 12, 3, false, false, kInfinite, 0, 5, Problem::dense},
+      {"very dense", 530, 20, 6, 6, 5, false, false, kInfinite, 0, 5, Problem::dense},
+      {"few dead, many samples", 400, 24, 6, 6, 2, false, false, kInfinite, 3, 6},
       {"few above zero", 24, 60, 12, 12, 30, false, false, kInfinite, 0, 5, Problem::negative},
       // By lists of a selecting product.
       {"many features", 9, 2304, 20, 20, 3},
@@ -228,6 +230,7 @@ int main() {
         {"batch, all features", 7, 11, 8, 8, 11},
         {"batch, ties", 24, 60, 18, 18, 5, false, false, kInfinite, 0, 5, Problem::tied},
         {"batch, dense", 70, 64, 12, 12, 3, false, false, kInfinite, 0, 5, Problem::dense},
+        {"batch, very dense", 530, 20, 6, 6, 5, false, false, kInfinite, 0, 5, Problem::dense},
         {"batch, few above zero", 24, 60, 12, 12, 30, false, false, kInfinite, 0, 5, Problem::negative},
         {"batch, many features", 9, 2304, 20, 20, 3},
         {"batch, many features, ties", 5, 2304, 12, 12, 3, false, false, kInfinite, 0, 5, Problem::tied},
