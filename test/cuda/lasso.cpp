@@ -198,6 +198,20 @@ int main(int argc, char**) {
     }
     std::printf("hard problem %zu: %zu of %zu converged on the device\n", hard, test(p), p.samples);
   }
+  // Floors from a sample of the features, which of atoms that have much in common are far off: lowered until enough pass.
+  for (const bool weighted : {false, true}) {
+    const Problem p{.samples = 5,
+                    .features = 2304,
+                    .dims = 96,
+                    .nonnegative = true,
+                    .weighted = weighted,
+                    .lambda = 0.1,
+                    .coherence = 0.7,
+                    .seed = 7};
+    const std::size_t found = test(p);
+    std::printf("common direction: %zu of %zu\n", found, p.samples);
+    EXPECT(found == p.samples);
+  }
   std::printf("%zu of %zu samples converged on the device\n", converged, all);
   EXPECT(converged * 10 >= all * 9);
   return ended();

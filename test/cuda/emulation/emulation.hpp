@@ -98,7 +98,6 @@ inline unsigned lowest_bit(unsigned v) { return static_cast<unsigned>(__builtin_
 inline unsigned float_bits(float v) { return std::bit_cast<unsigned>(v); }
 inline float bits_float(unsigned v) { return std::bit_cast<float>(v); }
 inline std::uint64_t double_bits(double v) { return std::bit_cast<std::uint64_t>(v); }
-inline float bits_float(unsigned v) { return std::bit_cast<float>(v); }
 std::uint16_t to_half(float v);
 inline float from_half(std::uint16_t v) {
   const std::uint32_t size = (v & 0x7FFFu) << 13, beyond = size < 0x0F800000u ? 0 : 0x7F800000u;
