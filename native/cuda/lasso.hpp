@@ -21,8 +21,9 @@ enum class Stage : std::uint8_t { running, converged, unfinished };
 /// What a sample's set is solved with: what there is of it, the atoms as int8 has them, or, after those, all made anew.
 enum class Solve : std::uint8_t { kept, rough, anew };
 
-/// Must a pass list all that may exceed λ, so that its list is a proof? `failed`: it did, and the list overflowed in the best precision.
-enum class Proof : std::uint8_t { where_short, needed, failed };
+/// Must a pass list all that may exceed λ, so that its list is a proof? `raised`: not now, and floors of lists that overflowed have been raised since the
+/// last choice. `failed`: it had to, and the list overflowed in the best precision.
+enum class Proof : std::uint8_t { where_short, raised, needed, failed };
 
 struct Batch {
   // the problem

@@ -198,6 +198,14 @@ int main(int argc, char**) {
     }
     std::printf("hard problem %zu: %zu of %zu converged on the device\n", hard, test(p), p.samples);
   }
+  // Floors from a sample of the features, which of atoms that have much in common are far off: lowered until enough pass.
+  for (const double coherence : {0.7, 1.5}) {
+    const Problem p{
+        .samples = 4, .features = 2304, .dims = 128, .nonnegative = true, .coherence = coherence, .seed = 6};
+    const std::size_t found = test(p);
+    std::printf("common direction: %zu of %zu\n", found, p.samples);
+    EXPECT(found == p.samples);
+  }
   std::printf("%zu of %zu samples converged on the device\n", converged, all);
   EXPECT(converged * 10 >= all * 9);
   return ended();
