@@ -8,8 +8,12 @@ import type { Resources } from '../native/values.js';
 /** Architectures whose steps a GPU makes. */
 const ON_DEVICES: readonly NativeTrainerOptions['architecture'][] = ['topk', 'batchtopk', 'jumprelu'];
 
+/** Dims that a GPU's kernels hold a row of (native/learning/autoencoder_device.cpp). */
+const MOST_DIMS = 16000;
+
 /** What of an autoencoder's options keeps it on the CPU, or undefined. */
-function keptOnCpu(options: NativeTrainerOptions): string | undefined {
+function keptOnCpu(options: NativeTrainerOptions, dims: number): string | undefined {
+  if (dims > MOST_DIMS) return `training with ${dims} dims, more than ${MOST_DIMS},`;
   if (options.prefixes.length > 0) return 'architecture matryoshka';
   if (!ON_DEVICES.includes(options.architecture)) return `architecture ${options.architecture}`;
   return options.skip ? 'skip' : undefined;
@@ -22,10 +26,11 @@ function keptOnCpu(options: NativeTrainerOptions): string | undefined {
 export function trainingResources(
   learners: readonly NativeTrainerOptions[],
   run: { readonly threads: number; readonly wanted: Wanted },
-  work: { readonly samples: number; readonly inputs: number },
+  work: { readonly samples: number; readonly inputs: number; readonly outputs: number },
 ): Resources {
   const { threads, wanted } = run;
-  const kept = learners.map(keptOnCpu).find((what) => what !== undefined);
+  const dims = Math.max(work.inputs, work.outputs);
+  const kept = learners.map((one) => keptOnCpu(one, dims)).find((what) => what !== undefined);
   if (kept === undefined) {
     const features = learners.reduce((sum, one) => sum + one.features, 0);
     return resources(threads, wanted, work.samples * features * work.inputs);

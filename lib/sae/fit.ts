@@ -122,7 +122,8 @@ function createTrainer(run: Run, first: Samples, planned: number, keep: boolean)
       );
   const known: Planned = { inputs, outputs, transcoder: targets !== undefined, steps: planned };
   const options = learners.map(({ plan }) => plan(known));
-  const on = trainingResources(options, run, { samples: Math.max(1, planned) * batchSize, inputs });
+  const samples = Math.max(1, planned) * batchSize;
+  const on = trainingResources(options, run, { samples, inputs, outputs });
   const kept = keep ? first : undefined;
   const handle = native((module) =>
     module.createTrainer(

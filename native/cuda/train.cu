@@ -47,10 +47,11 @@ decoder_kernel(Training t, Adam adam, std::uint64_t step) {
     const float floor = t.jumps && there ? t.threshold.values[j] : -INFINITY;
     const Uses used(t.active, j, there), revived(t.revived, j, there && t.revives);
     float row[quads][4] = {}, gradient[quads][4] = {};
-    group.each(depth, [&](unsigned q, unsigned d) { load_four_once(row[q], values + d); });
     group.add(used, false, floor, -mean, t.residual, t.active.decoder_parts, depth, gradient);
     group.add(revived, false, floor, -(mean * t.dead_share), t.dead_residual, t.revived.decoder_parts, depth,
               gradient);
+    // After the samples' rows: together they need more registers than there are.
+    group.each(depth, [&](unsigned q, unsigned d) { load_four_once(row[q], values + d); });
     // What would only change the row's norm is taken out.
     double along = 0;
     group.each(depth, [&](unsigned q, unsigned) {
@@ -134,9 +135,9 @@ encoder_kernel(Training t, Adam adam) {
     const float floor = t.jumps ? threshold.value : -INFINITY;
     const Uses used(t.active, j, there), revived(t.revived, j, there && t.revives);
     float row[quads][4] = {}, gradient[quads][4] = {};
-    group.each(width, [&](unsigned q, unsigned d) { load_four_once(row[q], values + d); });
     group.add(used, true, floor, mean, t.input, t.active.encoder_parts, width, gradient);
     group.add(revived, true, floor, mean, t.input, t.revived.encoder_parts, width, gradient);
+    group.each(width, [&](unsigned q, unsigned d) { load_four_once(row[q], values + d); });
     if (t.jumps) {
       double sum = 0;
       for (unsigned u = group.member; u < used.count; u += Own::kThreadsOf) {
