@@ -363,6 +363,7 @@ void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
     } catch (const Failure& failure) {
       if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
+      timer_.forget();
       ready = false;
       if (rows_.free_workspaces()) continue;
       // Fewer at a time, as long as there are fewer.
