@@ -283,7 +283,8 @@ void Solver::solve(std::size_t first, std::size_t count) {
     if (!rough.empty() && !group.empty()) stream_.wait();  // use() writes what may be on its way
     if (!group.empty()) {
       use(group);
-      timer_.time(Timer::gram, [&] { complete_gram(batch_, largest, stream_.get()); });
+      timer_.time(Timer::gram,
+                  [&] { complete_gram(batch_, largest, rows_.device().shared_limit, stream_.get()); });
       timer_.time(Timer::descend, [&] { descend(batch_, largest, stream_.get()); });
       timer_.time(Timer::evaluate, [&] { evaluate(batch_, stream_.get()); });
     }
@@ -362,6 +363,7 @@ void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
     } catch (const Failure& failure) {
       if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
+      timer_.forget();
       ready = false;
       if (rows_.free_workspaces()) continue;
       // Fewer at a time, as long as there are fewer.

@@ -4,6 +4,7 @@
 
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/device.hpp"
 #include "batch.hpp"
 #include "review.hpp"
 
@@ -132,10 +133,16 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
     // While a device works on a batch, the next one is prepared.
     const bool ahead = execution.device && first + together < rows;
     execution.for_each(ahead ? 2 : 1, [&](std::size_t which) {
-      if (which == 0)
-        status = solve(*batch, first, results);
-      else
+      if (which == 1) {
         next = prepare(first + together);
+        return;
+      }
+      // A loop knows no failure but want of memory.
+      try {
+        status = solve(*batch, first, results);
+      } catch (const device::Failed& failure) {
+        status = failure.status;
+      }
     });
     if (execution.cancelled()) return Status::cancelled();
     if (status.ok())
