@@ -365,14 +365,14 @@ const allFeatures = given.features.split(',').map((text) => whole('features', te
 if (OF_DICTIONARY.some(asked)) for (const features of allFeatures) await timeDictionary(features);
 if (asked('train'))
   for (const features of allFeatures) if (features <= MOST_FEATURES) await timeTraining(features);
-for (const task of ['learn', 'lista'] as const)
-  if (asked(task)) for (const features of allFeatures) await timeLearning(task, features);
 if (asked('pairs')) await timePairs(whole('pairs', given.pairs), whole('pair-dims', given['pair-dims']));
+for (const task of ['lista', 'learn'] as const)
+  if (asked(task)) for (const features of allFeatures) await timeLearning(task, features);
 console.log(`${gpu.name}, compute capability ${gpu.computeCapability}; gap ${TOLERANCE}, ${repeats} calls`);
 print();
 if (given.json) {
   const { driver, runtime } = info().cuda ?? {};
   const about = { gpu, driver, runtime, machine: describeMachine(), source: describeSource() };
-  const whole = Math.round((performance.now() - started) / 1000);
-  console.log(JSON.stringify({ ...about, tolerance: TOLERANCE, seconds: whole, rows }));
+  const taken = Math.round((performance.now() - started) / 1000);
+  console.log(JSON.stringify({ ...about, tolerance: TOLERANCE, seconds: taken, rows }));
 }
