@@ -31,6 +31,8 @@ const BY_DEFAULT = [
 const MOST_MINUTES = 0.75;
 /** compute-sanitizer's exit status where it has found something. */
 const FOUND = 86;
+/** timeout's, where time ran out. */
+const LATE = 124;
 const MINUTE = 60_000;
 
 const { values: options } = parseArgs({
@@ -59,8 +61,7 @@ function run(command, args, { env = {}, show = true, minutes = 30 } = {}) {
     ...{ cwd: root, env: { ...process.env, ...env }, timeout: minutes * MINUTE, encoding: 'utf8' },
     ...{ stdio: show ? 'inherit' : 'pipe', maxBuffer: 2 ** 28 },
   });
-  const late = error?.code === 'ETIMEDOUT';
-  return { status: error ? -1 : status, late, out: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` };
+  return { status: error ? -1 : status, out: `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}` };
 }
 const found = (command) => run(command, ['--version'], { show: false }).status === 0;
 /** What a program said, as far as one wants to read it. */
@@ -171,13 +172,12 @@ stage('api', () => {
 function checked(command, tool, program, from) {
   const left = sanitizerMinutes - (performance.now() - from) / MINUTE;
   const minutes = Math.min(MOST_MINUTES, left);
+  // `timeout` ends the program too, which else would go on on the GPU.
+  const ends = ['--kill-after=5', (60 * minutes).toFixed(1), command];
   const args = ['--tool', tool, '--error-exitcode', String(FOUND), join(folder, program)];
-  const {
-    status,
-    late,
-    out: said,
-  } = minutes > 0 ? run(command, args, { show: false, minutes }) : { late: true, out: '' };
-  if (late) {
+  const { status, out: said } =
+    minutes > 0 ? run('timeout', [...ends, ...args], { show: false }) : { status: LATE, out: '' };
+  if (status === LATE) {
     const skipped = minutes > 0 ? `stopped after ${(60 * minutes).toFixed(0)} s` : 'no time was left';
     console.log(`${tool} ${program}: ${skipped}`);
     return { tool, program, skipped };
