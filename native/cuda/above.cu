@@ -28,8 +28,9 @@ KERNEL margins_kernel(Training t) {
 KERNEL floors_kernel(Training t, double floor, const double* norms, const double* moved, float* floors) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= t.samples) return;
-  const double off = scoring::device_error(false, t.width, norms[i], moved[i], t.outcome->largest_norm,
-                                           t.outcome->largest_moved, 1);
+  const double off =
+      scoring::device_error(false, t.width, norms[i], moved[i],
+                            t.outcome->largest_norm + t.outcome->largest_moved, t.outcome->largest_moved, 1);
   const double lowest = floor - off;
   floors[i] = static_cast<float>(lowest - fabs(lowest) * 0x1.0p-22 - 0x1.0p-140);
 }
@@ -248,7 +249,7 @@ void all_above(const Training& t, const Scores& scores, double floor, const Entr
 void keep_strongest(const Entries& from, unsigned samples, unsigned count, Cut* cut, unsigned* greater,
                     unsigned* alike, const Entries& to, cudaStream_t stream) {
   constexpr unsigned kMostBlocks = 1024;
-  for (int shift = 24; shift >= 0; shift -= 8) {
+  for (int shift = 24; count > 0 && shift >= 0; shift -= 8) {
     LAUNCH(digits_kernel, std::min(kMostBlocks, blocks_of(count, kThreads)), kThreads, 256 * sizeof(unsigned),
            stream, from.value, count, static_cast<unsigned>(shift), cut);
     LAUNCH(digit_kernel, 1, 32, 0, stream, cut);

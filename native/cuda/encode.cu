@@ -176,8 +176,8 @@ KERNEL choose_listed_kernel(Training t, Listed l, Scores s, unsigned k, Entries 
     if (e < count) {
       const UnsuperposeCudaEntry entry = l.entries[static_cast<std::size_t>(sample) * l.capacity + e];
       const unsigned j = feature_of(s, entry.index);
-      const double off =
-          scoring::device_error(false, s.width, norm, moved, t.row_norms[j], t.row_moved[j], 1);
+      const double off = scoring::device_error(false, s.width, norm, moved, t.row_norms[j] + t.row_moved[j],
+                                               t.row_moved[j], 1);
       const double v = static_cast<double>(entry.value);
       key = strongest_first(below(v - off), e);
       shared.most[e] = above(v + off);
@@ -192,8 +192,9 @@ KERNEL choose_listed_kernel(Training t, Listed l, Scores s, unsigned k, Entries 
     const unsigned upper = ~static_cast<unsigned>(shared.keys[k - 1] >> 32);
     needed = bits_float((upper >> 31) != 0 ? upper & 0x7fffffffu : ~upper);
   }
-  const double most_off = scoring::device_error(false, s.width, norm, moved, t.outcome->largest_norm,
-                                                t.outcome->largest_moved, 1);
+  const double most_off =
+      scoring::device_error(false, s.width, norm, moved, t.outcome->largest_norm + t.outcome->largest_moved,
+                            t.outcome->largest_moved, 1);
   if (count < s.features && !(above(static_cast<double>(floor) + most_off) < needed)) return fail();
   const unsigned kept = write_kept(
       count, shared.scratch, [&](unsigned e) { return shared.most[e] >= needed && shared.most[e] > 0; },

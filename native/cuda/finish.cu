@@ -51,6 +51,8 @@ KERNEL bound_kernel(Training t) {
 }
 
 constexpr unsigned kOne = 1024;
+/// Gradients of such a norm have sums in float32 that are finite.
+constexpr double kFinite = 1e30;
 
 /// One block.
 KERNEL bounded_kernel(Training t, unsigned blocks) {
@@ -71,7 +73,7 @@ KERNEL bounded_kernel(Training t, unsigned blocks) {
   const double relative = 2 / static_cast<double>(t.outputs);
   const double bound = (1 + 0x1.0p-10) * relative * sqrt(part[0] + part[1] + whole * whole);
   t.outcome->bound = bound;
-  t.outcome->measures = bound <= t.clip && !t.jumps ? 0u : 1u;  // it knows no thresholds
+  t.outcome->measures = bound <= fmin(t.clip, kFinite) && !t.jumps ? 0u : 1u;  // it knows no thresholds
   t.outcome->factor = static_cast<float>(relative);
 }
 

@@ -138,6 +138,12 @@ Trainer::Trainer(const Device& device, const UnsuperposeCudaTraining& options)
   sums_seen_.reserve(options.outputs);
 }
 
+/// What is on its way uses the memory that goes.
+Trainer::~Trainer() {
+  (void)cudaStreamSynchronize(copying_.get());
+  (void)cudaStreamSynchronize(stream_.get());
+}
+
 /// Rows of the host, `stride` floats apart, through pinned memory.
 void Trainer::copy(const Tensor& tensor, const UnsuperposeCudaTensor& host, bool to_device) {
   constexpr std::size_t kBytes = std::size_t{16} << 20;
@@ -186,7 +192,7 @@ void Trainer::write(const UnsuperposeCudaTrained& from) {
   stream_.wait();
   begun_ = 0;
   guess_ = 0;
-  faulty_ = false;
+  faulty_ = 0;
 }
 
 void Trainer::read(UnsuperposeCudaTrained& to) {
@@ -206,7 +212,6 @@ void Trainer::read(UnsuperposeCudaTrained& to) {
 void Trainer::reserve(std::size_t n) {
   Training& t = training_;
   t.samples = static_cast<unsigned>(n);
-  samples_ = std::max(samples_, n);
   input_.reserve(n * t.width);
   base_.reserve(n * t.depth);
   residual_.reserve(n * t.depth);
@@ -242,14 +247,15 @@ void Trainer::upload(const UnsuperposeCudaStep& step) {
     t.given_target = target.data();
   }
   arrived_.record(copying_.get());
+  arrived_.wait();  // the samples may go away
   turn_ ^= 1;
 }
 
 void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& before) {
   const OnDevice here(device_.index);
   Training& t = training_;
+  if (faulty_) return collect(before);
   before.number = 0;
-  if (faulty_) return;
   upload(step);
   // What the step before uses must not move.
   collect(before);
@@ -309,6 +315,11 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
 }
 
 void Trainer::collect(UnsuperposeCudaReport& report) {
+  if (faulty_) {  // of all that comes after
+    report.number = faulty_;
+    report.fault = fault_;
+    return;
+  }
   report.number = begun_;
   if (begun_ == 0) return;
   done_.wait();
@@ -326,7 +337,10 @@ void Trainer::collect(UnsuperposeCudaReport& report) {
   for (int stage = 0; stage < kStages; ++stage)
     report.stages[stage] = stages_[stage + 1].since(stages_[stage]);
   report.stages[kStages] = stages_[kStages].since(stages_[0]);
-  faulty_ = seen.fault != kNone;
+  if (seen.fault != kNone) {
+    faulty_ = begun_;
+    fault_ = report.fault;
+  }
   begun_ = 0;
 }
 

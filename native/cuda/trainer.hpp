@@ -12,6 +12,9 @@ class Trainer {
  public:
   Trainer(const Device& device, const UnsuperposeCudaTraining& options);
 
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
   const Device& device() const { return device_; }
   void write(const UnsuperposeCudaTrained& from);
   void read(UnsuperposeCudaTrained& to);
@@ -77,7 +80,6 @@ class Trainer {
   std::size_t dead_count_ = 0;
 
   // Of a batch.
-  std::size_t samples_ = 0;
   Memory<float> given_[2], given_target_[2], input_, base_, residual_, dead_residual_;
   Memory<double> input_squares_, target_squares_, squares_, dead_squares_, norms_, moved_;
   Memory<float> weakest_;
@@ -103,7 +105,8 @@ class Trainer {
   std::uint64_t begun_ = 0;  // its number; 0: there is none
   std::uint64_t begun_samples_ = 0;
   unsigned turn_ = 0;
-  bool faulty_ = false;
+  std::uint64_t faulty_ = 0;  // the step that came to nothing; 0: there is none
+  std::int32_t fault_ = 0;
 };
 
 }  // namespace unsuperpose::cuda

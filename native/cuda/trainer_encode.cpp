@@ -11,6 +11,7 @@ namespace {
 
 /// Bytes of exact scores at a time.
 constexpr std::size_t kScoreBytes = std::size_t{128} << 20;
+constexpr std::size_t kMostBlocks = 65535, kMostEntries = 0xffffffffu;
 /// How many of the features pass a first selection, for k that are wanted: more than enough, since a sample says where they begin, of which kRank are above
 /// that. As many times that is the room of a list, so that hardly one is too long.
 constexpr double kSpareShare = 2.5, kSpare = 256, kRoomShare = 2.5, kRank = 13;
@@ -28,6 +29,11 @@ std::size_t room_of(std::size_t k) { return static_cast<std::size_t>(kRoomShare 
 std::size_t sample_of(std::size_t features, std::size_t k) {
   const auto rows = static_cast<std::size_t>(kRank * static_cast<double>(features) / passing_of(k));
   return (rows + kRightRows - 1) / kRightRows * kRightRows;
+}
+/// Samples that are scored exactly at a time: four a block of score_exactly(), along a grid's second side.
+std::size_t together_of(std::size_t features, std::size_t samples) {
+  return std::clamp<std::size_t>(std::min(kScoreBytes / sizeof(double) / features, kMostBlocks * 4), 1,
+                                 samples);
 }
 /// Is a selection worth its while?
 bool selects(std::size_t features, std::size_t k) {
@@ -73,7 +79,7 @@ Scores Trainer::exact(const Side& side) const {
 /// By exact scores alone.
 void Trainer::encode_all(const Side& side, unsigned k, const unsigned* which, std::size_t count,
                          const Entries& to) {
-  const std::size_t together = std::clamp<std::size_t>(kScoreBytes / sizeof(double) / side.count, 1, count);
+  const std::size_t together = together_of(side.count, count);
   scores_.reserve(together * side.count);
   Scores scores = exact(side);
   for (std::size_t first = 0; first < count; first += together) {
@@ -135,9 +141,8 @@ void Trainer::encode_above(const Side& side, double floor, EntryMemory& to) {
   select.floors = floors_.data();
   select.counts = counted.count;
   bool hopper = device_.hopper;
-  // As long as some list is too short, longer ones.
+  // As long as some list is too short, longer ones; of a crowded batch there are none, and the next is tried again.
   for (;;) {
-    if (room_ > kMostAbove) return score_all_above(side, floor, to);
     lists_.reserve(n * room_);
     select.entries = lists_.data();
     select.capacity = room_;
@@ -156,8 +161,10 @@ void Trainer::encode_above(const Side& side, double floor, EntryMemory& to) {
     }
     if (most >= kLost)
       hopper = false;  // the product that loses nothing
+    else if (room_ == kMostAbove)
+      return score_all_above(side, floor, to);
     else
-      room_ = std::max(2 * room_, most + most / 8);
+      room_ = std::min(kMostAbove, std::max(2 * room_, most + most / 8));
   }
 }
 
@@ -171,7 +178,7 @@ void Trainer::reserve_entries(EntryMemory& to) {
 void Trainer::score_all_above(const Side& side, double floor, EntryMemory& to) {
   const Training& t = training_;
   const std::size_t n = t.samples;
-  const std::size_t together = std::clamp<std::size_t>(kScoreBytes / sizeof(double) / side.count, 1, n);
+  const std::size_t together = together_of(side.count, n);
   scores_.reserve(together * side.count);
   Scores scores = exact(side);
   for (const bool writing : {false, true}) {
@@ -182,6 +189,12 @@ void Trainer::score_all_above(const Side& side, double floor, EntryMemory& to) {
       all_above(t, scores, floor, to.entries(), writing, stream_.get());
     }
     if (writing) break;
+    // Entries are counted in 32 bits.
+    most_listed(t, to.count.data(), stream_.get());
+    stream_.to_host(failed_seen_.data(), &t.outcome->failed, 1);
+    stream_.wait();
+    if (n * *failed_seen_.data() > kMostEntries)
+      throw Failure{UNSUPERPOSE_CUDA_MEMORY, "more codes than 2³² − 1 in a batch"};
     scan_counts(to.first.data(), t.samples, stream_.get());
     reserve_entries(to);
   }
@@ -206,10 +219,10 @@ void Trainer::encode_together(const Side& side, unsigned k, double guess) {
       floor = std::max(0.0, kBelow * floor);
     }
   }
-  for (;;) {
+  for (bool again = false;; again = true) {
     encode_above(side, floor, together_);
     if (*failed_seen_.data() >= wanted || floor == 0) break;  // reserve_entries() read it
-    floor = floor > static_cast<double>(std::numeric_limits<float>::min()) ? kNext * floor : 0;
+    floor = again ? 0 : kNext * floor;  // a batch that has too few above zero has them soon
   }
   const unsigned found = *failed_seen_.data();
   active_.each = 0;

@@ -100,7 +100,6 @@ void AutoencoderLearner::save(Checkpoint& to) const {
 
 Status AutoencoderLearner::resume(const Checkpoint& from) {
   State& state = *state_;
-  state.use(nullptr);
   const std::size_t features = state.options.features;
   const auto* counts = from.find<std::uint64_t>("counts", 5);
   const auto* scales = from.find<double>("scales", 7);
@@ -119,6 +118,7 @@ Status AutoencoderLearner::resume(const Checkpoint& from) {
   for (const State::Tensor& tensor : tensors)
     for (const char* kind : {"", ".first", ".second"}) fits = fits && part(tensor, kind);
   if (!fits) return Checkpoint::refuse("an autoencoder of this architecture with so many features and dims");
+  state.on_device.reset();  // all that it has is replaced
   for (const State::Tensor& tensor : tensors) {
     fill(tensor.values, *part(tensor, ""));
     fill(tensor.first, *part(tensor, ".first"));

@@ -108,8 +108,8 @@ void DeviceTrainer::step(UnsuperposeCudaStep step) {
   UnsuperposeCudaError error{};
   const Status status =
       device::status_of(device_, device_.table->trainer_step(handle_, &step, &before, &error), error);
+  take(before);  // also where this step could not be made
   if (!status.ok()) throw device::Failed{status};
-  take(before);
 }
 
 void DeviceTrainer::settle() {
@@ -169,10 +169,11 @@ UnsuperposeCudaTrained AutoencoderLearner::State::trained(bool all) {
 void AutoencoderLearner::State::fetch(bool all) {
   if (!on_device) return;
   UnsuperposeCudaTrained to = trained(all);
-  dead.resize(options.features);
-  to.dead = dead.data();
+  std::vector<std::uint32_t> found(options.features);
+  to.dead = found.data();
   on_device->read(to);
-  dead.resize(to.dead_count);
+  found.resize(to.dead_count);
+  dead = std::move(found);
 }
 
 void AutoencoderLearner::State::use(device::Device* device) {
@@ -207,6 +208,7 @@ Status AutoencoderLearner::State::step_on_device(ConstMatrix32 input, ConstMatri
   use(execution.device);
   if (execution.cancelled()) return Status::cancelled();
   const autoencoder::Settings now = settings();
+  const double before1 = power1, before2 = power2;
   power1 *= options.beta1;
   power2 *= options.beta2;
   UnsuperposeCudaStep step{};
@@ -224,9 +226,16 @@ Status AutoencoderLearner::State::step_on_device(ConstMatrix32 input, ConstMatri
   step.beta2 = adam.beta2;
   step.correction = adam.correction;
   step.epsilon = adam.epsilon;
-  step.number = ++steps;
+  step.number = steps + 1;
+  try {
+    on_device->step(step);
+  } catch (...) {  // it was not made
+    power1 = before1;
+    power2 = before2;
+    throw;
+  }
+  ++steps;
   samples += input.rows;
-  on_device->step(step);
   return {};
 }
 

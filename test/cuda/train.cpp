@@ -182,12 +182,79 @@ void test_faults() {
   std::vector<double> sums;
   input[13] = 3e38f;  // beyond float32 once it is scaled
   EXPECT(train(p, state, input, input, 1, sums).fault == UNSUPERPOSE_CUDA_TOO_LARGE);
+  // The fault is told again, and no step is made after it.
+  {
+    UnsuperposeCudaError error;
+    UnsuperposeCudaTrainer* trainer = nullptr;
+    const UnsuperposeCudaTraining training = options_of(p);
+    require(table.trainer_open(0, &training, &trainer, &error), error);
+    UnsuperposeCudaTrained view = state.view();
+    require(table.trainer_write(trainer, &view, &error), error);
+    const std::vector<float> good(p.samples * p.inputs, 1.0f);
+    UnsuperposeCudaReport report{};
+    for (std::uint64_t number = kStep; number < kStep + 4; ++number) {
+      const UnsuperposeCudaStep step = step_of(p, number == kStep ? input : good, good, number);
+      require(table.trainer_step(trainer, &step, &report, &error), error);
+      if (number == kStep) continue;
+      EXPECT(report.number == kStep && report.fault == UNSUPERPOSE_CUDA_TOO_LARGE);
+    }
+    require(table.trainer_settle(trainer, &report, &error), error);
+    EXPECT(report.number == kStep && report.fault == UNSUPERPOSE_CUDA_TOO_LARGE);
+    table.trainer_close(trainer);
+  }
   State large = start(p, random);
   std::fill(input.begin(), input.end(), 1e18f);
   for (float& v : large.encoder.values) v *= 1e20f;
   const UnsuperposeCudaReport report = train(p, large, input, input, 1, sums);
   EXPECT(report.fault != UNSUPERPOSE_CUDA_FINE && report.fault != UNSUPERPOSE_CUDA_TOO_LARGE);
 }
+
+/// Gradients that are not finite are found before anything is changed, whatever the clip.
+void test_overflow() {
+  Problem p{"overflow", 5, 16, 8, 8, 2};
+  std::mt19937 random(7);
+  const State before = start(p, random);
+  State state = before;
+  std::vector<float> input(p.samples * p.inputs, 1e20f);
+  for (std::size_t i = 0; i < input.size(); i += 3) input[i] = -2e20f;
+  std::vector<double> sums;
+  const UnsuperposeCudaReport report = train(p, state, input, input, 1, sums);
+  EXPECT(report.fault != UNSUPERPOSE_CUDA_FINE && report.fault != UNSUPERPOSE_CUDA_LENGTH);
+  EXPECT(state.encoder.values == before.encoder.values && state.decoder.values == before.decoder.values);
+}
+
+#ifdef UNSUPERPOSE_CUDA_EMULATED
+/// With ever more memory: a step is refused for the lack of it, or made; never anything else.
+void test_memory() {
+  Problem p{"memory", 20, 2304, 12, 12, 3};
+  std::mt19937 random(8);
+  State state = start(p, random);
+  const std::vector<float> input(p.samples * p.inputs, 0.5f);
+  const UnsuperposeCudaTraining training = options_of(p);
+  UnsuperposeCudaTrained view = state.view();
+  auto& faults = unsuperpose::cuda::emulation::faults();
+  const std::uint64_t all = faults.memory;
+  bool made = false, refused = false;
+  for (std::uint64_t memory = std::uint64_t{1} << 16; !made && memory < all; memory += memory / 8) {
+    faults.memory = memory;
+    UnsuperposeCudaError error{};
+    UnsuperposeCudaTrainer* trainer = nullptr;
+    UnsuperposeCudaReport report{};
+    int code = table.trainer_open(0, &training, &trainer, &error);
+    if (code == 0) code = table.trainer_write(trainer, &view, &error);
+    const UnsuperposeCudaStep step = step_of(p, input, input, kStep);
+    if (code == 0) code = table.trainer_step(trainer, &step, &report, &error);
+    if (code == 0) code = table.trainer_settle(trainer, &report, &error);
+    EXPECT(code == UNSUPERPOSE_CUDA_OK || code == UNSUPERPOSE_CUDA_MEMORY);
+    made = code == UNSUPERPOSE_CUDA_OK;
+    refused = refused || !made;
+    if (made) EXPECT(report.number == kStep && report.fault == UNSUPERPOSE_CUDA_FINE);
+    table.trainer_close(trainer);
+  }
+  faults.memory = all;
+  EXPECT(made && refused);
+}
+#endif
 
 }  // namespace
 
@@ -210,6 +277,7 @@ int main() {
       {"dense", 70, 64, 12, 12, 3, false, false, kInfinite, 0, 5, Problem::dense},
       {"very dense", 530, 20, 6, 6, 5, false, false, kInfinite, 0, 5, Problem::dense},
       {"few dead, many samples", 400, 24, 6, 6, 2, false, false, kInfinite, 3, 6},
+      {"none above zero", 11, 30, 9, 9, 3, false, false, kInfinite, 0, 5, Problem::none},
       {"few above zero", 24, 60, 12, 12, 30, false, false, kInfinite, 0, 5, Problem::negative},
       // By lists of a selecting product.
       {"many features", 9, 2304, 20, 20, 3},
@@ -231,6 +299,7 @@ int main() {
         {"batch, ties", 24, 60, 18, 18, 5, false, false, kInfinite, 0, 5, Problem::tied},
         {"batch, dense", 70, 64, 12, 12, 3, false, false, kInfinite, 0, 5, Problem::dense},
         {"batch, very dense", 530, 20, 6, 6, 5, false, false, kInfinite, 0, 5, Problem::dense},
+        {"batch, none above zero", 11, 30, 9, 9, 3, false, false, kInfinite, 0, 5, Problem::none},
         {"batch, few above zero", 24, 60, 12, 12, 30, false, false, kInfinite, 0, 5, Problem::negative},
         {"batch, many features", 9, 2304, 20, 20, 3},
         {"batch, many features, ties", 5, 2304, 12, 12, 3, false, false, kInfinite, 0, 5, Problem::tied},
@@ -257,5 +326,9 @@ int main() {
        {UNSUPERPOSE_CUDA_TOP_K, UNSUPERPOSE_CUDA_BATCH_TOP_K, UNSUPERPOSE_CUDA_JUMP_RELU})
     test_again(architecture);
   test_faults();
+  test_overflow();
+#ifdef UNSUPERPOSE_CUDA_EMULATED
+  test_memory();
+#endif
   return ended();
 }
