@@ -56,7 +56,7 @@ export interface LearnedDictionary extends LearningFigures {
   readonly deadAtoms: Uint32Array;
   /** The seed it was learned with: of the best of several restarts. */
   readonly seed: number;
-  /** Where its steps ran: what is on a GPU of them. Fails there are errors of the call: no step goes on elsewhere. */
+  /** Where its steps ran, in part at least where it is a GPU (see the option). A step that fails there is an error of the call: none goes on elsewhere. */
   readonly device: RanOn;
   /** Of the samples held out, with `holdout`; undefined where there were none. */
   readonly heldOut?: HeldOutCodes | undefined;

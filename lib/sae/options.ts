@@ -147,8 +147,9 @@ export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptio
    * run on the CPU, and refuse a GPU that they are asked for (`ERR_OPTION`; dims once they are known).
    *
    * On one GPU the same seed and data give the same bits; those of the CPU are others, as float32 sums go in another order. A checkpoint of either
-   * goes on on the other. What is held out is scored on the CPU. Parameters and moments are there,
-   * 12 bytes an entry of encoder and decoder, 2 more of the encoder. `ERR_NO_DEVICE` where it cannot be used, `ERR_TOO_LARGE` where its memory does not suffice.
+   * goes on on the other. What is held out is scored on the CPU. Parameters and moments stay on the GPU:
+   * 12 bytes an entry of encoder and decoder, and 2 more of the encoder. `ERR_NO_DEVICE` where it cannot be used, `ERR_TOO_LARGE` where its memory
+   * does not suffice.
    */
   readonly device?: Device | undefined;
 }
