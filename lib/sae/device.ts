@@ -9,7 +9,7 @@ import type { Resources } from '../native/values.js';
 const ON_DEVICES: readonly NativeTrainerOptions['architecture'][] = ['topk', 'batchtopk', 'jumprelu'];
 
 /** Dims that a GPU's kernels hold a row of (native/learning/autoencoder_device.cpp). */
-const MOST_DIMS = 16000;
+const MOST_DIMS = 9000;
 
 /** What of an autoencoder's options keeps it on the CPU, or undefined. */
 function keptOnCpu(options: NativeTrainerOptions, dims: number): string | undefined {
