@@ -93,7 +93,7 @@ struct Group {
 /// body.operator()<warps, quads>() with those that hold a row of so many entries.
 template <class Body>
 void for_group_of(unsigned entries, const Body& body) {
-  constexpr unsigned kFew = 3, kMany = 9, kMost = 17;  // quads
+  constexpr unsigned kFew = 3, kMany = 9;  // quads
   const unsigned quads = (entries / 4 + 31) / 32;
   if (quads <= kFew)
     body.template operator()<1, kFew>();
@@ -103,10 +103,8 @@ void for_group_of(unsigned entries, const Body& body) {
     body.template operator()<2, kMany>();
   else if (quads <= 4 * kMany)
     body.template operator()<4, kMany>();
-  else if (quads <= 8 * kMany)
-    body.template operator()<8, kMany>();
   else
-    body.template operator()<8, kMost>();
+    body.template operator()<8, kMany>();
 }
 
 }  // namespace unsuperpose::cuda

@@ -45,11 +45,17 @@ decoder_kernel(Training t, Adam adam, std::uint64_t step) {
     const std::size_t at = static_cast<std::size_t>(j) * t.depth;
     float* const values = t.decoder.values + at;
     const float floor = t.jumps && there ? t.threshold.values[j] : -INFINITY;
-    const Uses used(t.active, j, there), revived(t.revived, j, there && t.revives);
     float row[quads][4] = {}, gradient[quads][4] = {};
-    group.add(used, false, floor, -mean, t.residual, t.active.decoder_parts, depth, gradient);
-    group.add(revived, false, floor, -(mean * t.dead_share), t.dead_residual, t.revived.decoder_parts, depth,
-              gradient);
+    double count = 0;
+    {
+      const Uses used(t.active, j, there);
+      for (unsigned u = group.member; u < used.count; u += Own::kThreadsOf)
+        count += used.at[u].value > 0 && used.at[u].value > floor ? 1 : 0;
+      group.add(used, false, floor, -mean, t.residual, t.active.decoder_parts, depth, gradient);
+    }
+    if (t.revives)
+      group.add(Uses(t.revived, j, there), false, floor, -(mean * t.dead_share), t.dead_residual,
+                t.revived.decoder_parts, depth, gradient);
     // After the samples' rows: together they need more registers than there are.
     group.each(depth, [&](unsigned q, unsigned d) { load_four_once(row[q], values + d); });
     // What would only change the row's norm is taken out.
@@ -82,9 +88,6 @@ decoder_kernel(Training t, Adam adam, std::uint64_t step) {
       for (unsigned i = 0; i < 4; ++i) row[q][i] *= shorter;
       store_four_once(values + d, row[q]);
     });
-    double count = 0;
-    for (unsigned u = group.member; u < used.count; u += Own::kThreadsOf)
-      count += used.at[u].value > 0 && used.at[u].value > floor ? 1 : 0;
     count = group.sum(count);
     if (group.member != 0 || !there) continue;
     if (!fine) atomic_max(&t.outcome->unfit, 1u);  // `fault` is read by those that begin
@@ -95,11 +98,11 @@ decoder_kernel(Training t, Adam adam, std::uint64_t step) {
   store_squares(t, squares, group.scratch, 1);
 }
 
-/// A feature's threshold, and its gradient: what the samples near it say.
+/// A feature's threshold.
 struct Threshold {
-  float value = 0, first = 0, second = 0, gradient = 0;
-  /// One step; what selects from then on.
-  DEVICE float next(const Adam& adam, float factor) {
+  float value = 0, first = 0, second = 0;
+  /// One step, from what the samples near it say.
+  DEVICE float next(const Adam& adam, float factor, float gradient) {
     const float g = gradient * factor;
     first = fmaf(1 - adam.beta1, g - first, first);
     second = fmaf(1 - adam.beta2, g * g - second, second);
@@ -110,45 +113,48 @@ struct Threshold {
 
 /// Encoder rows, biases and thresholds; what they take from b_dec; and the rows rounded again, as round_rows() rounds them.
 template <unsigned warps, unsigned quads, bool updating>
-KERNEL_BOUNDS(kThreads, 2)
+KERNEL_BOUNDS(kThreads, warps == 1 ? 2 : 1)
 encoder_kernel(Training t, Adam adam) {
   SHARED(memory);
   using Own = Group<warps, quads>;
   const Own group{reinterpret_cast<double*>(memory)};
-  float* const bias = reinterpret_cast<float*>(group.scratch + kWarps) + group.index * t.width;
+  double* const squares_here = group.scratch + kWarps + group.index;  // of thresholds
+  float* const bias = reinterpret_cast<float*>(group.scratch + 2 * kWarps) + group.index * t.width;
   if (!has_work(*t.outcome, updating)) return;
   const float factor = updating ? t.outcome->factor : 0.0f;
   const float mean = static_cast<float>(1.0 / static_cast<double>(t.samples));
-  double squares = 0, threshold_squares = 0;
+  double squares = 0;
+  if (group.member == 0) *squares_here = 0;
   for (unsigned turn = 0; turn < kFeaturesTogether / Own::kGroups; ++turn) {
     const unsigned j = blockIdx.x * kFeaturesTogether + turn * Own::kGroups + group.index;
     const bool there = j < t.features;
     const unsigned width = there ? t.width : 0;
     const std::size_t at = static_cast<std::size_t>(j) * t.width;
     float* const values = t.encoder.values + at;
-    Threshold threshold;
-    if (t.jumps && there) {
-      threshold.value = t.threshold.values[j];
-      threshold.first = t.threshold.first[j];
-      threshold.second = t.threshold.second[j];
-    }
-    const float floor = t.jumps ? threshold.value : -INFINITY;
-    const Uses used(t.active, j, there), revived(t.revived, j, there && t.revives);
+    const float floor = t.jumps && there ? t.threshold.values[j] : -INFINITY;
     float row[quads][4] = {}, gradient[quads][4] = {};
-    group.add(used, true, floor, mean, t.input, t.active.encoder_parts, width, gradient);
-    group.add(revived, true, floor, mean, t.input, t.revived.encoder_parts, width, gradient);
+    float by_threshold = 0;
+    {
+      const Uses used(t.active, j, there);
+      if (t.jumps) {
+        double sum = 0;
+        for (unsigned u = group.member; u < used.count; u += Own::kThreadsOf) {
+          const Use use = used.at[u];
+          if (fabsf(use.value - floor) < t.bandwidth / 2)
+            sum += static_cast<double>(mean * (-(floor * use.pull + t.outcome->price) / t.bandwidth));
+        }
+        by_threshold = static_cast<float>(group.sum(sum));
+        if (group.member == 0)
+          *squares_here =
+              fma(static_cast<double>(by_threshold), static_cast<double>(by_threshold), *squares_here);
+      }
+      group.add(used, true, floor, mean, t.input, t.active.encoder_parts, width, gradient);
+    }
+    if (t.revives)
+      group.add(Uses(t.revived, j, there), true, floor, mean, t.input, t.revived.encoder_parts, width,
+                gradient);
     group.each(width, [&](unsigned q, unsigned d) { load_four_once(row[q], values + d); });
     if (t.jumps) {
-      double sum = 0;
-      for (unsigned u = group.member; u < used.count; u += Own::kThreadsOf) {
-        const Use use = used.at[u];
-        if (fabsf(use.value - floor) < t.bandwidth / 2)
-          sum += static_cast<double>(mean * (-(floor * use.pull + t.outcome->price) / t.bandwidth));
-      }
-      threshold.gradient = static_cast<float>(group.sum(sum));
-      if (group.member == 0)
-        threshold_squares = fma(static_cast<double>(threshold.gradient),
-                                static_cast<double>(threshold.gradient), threshold_squares);
       // The entry that only selects has no gradient.
       group.each(width, [&](unsigned q, unsigned d) {
 #pragma unroll
@@ -173,7 +179,10 @@ encoder_kernel(Training t, Adam adam) {
       });
     }
     float largest = 0;
-    const float margin = updating && t.jumps ? t.bandwidth / 2 - threshold.next(adam, factor) : 0;
+    // Read before member 0 changes it: sums over the group lie between.
+    Threshold threshold;
+    if (updating && t.jumps && there) threshold = {floor, t.threshold.first[j], t.threshold.second[j]};
+    const float margin = t.bandwidth / 2 - threshold.next(adam, factor, by_threshold);
     group.each(width, [&](unsigned q, unsigned d) {
 #pragma unroll
       for (unsigned i = 0; i < 4; ++i)
@@ -244,7 +253,7 @@ encoder_kernel(Training t, Adam adam) {
   }
   if (t.subtract_bias) {
     sync_block();
-    const float* const all = reinterpret_cast<float*>(group.scratch + kWarps);
+    const float* const all = reinterpret_cast<float*>(group.scratch + 2 * kWarps);
     for (unsigned d = 4 * threadIdx.x; d < t.depth; d += 4 * kThreads) {
       float sum[4] = {};
       for (unsigned g = 0; g < Own::kGroups; ++g) {
@@ -257,7 +266,7 @@ encoder_kernel(Training t, Adam adam) {
     }
   }
   store_squares(t, squares, group.scratch, 0);
-  store_squares(t, threshold_squares, group.scratch, 2);
+  store_squares(t, group.member == 0 ? *squares_here : 0, group.scratch, 2);
 }
 
 template <unsigned warps, unsigned quads, bool updating>
@@ -265,7 +274,7 @@ void launch_features(const Training& t, const Adam& adam, std::uint64_t step, cu
   const unsigned blocks = (t.features + kFeaturesTogether - 1) / kFeaturesTogether;
   const unsigned shared = kWarps * sizeof(double);
   const auto sums = static_cast<unsigned>(kWarps / warps * t.width * sizeof(float));
-  const unsigned with_bias = shared + (t.subtract_bias ? sums : 0);
+  const unsigned with_bias = 2 * shared + (t.subtract_bias ? sums : 0);
   const auto encoder = encoder_kernel<warps, quads, updating>;
   check(
       cudaFuncSetAttribute(encoder, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(with_bias)),

@@ -11,7 +11,7 @@ namespace autoencoder {
 namespace {
 
 /// Entries of a row that a device's kernels hold (native/cuda/train.cu).
-constexpr std::size_t kMostDims = 16000;
+constexpr std::size_t kMostDims = 9000;
 
 std::int32_t architecture_of(Architecture architecture) {
   switch (architecture) {
