@@ -1,7 +1,7 @@
 // What the CUDA module's kernels take on a GPU, by the GPU's own clock: the selecting products, by wgmma and by mma.sync, and the stages of the
-// lasso. One line of JSON a measurement. bench/cuda.ts times the same through the API, copies and all.
-//   npm run build:cuda && cmake --build build --target gpu_bench && build/cuda/bench_cuda_kernels [select] [lasso]
-// `npm run gpu-check` runs it too. A tiny size, for a try: build/cuda/bench_cuda_kernels --shrink 64
+// lasso and of orthogonal matching pursuit. One line of JSON a measurement. bench/cuda.ts times the same through the API, copies and all.
+//   npm run build:cuda && cmake --build build --target gpu_bench && build/cuda/bench_cuda_kernels [select] [lasso] [pursuit]
+// `npm run gpu-check` runs it too. A tiny size, for a try: build/cuda/bench_cuda_kernels --shrink 64. Of the lasso, one size alone: --features 65536
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -12,66 +12,13 @@
 #include <vector>
 
 #include "../native/cuda/rows.hpp"
-
-extern "C" const UnsuperposeCuda* unsuperpose_cuda_table();
+#include "cuda_problems.hpp"
 
 using namespace unsuperpose::cuda;
 
 namespace {
 
 constexpr int kWarm = 2, kRuns = 9;
-
-struct Spread {
-  double quarter, median, three_quarters;
-};
-Spread spread(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t last = values.size() - 1;
-  return {values[last / 4], values[last / 2], values[last - last / 4]};
-}
-
-/// Numbers for data: uniform ones by xorshift (Marsaglia 2003), normal ones drawn from a table, a nanosecond each.
-class Draws {
- public:
-  explicit Draws(std::uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u | 1), table_(kTable) {
-    for (float& v : table_) {
-      const double a = 1 - uniform(), b = uniform();
-      v = static_cast<float>(std::sqrt(-2 * std::log(a)) * std::cos(6.283185307179586 * b));
-    }
-  }
-  std::uint64_t bits() {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return state_;
-  }
-  double uniform() { return static_cast<double>(bits() >> 11) * 0x1.0p-53; }
-  float normal() { return table_[bits() >> 50]; }
-  std::size_t below(std::size_t n) { return bits() % n; }
-
- private:
-  static constexpr std::size_t kTable = std::size_t{1} << 14;  // bits() >> 50
-  std::uint64_t state_;
-  std::vector<float> table_;
-};
-
-void scale_to(float* row, std::size_t dims, double norm) {
-  double squared = 0;
-  for (std::size_t k = 0; k < dims; ++k) squared += static_cast<double>(row[k]) * static_cast<double>(row[k]);
-  const auto scale = static_cast<float>(norm / std::sqrt(squared));
-  for (std::size_t k = 0; k < dims; ++k) row[k] *= scale;
-}
-
-/// count x dims, independent, of norm 1
-std::vector<float> unit_rows(std::size_t count, std::size_t dims, std::uint64_t seed) {
-  Draws draws(seed);
-  std::vector<float> rows(count * dims);
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t k = 0; k < dims; ++k) rows[i * dims + k] = draws.normal();
-    scale_to(&rows[i * dims], dims, 1);
-  }
-  return rows;
-}
 
 const char* name_of(int precision) { return precision == UNSUPERPOSE_CUDA_INT8 ? "int8" : "float16"; }
 
@@ -166,37 +113,6 @@ void time_select(const Device& device, const Product& product, const std::vector
   }
 }
 
-struct Problem {
-  std::size_t features, dims, active;
-};
-
-/// Mixtures of `active` atoms of `atoms`, with a tenth of noise, of norm 3/4 (the table wants 1/2 to 1).
-std::vector<float> mixtures(const Problem& problem, const std::vector<float>& atoms, std::size_t count) {
-  const std::size_t dims = problem.dims;
-  Draws draws(2);
-  std::vector<float> samples(count * dims);
-  for (std::size_t i = 0; i < count; ++i) {
-    float* x = &samples[i * dims];
-    for (std::size_t chosen = 0; chosen < problem.active; ++chosen) {
-      const float* atom = &atoms[draws.below(problem.features) * dims];
-      const double sign = draws.bits() >> 63 ? 1 : -1;
-      const auto weight = static_cast<float>((0.5 + draws.uniform()) * sign);
-      for (std::size_t k = 0; k < dims; ++k) x[k] += weight * atom[k];
-    }
-    scale_to(x, dims, 1);
-    const auto noise = static_cast<float>(0.1 / std::sqrt(static_cast<double>(dims)));
-    for (std::size_t k = 0; k < dims; ++k) x[k] += noise * draws.normal();
-    scale_to(x, dims, 0.75);
-  }
-  return samples;
-}
-
-const UnsuperposeCuda& table = *unsuperpose_cuda_table();
-
-void require(int code, const UnsuperposeCudaError& error) {
-  if (code != UNSUPERPOSE_CUDA_OK) throw Failure{code, error.message, error.bytes_wanted, error.bytes_free};
-}
-
 /// The mean over some samples of max|D·x|.
 double mean_strongest(UnsuperposeCudaRows* rows, UnsuperposeCudaMatrix samples) {
   samples.count = std::min<std::uint64_t>(samples.count, 64);
@@ -257,12 +173,67 @@ void time_lasso(const Problem& problem, std::size_t batch) {
     const auto n = static_cast<double>(batch);
     const Spread all = spread(wall);
     std::printf(
-        "{\"kernel\":\"lasso\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"mixed\":%zu,"
+        "{\"kernel\":\"lasso\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"mixed\":%zu,\"weights\":\"%s\","
         "\"lambda\":%.5g,\"tolerance\":%.0e,\"converged\":%td,\"active\":%.4g,\"rounds\":%.3g,"
         "\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
-        batch, problem.features, problem.dims, problem.active, lambda, tolerance,
-        std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_CONVERGED), active / n, solves / n,
-        all.median, all.quarter, all.three_quarters);
+        batch, problem.features, problem.dims, problem.active, problem.uneven ? "normal" : "uniform", lambda,
+        tolerance, std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_CONVERGED), active / n,
+        solves / n, all.median, all.quarter, all.three_quarters);
+    for (int stage = 0; stage < 8; ++stage)
+      std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
+    std::printf("}}\n");
+    std::fflush(stdout);
+  }
+  table.release(rows);
+}
+
+/// 32 atoms a sample: of mixtures, whose atoms stand out, and of noise alone, where many are near to one another.
+void time_pursuit(const Problem& problem, std::size_t batch) {
+  constexpr std::uint32_t kCapacity = 128;
+  constexpr const char* kStages[] = {"round", "select", "pick", "append", "-", "answer", "copies", "all"};
+  using Clock = std::chrono::steady_clock;
+  const std::vector<float> atoms = unit_rows(problem.features, problem.dims, 1);
+  UnsuperposeCudaError error{};
+  UnsuperposeCudaRows* rows = nullptr;
+  const UnsuperposeCudaMatrix dictionary{atoms.data(), problem.dims, problem.features, problem.dims, nullptr};
+  require(table.upload(0, &dictionary, &rows, &error), error);
+  const std::vector<std::uint32_t> most(batch, static_cast<std::uint32_t>(problem.active));
+  const std::vector<double> residual(batch, 0.0);
+  std::vector<std::uint32_t> indices(batch * kCapacity), count(batch), choices(batch);
+  std::vector<float> values(batch * kCapacity);
+  std::vector<std::uint8_t> outcome(batch);
+  std::vector<double> squared_residual(batch);
+  for (const bool noise : {false, true}) {
+    std::vector<float> samples = noise ? unit_rows(batch, problem.dims, 3) : mixtures(problem, atoms, batch);
+    for (std::size_t i = 0; noise && i < batch; ++i) scale_to(&samples[i * problem.dims], problem.dims, 0.75);
+    UnsuperposeCudaPursuit pursuit{};
+    pursuit.samples = {samples.data(), problem.dims, batch, problem.dims, nullptr};
+    pursuit.most = most.data();
+    pursuit.residual = residual.data();
+    pursuit.all_explained = 1;
+    pursuit.capacity = kCapacity;
+    UnsuperposeCudaSupports supports{indices.data(),
+                                     values.data(),
+                                     count.data(),
+                                     outcome.data(),
+                                     choices.data(),
+                                     squared_residual.data(),
+                                     {}};
+    std::vector<double> wall, stages[8];
+    for (int run = 0; run < kWarm + kRuns; ++run) {
+      const auto started = Clock::now();
+      require(table.pursue(rows, &pursuit, &supports, &error), error);
+      if (run < kWarm) continue;
+      wall.push_back(std::chrono::duration<double>(Clock::now() - started).count());
+      for (int stage = 0; stage < 8; ++stage) stages[stage].push_back(supports.stages[stage]);
+    }
+    const Spread all = spread(wall);
+    std::printf(
+        "{\"kernel\":\"pursuit\",\"of\":\"%s\",\"batch\":%zu,\"features\":%zu,\"dims\":%zu,\"atoms\":%zu,"
+        "\"finished\":%td,\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
+        noise ? "noise" : "mixtures", batch, problem.features, problem.dims, problem.active,
+        std::count(outcome.begin(), outcome.end(), UNSUPERPOSE_CUDA_PURSUED), all.median, all.quarter,
+        all.three_quarters);
     for (int stage = 0; stage < 8; ++stage)
       std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
     std::printf("}}\n");
@@ -274,25 +245,30 @@ void time_lasso(const Problem& problem, std::size_t batch) {
 }  // namespace
 
 int main(int arguments, char** argument) {
-  std::size_t shrink = 1;
-  bool selects = false, lassos = false;
+  std::size_t shrink = 1, features = 0;
+  bool selects = false, lassos = false, pursuits = false;
   for (int i = 1; i < arguments; ++i) {
     const std::string word = argument[i];
     if (word == "select")
       selects = true;
     else if (word == "lasso")
       lassos = true;
+    else if (word == "pursuit")
+      pursuits = true;
     else if (word == "--shrink" && i + 1 < arguments)
       shrink = std::max<std::size_t>(1, std::strtoul(argument[++i], nullptr, 10));
+    else if (word == "--features" && i + 1 < arguments)
+      features = std::strtoul(argument[++i], nullptr, 10);
     else {
-      std::fprintf(stderr, "arguments: [select] [lasso] [--shrink N]; got %s\n", word.c_str());
+      std::fprintf(stderr, "arguments: [select] [lasso] [pursuit] [--shrink N] [--features N]; got %s\n",
+                   word.c_str());
       return 2;
     }
   }
-  const bool both = selects == lassos;
+  const bool all = selects == lassos && lassos == pursuits;
   try {
     const Device device(0);
-    if (both || selects)
+    if (all || selects)
       for (const Product& full :
            {Product{4096, 16384, 1024}, Product{4096, 65536, 1024}, Product{65536, 65536, 512}}) {
         const Product product{full.left / shrink, full.right / shrink, full.dims / shrink};
@@ -301,10 +277,17 @@ int main(int arguments, char** argument) {
         for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16})
           time_select(device, product, left, right, precision);
       }
-    if (both || lassos)
-      for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32},
-                                  Problem{262144, 1024, 32}, Problem{65536, 2304, 64}})
-        time_lasso(
+    if (all || lassos)
+      for (const Problem& full :
+           {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}, Problem{65536, 1024, 32, true},
+            Problem{262144, 1024, 32}, Problem{262144, 1024, 32, true}, Problem{65536, 2304, 64}})
+        if (features == 0 || features == full.features)
+          time_lasso({full.features / shrink, full.dims / shrink,
+                      std::max<std::size_t>(1, full.active / shrink), full.uneven},
+                     4096 / shrink);
+    if (all || pursuits)
+      for (const Problem& full : {Problem{16384, 1024, 32}, Problem{65536, 1024, 32}})
+        time_pursuit(
             {full.features / shrink, full.dims / shrink, std::max<std::size_t>(1, full.active / shrink)},
             4096 / shrink);
   } catch (const Failure& failure) {

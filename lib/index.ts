@@ -160,7 +160,7 @@ export {
   type Verdict,
 } from './unfold/certify.js';
 export type { ConvexBaseOptions, ConvexOptions, Float64Options } from './unfold/convex.js';
-export { fold, type LambdaMaxOptions, lambdaMax } from './unfold/fold.js';
+export { type FoldOptions, fold, type LambdaMaxOptions, lambdaMax } from './unfold/fold.js';
 export { type HeldOutLambda, type HeldOutOptions, lambdaByHeldOutDims } from './unfold/held-out.js';
 export type { DenoisingOptions, ReweightedOptions } from './unfold/homotopy.js';
 export type { KnotOptions } from './unfold/knots.js';

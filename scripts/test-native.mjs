@@ -1,5 +1,6 @@
-// npm run test:native [-- --sanitize LIST] [ctest arguments]: builds the programs of test/native/ beside the module and runs them by
-// ctest. The module's build folder must be there (npm run build:native).
+// npm run test:native [-- --sanitize LIST] [ctest arguments]: builds the programs of test/native/ and test/cuda/ beside the module and runs them
+// by ctest. The module's build folder must be there (npm run build:native), but with sanitizers. With -R cuda only test/cuda/ is built:
+//   npm run test:native -- --sanitize thread -R cuda    looks for races in the kernels, which the emulation runs
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -8,8 +9,12 @@ import { buildFolder, fail, provideTools, root, takeSanitizers } from './tools.m
 
 const { sanitize, rest } = takeSanitizers(process.argv.slice(2));
 const folder = buildFolder(sanitize);
-if (!existsSync(join(folder, 'CMakeCache.txt')))
-  fail(`${folder} holds no build: run npm run build:native first`);
+if (!existsSync(join(folder, 'CMakeCache.txt'))) {
+  if (!sanitize) fail(`${folder} holds no build: run npm run build:native first`);
+  run(process.execPath, [join(root, 'scripts', 'build.mjs'), '--configure', '--sanitize', sanitize]);
+}
+const chosen = rest[rest.indexOf('-R') + 1] ?? '';
+const target = rest.includes('-R') && /^\^?cuda/.test(chosen) ? 'cuda_tests' : 'native_tests';
 const { cmake } = provideTools();
 const ctest = cmake === 'cmake' ? 'ctest' : join(dirname(cmake), 'ctest');
 const report = join(root, 'build', 'native-test-results.xml');
@@ -28,7 +33,7 @@ run(cmake, [
   '--config',
   'Release',
   '--target',
-  'native_tests',
+  target,
   '--parallel',
   String(availableParallelism()),
 ]);

@@ -65,6 +65,28 @@ def autoencoder_step(x, features):
     return step
 
 
+def dense_products(x, atoms, dtype):
+    """The five products of a step of an autoencoder that is computed densely: codes, samples again, and what three gradients are made of."""
+    low, rows = x.to(dtype), atoms.to(dtype)
+    codes = low @ rows.T
+
+    def five():
+        low @ rows.T  # codes
+        codes @ rows  # samples again
+        low @ rows.T  # by the codes
+        codes.T @ low  # by the decoder
+        codes.T @ low  # by the encoder
+
+    return five
+
+
+def dense_adam(features):
+    parameters = [torch.nn.Parameter(unit_rows(features, DIMS)) for _ in range(2)]
+    for one in parameters:
+        one.grad = torch.randn_like(one)
+    return torch.optim.Adam(parameters, lr=1e-4, fused=True).step
+
+
 def measure(features):
     row = {"features": features, "dims": DIMS, "batch": BATCH}
     with torch.no_grad():
@@ -74,7 +96,12 @@ def measure(features):
             row[f"product {name}"] = seconds(lambda: left @ right.T)
         left, right = x.bfloat16(), atoms.bfloat16()
         row["product and topk"] = seconds(lambda: (left @ right.T).topk(ACTIVE, dim=1))
+        row["five products float16"] = seconds(dense_products(x, atoms, torch.float16))
+        torch.backends.cuda.matmul.allow_tf32 = True
+        row["five products tf32"] = seconds(dense_products(x, atoms, torch.float32))
+        torch.backends.cuda.matmul.allow_tf32 = False
         row["ten steps of FISTA"] = seconds(lambda: fista_steps(x, atoms, 10, 0.1), runs=3)
+    row["Adam of an autoencoder"] = seconds(dense_adam(features))
     row["step of a TopK autoencoder"] = seconds(autoencoder_step(x, features))
     return row
 

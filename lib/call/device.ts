@@ -14,11 +14,11 @@ export interface DeviceOptions {
    * Where to compute. Default: UNSUPERPOSE_DEVICE, or `'cpu'`; nothing looks for a GPU unless it is asked to.
    *
    * - `'cuda'`, `'cuda:1'`, …: that GPU, numbered as CUDA_VISIBLE_DEVICES leaves them. `ERR_NO_DEVICE` where it cannot be used.
-   * - `'auto'`: the first GPU that can be used, where the call has at least 2³⁴ multiply-adds (rows · features · dims; pairs of features · dims):
+   * - `'auto'`: the first GPU that can be used, where the call has at least 2³⁴ multiply-adds (rows · features · dims; pairs of features · dims; fold: codes · dims):
    *   below that the copies cost more than they spare. Else the CPU, without a word.
    *
-   * Of unfold's methods `'lasso'` can use a GPU. The others, and unfoldPath, run on the CPU, and refuse a GPU that they are asked for
-   * (`ERR_OPTION`).
+   * Of the methods of unfold `'lasso'` and `'omp'` can use a GPU, of those of unfoldPath `'lasso'`. The others run on the CPU, and refuse a GPU that they are asked
+   * for (`ERR_OPTION`).
    *
    * Answers keep to the same bounds wherever they come from. The first call that asks for a GPU starts CUDA, which takes part of a second.
    */
@@ -64,10 +64,15 @@ export function readDevice(options: Options): Wanted {
  */
 export function readNoDevice(options: Options, what: string, others: string): 'cpu' {
   if (typeof readDevice(options) === 'number' && options.has('device'))
-    throw new UnsuperposeError(
-      'ERR_OPTION',
-      `device ${describe(options.get('device'))} is for ${others}: ${what} runs on the CPU only`,
-      'device',
-    );
+    refuseDevice(options.get('device'), what, others);
   return 'cpu';
+}
+
+/** Of a GPU that was asked for, as it was given, and what cannot use it. */
+export function refuseDevice(given: unknown, what: string, others: string): never {
+  throw new UnsuperposeError(
+    'ERR_OPTION',
+    `device ${describe(given)} is for ${others}: ${what} runs on the CPU only`,
+    'device',
+  );
 }

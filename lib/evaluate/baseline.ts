@@ -68,7 +68,8 @@ export function matchedBaseline(
       const made = readCodes(answer.codes, 'codes', 'ERR_DTYPE').codes;
       const codes = options === undefined ? silenced(made, reference) : made;
       if (bias === undefined) return { codes, made: handle };
-      const again = fold({ ...codes, shape: [matrix.shape[0], dictionary.features] }, dictionary);
+      const shape = [matrix.shape[0], dictionary.features] as const;
+      const again = fold({ ...codes, shape }, dictionary, { device: 'cpu' });
       const { data } = moved(again, bias, true, run.threads);
       return { codes, made: { data, rows: matrix.shape[0], cols: dictionary.dims } };
     },

@@ -126,7 +126,7 @@ export async function phaseTransition(
       module.plantedCodes(trials, features, active, nonnegative, seed * SEED_STRIDE + active),
     );
     const truth = SparseCodes.adopt(parts, trials, features);
-    const activations = fold(truth, own);
+    const activations = fold(truth, own, { device: 'cpu' });
     const largest = lambdaMax(activations, own, { nonnegative });
     const { codes } = await unfold(activations, own, {
       ...{ method: 'homotopy', nonnegative, threads, signal, tolerance: TOLERANCE },

@@ -1,4 +1,5 @@
 // Dictionary learning over a matrix or a stream, from a checkpoint where there is one.
+import type { Device, Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import type { NativeMatrix } from '../call/matrix.js';
 import { type Note, warning } from '../call/notes.js';
@@ -12,8 +13,9 @@ import { StreamRun } from '../data/stream-run.js';
 import type { StateArray } from '../files/checkpoint.js';
 import { runJob, throwIfAborted } from '../native/job.js';
 import type { NativeStatistics } from '../native/learning.js';
+import { type RanOn, ranOn, resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
-import type { LearnerHandle } from '../native/values.js';
+import type { LearnerHandle, Resources } from '../native/values.js';
 import { freeze } from './freeze.js';
 import { type HeldOutCodes, heldOutCodes, heldOutNow } from './held-out.js';
 
@@ -54,6 +56,8 @@ export interface LearnedDictionary extends LearningFigures {
   readonly deadAtoms: Uint32Array;
   /** The seed it was learned with: of the best of several restarts. */
   readonly seed: number;
+  /** Where its steps ran, in part at least where it is a GPU (see the option). A step that fails there is an error of the call: none goes on elsewhere. */
+  readonly device: RanOn;
   /** Of the samples held out, with `holdout`; undefined where there were none. */
   readonly heldOut?: HeldOutCodes | undefined;
   /** What is worth knowing besides: `NOTE_DEAD_ATOMS`, `NOTE_NOTHING_HELD_OUT`. */
@@ -67,6 +71,9 @@ export interface Learning {
   readonly holdout: Holdout | undefined;
   readonly checkpoints: Checkpoints;
   readonly threads: number;
+  /** Where steps are to run, and the same as an option of other calls. */
+  readonly wanted: Wanted;
+  readonly device: Device;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: LearningProgress) => void) | undefined;
 }
@@ -82,12 +89,14 @@ const KINDS = {
 interface Learner {
   readonly handle: LearnerHandle;
   readonly state: Resumable;
+  /** What its steps run on. */
+  readonly given: Resources;
 }
 
 /** `samples`: what it is to learn from; it keeps a copy. */
 function createLearner(
   dims: number,
-  { options, initial, holdout }: Learning,
+  { options, initial, holdout, threads, wanted }: Learning,
   planned: number,
   samples: NativeMatrix | undefined,
   mask?: Uint8Array,
@@ -100,6 +109,8 @@ function createLearner(
     );
   if (options.sparsity > dims)
     refuseOption('sparsity', `an integer between 1 and ${dims} (dims)`, options.sparsity);
+  const together = Math.min(options.batchSize, samples?.rows ?? options.batchSize);
+  const given = resources(threads, wanted, together * dims * options.features);
   const handle = native((module) =>
     module.createLearner(dims, { ...options, planned }, initial, samples, mask),
   );
@@ -118,7 +129,7 @@ function createLearner(
     resume: (arrays) => native((module) => module.learnerResume(handle, arrays)),
     identity: Object.fromEntries(Object.entries(alike).map(([name, value]) => [name, String(value)])),
   };
-  return { handle, state };
+  return { handle, state, given };
 }
 
 function figures({ objective, explainedVariance, l0 }: NativeStatistics): LearningFigures {
@@ -149,7 +160,7 @@ function notesOf(dead: number, { features, lambda, sparsity }: Learning['options
 }
 
 async function finish(
-  { handle }: Learner,
+  { handle, given }: Learner,
   last: NativeStatistics,
   { options, signal }: Learning,
 ): Promise<LearnedDictionary> {
@@ -165,6 +176,7 @@ async function finish(
     dead: dead.length,
     deadAtoms: dead,
     seed: options.seed,
+    device: ranOn(given),
     notes: notesOf(dead.length, options),
     ...figures(last),
   };
@@ -178,14 +190,14 @@ export async function learnOnce(
   mask: Uint8Array | undefined,
   reported: NativeMatrix | undefined,
 ): Promise<LearnedDictionary> {
-  const { options, threads, signal, onProgress, checkpoints } = learning;
+  const { options, threads, device, signal, onProgress, checkpoints } = learning;
   throwIfAborted(signal);
   const learner = createLearner(matrix.cols, learning, steps, matrix, mask);
-  const { handle, state } = learner;
+  const { handle, state, given } = learner;
   type Listener = (now: NativeStatistics) => void;
   const advance = (chunk: number, stop: AbortSignal | undefined, listener?: Listener) =>
     runJob<NativeStatistics>(stop, (onSettled, guard) =>
-      binding.learnerFit(handle, chunk, strideOf(steps), threads, listener && guard(listener), onSettled),
+      binding.learnerFit(handle, chunk, strideOf(steps), given, listener && guard(listener), onSettled),
     );
   const before = (await checkpoints.resume<NativeStatistics>(state))?.figures;
   const made = await checkpoints.run<NativeStatistics>(
@@ -200,7 +212,7 @@ export async function learnOnce(
         (some) => advance(some, stop),
         async (now) => {
           if (signal?.aborted) return;
-          const heldOut = await heldOutNow(handle, reported, options, { threads, signal: stop });
+          const heldOut = await heldOutNow(handle, reported, options, { threads, device, signal: stop });
           onProgress(progressOf(now, steps, heldOut));
         },
       );
@@ -215,13 +227,13 @@ export async function learnOnce(
 export async function withHeldOut(
   learned: LearnedDictionary,
   held: NativeMatrix | undefined,
-  { options, threads, signal, holdout }: Learning,
+  { options, threads, device, signal, holdout }: Learning,
 ): Promise<LearnedDictionary> {
   if (holdout === undefined) return learned;
   if (held !== undefined)
     return {
       ...learned,
-      heldOut: await heldOutCodes(held, learned.dictionary, options, { threads, signal }),
+      heldOut: await heldOutCodes(held, learned.dictionary, options, { threads, device, signal }),
     };
   return { ...learned, notes: [...learned.notes, nothingHeldOut()] };
 }
@@ -258,7 +270,7 @@ async function learnFromPasses(
   learning: Learning,
   run: StreamRun<NativeStatistics>,
 ): Promise<LearnedDictionary> {
-  const { threads, signal, onProgress, holdout } = learning;
+  const { threads, device, signal, onProgress, holdout } = learning;
   let learner: Learner | undefined;
   let heldOut: HeldOutRows | undefined;
   /** Items that are held until atoms have a start, and how many samples more that takes. */
@@ -275,7 +287,7 @@ async function learnFromPasses(
     if (onProgress === undefined || run.last === undefined) return;
     const [few] = scores ? (heldOut?.takeReported() ?? []) : [];
     unscored = few === undefined;
-    const now = few && (await heldOutNow(handle, few, learning.options, { threads, signal }));
+    const now = few && (await heldOutNow(handle, few, learning.options, { threads, device, signal }));
     onProgress(progressOf(run.last, undefined, now));
   };
   run.checkPasses(epochs);
@@ -296,14 +308,14 @@ async function learnFromPasses(
       }
       return mask;
     };
-    const observe = async ({ handle }: Learner, { batch, mask, items: upTo }: Item): Promise<void> => {
+    const observe = async ({ handle, given }: Learner, { batch, mask, items: upTo }: Item): Promise<void> => {
       items = upTo;
       const place = { epoch, items };
       if (run.passed(place)) return;
       const before = run.last?.samples ?? 0;
       const taught = await run.feed(place, (stop) =>
         runJob<NativeStatistics>(stop, (onSettled) =>
-          binding.learnerObserve(handle, batch, mask, threads, undefined, onSettled),
+          binding.learnerObserve(handle, batch, mask, given, undefined, onSettled),
         ),
       );
       if (taught) await report(handle, scoresAgain(before, run.last?.samples ?? 0));

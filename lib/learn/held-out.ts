@@ -1,4 +1,5 @@
 // What a learned dictionary makes of samples that it was not learned from.
+import type { Device } from '../call/device.js';
 import type { NativeMatrix } from '../call/matrix.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { LearnerHandle } from '../native/values.js';
@@ -22,6 +23,7 @@ export interface HeldOutCodes {
 
 interface How {
   readonly threads: number;
+  readonly device: Device;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -1,4 +1,5 @@
 // Learning a dictionary from activations, in memory or as they stream by.
+import { type Device, readDevice, readNoDevice, type Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
@@ -9,6 +10,7 @@ import { Checkpoints, RESUMABLE_NAMES, type ResumableOptions } from '../data/che
 import type { Dictionary } from '../data/dictionary.js';
 import { HOLDOUT_NAMES, Holdout, type HoldoutOptions, reported, takeRows } from '../data/holdout.js';
 import { throwIfAborted } from '../native/job.js';
+import { resources } from '../native/resources.js';
 import { unfold } from '../unfold/unfold.js';
 import { CODING_NAMES, type CodingOptions, readCoding, unfoldOptions } from './coding.js';
 import {
@@ -61,6 +63,14 @@ export interface LearnBaseOptions
   readonly initial?: MatrixLike | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
+  /**
+   * Where to compute, as for `unfold`: `'cpu'` (default, or UNSUPERPOSE_DEVICE), `'cuda'`, `'cuda:N'`, or `'auto'`, a GPU where a batch has at least 2³⁴
+   * multiply-adds (samples · features · dims) and one is there. Codes by solver `'lasso'` are made there, of atoms that stay there: a step sends its
+   * batch and the atoms that changed. Other solvers run on the CPU, and refuse a GPU that they are asked for (`ERR_OPTION`). A run may begin on one
+   * device and go on from its checkpoint on another. The same seed and data give the same dictionary on the same device; on another, codes agree
+   * within their tolerance, and dictionaries as far as that goes.
+   */
+  readonly device?: Device | undefined;
 }
 
 /** Options of {@link learnDictionary} for a stream of matrices. */
@@ -102,6 +112,7 @@ const NAMES = [
   'start',
   'initial',
   'threads',
+  'device',
   ...HOLDOUT_NAMES,
   ...RESUMABLE_NAMES,
   'signal',
@@ -116,6 +127,20 @@ const DEFAULT_FORGETTING = 0.98;
 const MOST_RESTARTS = 10_000;
 /** Restarts are compared by objectives within this gap, of so many samples at a time. */
 const COMPARED = { tolerance: 1e-4, rows: 8192 };
+
+/** Solvers of codes that a GPU can help with. */
+const ON_DEVICES = 'lasso';
+
+/** A GPU that is asked for must be there before anything is read. */
+function deviceOf(read: Options, solver: string): Wanted {
+  if (solver !== ON_DEVICES) return readNoDevice(read, `solver ${solver}`, `solver ${ON_DEVICES}`);
+  const wanted = readDevice(read);
+  if (typeof wanted === 'number') resources(1, wanted, 0);
+  return wanted;
+}
+
+/** As an option says it, so that what learning asks of other calls runs where learning does. */
+const nameOf = (wanted: Wanted): Device => (typeof wanted === 'number' ? `cuda:${wanted}` : wanted);
 
 function readLearning(read: Options): Learning {
   const signal = read.signal();
@@ -134,6 +159,7 @@ function readLearning(read: Options): Learning {
     seed: read.integer('seed', { min: 0, max: Number.MAX_SAFE_INTEGER }, 0),
   };
   const threads = readThreads(read);
+  const wanted = deviceOf(read, options.solver);
   if (read.has('initial')) read.exclude(['start'], 'calls without initial', 'a call with initial');
   const initial = read.has('initial')
     ? readMatrix(read.get('initial'), 'initial', { copy: true })
@@ -150,6 +176,8 @@ function readLearning(read: Options): Learning {
     holdout: Holdout.read(read, options.seed),
     checkpoints: new Checkpoints(read),
     threads,
+    wanted,
+    device: nameOf(wanted),
     signal,
     onProgress,
   };
@@ -180,7 +208,7 @@ function readSamples(activations: unknown, copy: boolean): NativeMatrix {
 async function totalObjective(
   { data, rows, cols }: NativeMatrix,
   dictionary: Dictionary,
-  { options, threads, signal }: Learning,
+  { options, threads, device, signal }: Learning,
 ): Promise<number> {
   const settings = unfoldOptions(options, COMPARED.tolerance);
   let total = 0;
@@ -190,7 +218,7 @@ async function totalObjective(
       data: data.subarray(first * cols, (first + count) * cols),
       shape: [count, cols] as const,
     };
-    const { objective } = await unfold(samples, dictionary, { ...settings, threads, signal });
+    const { objective } = await unfold(samples, dictionary, { ...settings, threads, device, signal });
     for (const value of objective) total += value;
   }
   return total;
@@ -276,7 +304,7 @@ async function learnFromMatrix(
  * `epochs` times; it is closed when learning stops early. Neither blocks the JavaScript thread.
  *
  * @param activations samples × dims, finite; or a stream of such matrices, all of the same dims
- * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`; `signal.reason` once aborted;
+ * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`, `ERR_NO_DEVICE`; `signal.reason` once aborted;
  *   whatever the stream or onProgress throws
  *
  * @example

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The handle of a native unrolled network.
+import { type Device, readDevice, readNoDevice } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { count, keepFromCloning, printsAs } from '../call/inspect.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
@@ -12,14 +13,18 @@ import { checkPreparation, type Preparation, preparationOf } from '../data/prepa
 import { type Path, readPath } from '../files/refuse.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import type { ListaHandle, NativeLista, NativeListaUnfoldOptions } from '../native/lista.js';
+import { ranOn, resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import type { NativeUnfolding } from '../native/unfolding.js';
+import type { Resources } from '../native/values.js';
 import { GAP_TOLERANCE } from '../unfold/convex.js';
 import { toUnfolding, type Unfolding } from '../unfold/unfolding.js';
 import { readLista, writeLista } from './file.js';
 import {
+  cpuOnly,
   type ListaParameters,
   type ListaParametersLike,
+  ON_DEVICES,
   readParameters,
   showParameters,
   variantOf,
@@ -45,6 +50,14 @@ export interface ListaUnfoldSyncOptions {
   readonly overflow?: 'refuse' | 'zero' | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
+  /**
+   * Where to compute, as for `unfold`: `'cpu'` (default, or UNSUPERPOSE_DEVICE), `'cuda'`, `'cuda:N'`, or `'auto'`, a GPU where the call has at least
+   * 2³⁴ multiply-adds (samples · features · dims) and one is there. Of variants lista-cp, lista-cpss, tilista, alista, and alista-at without selection,
+   * all layers run there; the others, whose next codes depend on all features and not on those above a threshold alone, run on the CPU, and refuse a
+   * GPU that they are asked for (`ERR_OPTION`). Codes are the CPU's but for rounding: z of an entry differs by at most
+   * (2·dims + 16)·2⁻²⁴·γ‖w_j‖‖r‖ and what that does to the layers after; an entry within that of its threshold may be in one answer and not in the other.
+   */
+  readonly device?: Device | undefined;
 }
 
 /** Options of {@link Lista.unfold}. */
@@ -59,11 +72,11 @@ interface Call {
   readonly handle: ListaHandle;
   readonly samples: NativeMatrix;
   readonly settings: NativeListaUnfoldOptions;
-  readonly threads: number;
+  readonly given: Resources;
   readonly preparation: Preparation | undefined;
 }
 
-const SYNC_NAMES = ['layers', 'lambda', 'tolerance', 'overflow', 'threads'];
+const SYNC_NAMES = ['layers', 'lambda', 'tolerance', 'overflow', 'threads', 'device'];
 
 /**
  * An unrolled network: codes over one dictionary in a fixed number of layers, each about one pass over the dictionary. Trained by `trainLista`, or made of
@@ -93,6 +106,8 @@ const SYNC_NAMES = ['layers', 'lambda', 'tolerance', 'overflow', 'threads'];
  */
 export class Lista {
   readonly #handle: ListaHandle;
+  /** What it is that no GPU runs, if it is that. */
+  readonly #cpuOnly: string | undefined;
   #disposed = false;
   /** Number of layers. */
   readonly layers: number;
@@ -112,6 +127,7 @@ export class Lista {
     this.features = own.features;
     this.dims = own.dims;
     this.variant = variantOf(own);
+    this.#cpuOnly = cpuOnly(own);
     this.nonnegative = own.nonnegative;
     this.training = training;
     keepFromCloning(
@@ -188,6 +204,8 @@ export class Lista {
 
   #prepare(activations: unknown, read: Options): Call {
     const threads = readThreads(read);
+    const wanted =
+      this.#cpuOnly === undefined ? readDevice(read) : readNoDevice(read, this.#cpuOnly, ON_DEVICES);
     const layers = read.integer('layers', { min: 1, max: this.layers, note: 'the layers' }, this.layers);
     const tolerance = read.number('tolerance', { above: 0 }, GAP_TOLERANCE);
     const refuseOverflow = read.choice('overflow', ['refuse', 'zero'], 'refuse') === 'refuse';
@@ -200,17 +218,18 @@ export class Lista {
         'activations',
       );
     checkPreparation(preparation, this.dims);
-    const given = read.has('lambda') ? read.get('lambda') : this.training?.lambda;
-    if (given === undefined)
+    const asked = read.has('lambda') ? read.get('lambda') : this.training?.lambda;
+    if (asked === undefined)
       read.exclude(['tolerance'], 'calls with lambda', 'a call without, whose codes have no gap');
     const lambda =
-      given === undefined ? new Float64Array(0) : readPerSample('lambda', given, samples.rows, { above: 0 });
+      asked === undefined ? new Float64Array(0) : readPerSample('lambda', asked, samples.rows, { above: 0 });
     const settings = { layers, lambda, tolerance, refuseOverflow };
-    return { handle: this.#use(), samples, settings, threads, preparation };
+    const given = resources(threads, wanted, samples.rows * this.dims * this.features);
+    return { handle: this.#use(), samples, settings, given, preparation };
   }
 
-  #answer(result: NativeUnfolding, { samples, preparation }: Call): Unfolding {
-    return toUnfolding(result, samples.rows, this.features, { notes: [], preparation });
+  #answer(result: NativeUnfolding, { samples, given, preparation }: Call): Unfolding {
+    return toUnfolding(result, samples.rows, this.features, { notes: [], preparation, device: ranOn(given) });
   }
 
   /**
@@ -223,17 +242,17 @@ export class Lista {
    *
    * @param activations samples × dims, finite
    * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE` (also for a sample that overflows float32 in the layers: `overflow`),
-   *   `ERR_TOO_LARGE`, `ERR_DISPOSED`; `signal.reason` once aborted
+   *   `ERR_TOO_LARGE`, `ERR_NO_DEVICE`, `ERR_DISPOSED`; `signal.reason` once aborted
    */
   async unfold(activations: MatrixLike, options?: ListaUnfoldOptions): Promise<Unfolding> {
     const read = new Options(options, [...SYNC_NAMES, ...ASYNC_NAMES], 'lista.unfold');
     const signal = read.signal();
     const onProgress = read.callback<Progress>('onProgress');
     const call = this.#prepare(activations, read);
-    const { handle, samples, settings, threads } = call;
+    const { handle, samples, settings, given } = call;
     throwIfAborted(signal);
     const result = await runCounted<NativeUnfolding>(signal, onProgress, (...rest) =>
-      binding.listaUnfold(handle, samples, settings, threads, ...rest),
+      binding.listaUnfold(handle, samples, settings, given, ...rest),
     );
     return this.#answer(result, call);
   }
@@ -244,9 +263,9 @@ export class Lista {
    */
   unfoldSync(activations: MatrixLike, options?: ListaUnfoldSyncOptions): Unfolding {
     const call = this.#prepare(activations, new Options(options, SYNC_NAMES, 'lista.unfoldSync', ASYNC_ONLY));
-    const { handle, samples, settings, threads } = call;
+    const { handle, samples, settings, given } = call;
     return this.#answer(
-      native((module) => module.listaUnfoldSync(handle, samples, settings, threads)),
+      native((module) => module.listaUnfoldSync(handle, samples, settings, given)),
       call,
     );
   }

@@ -174,6 +174,18 @@ export function variantOf({ weights, adaptive, selection }: NativeLista): ListaV
   return selection.some((percent) => percent > 0) ? 'lista-cpss' : 'lista-cp';
 }
 
+/** Those that a GPU can run. */
+export const ON_DEVICES = 'variants lista-cp, lista-cpss, tilista, alista, and alista-at without selection';
+
+/** What a network is that no GPU runs: its next codes depend on all features, and not on those above a threshold alone. */
+export function cpuOnly(own: NativeLista): string | undefined {
+  const { weights, adaptive, selection } = own;
+  if (weights === 'pair' || weights === 'hyper') return `variant ${variantOf(own)}`;
+  return adaptive > 0 && selection.some((percent) => percent > 0)
+    ? `a network with adaptive thresholds and selection (${variantOf(own)})`
+    : undefined;
+}
+
 /** The closed-form W of a dictionary. */
 export function analyticForward(dictionary: NativeMatrix, ridge: number): Float32Array {
   return native((binding) => binding.analyticWeights(dictionary, ridge, defaultThreads()));

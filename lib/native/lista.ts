@@ -2,7 +2,7 @@
 import type { NativeMatrix } from '../call/matrix.js';
 import type { NativeCheckpoint } from './sae.js';
 import type { NativeUnfolding } from './unfolding.js';
-import type { GivenCodes, JobId, NativeCodes, Report, Settled } from './values.js';
+import type { GivenCodes, JobId, NativeCodes, Report, Resources, Settled } from './values.js';
 
 /** A native network: an opaque, tagged object. */
 export interface ListaHandle {
@@ -111,13 +111,13 @@ export interface NativeListas {
     lista: ListaHandle,
     activations: NativeMatrix,
     options: NativeListaUnfoldOptions,
-    threads: number,
+    given: Resources,
   ): NativeUnfolding;
   listaUnfold(
     lista: ListaHandle,
     activations: NativeMatrix,
     options: NativeListaUnfoldOptions,
-    threads: number,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeUnfolding>,
   ): JobId;

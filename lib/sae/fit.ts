@@ -1,4 +1,5 @@
 // Runs of training over a matrix or a stream, from a checkpoint where there is one.
+import type { Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type NativeMatrix, readMatrix } from '../call/matrix.js';
 import type { Options } from '../call/options.js';
@@ -11,6 +12,7 @@ import { teachByPasses } from '../data/passes.js';
 import { fitBetweenReports, strideOf } from '../data/reports.js';
 import { StreamRun } from '../data/stream-run.js';
 import { runJob, throwIfAborted } from '../native/job.js';
+import { ranOn } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import type {
   NativeAutoencoder,
@@ -19,7 +21,9 @@ import type {
   NativeTrainingFigures,
   TrainerHandle,
 } from '../native/sae.js';
+import type { Resources } from '../native/values.js';
 import { SparseAutoencoder } from './autoencoder.js';
+import { readTrainingDevice, trainingResources } from './device.js';
 import { measure } from './held-out.js';
 import type { Learner, Planned } from './options.js';
 import type { Samples } from './samples.js';
@@ -38,6 +42,9 @@ export interface Run {
   readonly holdout: Holdout | undefined;
   readonly checkpoints: Checkpoints;
   readonly threads: number;
+  readonly wanted: Wanted;
+  /** The option `device` as it was given. */
+  readonly asked: unknown;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: TrainingProgress) => void) | undefined;
 }
@@ -62,6 +69,8 @@ export function readRun(read: Options, learners: readonly Learner[], seed: numbe
     holdout: Holdout.read(read, seed),
     checkpoints: new Checkpoints(read),
     threads: readThreads(read),
+    wanted: readTrainingDevice(read, learners),
+    asked: read.get('device'),
     signal,
     onProgress,
   };
@@ -71,6 +80,8 @@ export function readRun(read: Options, learners: readonly Learner[], seed: numbe
 interface Trainer {
   readonly handle: TrainerHandle;
   readonly state: Resumable;
+  /** What its steps run on. */
+  readonly on: Resources;
 }
 
 /** What checkpoints say of themselves. */
@@ -115,6 +126,7 @@ function createTrainer(run: Run, first: Samples, planned: number, keep: boolean)
       );
   const known: Planned = { inputs, outputs, transcoder: targets !== undefined, steps: planned };
   const options = learners.map(({ plan }) => plan(known));
+  const on = trainingResources(options, run, { samples: Math.max(1, planned) * batchSize, inputs, outputs });
   const kept = keep ? first : undefined;
   const handle = native((module) =>
     module.createTrainer(
@@ -125,7 +137,8 @@ function createTrainer(run: Run, first: Samples, planned: number, keep: boolean)
   const rows = keep ? first.rows : null;
   // Runs that hold nothing out say nothing of it, as those did that knew no holdout.
   const held = run.holdout === undefined ? {} : { holdout: run.holdout.share };
-  return { handle, state: stateOf(handle, options, { batchSize, seed, inputs, outputs, rows, ...held }) };
+  const state = stateOf(handle, options, { batchSize, seed, inputs, outputs, rows, ...held });
+  return { handle, state, on };
 }
 
 function progressOf(
@@ -174,12 +187,13 @@ async function finish(
   for (const [i, { parameters, usage }] of made.entries()) {
     const { architecture, features, seed } = run.learners[i] as Learner;
     const figures = last[i] as NativeTrainingFigures;
+    const device = ranOn(trainer.on);
     const { steps, samples, dead } = figures;
     const heldOut = await measure(parameters, held, { threads, signal });
     const notes = notesOf(dead, features, holdout !== undefined && heldOut === undefined);
     all.push(
       SparseAutoencoder.adopt(parameters, {
-        ...{ architecture, steps, samples, usage, seed, notes },
+        ...{ architecture, steps, samples, usage, seed, device, notes },
         ...figuresOf(figures),
         ...(heldOut !== undefined && { heldOut }),
       }),
@@ -225,10 +239,10 @@ export async function trainOnMatrix(given: Samples, run: Run): Promise<SparseAut
   const steps = run.steps ?? Math.max(1, Math.ceil((epochs * counting) / drawn));
   throwIfAborted(signal);
   const trainer = createTrainer(run, samples, steps, true);
-  const { handle, state } = trainer;
+  const { handle, state, on } = trainer;
   const advance = (chunk: number, stop: AbortSignal | undefined, listener?: (now: Figures) => void) =>
     runJob<Figures>(stop, (onSettled, guard) =>
-      binding.trainerFit(handle, chunk, strideOf(steps), threads, listener && guard(listener), onSettled),
+      binding.trainerFit(handle, chunk, strideOf(steps), on, listener && guard(listener), onSettled),
     );
   const before = await checkpoints.resume<Figures>(state);
   const made = await checkpoints.run<Figures>(
@@ -303,9 +317,9 @@ async function trainOnPasses(
           'either all batches of activations have targets or none',
           'activations',
         );
-      const { handle } = trainer as Trainer;
+      const { handle, on } = trainer as Trainer;
       return runJob<Figures>(stop, (onSettled) =>
-        binding.trainerObserve(handle, activations, targets, mask, most, threads, undefined, onSettled),
+        binding.trainerObserve(handle, activations, targets, mask, most, on, undefined, onSettled),
       );
     },
     report: (figures, before) => report(figures, scoresAgain(samplesOf(before), samplesOf(figures))),

@@ -69,10 +69,13 @@ const readSeed = (read: Options): number => read.integer('seed', { min: 0, max: 
  * is iterable at once or asynchronously, or a function that gives one of these) is read in its own order; its items are matrices or
  * {@link TrainingBatch}. Neither blocks the JavaScript thread.
  *
+ * With `device` steps are made on an NVIDIA GPU, where the architecture is `topk`, `batchtopk` or `jumprelu`: the same decisions in float64, sums of
+ * float32 in another order, and the same bits every time there. An error of a step is told with the next one.
+ *
  * @param activations samples × dims, finite; or a stream
  * @returns its `training` has the last report's figures
  * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` (also, with step and tensor, when training explodes), `ERR_NOT_FINITE`,
- *   `ERR_TOO_LARGE`; `signal.reason` once aborted; whatever the stream or onProgress throws
+ *   `ERR_TOO_LARGE`, `ERR_NO_DEVICE`; `signal.reason` once aborted; whatever the stream or onProgress throws
  *
  * @example
  * ```ts

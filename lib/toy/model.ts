@@ -153,7 +153,7 @@ export function applyToyModel(model: ToyParameters, x: MatrixLike | CodesLike): 
   if (sparse) {
     using atoms = Dictionary.from({ data: weights, shape: [features, dims] });
     const { codes, values, samples } = sparse;
-    hidden = fold({ ...codes, values, shape: [samples, features] }, atoms);
+    hidden = fold({ ...codes, values, shape: [samples, features] }, atoms, { device: 'cpu' });
   } else {
     hidden = correlate(x as MatrixLike, {
       data: transposed(weights, features, dims),

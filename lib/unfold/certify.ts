@@ -1,4 +1,5 @@
 // Certificates of codes from any source.
+import { type DeviceOptions, readDevice } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
@@ -9,13 +10,14 @@ import { type CodesLike, readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import type { NativeCertification, NativeCertifyOptions } from '../native/binding.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
+import { resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
-import type { DictionaryHandle, GivenCodes } from '../native/values.js';
+import type { DictionaryHandle, GivenCodes, Resources } from '../native/values.js';
 import { GAP_TOLERANCE } from './convex.js';
 import { type ObservedOption, readObserved } from './observed.js';
 
 /** Options of {@link certifySync}: the objective that the codes are to be judged by. */
-export interface CertifySyncOptions extends ObservedOption {
+export interface CertifySyncOptions extends ObservedOption, DeviceOptions {
   /** λ > 0, one number or one a sample. */
   readonly lambda: PerSample;
   /** β ≥ 0 of the elastic net. Default 0. */
@@ -79,6 +81,7 @@ const SYNC_NAMES = [
   'precision',
   'observed',
   'threads',
+  'device',
 ];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
 const VERDICTS: readonly Verdict[] = ['none', 'bounded', 'exact'];
@@ -88,11 +91,12 @@ interface Call {
   readonly matrix: NativeMatrix;
   readonly codes: GivenCodes;
   readonly settings: NativeCertifyOptions;
-  readonly threads: number;
+  readonly given: Resources;
 }
 
 function prepare(activations: unknown, codes: unknown, dictionary: Dictionary, options: Options): Call {
   const threads = readThreads(options);
+  const wanted = readDevice(options);
   const ridge = options.number('ridge', { min: 0 }, 0);
   const nonnegative = options.flag('nonnegative');
   const tolerance = options.number('tolerance', { above: 0 }, GAP_TOLERANCE);
@@ -116,7 +120,7 @@ function prepare(activations: unknown, codes: unknown, dictionary: Dictionary, o
     matrix,
     codes: parts.given,
     settings: { lambda, ridge, weights, nonnegative, tolerance, float64, observed },
-    threads,
+    given: resources(threads, wanted, matrix.rows * dims * features),
   };
 }
 
@@ -137,7 +141,8 @@ function toCertification(result: NativeCertification): Certification {
  *
  * Activations, atoms, weights and codes count as the exact numbers that they are in float32. Every inequality holds by more than a proved
  * bound of all rounding errors in evaluating it (in float64), so verdicts are theorems; what lies on a boundary, such as a copy
- * of an active atom, is never `'exact'`. Supports of more than 2048 features are never `'exact'` either.
+ * of an active atom, is never `'exact'`. Supports of more than 2048 features are never `'exact'` either. A GPU (`device`) only finds which atoms may
+ * be the strongest: what is proved is proved on the CPU, and is the same.
  *
  * Inputs are copied before this returns.
  *
@@ -145,8 +150,8 @@ function toCertification(result: NativeCertification): Certification {
  * @param codes samples × features, from anywhere
  * @param dictionary features × dims
  * @returns a verdict with its evidence for each sample
- * @throws UnsuperposeError (as a rejection) `ERR_SHAPE` (also for broken codes), `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_DISPOSED`;
- *   `signal.reason` once aborted
+ * @throws UnsuperposeError (as a rejection) `ERR_SHAPE` (also for broken codes), `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_DISPOSED`,
+ *   `ERR_TOO_LARGE`, `ERR_NO_DEVICE`; `signal.reason` once aborted
  * @see Fuchs, "On sparse representations in arbitrary redundant bases", 2004; Tibshirani, "The lasso problem and uniqueness", 2013; Rump,
  *   "Verification of positive definiteness", 2006
  *
@@ -178,7 +183,7 @@ export async function certify(
   const call = prepare(activations, codes, dictionary, read);
   throwIfAborted(signal);
   const result = await runCounted<NativeCertification>(signal, onProgress, (...rest) =>
-    binding.certify(call.handle, call.matrix, call.codes, call.settings, call.threads, ...rest),
+    binding.certify(call.handle, call.matrix, call.codes, call.settings, call.given, ...rest),
   );
   return toCertification(result);
 }
@@ -208,6 +213,6 @@ export function certifySync(
   const read = new Options(options, SYNC_NAMES, 'certifySync', ASYNC_ONLY);
   const call = prepare(activations, codes, dictionary, read);
   return toCertification(
-    native((module) => module.certifySync(call.handle, call.matrix, call.codes, call.settings, call.threads)),
+    native((module) => module.certifySync(call.handle, call.matrix, call.codes, call.settings, call.given)),
   );
 }

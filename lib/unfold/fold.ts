@@ -1,4 +1,5 @@
 // The way back, and where the way there begins.
+import { type DeviceOptions, readDevice } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { allocate, type Matrix, type MatrixLike, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
@@ -7,6 +8,7 @@ import { defaultThreads } from '../call/threads.js';
 import { type CodesLike, type CodeValues, readCodes } from '../data/codes.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import { type Preparation, preparationOf } from '../data/prepared.js';
+import { resources } from '../native/resources.js';
 import { native } from '../native/runtime.js';
 import type { Unfolding } from './unfolding.js';
 
@@ -20,13 +22,21 @@ function readFolded(value: unknown): { codes: unknown; preparation: Preparation 
 }
 
 /**
- * Codes back to activations: `codes · D`, accumulated in float64.
+ * Options of {@link fold}. `device: 'auto'` counts codes · dims multiply-adds here: a GPU has the answer sooner than it can hand it over, so that few codes a
+ * sample are folded about as fast by the CPU. A dictionary that is not there yet has to be copied first.
+ */
+export type FoldOptions = DeviceOptions;
+
+/**
+ * Codes back to activations: `codes · D`, accumulated in float64. The same bits on a GPU as on the CPU.
  *
  * @param codes samples × features: codes, or an unfolding. Of activations that were prepared, the unfolding folds back to their own units (see
  *   {@link prepare}), its `codes` to prepared ones.
  * @param dictionary features × dims
+ * @param options where to compute
  * @returns samples × dims
- * @throws UnsuperposeError `ERR_SHAPE` if codes and dictionary do not fit or the codes are broken, `ERR_DTYPE`, `ERR_DISPOSED`, `ERR_TOO_LARGE`
+ * @throws UnsuperposeError `ERR_SHAPE` if codes and dictionary do not fit or the codes are broken, `ERR_DTYPE`, `ERR_OPTION`, `ERR_DISPOSED`,
+ *   `ERR_TOO_LARGE`, `ERR_NO_DEVICE`
  *
  * @example
  * ```ts
@@ -42,7 +52,12 @@ function readFolded(value: unknown): { codes: unknown; preparation: Preparation 
  * console.log([...fold(codes, dictionary).data]); // → [ 6, 8 ]
  * ```
  */
-export function fold(codes: CodesLike | Unfolding<CodeValues>, dictionary: Dictionary): Matrix<Float32Array> {
+export function fold(
+  codes: CodesLike | Unfolding<CodeValues>,
+  dictionary: Dictionary,
+  options?: FoldOptions,
+): Matrix<Float32Array> {
+  const wanted = readDevice(new Options(options, ['device'], 'fold'));
   const from = readFolded(codes);
   const { given: parts, samples, features } = readCodes(from.codes, 'codes', 'ERR_DTYPE');
   const handle = Dictionary.handleOf(dictionary);
@@ -68,8 +83,9 @@ export function fold(codes: CodesLike | Unfolding<CodeValues>, dictionary: Dicti
     );
   const data = allocate(samples, dims, 'fold()');
   const threads = defaultThreads();
+  const given = resources(threads, wanted, parts.values.length * dims);
   native((binding) => {
-    binding.fold(parts, samples, handle, data, threads);
+    binding.fold(parts, samples, handle, data, given);
     if (preparation !== undefined) {
       const { center, scale } = preparation;
       binding.moveMatrix({ data, rows: samples, cols: dims }, center, scale, true, data, threads);

@@ -7,7 +7,7 @@ import { Dictionary } from '../data/dictionary.js';
 import type { NativeKnots } from '../native/binding.js';
 import { runCounted, runJob, throwIfAborted } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
-import type { PathHandle } from '../native/values.js';
+import type { PathHandle, Resources } from '../native/values.js';
 import type { ConvexBaseOptions } from './convex.js';
 import { type Besides, type PathUnfolding, toPathUnfolding } from './unfolding.js';
 
@@ -55,16 +55,16 @@ export interface PathWalk {
   /** Keeps the activations, and what each step starts from. */
   readonly path: PathHandle;
   readonly rows: number;
-  readonly threads: number;
+  readonly given: Resources;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;
   readonly besides: Besides;
 }
 
 /** λ_max of each sample. */
-export function lambdaMaxOf({ path, threads, signal }: PathWalk): Promise<Float64Array> {
+export function lambdaMaxOf({ path, given, signal }: PathWalk): Promise<Float64Array> {
   return runJob<Float64Array>(signal, (onSettled) =>
-    binding.pathLambdaMax(path, threads, undefined, onSettled),
+    binding.pathLambdaMax(path, given, undefined, onSettled),
   );
 }
 
@@ -81,7 +81,7 @@ export async function* walkKnots(
   walk: PathWalk,
   settings: KnotSettings,
 ): AsyncGenerator<PathUnfolding, void, void> {
-  const { dictionary, path, rows, threads, signal, onProgress } = walk;
+  const { dictionary, path, rows, given, signal, onProgress } = walk;
   try {
     throwIfAborted(signal);
     const ends = await endsOf(walk, settings.ends);
@@ -89,7 +89,7 @@ export async function* walkKnots(
       throwIfAborted(signal);
       Dictionary.handleOf(dictionary);
       const result = await runCounted<NativeKnots>(signal, onProgress, (...rest) =>
-        binding.pathKnot(path, ends, threads, ...rest),
+        binding.pathKnot(path, ends, given, ...rest),
       );
       yield toPathUnfolding(result, rows, dictionary.features, { ...walk.besides, lambda: result.lambda });
       if (result.ended) return;

@@ -1,6 +1,5 @@
 // Unfolding along a path of λ, each solution the start of the next.
 import { COMMON_NAMES, readMethod } from '../call/common.js';
-import { readNoDevice } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, readMatrix } from '../call/matrix.js';
 import { lengthOf, mapEntries } from '../call/memory.js';
@@ -11,9 +10,11 @@ import { readThreads } from '../call/threads.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import { checkPreparation, preparationOf } from '../data/prepared.js';
 import { runJob, throwIfAborted } from '../native/job.js';
+import { ranOn, resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import type { NativeUnfolding } from '../native/unfolding.js';
 import { CONVEX_NAMES, type ConvexBaseOptions, readFloat64, readPenalty } from './convex.js';
+import { deviceOf } from './device.js';
 import {
   KNOT_NAMES,
   type KnotOptions,
@@ -116,7 +117,7 @@ async function lambdasOf(walk: PathWalk, grid: Grid): Promise<(step: number) => 
 }
 
 async function* walkGrid(walk: PathWalk, grid: Grid): AsyncGenerator<PathUnfolding, void, void> {
-  const { dictionary, path, rows, threads, signal, onProgress } = walk;
+  const { dictionary, path, rows, given, signal, onProgress } = walk;
   const steps = 'lambdas' in grid ? grid.lambdas.length : grid.count;
   try {
     throwIfAborted(signal);
@@ -129,7 +130,7 @@ async function* walkGrid(walk: PathWalk, grid: Grid): AsyncGenerator<PathUnfoldi
         const report =
           onProgress &&
           guard((done: number) => onProgress({ done: step * rows + done, total: steps * rows }));
-        return binding.pathStep(path, lambda, threads, report, onSettled);
+        return binding.pathStep(path, lambda, given, report, onSettled);
       });
       yield toPathUnfolding(result, rows, dictionary.features, { ...walk.besides, lambda });
     }
@@ -141,7 +142,8 @@ async function* walkGrid(walk: PathWalk, grid: Grid): AsyncGenerator<PathUnfoldi
 /**
  * Unfolds the same activations for a decreasing sequence of λ, each solution starting from the last one (a regularisation
  * path: Friedman, Hastie, Tibshirani 2010, §2.5). The objective is that of {@link unfold}. Arguments are checked and inputs copied when
- * this is called; each step is computed when it is asked for.
+ * this is called; each step is computed when it is asked for. On a GPU (`device`; method `'lasso'`) steps start from zero, which costs less there than
+ * starting elsewhere spares.
  *
  * With method `'homotopy'` and `knots: true` the steps are the knots of the LASSO path instead (Osborne, Presnell, Turlach 2000; Efron et al. 2004):
  * each step takes every sample to its own next λ at which an atom joins or leaves its support, starting with λ_max and zero codes, until
@@ -186,8 +188,8 @@ export function unfoldPath(
   const read = new Options(options, NAMES, 'unfoldPath');
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
-  readNoDevice(read, 'unfoldPath', 'unfold');
   const method = readMethod(read, CONVEX, 'lasso');
+  const wanted = deviceOf(read, method, ['lasso']);
   const float64 = readFloat64(read, method);
   const knots = readFlag(read, method);
   const threads = readThreads(read);
@@ -209,7 +211,8 @@ export function unfoldPath(
       warmStart: undefined,
     }),
   );
-  const besides = { notes: notesOf(dictionary, method, read), preparation };
-  const walk: PathWalk = { dictionary, path, rows, threads, signal, onProgress, besides };
+  const given = resources(threads, wanted, rows * matrix.cols * features);
+  const besides = { notes: notesOf(dictionary, method, read), preparation, device: ranOn(given) };
+  const walk: PathWalk = { dictionary, path, rows, given, signal, onProgress, besides };
   return settings !== undefined ? walkKnots(walk, settings) : walkGrid(walk, grid as Grid);
 }

@@ -1,6 +1,5 @@
 // Unfolding: activations into sparse codes, each with its certificate.
 import { COMMON_NAMES, readMethod } from '../call/common.js';
-import { readDevice, readNoDevice, type Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import type { Note } from '../call/notes.js';
@@ -26,6 +25,7 @@ import {
   readLambda,
   readPenalty,
 } from './convex.js';
+import { deviceOf } from './device.js';
 import {
   type DenoisingOptions,
   excludeFromPath,
@@ -93,14 +93,6 @@ const SYNC_NAMES = [
 ];
 const NAMES = [...SYNC_NAMES, ...ASYNC_NAMES];
 
-/** Methods that a GPU can help with. */
-const ON_DEVICES: readonly string[] = ['lasso'];
-
-function deviceOf(options: Options, method: string): Wanted {
-  if (ON_DEVICES.includes(method)) return readDevice(options);
-  return readNoDevice(options, `method ${method}`, `method ${ON_DEVICES.join(', ')}`);
-}
-
 interface Call {
   readonly handle: DictionaryHandle;
   readonly matrix: NativeMatrix;
@@ -166,7 +158,10 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   const observed = readObserved(options, matrix.rows, matrix.cols);
   const notes = notesOf(dictionary, method, options);
   const given = resources(threads, wanted, matrix.rows * matrix.cols * features);
-  return { handle, matrix, settings, observed, given, notes, preparation, threads, proposer };
+  // The lasso of a GPU starts from zero; with maxIterations it is the CPU's.
+  const starts = typeof given === 'number' || !('maxIterations' in settings) || settings.maxIterations > 0;
+  const asked = starts ? proposer : undefined;
+  return { handle, matrix, settings, observed, given, notes, preparation, threads, proposer: asked };
 }
 
 /** The call of a method that may start from codes. */

@@ -41,7 +41,10 @@ DEVICE unsigned ballot(bool v) { return __ballot_sync(0xffffffffu, v); }
 DEVICE unsigned atomic_add(unsigned* at, unsigned v) { return atomicAdd(at, v); }
 DEVICE unsigned atomic_max(unsigned* at, unsigned v) { return atomicMax(at, v); }
 DEVICE int count_bits(unsigned v) { return __popc(v); }
+/// Of v that is not 0, the place of its lowest bit.
+DEVICE unsigned lowest_bit(unsigned v) { return static_cast<unsigned>(__ffs(static_cast<int>(v)) - 1); }
 DEVICE unsigned float_bits(float v) { return __float_as_uint(v); }
+DEVICE std::uint64_t double_bits(double v) { return static_cast<std::uint64_t>(__double_as_longlong(v)); }
 /// The nearest float16, as bits, ties to even; and back.
 DEVICE std::uint16_t to_half(float v) { return __half_as_ushort(__float2half_rn(v)); }
 DEVICE float from_half(std::uint16_t v) { return __half2float(__ushort_as_half(v)); }
@@ -53,6 +56,21 @@ DEVICE void load_four(float (&to)[4], const float* from) {
   to[1] = v.y;
   to[2] = v.z;
   to[3] = v.w;
+}
+
+/// The same of what is not read again soon, and so need not stay in a cache; and back.
+DEVICE void load_four_once(float (&to)[4], const float* from) {
+  const float4 v = __ldcs(reinterpret_cast<const float4*>(from));
+  to[0] = v.x;
+  to[1] = v.y;
+  to[2] = v.z;
+  to[3] = v.w;
+}
+DEVICE void store_four_once(float* to, const float (&v)[4]) {
+  __stcs(reinterpret_cast<float4*>(to), make_float4(v[0], v[1], v[2], v[3]));
+}
+DEVICE void store_four(float* to, const float (&v)[4]) {
+  *reinterpret_cast<float4*>(to) = make_float4(v[0], v[1], v[2], v[3]);
 }
 
 /// 16 bytes from global to shared memory, arriving by the wait for their group.

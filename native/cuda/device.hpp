@@ -133,6 +133,7 @@ class Event {
   Event& operator=(const Event&) = delete;
   void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "recording an event"); }
   void wait() { check(cudaEventSynchronize(event_), "waiting for the device"); }
+  cudaEvent_t get() const { return event_; }
   /// Seconds since `before`; both have happened.
   double since(const Event& before) const {
     float milliseconds = 0;
@@ -163,6 +164,21 @@ class Stream {
     if (n > 0)
       check(cudaMemcpyAsync(to, from, n * sizeof(T), cudaMemcpyHostToDevice, stream_),
             "copying to the device");
+  }
+  /// `rows` rows of n; a row starts `stride` after the one before on the side that is not dense.
+  template <class T>
+  void rows_to_device(T* to, const T* from, std::size_t stride, std::size_t rows, std::size_t n) const {
+    if (rows > 0 && n > 0)
+      check(cudaMemcpy2DAsync(to, n * sizeof(T), from, stride * sizeof(T), n * sizeof(T), rows,
+                              cudaMemcpyHostToDevice, stream_),
+            "copying to the device");
+  }
+  template <class T>
+  void rows_to_host(T* to, const T* from, std::size_t stride, std::size_t rows, std::size_t n) const {
+    if (rows > 0 && n > 0)
+      check(cudaMemcpy2DAsync(to, n * sizeof(T), from, stride * sizeof(T), n * sizeof(T), rows,
+                              cudaMemcpyDeviceToHost, stream_),
+            "copying from the device");
   }
   template <class T>
   void to_host(T* to, const T* from, std::size_t n) const {

@@ -4,8 +4,8 @@
 // x = top + low · 2⁻¹¹, which leaves less than 2⁻²² of it, and  x·y = top·top + (top·low + low·top) · 2⁻¹¹.  Sums are in float32. What the
 // set is solved with is therefore as good as a Gram matrix in float32; what certifies it does not depend on it.
 //
-// The dictionary lies in memory split (tiles.hpp). Of the set's rows 64 dims at a time are copied to shared memory, one step ahead, as two tiles of
-// 128 bytes a row; the residual is split on the way and lies behind them. Of n atoms 4 n · dims bytes are read, and 1½ n² · dims multiply-adds done.
+// The dictionary lies in memory split (tiles.hpp). Of the set's rows 64 dims at a time are copied to shared memory, two steps ahead (one where a block
+// has too little of it), as two tiles of 128 bytes a row; the residual is split on the way and lies behind them. Of n atoms 4 n · dims bytes are read, and 1½ n² · dims multiply-adds done.
 #include "lasso.hpp"
 #include "tiles.hpp"
 
@@ -13,7 +13,7 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-constexpr unsigned kStep = 64;                // dims in shared memory
+constexpr unsigned kStep = 64;  // dims of a stage in shared memory
 constexpr float kResidualScale = 0x1.0p-14f;  // its norm is at most 1
 
 /// What lies before the tiles.
@@ -27,9 +27,10 @@ static_assert(sizeof(Head) <= kHeadBytes);
 
 BOTH unsigned rows_of(unsigned size) { return (size + 1 + 15) / 16 * 16; }
 
-/// Of sets of more than `least` and up to `most` atoms. Blocks of 16 rows from the first that has a new atom on, a warp each, `warps` at a time.
-template <unsigned least, unsigned most, unsigned warps>
-KERNEL_BOUNDS(32 * warps, 1)
+/// Of sets of more than `least` and up to `most` atoms. Blocks of 16 rows from the first that has a new atom on, a warp each, `warps` at a time; `stages` of
+/// shared memory.
+template <unsigned least, unsigned most, unsigned warps, unsigned blocks, unsigned stages>
+KERNEL_BOUNDS(32 * warps, blocks)
 gram_kernel(Batch batch) {
   constexpr unsigned kThreads = 32 * warps;
   constexpr unsigned kMostRows = (most + 1 + 15) / 16 * 16;
@@ -41,9 +42,11 @@ gram_kernel(Batch batch) {
   if (size == old || size <= least || size > most) return;
   const unsigned rows = rows_of(size);
   Head& head = *reinterpret_cast<Head*>(memory);
-  const unsigned tile = rows * kTileBytes;  // tops, then lows; twice
+  const unsigned tile = rows * kTileBytes;  // tops, then lows, of each stage
   unsigned char* tiles = memory + kHeadBytes;
-  const float* residual = batch.residual + static_cast<std::size_t>(sample) * dims;
+  // Of a set that is made anew, whose codes may not be zero, descent takes it from there.
+  const float* residual =
+      (old == 0 ? batch.samples : batch.residual) + static_cast<std::size_t>(sample) * dims;
   float* gram = batch.gram + static_cast<std::size_t>(sample) * kSet * kSet;
   for (unsigned row = thread; row < rows; row += kThreads) {
     const std::uint32_t atom = row < size ? batch.set[static_cast<std::size_t>(sample) * kSet + row] : 0;
@@ -52,10 +55,9 @@ gram_kernel(Batch batch) {
   }
   sync_block();
 
-  // Step `step` of 64 dims to one of the two places.
   const unsigned steps = batch.tops.chunks;
   const auto load = [&](unsigned step) {
-    unsigned char* to = tiles + step % 2 * 2 * tile;
+    unsigned char* to = tiles + step % stages * 2 * tile;
     if (step < steps) {
       for (unsigned i = thread; i < 16 * size; i += kThreads) {
         const unsigned row = i / 16, piece = i % 8;
@@ -92,13 +94,13 @@ gram_kernel(Batch batch) {
       for (unsigned i = 0; i < 4; ++i) tops[n][i] = rests[n][i] = 0;
 
     sync_block();
-    load(0);
+    for (unsigned step = 0; step + 1 < stages; ++step) load(step);
     for (unsigned at_step = 0; at_step < steps; ++at_step) {
-      copy_wait<0>();
+      copy_wait<stages - 2>();
       sync_block();
-      load(at_step + 1);
+      load(at_step + stages - 1);
       if (columns == 0) continue;
-      const unsigned char* high = tiles + at_step % 2 * 2 * tile;
+      const unsigned char* high = tiles + at_step % stages * 2 * tile;
       const unsigned char* low = high + tile;
 #pragma unroll
       for (unsigned step = 0; step < kStep / 16; ++step) {
@@ -141,11 +143,15 @@ gram_kernel(Batch batch) {
   if (thread == 0) batch.with_gram[sample] = size;
 }
 
-template <unsigned least, unsigned most, unsigned warps>
+unsigned shared_bytes(unsigned size, unsigned stages) {
+  return kHeadBytes + 2 * stages * rows_of(size) * kTileBytes;
+}
+
+template <unsigned least, unsigned most, unsigned warps, unsigned blocks, unsigned stages = 3>
 void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (largest <= least) return;
-  const unsigned shared = kHeadBytes + 4 * rows_of(largest < most ? largest : most) * kTileBytes;
-  const auto kernel = gram_kernel<least, most, warps>;
+  const unsigned shared = shared_bytes(largest < most ? largest : most, stages);
+  const auto kernel = gram_kernel<least, most, warps, blocks, stages>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
         "asking for shared memory");
   LAUNCH(kernel, batch.count, 32 * warps, shared, stream, batch);
@@ -153,12 +159,17 @@ void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
 
 }  // namespace
 
-void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream) {
+void complete_gram(const Batch& batch, unsigned largest, std::size_t shared_limit, cudaStream_t stream) {
   if (batch.count == 0) return;
   // Each sample by the kernel with registers for its set; the others pass it by.
-  launch<0, 63, 4>(batch, largest, stream);
-  launch<63, 111, 8>(batch, largest, stream);
-  launch<111, kSet, 8>(batch, largest, stream);
+  launch<0, 47, 3, 5>(batch, largest, stream);
+  launch<47, 63, 4, 4>(batch, largest, stream);
+  launch<63, 111, 8, 1>(batch, largest, stream);
+  // 99 KiB, all that a block has where the compute capability is 8.6, 8.9 or 12, hold a full set twice, but not three times.
+  if (shared_bytes(kSet, 3) <= shared_limit)
+    launch<111, kSet, 8, 1>(batch, largest, stream);
+  else
+    launch<111, kSet, 8, 1, 2>(batch, largest, stream);
   check(cudaGetLastError(), "making Gram matrices");
 }
 

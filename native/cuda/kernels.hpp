@@ -14,6 +14,14 @@ void round_rows(const float* rows, const std::uint32_t* pick, std::size_t count,
                 std::size_t dims, int precision, const Tiles& to, double* norms, double* moved,
                 cudaStream_t stream);
 
+/// Rounds rows which[i] of `rows` again, in their places of `to`; norms and moved (count each): of row which[i].
+void round_again(const float* rows, const std::uint32_t* which, std::size_t count, std::size_t dims,
+                 int precision, const Tiles& to, double* norms, double* moved, cudaStream_t stream);
+
+/// Row at[i] of `to` (dense, `dims` entries) becomes row i of `from`.
+void scatter_rows(const float* from, const std::uint32_t* at, std::size_t count, std::size_t dims, float* to,
+                  cudaStream_t stream);
+
 /// factors[j] = scales[j] · weights[j] (1 where null), `padded` of them, 0 from `count` on.
 void column_factors(const float* scales, const float* weights, std::size_t count, std::size_t padded,
                     float* factors, cudaStream_t stream);
@@ -58,5 +66,19 @@ void sort_lists(const Sort& sort, cudaStream_t stream);
 /// out[i]: the rank-th largest (from 1) of row i of values (rows x columns), or more where that is a tie.
 void ranked(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out,
             cudaStream_t stream);
+
+/// out (count x dims) = Σ code · atom of each of `count` sparse rows, in float64 in the order of the entries. indptr is relative to `base`; of
+/// `values` and `wide` one is there.
+struct Fold {
+  const float* atoms = nullptr;
+  unsigned dims = 0;
+  std::uint32_t base = 0;
+  const std::uint32_t* indptr = nullptr;
+  const std::uint32_t* indices = nullptr;
+  const float* values = nullptr;
+  const double* wide = nullptr;
+  float* out = nullptr;
+};
+void fold_rows(const Fold& fold, unsigned count, cudaStream_t stream);
 
 }  // namespace unsuperpose::cuda

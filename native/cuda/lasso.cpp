@@ -15,6 +15,8 @@ namespace {
 
 /// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
 constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
+/// Samples that are left, which are scored in one precision together.
+constexpr std::size_t kFew = 512;
 /// Of the first choice's sample, atoms that pass at least: with fewer, how many pass of all would vary much.
 constexpr unsigned kLeastRank = 3;
 /// With fewer features all that exceed λ can be listed.
@@ -47,45 +49,52 @@ class Solver {
   std::size_t together_ = 0;
   Batch batch_{};
   RoundedRows rounded_;
-  Memory<float> samples_, residual_, code_, correlation_, gram_, raised_, floors_, factors_[2], scale_;
+  Memory<float> samples_, residual_, code_, correlation_, gram_, share_, floors_, factors_[2], scale_;
   Thresholds thresholds_;
   Memory<double> lambda_, weights_, strongest_, gap_, norms_, moved_;
   Memory<std::uint32_t> set_, active_, with_gram_, stalled_;
   Memory<Evaluation> at_;
   Memory<UnsuperposeCudaEntry> entries_;
   Memory<unsigned> counts_;
-  Memory<std::uint32_t> state_;  // rounds, size, stage and precision of every sample, copied together
+  Memory<std::uint8_t> proof_, complete_;
+  Memory<std::uint32_t> state_;  // rounds, size, stage, precision and solve of every sample, copied together
   Pinned<std::uint32_t> seen_, group_, set_seen_;
   Pinned<float> code_seen_;
-  Pinned<Evaluation> at_seen_;
+  Pinned<double> figures_seen_;
   std::vector<std::uint32_t> rounds_, size_;
-  std::vector<std::uint8_t> stage_, precision_;
+  std::vector<std::uint8_t> stage_, precision_, solve_;
 };
 
 void Solver::reserve() {
   const std::size_t n = together_, dims = rows_.dims();
   samples_.reserve(n * dims);
   residual_.reserve(n * dims);
+  // Descent reads whole lines of it.
+  const bool larger = gram_.size() < n * kSet * kSet;
   gram_.reserve(n * kSet * kSet);
+  if (larger) stream_.zero(gram_.data(), n * kSet * kSet);
   for (Memory<float>* of_set : {&code_, &correlation_}) of_set->reserve(n * kSet);
   set_.reserve(n * kSet);
-  for (Memory<float>* one : {&raised_, &floors_}) one->reserve(n);
+  for (Memory<float>* one : {&share_, &floors_}) one->reserve(n);
   for (Memory<double>* one : {&lambda_, &strongest_, &gap_, &norms_, &moved_}) one->reserve(n);
   for (Memory<std::uint32_t>* one : {&active_, &with_gram_, &stalled_}) one->reserve(n);
   at_.reserve(n);
   entries_.reserve(n * kListed);
   counts_.reserve(n);
+  for (Memory<std::uint8_t>* one : {&proof_, &complete_}) one->reserve(n);
   state_.reserve(3 * n);
   seen_.reserve(3 * n);
   group_.reserve(n);
   set_seen_.reserve(n * kSet);
   code_seen_.reserve(n * kSet);
-  at_seen_.reserve(n);
+  figures_seen_.reserve(3 * n);
 
-  // Copied whole, also where nothing was written.
-  stream_.zero(set_.data(), n * kSet);
-  stream_.zero(code_.data(), n * kSet);
-  stream_.zero(state_.data(), 3 * n);
+  // Copied as a whole, also where nothing was written.
+  if (larger) {
+    stream_.zero(set_.data(), n * kSet);
+    stream_.zero(code_.data(), n * kSet);
+    stream_.zero(state_.data(), 3 * n);
+  }
 
   batch_.atoms = rows_.data();
   batch_.features = static_cast<unsigned>(rows_.count());
@@ -98,6 +107,8 @@ void Solver::reserve() {
   batch_.first_choice = static_cast<unsigned>(std::clamp<std::size_t>(dims / 32, 8, 63));
   batch_.max_rounds = problem_->max_rounds;
   batch_.tops = rows_.rounded(UNSUPERPOSE_CUDA_FLOAT16).rows.tiles();
+  batch_.bytes = rows_.rounded(UNSUPERPOSE_CUDA_INT8).rows.tiles();
+  batch_.may_be_rough = rough_fits(batch_.first_choice, dims, rows_.device().shared_limit);
   batch_.lows = rows_.rounded(kLowHalf).rows.tiles();
   batch_.residual = residual_.data();
   batch_.set = set_.data();
@@ -109,11 +120,14 @@ void Solver::reserve() {
   batch_.strongest = strongest_.data();
   batch_.gap = gap_.data();
   batch_.stalled = stalled_.data();
-  batch_.raised = raised_.data();
+  batch_.share = share_.data();
+  batch_.proof = proof_.data();
+  batch_.complete = complete_.data();
   batch_.rounds = state_.data();
   batch_.size = state_.data() + n;
   batch_.stage = reinterpret_cast<Stage*>(state_.data() + 2 * n);
   batch_.precision = reinterpret_cast<std::uint8_t*>(state_.data() + 2 * n) + n;
+  batch_.solve = reinterpret_cast<std::uint8_t*>(state_.data() + 2 * n) + 2 * n;
   batch_.active = active_.data();
   batch_.norms = norms_.data();
   batch_.moved = moved_.data();
@@ -144,9 +158,10 @@ void Solver::weigh() {
   }
   for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16}) {
     const Rows::Rounded& rounded = rows_.rounded(precision);
-    double norm = 0, moved = 0;
-    for (std::size_t j = 0; j < features; ++j) {
-      const double by = problem_->weights ? 1 / static_cast<double>(problem_->weights[j]) : 1;
+    double norm = problem_->weights ? 0 : rounded.largest_norm;
+    double moved = problem_->weights ? 0 : rounded.largest_moved;
+    for (std::size_t j = 0; problem_->weights && j < features; ++j) {
+      const double by = 1 / static_cast<double>(problem_->weights[j]);
       const double off = static_cast<double>(rounded.moved[j]);
       norm = std::max(norm, (static_cast<double>(rounded.norms[j]) + off) * by);
       moved = std::max(moved, off * by);
@@ -190,7 +205,7 @@ void Solver::pass(int precision, const std::vector<std::uint32_t>& group, bool f
       // On the first pass λ is exceeded by a large share of the atoms.
       thresholds = thresholds_.of(select, precision, device, 2.0 * batch_.first_choice, kLeastRank, stream_);
     }
-    set_floors(batch_, precision, thresholds, stream_.get());
+    set_floors(batch_, precision, fresh, thresholds, stream_.get());
     stream_.zero(counts_.data(), count);
     select.floors = floors_.data();
     select.entries = entries_.data();
@@ -212,6 +227,7 @@ void Solver::read_state(std::size_t count) {
   size_.assign(seen_.data() + n, seen_.data() + n + count);
   stage_.assign(bytes, bytes + count);
   precision_.assign(bytes + n, bytes + n + count);
+  solve_.assign(bytes + 2 * n, bytes + 2 * n + count);
 }
 
 void Solver::solve(std::size_t first, std::size_t count) {
@@ -227,7 +243,7 @@ void Solver::solve(std::size_t first, std::size_t count) {
   });
   start(batch_, static_cast<unsigned>(count), stream_.get());
   read_state(count);
-  std::vector<std::uint32_t> active(count), group;
+  std::vector<std::uint32_t> active(count), group, rough;
   for (std::size_t i = 0; i < count; ++i) active[i] = static_cast<std::uint32_t>(i);
   bool fresh = true;
   while (!active.empty()) {
@@ -237,6 +253,11 @@ void Solver::solve(std::size_t first, std::size_t count) {
     // Each sample once: a pass decides in which precision the next one is.
     std::vector<std::uint32_t> groups[2];
     for (const std::uint32_t i : active) groups[precision_[i]].push_back(i);
+    // So few samples take the time that reading the dictionary does: once.
+    if (!groups[0].empty() && !groups[1].empty() && active.size() <= kFew) {
+      groups[UNSUPERPOSE_CUDA_INT8].clear();
+      groups[UNSUPERPOSE_CUDA_FLOAT16] = active;
+    }
     for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16}) {
       if (groups[precision].empty()) continue;
       pass(precision, groups[precision], fresh);
@@ -244,61 +265,71 @@ void Solver::solve(std::size_t first, std::size_t count) {
     }
     fresh = false;
     group.clear();
+    rough.clear();
     unsigned largest = 0;
     for (const std::uint32_t i : active) {
       if (stage_[i] != static_cast<std::uint8_t>(Stage::running) || rounds_[i] == before[i]) continue;
+      if (solve_[i] == static_cast<std::uint8_t>(Solve::rough)) {
+        rough.push_back(i);
+        continue;
+      }
       group.push_back(i);
       largest = std::max(largest, size_[i]);
     }
+    if (!rough.empty()) {
+      use(rough);
+      timer_.time(Timer::descend, [&] { solve_roughly(batch_, stream_.get()); });
+    }
+    if (!rough.empty() && !group.empty()) stream_.wait();  // use() writes what may be on its way
     if (!group.empty()) {
       use(group);
-      timer_.time(Timer::gram, [&] { complete_gram(batch_, largest, stream_.get()); });
+      timer_.time(Timer::gram,
+                  [&] { complete_gram(batch_, largest, rows_.device().shared_limit, stream_.get()); });
       timer_.time(Timer::descend, [&] { descend(batch_, largest, stream_.get()); });
       timer_.time(Timer::evaluate, [&] { evaluate(batch_, stream_.get()); });
-      stream_.wait();
-      timer_.add();
     }
+    stream_.wait();
+    timer_.add();
     std::erase_if(active,
                   [&](std::uint32_t i) { return stage_[i] != static_cast<std::uint8_t>(Stage::running); });
   }
 }
 
 void Solver::deliver(std::size_t first, std::size_t count) {
-  std::uint32_t* set = set_seen_.data();
-  float* code = code_seen_.data();
-  Evaluation* at = at_seen_.data();
+  // No code has more entries than its set.
+  const std::size_t width = *std::max_element(size_.begin(), size_.end());
+  std::uint32_t* indices = set_seen_.data();
+  float* values = code_seen_.data();
   timer_.time(Timer::copies, [&] {
-    stream_.to_host(set, set_.data(), count * kSet);
-    stream_.to_host(code, code_.data(), count * kSet);
-    stream_.to_host(at, at_.data(), count);
-    stream_.to_host(out_->gap + first, gap_.data(), count);
+    cuda::deliver(batch_, static_cast<unsigned>(count), counts_.data(), norms_.data(), moved_.data(),
+                  stream_.get());
+    stream_.rows_to_host(indices, set_.data(), kSet, count, width);
+    stream_.rows_to_host(values, code_.data(), kSet, count, width);
+    stream_.to_host(seen_.data(), counts_.data(), count);
+    stream_.to_host(figures_seen_.data(), gap_.data(), count);
+    stream_.to_host(figures_seen_.data() + count, norms_.data(), count);
+    stream_.to_host(figures_seen_.data() + 2 * count, moved_.data(), count);
   });
   stream_.wait();
   timer_.add();
-  std::vector<std::pair<std::uint32_t, float>> sorted;
+  std::copy_n(figures_seen_.data(), count, out_->gap + first);
+  std::copy_n(figures_seen_.data() + count, count, out_->objective + first);
+  std::copy_n(figures_seen_.data() + 2 * count, count, out_->squared_residual + first);
+  std::copy_n(rounds_.data(), count, out_->rounds + first);
   for (std::size_t i = 0; i < count; ++i) {
-    sorted.clear();
-    for (unsigned k = 0; k < size_[i]; ++k)
-      if (code[i * kSet + k] != 0) sorted.emplace_back(set[i * kSet + k], code[i * kSet + k]);
-    std::sort(sorted.begin(), sorted.end());
-    const std::size_t to = first + i;
-    const std::size_t fits = std::min<std::size_t>(sorted.size(), problem_->capacity);
+    const std::size_t to = first + i, found = seen_.data()[i];
+    const std::size_t fits = std::min<std::size_t>(found, problem_->capacity);
     out_->count[to] = static_cast<std::uint32_t>(fits);
-    out_->outcome[to] = stage_[i] == static_cast<std::uint8_t>(Stage::converged) && fits == sorted.size()
+    out_->outcome[to] = stage_[i] == static_cast<std::uint8_t>(Stage::converged) && fits == found
                             ? UNSUPERPOSE_CUDA_CONVERGED
                             : UNSUPERPOSE_CUDA_UNFINISHED;
-    for (std::size_t k = 0; k < fits; ++k) {
-      out_->indices[to * problem_->capacity + k] = sorted[k].first;
-      out_->values[to * problem_->capacity + k] = sorted[k].second;
-    }
-    out_->rounds[to] = rounds_[i];
-    out_->objective[to] = at[i].objective(problem_->lambda[to], problem_->ridge);
-    out_->squared_residual[to] = at[i].squared_residual;
+    std::copy_n(indices + i * width, fits, out_->indices + to * problem_->capacity);
+    std::copy_n(values + i * width, fits, out_->values + to * problem_->capacity);
   }
 }
 
 void Solver::release() {
-  for (Memory<float>* memory : {&samples_, &residual_, &code_, &correlation_, &gram_, &raised_, &floors_,
+  for (Memory<float>* memory : {&samples_, &residual_, &code_, &correlation_, &gram_, &share_, &floors_,
                                 &factors_[0], &factors_[1], &scale_})
     memory->free();
   thresholds_.free();
@@ -308,6 +339,7 @@ void Solver::release() {
   at_.free();
   entries_.free();
   counts_.free();
+  for (Memory<std::uint8_t>* memory : {&proof_, &complete_}) memory->free();
 }
 
 void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out) {
@@ -329,12 +361,15 @@ void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
       deliver(first, count);
       first += count;
     } catch (const Failure& failure) {
-      // Fewer at a time, as long as there are fewer.
-      if (failure.code != UNSUPERPOSE_CUDA_MEMORY || together_ <= kFewestTogether) throw;
+      if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
+      timer_.forget();
+      ready = false;
+      if (rows_.free_workspaces()) continue;
+      // Fewer at a time, as long as there are fewer.
+      if (together_ <= kFewestTogether) throw;
       release();
       together_ = std::max(kFewestTogether, together_ / 2);
-      ready = false;
     }
   }
 }

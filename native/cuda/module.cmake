@@ -105,7 +105,7 @@ list(APPEND targets unsuperpose_cuda)
 
 # The programs of test/cuda/ that a GPU can run (npm run gpu-check): those that are not about the emulation. The published package has none.
 file(GLOB gpu_programs CONFIGURE_DEPENDS test/cuda/*.cpp)
-list(FILTER gpu_programs EXCLUDE REGEX "/(emulation|faults)\\.cpp$")
+list(FILTER gpu_programs EXCLUDE REGEX "/(emulation|faults|shortage)\\.cpp$")
 if(NOT "90a" IN_LIST UNSUPERPOSE_CUDA_ARCHITECTURES)
   list(FILTER gpu_programs EXCLUDE REGEX "/hopper\\.cpp$")
 endif()
@@ -129,12 +129,20 @@ if(gpu_programs)
 endif()
 
 # What the kernels take on a GPU (npm run gpu-check runs it). The published package does not have it.
-set(gpu_bench_source "${CMAKE_CURRENT_SOURCE_DIR}/bench/cuda_kernels.cu")
-if(EXISTS "${gpu_bench_source}")
-  find_package(Threads REQUIRED)
-  add_nvcc_object(${gpu_bench_source} ${cuda_folder}/bench_cuda_kernels.o -gencode arch=compute_80,code=compute_80) # has no kernels of its own
-  add_executable(gpu_bench EXCLUDE_FROM_ALL ${cuda_folder}/bench_cuda_kernels.o ${cuda_objects})
-  set_target_properties(gpu_bench PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME bench_cuda_kernels
-    RUNTIME_OUTPUT_DIRECTORY ${cuda_folder} RUNTIME_OUTPUT_DIRECTORY_RELEASE ${cuda_folder})
-  target_link_libraries(gpu_bench PRIVATE unsuperpose_core ${CUDA_cudart_static_LIBRARY} Threads::Threads dl rt)
+set(gpu_benches "")
+foreach(name cuda_kernels cuda_train)
+  set(source "${CMAKE_CURRENT_SOURCE_DIR}/bench/${name}.cu")
+  if(EXISTS "${source}")
+    find_package(Threads REQUIRED)
+    set(object ${cuda_folder}/bench_${name}.o)
+    add_nvcc_object(${source} ${object} -gencode arch=compute_80,code=compute_80) # has no kernels of its own
+    add_executable(bench_${name} EXCLUDE_FROM_ALL ${object} ${cuda_objects})
+    set_target_properties(bench_${name} PROPERTIES LINKER_LANGUAGE CXX
+      RUNTIME_OUTPUT_DIRECTORY ${cuda_folder} RUNTIME_OUTPUT_DIRECTORY_RELEASE ${cuda_folder})
+    target_link_libraries(bench_${name} PRIVATE unsuperpose_core ${CUDA_cudart_static_LIBRARY} Threads::Threads dl rt)
+    list(APPEND gpu_benches bench_${name})
+  endif()
+endforeach()
+if(gpu_benches)
+  add_custom_target(gpu_bench DEPENDS ${gpu_benches})
 endif()

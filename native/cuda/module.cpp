@@ -2,9 +2,14 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <optional>
 
+#include "pinned.hpp"
+#include "layers.hpp"
+#include "learning.hpp"
 #include "rounds.hpp"
 #include "scan.hpp"
+#include "trainer.hpp"
 
 using namespace unsuperpose::cuda;
 
@@ -13,6 +18,12 @@ struct UnsuperposeCudaRows {
 };
 struct UnsuperposeCudaScan {
   Scan scan;
+};
+struct UnsuperposeCudaTrainer {
+  Trainer trainer;
+};
+struct UnsuperposeCudaLearning {
+  Learning learning;
 };
 
 namespace {
@@ -35,6 +46,16 @@ int guarded(UnsuperposeCudaError* error, const Body& body) {
     std::snprintf(error->message, sizeof error->message, "%s", failure.what());
     return UNSUPERPOSE_CUDA_FAILED;
   }
+}
+
+/// Of a device that is lost, what is the host's is given back all the same. Its own memory only goes with the process: to reset the device would take it
+/// from others in the process too.
+template <class Held>
+void let_go(Held* held, int device) {
+  std::optional<OnDevice> here;
+  UnsuperposeCudaError ignored;
+  (void)guarded(&ignored, [&] { here.emplace(device); });
+  delete held;
 }
 
 int count(std::int32_t* devices, UnsuperposeCudaError* error) {
@@ -77,13 +98,7 @@ int upload(std::int32_t device, const UnsuperposeCudaMatrix* rows, UnsuperposeCu
 }
 
 void release(UnsuperposeCudaRows* rows) {
-  if (!rows) return;
-  UnsuperposeCudaError ignored;
-  const int device = rows->rows.device().index;
-  (void)guarded(&ignored, [&] {
-    const OnDevice here(device);
-    delete rows;
-  });
+  if (rows) let_go(rows, rows->rows.device().index);
 }
 
 std::uint64_t bytes(const UnsuperposeCudaRows* rows) { return rows->rows.bytes(); }
@@ -105,13 +120,7 @@ int open(UnsuperposeCudaRows* rows, UnsuperposeCudaScan** out, UnsuperposeCudaEr
 }
 
 void close(UnsuperposeCudaScan* scan) {
-  if (!scan) return;
-  UnsuperposeCudaError ignored;
-  const int device = scan->scan.rows().device().index;
-  (void)guarded(&ignored, [&] {
-    const OnDevice here(device);
-    delete scan;
-  });
+  if (scan) let_go(scan, scan->scan.rows().device().index);
 }
 
 int set_vectors(UnsuperposeCudaScan* scan, const UnsuperposeCudaMatrix* vectors, std::int32_t precision,
@@ -144,6 +153,123 @@ int lasso(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, Unsupe
   return guarded(error, [&] { solve_lasso(rows->rows, *problem, *out); });
 }
 
+int pursue(UnsuperposeCudaRows* rows, const UnsuperposeCudaPursuit* problem, UnsuperposeCudaSupports* out,
+           UnsuperposeCudaError* error) {
+  return guarded(error, [&] { solve_pursuit(rows->rows, *problem, *out); });
+}
+
+int fold(UnsuperposeCudaRows* rows, const UnsuperposeCudaSparse* codes, float* out,
+         UnsuperposeCudaError* error) {
+  return guarded(error, [&] { fold_codes(rows->rows, *codes, out); });
+}
+
+int trainer_open(std::int32_t device, const UnsuperposeCudaTraining* training, UnsuperposeCudaTrainer** out,
+                 UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] {
+    const Device checked(device);
+    const OnDevice here(device);
+    *out = new UnsuperposeCudaTrainer{{checked, *training}};
+  });
+}
+
+void trainer_close(UnsuperposeCudaTrainer* trainer) {
+  if (trainer) let_go(trainer, trainer->trainer.device().index);
+}
+
+int trainer_write(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaTrained* from,
+                  UnsuperposeCudaError* error) {
+  return guarded(error, [&] { trainer->trainer.write(*from); });
+}
+
+int trainer_read(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaTrained* to, UnsuperposeCudaError* error) {
+  return guarded(error, [&] { trainer->trainer.read(*to); });
+}
+
+int trainer_step(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaStep* step,
+                 UnsuperposeCudaReport* before, UnsuperposeCudaError* error) {
+  return guarded(error, [&] { trainer->trainer.step(*step, *before); });
+}
+
+int trainer_settle(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaReport* last,
+                   UnsuperposeCudaError* error) {
+  return guarded(error, [&] { trainer->trainer.settle(*last); });
+}
+
+int pin(std::uint64_t size, void** out, UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] { *out = take_pinned(size); });
+}
+
+void unpin(void* memory) {
+  if (memory) give_pinned(memory);
+}
+
+int replace(UnsuperposeCudaRows* rows, const UnsuperposeCudaMatrix* from, const std::uint32_t* at,
+            UnsuperposeCudaError* error) {
+  return guarded(error, [&] { rows->rows.replace(*from, at); });
+}
+
+int open_learning(std::int32_t device, std::uint64_t features, std::uint64_t dims,
+                  UnsuperposeCudaLearning** out, UnsuperposeCudaError* error) {
+  *out = nullptr;
+  return guarded(error, [&] {
+    const OnDevice here(device);
+    *out = new UnsuperposeCudaLearning{{device, features, dims}};
+  });
+}
+
+void close_learning(UnsuperposeCudaLearning* learning) {
+  if (learning) let_go(learning, learning->learning.device().index);
+}
+
+template <class Body>
+int on_device_of(UnsuperposeCudaLearning* learning, UnsuperposeCudaError* error, const Body& body) {
+  return guarded(error, [&] {
+    const OnDevice here(learning->learning.device().index);
+    body(learning->learning);
+  });
+}
+
+int put_learning(UnsuperposeCudaLearning* learning, const float* a, std::uint64_t a_stride, const float* b,
+                 std::uint64_t b_stride, UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.put(a, a_stride, b, b_stride); });
+}
+
+int get_learning(UnsuperposeCudaLearning* learning, float* a, std::uint64_t a_stride, float* b,
+                 std::uint64_t b_stride, UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.get(a, a_stride, b, b_stride); });
+}
+
+int scale_learning(UnsuperposeCudaLearning* learning, double factor, UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.scale(factor); });
+}
+
+int forget_feature(UnsuperposeCudaLearning* learning, std::uint32_t feature, UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.forget(feature); });
+}
+
+int teach(UnsuperposeCudaLearning* learning, const UnsuperposeCudaLesson* lesson,
+          UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) { own.teach(*lesson); });
+}
+
+int improve(UnsuperposeCudaLearning* learning, UnsuperposeCudaRows* atoms, const std::uint32_t* due,
+            std::uint64_t n, float* out, std::uint64_t stride, int (*cancelled)(void*), void* context,
+            UnsuperposeCudaError* error) {
+  return on_device_of(learning, error, [&](Learning& own) {
+    own.improve(atoms->rows, due, n, out, stride, cancelled, context);
+  });
+}
+
+int unroll(UnsuperposeCudaRows* atoms, const UnsuperposeCudaLayers* network, UnsuperposeCudaError* error) {
+  return guarded(error, [&] {
+    std::vector<Rows*> weights;
+    for (std::uint32_t k = 0; k < network->count; ++k) weights.push_back(&network->layers[k].weights->rows);
+    run_layers(atoms->rows, weights, *network);
+  });
+}
+
 const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 sizeof(UnsuperposeCuda),
                                 count,
@@ -159,7 +285,27 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 above,
                                 strongest,
                                 entries,
-                                lasso};
+                                lasso,
+                                pursue,
+                                fold,
+                                trainer_open,
+                                trainer_close,
+                                trainer_write,
+                                trainer_read,
+                                trainer_step,
+                                trainer_settle,
+                                pin,
+                                unpin,
+                                replace,
+                                open_learning,
+                                close_learning,
+                                put_learning,
+                                get_learning,
+                                scale_learning,
+                                forget_feature,
+                                teach,
+                                improve,
+                                unroll};
 
 }  // namespace
 

@@ -57,4 +57,11 @@ DEVICE double warp_dot(const float* a, const float* b, unsigned dims) {
   return warp_sum(sum);
 }
 
+/// The same of a float32 row with float64 numbers.
+DEVICE double warp_dot(const float* a, const double* b, unsigned dims) {
+  double sum = 0;
+  for (unsigned k = lane(); k < dims; k += 32) sum = fma(static_cast<double>(a[k]), b[k], sum);
+  return warp_sum(sum);
+}
+
 }  // namespace unsuperpose::cuda

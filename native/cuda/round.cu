@@ -4,18 +4,13 @@
 // 4 bytes read and 1 or 2 written an entry. Norms, and what rounding moved, are upper bounds, summed in float64.
 #include "kernels.hpp"
 #include "reduce.cuh"
+#include "round.cuh"
 
 namespace unsuperpose::cuda {
 
 namespace {
 
 constexpr unsigned kWarps = 8;
-/// Sums of squares of `dims` terms in float64 are off by less.
-constexpr double kUp = 1 + 0x1.0p-30;
-
-/// 2^e, −126 ≤ e ≤ 127
-DEVICE double power(int e) { return ldexp(1.0, e); }
-
 /// Entry v as it is stored, 1 or 2 bytes; what it stands for is added to the sums.
 struct Int8 {
   static constexpr unsigned kBytes = 1;
@@ -33,25 +28,6 @@ struct Int8 {
   }
 };
 
-struct Float16 {
-  static constexpr unsigned kBytes = 2;
-  double inverse;
-  float scale;
-  DEVICE explicit Float16(float largest) {
-    int e = 0;
-    frexp(static_cast<double>(largest), &e);  // largest = f · 2^e, ½ ≤ f < 1
-    e = largest > 0 ? e - 15 : 0;
-    e = e < -126 ? -126 : e;
-    scale = static_cast<float>(power(e));
-    inverse = power(-e);
-  }
-  DEVICE unsigned round(float v, double* as) const {
-    const std::uint16_t bits = to_half(static_cast<float>(static_cast<double>(v) * inverse));
-    *as = static_cast<double>(from_half(bits)) * static_cast<double>(scale);
-    return bits;
-  }
-};
-
 /// What float16 leaves of an entry, times 2¹¹: with the same power of two.
 struct Low : Float16 {
   DEVICE explicit Low(float largest) : Float16(largest) {}
@@ -66,12 +42,13 @@ struct Low : Float16 {
 };
 
 template <class Format>
-KERNEL round_kernel(const float* rows, const std::uint32_t* pick, std::size_t count, std::size_t padded,
-                    unsigned dims, Tiles to, double* norms, double* moved) {
-  const std::size_t row = static_cast<std::size_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
-  if (row >= padded) return;
-  const bool there = row < count;
-  const float* from = rows + (there ? (pick ? pick[row] : row) : 0) * static_cast<std::size_t>(dims);
+KERNEL round_kernel(const float* rows, const std::uint32_t* pick, bool in_place, std::size_t count,
+                    std::size_t padded, unsigned dims, Tiles to, double* norms, double* moved) {
+  const std::size_t at = static_cast<std::size_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  if (at >= padded) return;
+  const bool there = at < count;
+  const std::size_t picked = there ? (pick ? pick[at] : at) : 0, row = in_place ? picked : at;
+  const float* from = rows + picked * static_cast<std::size_t>(dims);
   // Four entries at a time where rows start at multiples of 16 bytes.
   const bool by_four = dims % 4 == 0;
   const auto four = [&](unsigned k, float(&v)[4]) {
@@ -113,8 +90,8 @@ KERNEL round_kernel(const float* rows, const std::uint32_t* pick, std::size_t co
   if (lane() != 0) return;
   to.scales[row] = there ? format.scale : 0;
   if (!there) return;
-  if (norms) norms[row] = sqrt(norm) * kUp;
-  if (moved) moved[row] = sqrt(error) * kUp;
+  if (norms) norms[at] = sqrt(norm) * kUp;
+  if (moved) moved[at] = sqrt(error) * kUp;
 }
 
 KERNEL factors_kernel(const float* scales, const float* weights, std::size_t count, std::size_t padded,
@@ -124,24 +101,52 @@ KERNEL factors_kernel(const float* scales, const float* weights, std::size_t cou
   factors[j] = j < count ? scales[j] * (weights ? weights[j] : 1.0f) : 0.0f;
 }
 
+/// One warp a row.
+KERNEL scatter_kernel(const float* from, const std::uint32_t* at, std::size_t count, unsigned dims,
+                      float* to) {
+  const std::size_t i = static_cast<std::size_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  if (i >= count) return;
+  for (unsigned k = lane(); k < dims; k += 32)
+    to[static_cast<std::size_t>(at[i]) * dims + k] = from[i * dims + k];
+}
+
+void launch(const float* rows, const std::uint32_t* pick, bool in_place, std::size_t count,
+            std::size_t padded, std::size_t dims, int precision, const Tiles& to, double* norms,
+            double* moved, cudaStream_t stream) {
+  if (padded == 0) return;
+  const unsigned blocks = static_cast<unsigned>((padded + kWarps - 1) / kWarps);
+  const unsigned entries = static_cast<unsigned>(dims);
+  if (precision == UNSUPERPOSE_CUDA_INT8)
+    LAUNCH((round_kernel<Int8>), blocks, 32 * kWarps, 0, stream, rows, pick, in_place, count, padded, entries,
+           to, norms, moved);
+  else if (precision == kLowHalf)
+    LAUNCH((round_kernel<Low>), blocks, 32 * kWarps, 0, stream, rows, pick, in_place, count, padded, entries,
+           to, norms, moved);
+  else
+    LAUNCH((round_kernel<Float16>), blocks, 32 * kWarps, 0, stream, rows, pick, in_place, count, padded,
+           entries, to, norms, moved);
+  check(cudaGetLastError(), "rounding rows");
+}
+
 }  // namespace
 
 void round_rows(const float* rows, const std::uint32_t* pick, std::size_t count, std::size_t padded,
                 std::size_t dims, int precision, const Tiles& to, double* norms, double* moved,
                 cudaStream_t stream) {
-  if (padded == 0) return;
-  const unsigned blocks = static_cast<unsigned>((padded + kWarps - 1) / kWarps);
-  const unsigned entries = static_cast<unsigned>(dims);
-  if (precision == UNSUPERPOSE_CUDA_INT8)
-    LAUNCH((round_kernel<Int8>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to,
-           norms, moved);
-  else if (precision == kLowHalf)
-    LAUNCH((round_kernel<Low>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to, norms,
-           moved);
-  else
-    LAUNCH((round_kernel<Float16>), blocks, 32 * kWarps, 0, stream, rows, pick, count, padded, entries, to,
-           norms, moved);
-  check(cudaGetLastError(), "rounding rows");
+  launch(rows, pick, false, count, padded, dims, precision, to, norms, moved, stream);
+}
+
+void round_again(const float* rows, const std::uint32_t* which, std::size_t count, std::size_t dims,
+                 int precision, const Tiles& to, double* norms, double* moved, cudaStream_t stream) {
+  launch(rows, which, true, count, count, dims, precision, to, norms, moved, stream);
+}
+
+void scatter_rows(const float* from, const std::uint32_t* at, std::size_t count, std::size_t dims, float* to,
+                  cudaStream_t stream) {
+  if (count == 0) return;
+  LAUNCH(scatter_kernel, static_cast<unsigned>((count + kWarps - 1) / kWarps), 32 * kWarps, 0, stream, from,
+         at, count, static_cast<unsigned>(dims), to);
+  check(cudaGetLastError(), "replacing rows");
 }
 
 void column_factors(const float* scales, const float* weights, std::size_t count, std::size_t padded,

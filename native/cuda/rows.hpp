@@ -48,12 +48,23 @@ class Rows {
   struct Rounded {
     RoundedRows rows;
     std::vector<float> norms, moved;
+    double largest_norm = 0, largest_moved = 0;  // of the rows as they are, at most; of what rounding moved
     bool made = false;
+    /// The largest of all.
+    void measure();
   };
   const Rounded& rounded(int precision);
-  /// Memory that a call used and another may use; null where there is none. One call has it at a time.
-  std::shared_ptr<void> take_workspace();
-  void keep_workspace(std::shared_ptr<void> workspace);
+  /// Row at[i] becomes row i of `from`, also where it is rounded.
+  void replace(const UnsuperposeCudaMatrix& from, const std::uint32_t* at);
+  /// The rows, to be changed by kernels; then changed() is told which were, there and here.
+  float* changing() { return data_.data(); }
+  void changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count);
+  /// Memory that a call used and another of its kind may use; null where there is none. One call has it at a time.
+  enum Workspace : unsigned { kLasso, kPursuit, kFold, kLayers, kWorkspaces };
+  std::shared_ptr<void> take_workspace(Workspace kind = kLasso);
+  void keep_workspace(std::shared_ptr<void> workspace, Workspace kind = kLasso);
+  /// Frees what no call has. Answers whether there was any.
+  bool free_workspaces();
 
  private:
   const Device device_;
@@ -61,7 +72,7 @@ class Rows {
   Memory<float> data_;
   std::mutex mutex_;
   Rounded rounded_[3];                       // by precision, kLowHalf the last
-  std::vector<std::shared_ptr<void>> idle_;  // after what they refer to: they go first
+  std::shared_ptr<void> idle_[kWorkspaces];  // after what they refer to: they go first
 };
 
 }  // namespace unsuperpose::cuda

@@ -13,6 +13,7 @@ namespace {
 constexpr unsigned kThreads = 384, kStages = 4;
 [[maybe_unused]] constexpr unsigned kMultipliers = 8;  // warps
 constexpr unsigned kFactors = 8;   // right blocks whose factors are kept: more than can be on their way
+[[maybe_unused]] constexpr unsigned kLead = 2;  // chunks
 constexpr unsigned kQueue = 1536;  // entries that pass of one tile; there are two queues
 
 [[maybe_unused]] constexpr unsigned kFactorBytes = kRightRows * sizeof(float);
@@ -30,6 +31,7 @@ struct Shared {
   unsigned queued[2];
   hopper::Barrier full[kStages], empty[kStages];  // a stage
   hopper::Barrier queue_full[2], queue_empty[2];
+  hopper::Barrier lead;  // of the first warpgroup
 };
 constexpr unsigned kSharedBytes = kStages * kStageSize + sizeof(Shared);
 static_assert(kSharedBytes <= 227 * 1024, "what a block of Hopper can have");
@@ -112,6 +114,8 @@ DEVICE void multiply_tiles(const SelectTask& task, unsigned char* stages, Shared
   unsigned use = 0;
   for_tiles(task, [&](unsigned turn, unsigned left_block, unsigned) {
     Sum sums[128];
+    // While one group looks through its sums, the other has the tensor cores: it must not get there at the same time.
+    if (turn == 0 && group == 1) shared.lead.wait(0);
     for (unsigned chunk = 0; chunk < chunks; ++chunk, ++use) {
       const unsigned stage = use % kStages;
       shared.full[stage].wait(use / kStages & 1u);
@@ -125,6 +129,8 @@ DEVICE void multiply_tiles(const SelectTask& task, unsigned char* stages, Shared
         b = hopper::further(b);
       }
       hopper::end_products();
+      if (turn == 0 && group == 0 && lane() == 0 && chunk + 1 == (chunks < kLead ? chunks : kLead))
+        shared.lead.arrive();
       // The products before these are through: their stage may be filled again.
       if (chunk > 0) {
         hopper::wait_products<1>();
@@ -144,25 +150,17 @@ DEVICE void multiply_tiles(const SelectTask& task, unsigned char* stages, Shared
       const auto product = [&](unsigned i, unsigned h, unsigned k) {
         return static_cast<float>(sums[4 * (4 * part + i) + 2 * h + k]);
       };
-      float factor[8];
-      bool any = false;
-#pragma unroll
-      for (unsigned i = 0; i < 4; ++i)
-#pragma unroll
-        for (unsigned k = 0; k < 2; ++k) {
-          factor[2 * i + k] = factors[8 * (4 * part + i) + k];
-#pragma unroll
-          for (unsigned h = 0; h < 2; ++h) any |= rows[h].passes(product(i, h, k), factor[2 * i + k]);
-        }
-      if (!any) continue;
       unsigned passed = 0;  // bit 4 i + 2 h + k
 #pragma unroll
       for (unsigned i = 0; i < 4; ++i)
 #pragma unroll
-        for (unsigned h = 0; h < 2; ++h)
+        for (unsigned k = 0; k < 2; ++k) {
+          const float factor = factors[8 * (4 * part + i) + k];
 #pragma unroll
-          for (unsigned k = 0; k < 2; ++k)
-            passed |= (rows[h].passes(product(i, h, k), factor[2 * i + k]) ? 1u : 0u) << (4 * i + 2 * h + k);
+          for (unsigned h = 0; h < 2; ++h)
+            if (rows[h].passes(product(i, h, k), factor)) passed |= 1u << (4 * i + 2 * h + k);
+        }
+      if (passed == 0) continue;
       const unsigned count = static_cast<unsigned>(count_bits(passed));
       const unsigned place = atomic_add(&shared.queued[which], count);
       if (place + count > kQueue) passed = 0;
@@ -198,6 +196,7 @@ select_wgmma(SelectTask task) {
       shared.queue_empty[q].init(32);
       shared.queued[q] = 0;
     }
+    shared.lead.init(kMultipliers / 2);
     hopper::publish_barriers();
   }
   sync_block();

@@ -48,8 +48,9 @@ KERNEL ranked_kernel(const float* values, unsigned columns, unsigned rank, float
   if (threadIdx.x == 0) out[blockIdx.x] = row[static_cast<std::uint32_t>(keys[rank - 1])];
 }
 
-/// The same for ranks up to kFew, a warp a row: each lane keeps its largest few.
-constexpr unsigned kFew = 4, kRankWarps = 8;
+/// The same for ranks up to `kFew`, a warp a row: each lane keeps its largest few.
+constexpr unsigned kRankWarps = 8;
+template <unsigned kFew>
 KERNEL few_ranked_kernel(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out) {
   const std::size_t at = static_cast<std::size_t>(blockIdx.x) * kRankWarps + threadIdx.x / 32;
   if (at >= rows) return;
@@ -95,9 +96,14 @@ void sort_lists(const Sort& sort, cudaStream_t stream) {
 void ranked(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out,
             cudaStream_t stream) {
   if (rows == 0) return;
-  if (rank <= kFew) {
-    LAUNCH(few_ranked_kernel, static_cast<unsigned>((rows + kRankWarps - 1) / kRankWarps), 32 * kRankWarps, 0,
-           stream, values, rows, columns, rank, out);
+  constexpr unsigned kFew = 4, kSome = 20;
+  if (rank <= kSome) {
+    const auto blocks = static_cast<unsigned>((rows + kRankWarps - 1) / kRankWarps);
+    if (rank <= kFew)
+      LAUNCH((few_ranked_kernel<kFew>), blocks, 32 * kRankWarps, 0, stream, values, rows, columns, rank, out);
+    else
+      LAUNCH((few_ranked_kernel<kSome>), blocks, 32 * kRankWarps, 0, stream, values, rows, columns, rank,
+             out);
     check(cudaGetLastError(), "ranking a sample");
     return;
   }

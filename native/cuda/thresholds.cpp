@@ -13,9 +13,11 @@ constexpr std::size_t kShare = 64, kLeast = 1024, kMost = 8192;
 }  // namespace
 
 const float* Thresholds::of(const Select& pass, int precision, const Device& device, double passing,
-                            unsigned least_rank, const Stream& stream) {
+                            unsigned least_rank, const Stream& stream, std::size_t wanted) {
   const std::size_t rows = pass.right_count;
-  const unsigned blocks = static_cast<unsigned>(std::clamp(rows / kShare, kLeast, kMost) / kRightRows);
+  const std::size_t share = wanted > 0 ? std::clamp<std::size_t>(wanted, kRightRows, kMost)
+                                       : std::clamp(rows / kShare, kLeast, kMost);
+  const auto blocks = static_cast<unsigned>(std::min(share, rows) / kRightRows);
   const unsigned sampled = blocks * kRightRows;
   strengths_.reserve(pass.left_count * sampled);
   ranks_.reserve(pass.left_count);

@@ -7,11 +7,11 @@ namespace unsuperpose::cuda {
 
 class Thresholds {
  public:
-  /// For each left row of `pass`, a strength that some `passing` of its right rows exceed: those of `least_rank` in the sample or more. On the
-  /// device, until the next. Of kLeastRows right rows or more.
+  /// For each left row of `pass`, a strength that some `passing` of its right rows exceed: those of `least_rank` in the sample or more, of so
+  /// many rows as are `wanted` (0: a share of all). On the device, until the next. Of kLeastRows right rows or more.
   static constexpr std::size_t kLeastRows = 2048;
   const float* of(const Select& pass, int precision, const Device& device, double passing,
-                  unsigned least_rank, const Stream& stream);
+                  unsigned least_rank, const Stream& stream, std::size_t wanted = 0);
   void free() {
     strengths_.free();
     ranks_.free();

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "autoencoder_device.hpp"
 #include "autoencoder_state.hpp"
 
 namespace unsuperpose {
@@ -66,7 +67,8 @@ void fill(Matrix32 to, const std::vector<float>& from) {
 }  // namespace
 
 Status AutoencoderLearner::freeze(const Execution& /*execution*/, AutoencoderParameters& out) {
-  const State& state = *state_;
+  State& state = *state_;
+  state.fetch(false);
   out = read(state.options, state.weights, state.input_scale, state.target_scale);
   if (state.options.architecture == Architecture::batch_top_k) {
     const double threshold = state.weakest_weight > 0 ? state.weakest / state.weakest_weight : 0;
@@ -77,6 +79,7 @@ Status AutoencoderLearner::freeze(const Execution& /*execution*/, AutoencoderPar
 
 void AutoencoderLearner::save(Checkpoint& to) const {
   State& state = *state_;
+  state.fetch(true);
   for (const State::Tensor& tensor : state.tensors()) {
     to.put(std::string(tensor.name), ConstMatrix32(tensor.values));
     to.put(std::string(tensor.name) + ".first", ConstMatrix32(tensor.first));
@@ -115,6 +118,7 @@ Status AutoencoderLearner::resume(const Checkpoint& from) {
   for (const State::Tensor& tensor : tensors)
     for (const char* kind : {"", ".first", ".second"}) fits = fits && part(tensor, kind);
   if (!fits) return Checkpoint::refuse("an autoencoder of this architecture with so many features and dims");
+  state.on_device.reset();  // all that it has is replaced
   for (const State::Tensor& tensor : tensors) {
     fill(tensor.values, *part(tensor, ""));
     fill(tensor.first, *part(tensor, ".first"));
@@ -135,6 +139,7 @@ Status AutoencoderLearner::resume(const Checkpoint& from) {
   state.last_used = *last_used;
   state.usage = *usage;
   state.dead = *dead;
+  state.dead_count = dead->size();
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include "../core/cancellation.hpp"
 #include "../core/random.hpp"
 #include "../kernels/reduce/reduce.hpp"
+#include "autoencoder_device.hpp"
 #include "autoencoder_state.hpp"
 
 namespace unsuperpose {
@@ -132,6 +133,8 @@ AutoencoderLearner::State::State(std::size_t inputs_, std::size_t outputs_,
       last_used(options.features, 0),
       usage(options.features, 0) {}
 
+AutoencoderLearner::State::~State() = default;
+
 /// Unit decoder rows; the encoder is their transpose, or of the same random directions where it cannot be.
 void AutoencoderLearner::State::initialise(ConstMatrix32 decoder) {
   Random random(options.seed);
@@ -194,23 +197,26 @@ Settings AutoencoderLearner::State::settings() const {
   return now;
 }
 
-void AutoencoderLearner::State::observe(ConstMatrix32 target, const Outcome& outcome) {
-  const double unit = 1 / target_scale, n = static_cast<double>(target.rows);
+void AutoencoderLearner::State::count(const Outcome& outcome, std::uint64_t number, std::uint64_t of) {
+  const double unit = 1 / target_scale, n = static_cast<double>(of);
   since.loss += outcome.loss * n * unit * unit;
   since.squared_residual += outcome.squared_residual * unit * unit;
   since.active += static_cast<double>(outcome.active);
-  since.samples += target.rows;
+  since.samples += of;
   ++since.steps;
+  guess = outcome.weakest;
+  if (outcome.active == 0) return;
+  const double kept = std::clamp(1 - kRecent / static_cast<double>(number), 0.0, kKept);
+  weakest = kept * weakest + (1 - kept) * outcome.weakest;
+  weakest_weight = kept * weakest_weight + (1 - kept);
+}
+
+void AutoencoderLearner::State::observe(ConstMatrix32 target, const Outcome& outcome) {
+  count(outcome, steps + 1, target.rows);
   since.mean.resize(outputs, 0);
   for (std::size_t i = 0; i < target.rows; ++i) {
     since.squared_target += reduce::table().squared_norm(target.row(i), outputs);
     for (std::size_t d = 0; d < outputs; ++d) since.mean[d] += static_cast<double>(target.row(i)[d]);
-  }
-  guess = outcome.weakest;
-  if (outcome.active > 0) {
-    const double kept = std::clamp(1 - kRecent / static_cast<double>(steps + 1), 0.0, kKept);
-    weakest = kept * weakest + (1 - kept) * outcome.weakest;
-    weakest_weight = kept * weakest_weight + (1 - kept);
   }
   ++steps;
   samples += target.rows;
@@ -221,12 +227,15 @@ void AutoencoderLearner::State::observe(ConstMatrix32 target, const Outcome& out
     if (uses > 0) last_used[j] = steps;
     if (steps - last_used[j] >= options.dead_after) dead.push_back(j);
   }
+  dead_count = dead.size();
 }
 
 Status AutoencoderLearner::State::step(ConstMatrix32 input, ConstMatrix32 target,
                                        const Execution& execution) {
   if (options.architecture == Architecture::matching_pursuit && target.data != input.data)
     return fail("a matching pursuit makes its input again: it has no targets");
+  if (execution.device) return step_on_device(input, target, execution);
+  use(nullptr);
   if (!started) begin(input, target);
   const bool same = target.data == input.data && input_scale == target_scale;
   const bool fits = scale_into(input, input_scale, x, execution) &&
@@ -315,7 +324,8 @@ AutoencoderStatistics AutoencoderLearner::statistics() {
   AutoencoderStatistics result;
   result.steps = state.steps;
   result.samples = state.samples;
-  result.dead = state.dead.size();
+  if (state.on_device) state.on_device->settle();
+  result.dead = state.dead_count;
   const State::Sums& since = state.since;
   if (since.samples > 0) {
     const double n = static_cast<double>(since.samples);

@@ -1,13 +1,21 @@
 // What training an autoencoder keeps between steps.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "../cuda/abi.h"
+#include "../kernels/adam/adam.hpp"
 #include "autoencoder_learner.hpp"
 #include "autoencoder_pass.hpp"
 
 namespace unsuperpose {
+
+namespace autoencoder {
+class DeviceTrainer;  // autoencoder_device.hpp
+struct DeviceReport;
+}  // namespace autoencoder
 
 struct AutoencoderLearner::State {
   /// One tensor of parameters with what Adam needs of it. Vectors are one row.
@@ -44,8 +52,12 @@ struct AutoencoderLearner::State {
   std::vector<std::uint32_t> dead;
   Sums since;
   AlignedBuffer<float> kept, kept_target;  // what the mask of a batch lets through
+  /// Where there is one, it has the weights, moments and counts of features; those here are of the last fetch(), and `dead_count` is known.
+  std::unique_ptr<autoencoder::DeviceTrainer> on_device;
+  std::uint64_t dead_count = 0;
 
   State(std::size_t inputs_, std::size_t outputs_, const AutoencoderOptions& options_);
+  ~State();
 
   /// Every tensor there is; the encoder's and the decoder's rows are features.
   std::vector<Tensor> tensors();
@@ -54,9 +66,22 @@ struct AutoencoderLearner::State {
   /// λ and k of the next step, in the units of training.
   autoencoder::Settings settings() const;
   double rate() const;
+  /// Adam's, once power1 and power2 are those of the step.
+  adam::Settings adam_settings() const;
+  /// What step `number` came to: sums, the weakest activation.
+  void count(const autoencoder::Outcome& outcome, std::uint64_t number, std::uint64_t of);
   void observe(ConstMatrix32 target, const autoencoder::Outcome& outcome);
   Status update(const Execution& execution);
   Status step(ConstMatrix32 input, ConstMatrix32 target, const Execution& execution);
+
+  // autoencoder_device.cpp
+  UnsuperposeCudaTrained trained(bool all);
+  /// Brings here what a device has; not `all`: without moments.
+  void fetch(bool all);
+  /// From now on steps are made there; null: here.
+  void use(device::Device* device);
+  void observe(const autoencoder::DeviceReport& report);
+  Status step_on_device(ConstMatrix32 input, ConstMatrix32 target, const Execution& execution);
 };
 
 }  // namespace unsuperpose

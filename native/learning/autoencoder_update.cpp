@@ -69,6 +69,15 @@ double AutoencoderLearner::State::rate() const {
   return options.rate * factor;
 }
 
+adam::Settings AutoencoderLearner::State::adam_settings() const {
+  return {1,
+          static_cast<float>(rate() / (1 - power1)),
+          static_cast<float>(options.beta1),
+          static_cast<float>(options.beta2),
+          static_cast<float>(1 / std::sqrt(1 - power2)),
+          static_cast<float>(options.epsilon)};
+}
+
 Status AutoencoderLearner::State::update(const Execution& execution) {
   const std::vector<Tensor> all = tensors();
   // Of a matching pursuit there is a decoder only.
@@ -110,12 +119,7 @@ Status AutoencoderLearner::State::update(const Execution& execution) {
 
   power1 *= options.beta1;
   power2 *= options.beta2;
-  const adam::Settings settings = {1,
-                                   static_cast<float>(rate() / (1 - power1)),
-                                   static_cast<float>(options.beta1),
-                                   static_cast<float>(options.beta2),
-                                   static_cast<float>(1 / std::sqrt(1 - power2)),
-                                   static_cast<float>(options.epsilon)};
+  const adam::Settings settings = adam_settings();
   const auto& adam = adam::table();
   const auto advance = [&](const Tensor& tensor, std::size_t r) {
     scale_row(tensor.gradient.row(r), tensor.gradient.cols, factor);

@@ -17,7 +17,7 @@ Status train(std::span<Learner* const> learners, BatchSource& source, std::uint6
       if (learner->wants() > 0 && batch.input.rows > 0)
         if (Status status = learner->start(batch, execution); !status.ok()) return status;
   }
-  const Execution inner{execution.threads, execution.monitor, false};
+  const Execution inner{execution.threads, execution.monitor, false, execution.device};
   for (std::uint64_t step = 0; step < steps; ++step) {
     if (Status status = source.next(batch); !status.ok()) return status;
     if (batch.input.rows == 0) break;

@@ -10,6 +10,7 @@
 #include "../scoring/scorer.hpp"
 #include "../solvers/batch.hpp"
 #include "../solvers/code_figures.hpp"
+#include "lista_device.hpp"
 #include "lista_network.hpp"
 
 namespace unsuperpose {
@@ -17,12 +18,15 @@ namespace unsuperpose {
 namespace {
 
 using lista::Codes;
+using lista::DeviceNetwork;
 using lista::Network;
 
 /// Samples whose layers are run together: blocks enough for many threads.
 constexpr std::size_t kAhead = 4096;
 /// Samples whose figures are one task; atoms scored exactly for a gap, beyond the support.
 constexpr std::size_t kTogether = 16, kSpare = 16;
+/// The same on a device, where a longer list costs more than its bound is worth.
+constexpr std::size_t kMostListed = 64;
 
 /// Codes of up to kAhead samples, block after block.
 struct Ahead {
@@ -35,8 +39,9 @@ struct Ahead {
 /// The network as a method of unfolding: its codes, and the figures that every answer has.
 class Unrolled final : public Method {
  public:
-  Unrolled(const Network& network, ConstMatrix32 x, const ListaUnfoldOptions& options)
-      : network_(network), x_(x), options_(options) {}
+  Unrolled(const Network& network, const DeviceNetwork& on_devices, ConstMatrix32 x,
+           const ListaUnfoldOptions& options)
+      : network_(network), on_devices_(on_devices), x_(x), options_(options) {}
 
   Status check(ConstMatrix32 samples, const Dictionary& dictionary) const override {
     if (Status status = check_dims(samples, dictionary); !status.ok()) return status;
@@ -49,44 +54,32 @@ class Unrolled final : public Method {
     return options_.lambda.empty() ? std::numeric_limits<double>::infinity() : options_.tolerance;
   }
   BatchSolver start(const Dictionary& dictionary, std::size_t, const Execution& execution) const override {
-    return [&, this, ahead = std::make_shared<Ahead>(),
-            scorer = std::make_shared<scoring::Scorer>(dictionary.rows(), no_weights_,
-                                                       network_.at.nonnegative, scoring::Ladder::float32)](
-               const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
-      if (first >= ahead->end)
-        if (Status status = run_ahead(first, execution, *ahead); !status.ok()) return status;
-      for (std::size_t i = 0; i < batch.count(); ++i) take(*ahead, first + i, out[i]);
-      figures(batch, dictionary, *scorer, execution, out);
-      if (execution.cancelled()) return Status::cancelled();
-      execution.advance(batch.count());
-      return Status{};
-    };
+    return
+        [&, this, ahead = std::make_shared<Ahead>(),
+         scorer = std::make_shared<scoring::Scorer>(
+             dictionary.rows(options_.lambda.empty() ? nullptr : execution.device), no_weights_,
+             network_.at.nonnegative, execution.device ? scoring::Ladder::finest : scoring::Ladder::float32)](
+            const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
+          if (first >= ahead->end)
+            if (Status status = run_ahead(first, execution, *ahead); !status.ok()) return status;
+          for (std::size_t i = 0; i < batch.count(); ++i) take(*ahead, first + i, out[i]);
+          figures(batch, dictionary, *scorer, execution, out);
+          if (execution.cancelled()) return Status::cancelled();
+          execution.advance(batch.count());
+          return Status{};
+        };
   }
 
  private:
   Status run_ahead(std::size_t first, const Execution& execution, Ahead& out) const {
     out.first = first;
     out.end = std::min(x_.rows, first + kAhead);
-    out.rows = lista::block_rows(network_);
-    const std::size_t count = (out.end - first + out.rows - 1) / out.rows;
-    out.blocks.assign(count, {});
-    out.overflows.assign(count, {});
-    execution.for_each(count, [&](std::size_t b) {
-      const std::size_t from = first + b * out.rows, rows = std::min(out.rows, out.end - from);
-      ConstMatrix32 x = x_.slice(from, rows);
-      AlignedBuffer<float> scaled;
-      if (network_.at.scale != 1) {
-        scaled = AlignedBuffer<float>(rows * x.cols);
-        for (std::size_t i = 0; i < rows; ++i)
-          for (std::size_t d = 0; d < x.cols; ++d)
-            scaled[i * x.cols + d] = static_cast<float>(network_.at.scale * static_cast<double>(x.row(i)[d]));
-        x = {scaled.data(), rows, x.cols};
-      }
-      lista::run_layers(network_, x, options_.layers, out.blocks[b], nullptr, &out.overflows[b]);
-    });
-    if (execution.cancelled()) return Status::cancelled();
+    const ConstMatrix32 x = x_.slice(first, out.end - first);
+    Status status = execution.device && on_devices_.in_range() ? run_on_device(x, execution, out)
+                                                               : run_here(x, execution, out);
+    if (!status.ok()) return status;
     // Codes of unit atoms and scaled samples become those of the atoms as given; a value that float32 has no number for is an overflow too.
-    for (std::size_t b = 0; b < count; ++b) {
+    for (std::size_t b = 0; b < out.blocks.size(); ++b) {
       Codes& codes = out.blocks[b];
       for (std::size_t i = 0; i < codes.samples(); ++i) {
         std::uint8_t& overflow = out.overflows[b][i];
@@ -97,6 +90,60 @@ class Unrolled final : public Method {
         }
         if (overflow && options_.refuse_overflow) return overflowed(first + b * out.rows + i);
       }
+    }
+    return {};
+  }
+
+  /// x' of some samples; `kept` holds it where there is a scale.
+  ConstMatrix32 scaled(ConstMatrix32 x, AlignedBuffer<float>& kept) const {
+    if (network_.at.scale == 1) return x;
+    kept = AlignedBuffer<float>(x.rows * x.cols);
+    for (std::size_t i = 0; i < x.rows; ++i)
+      for (std::size_t d = 0; d < x.cols; ++d)
+        kept[i * x.cols + d] = static_cast<float>(network_.at.scale * static_cast<double>(x.row(i)[d]));
+    return {kept.data(), x.rows, x.cols};
+  }
+
+  Status run_here(ConstMatrix32 x, const Execution& execution, Ahead& out) const {
+    out.rows = lista::block_rows(network_);
+    const std::size_t count = (x.rows + out.rows - 1) / out.rows;
+    out.blocks.assign(count, {});
+    out.overflows.assign(count, {});
+    execution.for_each(count, [&](std::size_t b) {
+      const std::size_t from = b * out.rows, rows = std::min(out.rows, x.rows - from);
+      AlignedBuffer<float> kept;
+      lista::run_layers(network_, scaled(x.slice(from, rows), kept), options_.layers, out.blocks[b], nullptr,
+                        &out.overflows[b]);
+    });
+    return execution.cancelled() ? Status::cancelled() : Status{};
+  }
+
+  /// The same; what the device leaves is run here.
+  Status run_on_device(ConstMatrix32 x, const Execution& execution, Ahead& out) const {
+    out.rows = 1;
+    out.overflows.assign(x.rows, std::vector<std::uint8_t>(1));
+    AlignedBuffer<float> kept;
+    std::vector<std::uint32_t> left;
+    if (Status status = on_devices_.run(scaled(x, kept), options_.layers, execution, out.blocks, left);
+        !status.ok())
+      return status;
+    if (left.empty()) return {};
+    AlignedBuffer<float> rows(left.size() * x.cols);
+    for (std::size_t i = 0; i < left.size(); ++i)
+      std::copy_n(x.row(left[i]), x.cols, rows.data() + i * x.cols);
+    Ahead here;
+    if (Status status = run_here({rows.data(), left.size(), x.cols}, execution, here); !status.ok())
+      return status;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      const std::size_t block = i / here.rows, row = i % here.rows;
+      const Codes& from = here.blocks[block];
+      const auto first = static_cast<std::ptrdiff_t>(from.begin[row]),
+                 end = static_cast<std::ptrdiff_t>(from.begin[row + 1]);
+      Codes& to = out.blocks[left[i]];
+      to.begin = {0, static_cast<std::uint32_t>(end - first)};
+      to.index.assign(from.index.begin() + first, from.index.begin() + end);
+      to.value.assign(from.value.begin() + first, from.value.begin() + end);
+      out.overflows[left[i]][0] = here.overflows[block][row];
     }
     return {};
   }
@@ -146,7 +193,11 @@ class Unrolled final : public Method {
       std::size_t largest = 0;
       for (const SampleResult& result : out) largest = std::max(largest, result.indices.size());
       const ConstMatrix32 left{residuals.data(), batch.count(), dictionary.dims(), stride};
-      strongest_correlations(scorer, dictionary, left, rows, at, largest + kSpare, execution, strongest);
+      // A device lists by its own scores, which are settled in float64 all the same.
+      const bool device = execution.device != nullptr;
+      strongest_correlations(scorer, dictionary, left, rows, at,
+                             device ? std::min(largest + kSpare, kMostListed) : largest + kSpare, execution,
+                             strongest, device ? 0 : scorer.last_rung());
       if (execution.cancelled()) return;
     }
     for (std::size_t i = 0; i < batch.count(); ++i) {
@@ -162,6 +213,7 @@ class Unrolled final : public Method {
   }
 
   const Network& network_;
+  const DeviceNetwork& on_devices_;
   ConstMatrix32 x_;
   const ListaUnfoldOptions& options_;
   const std::vector<float> no_weights_;
@@ -177,6 +229,7 @@ std::size_t bytes_in(const std::vector<T>& values) {
 struct Lista::State {
   Network network;
   std::shared_ptr<const Dictionary> dictionary;  // the atoms as given: what codes are judged by
+  std::unique_ptr<const DeviceNetwork> on_devices;
 };
 
 Lista::Lista() : state_(std::make_unique<State>()) {}
@@ -191,6 +244,7 @@ Status Lista::make(ListaParameters parameters, std::shared_ptr<const Lista>& out
   if (Status status = Dictionary::make({p.dictionary.data(), p.features, p.dims}, false, state.dictionary);
       !status.ok())
     return status;
+  state.on_devices = std::make_unique<const DeviceNetwork>(state.network);
   out = made;
   return {};
 }
@@ -209,7 +263,9 @@ std::size_t Lista::bytes() const {
 
 Status Lista::unfold(ConstMatrix32 x, const ListaUnfoldOptions& options, const Execution& execution,
                      Unfolding& out) const {
-  const Unrolled method(state_->network, x, options);
+  if (execution.device)
+    if (const char* why = lista::not_on_devices(state_->network.at)) return Status::fail(Code::option, why);
+  const Unrolled method(state_->network, *state_->on_devices, x, options);
   return unsuperpose::unfold(Samples(x), *state_->dictionary, method, execution, out);
 }
 

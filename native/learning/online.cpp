@@ -67,7 +67,7 @@ void OnlineLearner::State::set_atom(std::size_t j, const float* from) {
   const double norm = std::sqrt(reduce::table().squared_norm(from, dims));
   float* to = atoms.edit(j);
   for (std::size_t k = 0; k < dims; ++k) to[k] = static_cast<float>(from[k] / norm);
-  columns.set_entry(j, to);
+  if (!columns_behind) columns.set_entry(j, to);
 }
 
 void OnlineLearner::State::add_atom(const float* from) {
@@ -143,9 +143,14 @@ void OnlineLearner::State::replace_unused(ConstMatrix32 batch) {
 
 /// Forgets what atom j was before; its count, an average one, gives it time to find its samples.
 void OnlineLearner::State::start_again(std::size_t j, double count) {
-  std::fill(a.data() + j * a_stride, a.data() + (j + 1) * a_stride, 0.0f);
-  for (std::size_t k = 0; k < options.features; ++k) a[k * a_stride + j] = 0;
-  std::fill(b.data() + j * stride, b.data() + (j + 1) * stride, 0.0f);
+  if (there) {
+    there->forget(static_cast<std::uint32_t>(j));
+    diagonal[j] = 0;
+  } else {
+    std::fill(a.data() + j * a_stride, a.data() + (j + 1) * a_stride, 0.0f);
+    for (std::size_t k = 0; k < options.features; ++k) a[k * a_stride + j] = 0;
+    std::fill(b.data() + j * stride, b.data() + (j + 1) * stride, 0.0f);
+  }
   used[j] = 0;
   fresh[j] = 0;
   recent[j] = count;
@@ -175,6 +180,7 @@ Status OnlineLearner::State::learn(ConstMatrix32 batch, double share, const Exec
     return status;
   };
   if (Status status = code(); !status.ok()) return status;
+  settle(execution);
   forget(share);
   observe_fit(batch, lambda, unfolding);
   group(unfolding.codes);
@@ -192,7 +198,8 @@ Status OnlineLearner::State::learn(ConstMatrix32 batch, double share, const Exec
       group(unfolding.codes);
     }
   }
-  if (options.method == LearningMethod::online) update_atoms(execution);
+  if (options.method == LearningMethod::online)
+    if (Status status = update_atoms(execution); !status.ok()) return status;
   if (options.method == LearningMethod::mod) solve_atoms(execution);
   if (refines) refine(batch, lambda, share > 0, unfolding.codes, execution);
   lap.ends(seconds.update);
@@ -210,7 +217,8 @@ Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& executio
   if (const int rise = scale.meet(given, share); rise != 0) rescale(rise);
   const ConstMatrix32 batch = scale.apply(given);
   if (atoms.features() > 0) {
-    if (Status status = learn(batch, share, {execution.threads, execution.monitor, false}); !status.ok())
+    if (Status status = learn(batch, share, {execution.threads, execution.monitor, false, execution.device});
+        !status.ok())
       return status;
   } else {
     since.samples += batch.rows;  // all of them zero

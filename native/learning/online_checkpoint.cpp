@@ -7,7 +7,8 @@
 namespace unsuperpose {
 
 void OnlineLearner::save(Checkpoint& to) const {
-  const State& state = *state_;
+  State& state = *state_;
+  state.fetch();
   const std::size_t features = state.options.features;
   to.put("atoms", state.atoms.atoms());
   to.put("codes.codes", ConstMatrix32{state.a.data(), features, features, state.a_stride});
@@ -45,8 +46,10 @@ Status OnlineLearner::resume(const Checkpoint& from) {
       !mean || atoms->size() % dims != 0 || atoms->size() > features * dims || pool->size() % dims != 0 ||
       (!mean->empty() && mean->size() != dims) || !state.scale.resume(from))
     return Checkpoint::refuse("online dictionary learning with so many features and dims");
+  state.there.reset();
+  state.here();
+  state.columns_behind = true;
   state.atoms.replace({atoms->data(), atoms->size() / dims, dims});
-  for (std::size_t j = 0; j < state.atoms.features(); ++j) state.columns.set_entry(j, state.atoms.atom(j));
   for (std::size_t j = 0; j < features; ++j) {
     std::copy_n(a->data() + j * features, features, state.a.data() + j * state.a_stride);
     std::copy_n(b->data() + j * dims, dims, state.b.data() + j * state.stride);

@@ -151,7 +151,7 @@ Status OnlineLearner::State::exchange_merged(ConstMatrix32 batch, const Unfoldin
     if (!shared_direction(batch, unfolding.codes, pair, direction)) continue;
     std::uint32_t least = 0;
     for (std::uint32_t l = 1; l < atoms.features(); ++l)
-      if (a[l * a_stride + l] < a[least * a_stride + least]) least = l;
+      if (own(l) < own(least)) least = l;
     std::vector<std::vector<Change>> ways{
         {{least, &direction}}, {{pair.first, &direction}}, {{pair.second, &direction}}};
     Pair mirrored = pair;

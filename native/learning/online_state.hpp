@@ -1,6 +1,7 @@
 // What online dictionary learning keeps between steps.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "../core/aligned.hpp"
@@ -9,6 +10,7 @@
 #include "../solvers/unfolding.hpp"
 #include "common_scale.hpp"
 #include "online.hpp"
+#include "online_device.hpp"
 
 namespace unsuperpose {
 
@@ -40,17 +42,21 @@ struct OnlineLearner::State {
 
   OnlineOptions options;
   std::size_t dims, stride, a_stride;
-  MutableDictionary atoms;             // D: those that have a start
-  AlignedBuffer<float> a;              // A: features × a_stride
-  AlignedBuffer<float> b;              // B: features × stride
-  product::PackedRows columns;         // Dᵀ: dims × features, zero where an atom has no start
-  double weight = 1;                   // of the current batch in A and B
-  std::vector<float> fresh;            // what A_jj gained since atom j was last updated
-  std::vector<double> recent;          // forgetting count of samples that used a feature
-  std::vector<double> usage;           // the same without forgetting
-  std::vector<double> used;            // the same since the atom was made
-  std::vector<std::uint32_t> touched;  // features that the last batch used, ascending
-  std::vector<std::uint32_t> due;      // those of them that are updated
+  MutableDictionary atoms;      // D: those that have a start
+  AlignedBuffer<float> a;       // A: features × a_stride; here() makes it
+  AlignedBuffer<float> b;       // B: features × stride
+  product::PackedRows columns;  // Dᵀ: dims × features, zero where an atom has no start
+  bool columns_behind = true;   // as nobody has asked for them yet, or atoms have changed on a device
+  std::unique_ptr<DeviceStatistics> there;  // A and B where they are on a device; what is here is old then
+  std::vector<float> diagonal;              // of A, where it is on a device
+  const device::Device* full = nullptr;     // has no room for A and B
+  double weight = 1;                        // of the current batch in A and B
+  std::vector<float> fresh;                 // what A_jj gained since atom j was last updated
+  std::vector<double> recent;               // forgetting count of samples that used a feature
+  std::vector<double> usage;                // the same without forgetting
+  std::vector<double> used;                 // the same since the atom was made
+  std::vector<std::uint32_t> touched;       // features that the last batch used, ascending
+  std::vector<std::uint32_t> due;           // those of them that are updated
   std::vector<std::vector<std::uint32_t>> users_by_feature;  // places in the batch's codes
   std::vector<Candidate> candidates;
   std::vector<float> pool;  // samples that atoms are drawn among, until the first step
@@ -67,7 +73,6 @@ struct OnlineLearner::State {
         stride(round_up(dims_, kCacheLine / sizeof(float))),
         a_stride(round_up(options_.features, kCacheLine / sizeof(float))),
         atoms(dims_),
-        a(AlignedBuffer<float>::zeros(options_.features * a_stride)),
         b(AlignedBuffer<float>::zeros(options_.features * stride)),
         columns({AlignedBuffer<float>::zeros(dims_ * options_.features).data(), dims_, options_.features}),
         fresh(options_.features, 0),
@@ -78,6 +83,17 @@ struct OnlineLearner::State {
     atoms.reserve(options_.features);
   }
 
+  Matrix32 a_view() { return {a.data(), options.features, options.features, a_stride}; }
+  Matrix32 b_view() { return {b.data(), options.features, dims, stride}; }
+  /// A_jj
+  float own(std::size_t j) const { return there ? diagonal[j] : a[j * a_stride + j]; }
+  void here();
+  void place(device::Device& device);
+  void settle(const Execution& execution);
+  void fetch();
+  void teach_device(ConstMatrix32 batch, const SparseCodes& codes);
+  Status improve_on_device(const Execution& execution);
+  void count_users(std::uint32_t j, const SparseCodes& codes);
   void set_atom(std::size_t j, const float* from);
   void add_atom(const float* from);
   bool draws() const { return options.start == AtomStart::apart && atoms.features() == 0; }
@@ -100,8 +116,8 @@ struct OnlineLearner::State {
   void choose_due();
   std::size_t atom_block() const;
   void multiply_out(const std::uint32_t* members, std::size_t count, Matrix32 out,
-                    const Execution& execution) const;
-  void update_atoms(const Execution& execution);
+                    const Execution& execution);
+  Status update_atoms(const Execution& execution);
   void solve_atoms(const Execution& execution);
   float best_code(double correlation, double threshold) const;
   void refine_atom(std::uint32_t j, const std::vector<double>& lambda, SparseCodes& codes,

@@ -45,9 +45,19 @@ std::vector<std::uint32_t> OnlineLearner::State::samples_of(const SparseCodes& c
   return sample_of;
 }
 
+void OnlineLearner::State::count_users(std::uint32_t j, const SparseCodes& codes) {
+  const std::vector<std::uint32_t>& users = users_by_feature[j];
+  const float w = static_cast<float>(weight);
+  for (const std::uint32_t at : users) fresh[j] += w * codes.values[at] * codes.values[at];
+  usage[j] += static_cast<double>(users.size());
+  used[j] += static_cast<double>(users.size());
+  recent[j] += weight * static_cast<double>(users.size());
+}
+
 /// A += weighted aᵀa, B += weighted aᵀx of codes that are grouped, a feature's row at a time so that rows can go in parallel.
 void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& codes,
                                       const Execution& execution) {
+  if (there) return teach_device(batch, codes);
   const auto& users = users_by_feature;
   const std::vector<std::uint32_t> sample_of = samples_of(codes);
   const float w = static_cast<float>(weight);
@@ -65,10 +75,7 @@ void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& co
         for (std::uint32_t k = codes.indptr[i]; k < codes.indptr[i + 1]; ++k)
           row[codes.indices[k]] += factor * codes.values[k];
       }
-      for (std::uint32_t at : users[j]) fresh[j] += w * codes.values[at] * codes.values[at];
-      usage[j] += static_cast<double>(users[j].size());
-      used[j] += static_cast<double>(users[j].size());
-      recent[j] += weight * static_cast<double>(users[j].size());
+      count_users(j, codes);
     }
   });
 }
@@ -77,7 +84,7 @@ void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& co
 void OnlineLearner::State::choose_due() {
   due.clear();
   for (const std::uint32_t j : touched)
-    if (fresh[j] >= kNews * a[j * a_stride + j]) due.push_back(j);
+    if (fresh[j] >= kNews * own(j)) due.push_back(j);
 }
 
 std::size_t OnlineLearner::State::atom_block() const {
@@ -86,7 +93,10 @@ std::size_t OnlineLearner::State::atom_block() const {
 
 /// A_j D of these atoms.
 void OnlineLearner::State::multiply_out(const std::uint32_t* members, std::size_t count, Matrix32 out,
-                                        const Execution& execution) const {
+                                        const Execution& execution) {
+  if (columns_behind)
+    for (std::size_t j = 0; j < atoms.features(); ++j) columns.set_entry(j, atoms.atom(j));
+  columns_behind = false;
   const ConstMatrix32 rows{a.data(), options.features, options.features, a_stride};
   product::store({rows, members, count}, columns, out, execution);
 }
@@ -94,8 +104,9 @@ void OnlineLearner::State::multiply_out(const std::uint32_t* members, std::size_
 /// Block-coordinate descent over the atoms that are due: exact Gauss–Seidel, at the cost of one dense product. The numerators
 /// b_j − A_j D of a block of atoms are made at once, with all others as they are by then; within the block each atom's change
 /// is carried to those after it.
-void OnlineLearner::State::update_atoms(const Execution& execution) {
+Status OnlineLearner::State::update_atoms(const Execution& execution) {
   choose_due();
+  if (there) return improve_on_device(execution);
   const std::size_t block = atom_block();
   AlignedBuffer<float> products(block * stride), changes(block * stride), numerator(stride);
   std::vector<const float*> changed(block);
@@ -107,26 +118,26 @@ void OnlineLearner::State::update_atoms(const Execution& execution) {
     const std::uint32_t* members = due.data() + first;
     const std::size_t count = std::min(block, due.size() - first);
     multiply_out(members, count, {products.data(), count, dims, stride}, execution);
-    if (execution.cancelled()) return;
+    if (execution.cancelled()) return Status::cancelled();
     for (std::size_t i = 0; i < count; ++i) {
       cancellation::point();
       const std::uint32_t j = members[i];
       const float* row = a.data() + j * a_stride;
-      const float own = row[j];
+      const float size = row[j];
       const float* made = products.data() + i * stride;
       const float* before = atoms.atom(j);
       float* change = changes.data() + i * stride;
-      for (std::size_t k = 0; k < dims; ++k) change[k] = b[j * stride + k] - made[k] + own * before[k];
+      for (std::size_t k = 0; k < dims; ++k) change[k] = b[j * stride + k] - made[k] + size * before[k];
       for (std::size_t e = 0; e < i; ++e) couplings[e] = row[members[e]];
       sparse.residual32(change, changed.data(), couplings.data(), i, dims, numerator.data());
       fresh[j] = 0;
       const double norm = std::sqrt(reduce.squared_norm(numerator.data(), dims));
-      if (!(own > 0) || norm == 0) {
+      if (!(size > 0) || norm == 0) {
         std::fill_n(change, dims, 0.0f);
         continue;
       }
       // u = numerator/own, then u/max(1, ‖u‖)
-      const auto scale = static_cast<float>(1 / std::max(static_cast<double>(own), norm));
+      const auto scale = static_cast<float>(1 / std::max(static_cast<double>(size), norm));
       float* atom = atoms.edit(j);
       for (std::size_t k = 0; k < dims; ++k) {
         const float next = numerator[k] * scale;
@@ -136,6 +147,7 @@ void OnlineLearner::State::update_atoms(const Execution& execution) {
       columns.set_entry(j, atom);
     }
   }
+  return {};
 }
 
 /// The share of the past that the next batch leaves. Early statistics come from codes on a poor dictionary, and hold it
@@ -149,8 +161,13 @@ double OnlineLearner::State::keeps() const {
 
 /// The common scale's exponent rose: A and B are of its square.
 void OnlineLearner::State::rescale(int rise) {
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = std::ldexp(a[i], -2 * rise);
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] = std::ldexp(b[i], -2 * rise);
+  if (there) {
+    there->scale(std::ldexp(1.0, -2 * rise));
+    for (float& size : diagonal) size = std::ldexp(size, -2 * rise);
+  } else {
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] = std::ldexp(a[i], -2 * rise);
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] = std::ldexp(b[i], -2 * rise);
+  }
   for (float& news : fresh) news = std::ldexp(news, -2 * rise);
 }
 
@@ -162,19 +179,29 @@ void OnlineLearner::State::forget(double share) {
   weight /= share;
   if (weight < kLargestWeight) return;
   const auto scale = static_cast<float>(1 / weight);
-  for (std::size_t j = 0; j < options.features; ++j) {
-    cancellation::point();
-    for (std::size_t k = 0; k < a_stride; ++k) a[j * a_stride + k] *= scale;
+  if (there) {
+    there->scale(static_cast<double>(scale));
+    for (float& size : diagonal) size *= scale;
+  } else {
+    for (std::size_t j = 0; j < options.features; ++j) {
+      cancellation::point();
+      for (std::size_t k = 0; k < a_stride; ++k) a[j * a_stride + k] *= scale;
+    }
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] *= scale;
   }
-  for (std::size_t i = 0; i < b.size(); ++i) b[i] *= scale;
   for (float& news : fresh) news *= scale;
   for (double& count : recent) count /= weight;
   weight = 1;
 }
 
 void OnlineLearner::State::forget_all() {
-  std::fill_n(a.data(), a.size(), 0.0f);
-  std::fill_n(b.data(), b.size(), 0.0f);
+  if (there) {
+    there->scale(0);
+    std::fill(diagonal.begin(), diagonal.end(), 0.0f);
+  } else {
+    std::fill_n(a.data(), a.size(), 0.0f);
+    std::fill_n(b.data(), b.size(), 0.0f);
+  }
   std::fill(fresh.begin(), fresh.end(), 0.0f);
   std::fill(recent.begin(), recent.end(), 0.0);
   weight = 1;

@@ -19,6 +19,8 @@ namespace {
 constexpr double kLargestCount = 9007199254740991;  // 2⁵³ − 1, the largest integer that doubles count to
 /// A block of rows that one thread checks: some ten microseconds.
 constexpr std::size_t kCheckedValues = std::size_t{1} << 17;
+/// Copied by a thread at a time: a large page of memory.
+constexpr std::size_t kCopiedValues = (std::size_t{1} << 21) / sizeof(float);
 
 template <class T>
 std::span<T> elements(const Napi::Value& value, napi_typedarray_type wanted, const char* name,
@@ -129,9 +131,15 @@ void require_finite(ConstMatrix32 matrix, const char* name, const Execution& exe
                                ", column " + std::to_string(k) + " is " + describe(row[k]));
 }
 
-MatrixCopy::MatrixCopy(ConstMatrix32 from) : data(from.rows * from.cols), rows(from.rows), cols(from.cols) {
+MatrixCopy::MatrixCopy(ConstMatrix32 from, unsigned threads)
+    : data(from.rows * from.cols), rows(from.rows), cols(from.cols) {
   CallMemory::now().copied += data.bytes();
-  if (rows * cols > 0) std::memcpy(data.data(), from.data, rows * cols * sizeof(float));
+  const std::size_t size = rows * cols;
+  // Fresh pages take longer than the copy itself.
+  Execution{threads}.for_each((size + kCopiedValues - 1) / kCopiedValues, [&](std::size_t block) {
+    const std::size_t first = block * kCopiedValues, count = std::min(kCopiedValues, size - first);
+    std::memcpy(data.data() + first, from.data + first, count * sizeof(float));
+  });
 }
 
 CodesView codes(const Napi::Value& value, const char* name, bool wide) {

@@ -41,7 +41,8 @@ void require_finite(ConstMatrix32 matrix, const char* name, const Execution& exe
 struct MatrixCopy {
   AlignedBuffer<float> data;
   std::size_t rows = 0, cols = 0;
-  explicit MatrixCopy(ConstMatrix32 from);
+  /// On up to `threads` threads where it is large.
+  explicit MatrixCopy(ConstMatrix32 from, unsigned threads = 1);
   ConstMatrix32 view() const { return {data.data(), rows, cols}; }
 };
 

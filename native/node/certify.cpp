@@ -41,13 +41,13 @@ Napi::Value certification_object(Napi::Env env, const Certification& certificati
                      });
 }
 
-/// (handle, matrix, codes, options, threads) → certification
+/// (handle, matrix, codes, options, resources) → certification
 Napi::Value certify_sync(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const auto from = call[3].As<Napi::Object>();
   const CertifyOptions options = options_of(from);
   const Observed observed = observed_of(from.Get("observed"));
-  const Execution execution{threads(call[4])};
+  const Execution execution = execution_of(call[4]);
   const SparseCodes codes = copy_codes(call[2], "codes", true);
   SamplesCopy samples(call[1], "activations");
   require_valid(view_of(codes), samples.rows(), dictionary->features(), "codes");
@@ -57,7 +57,7 @@ Napi::Value certify_sync(const Napi::CallbackInfo& call) {
   return certification_object(call.Env(), result);
 }
 
-/// (handle, matrix, codes, options, threads, onProgress, onSettled) → job
+/// (handle, matrix, codes, options, resources, onProgress, onSettled) → job
 Napi::Value certify_async(const Napi::CallbackInfo& call) {
   struct Input {
     std::shared_ptr<const Dictionary> dictionary;

@@ -151,7 +151,8 @@ Napi::Value start_learning(const Napi::CallbackInfo& call, std::size_t at,
       call, at,
       [=, turn = learner->turns.take("the learner")](const Execution& execution, Latest& out) {
         Status status = learner->prepare(execution);
-        if (status.ok()) status = work(*learner, {execution.threads, execution.monitor, false});
+        if (status.ok())
+          status = work(*learner, {execution.threads, execution.monitor, false, execution.device});
         out = learner->read();
         return status;
       },

@@ -146,7 +146,7 @@ Napi::Value create_path(const Napi::CallbackInfo& call) {
       call.Env(), std::make_shared<Path>(held_dictionary(call[0]), call[1], call[2].As<Napi::Object>()));
 }
 
-/// (path, threads, onProgress, onSettled) → job. Answers each sample's λ_max.
+/// (path, resources, onProgress, onSettled) → job. Answers each sample's λ_max.
 Napi::Value path_lambda_max(const Napi::CallbackInfo& call) {
   const auto path = held<Path>(call[0]);
   using Values = std::vector<double>;
@@ -163,7 +163,7 @@ std::vector<double> copy_lambda(const Napi::Value& value) {
   return {lambda.begin(), lambda.end()};
 }
 
-/// (path, lambda, threads, onProgress, onSettled) → job. Answers an unfolding.
+/// (path, lambda, resources, onProgress, onSettled) → job. Answers an unfolding.
 Napi::Value path_step(const Napi::CallbackInfo& call) {
   const auto path = held<Path>(call[0]);
   const auto lambda = copy_lambda(call[1]);

@@ -12,7 +12,8 @@ constexpr std::size_t kBlock = 64;
 
 }  // namespace
 
-SamplesCopy::SamplesCopy(const Napi::Value& value, const char* name) : single_(matrix(value, name)) {
+SamplesCopy::SamplesCopy(const Napi::Value& value, const char* name, unsigned threads)
+    : single_(matrix(value, name), threads) {
   const Napi::Value exact = value.As<Napi::Object>().Get("exact");
   if (exact.IsUndefined()) return;
   const std::span<double> values = doubles(exact, name);

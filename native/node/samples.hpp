@@ -12,7 +12,7 @@ namespace unsuperpose::node {
 /// A copy of { data, rows, cols, exact? }: `exact` is a Float64Array of what `data` has in float32.
 class SamplesCopy {
  public:
-  SamplesCopy(const Napi::Value& value, const char* name);
+  SamplesCopy(const Napi::Value& value, const char* name, unsigned threads = 1);
   std::size_t bytes() const;
   std::size_t rows() const { return single_.rows; }
   /// Checks that all entries are finite, unless only some are observed, and splits float64 ones. Once, before view().

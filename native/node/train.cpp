@@ -230,7 +230,8 @@ Napi::Value start_training(const Napi::CallbackInfo& call, std::size_t at,
       [=, turn = trainer->turns.take("the trainer")](const Execution& execution,
                                                      std::vector<AutoencoderStatistics>& out) {
         Status status = trainer->prepare(execution);
-        if (status.ok()) status = work(*trainer, {execution.threads, execution.monitor, false});
+        if (status.ok())
+          status = work(*trainer, {execution.threads, execution.monitor, false, execution.device});
         out = trainer->read();
         return status;
       },

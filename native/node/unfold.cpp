@@ -100,7 +100,7 @@ Napi::Value unfold_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const auto method = read_method(call[2].As<Napi::Object>());
   const auto observed = std::make_shared<const Observed>(observed_of(call[3]));
-  const auto samples = std::make_shared<SamplesCopy>(call[1], "activations");
+  const auto samples = std::make_shared<SamplesCopy>(call[1], "activations", execution_of(call[4]).threads);
   return start_job<Unfolding>(
       call, 4,
       [=](const Execution& execution, Unfolding& out) {
@@ -116,7 +116,7 @@ Napi::Value check_codes(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-/// (codes, rows, handle, out: Float32Array of rows × dims, threads)
+/// (codes, rows, handle, out: Float32Array of rows × dims, resources)
 Napi::Value fold_codes(const Napi::CallbackInfo& call) {
   const std::size_t rows = count(call[1], "shape");
   const auto dictionary = held_dictionary(call[2]);
@@ -124,7 +124,7 @@ Napi::Value fold_codes(const Napi::CallbackInfo& call) {
   const std::span<float> out = floats(call[3], "out");
   if (out.size() / dictionary->dims() != rows || out.size() % dictionary->dims() != 0)
     refuse(Code::shape, "out must hold samples × dims values");
-  require(fold(owned, *dictionary, {out.data(), rows, dictionary->dims()}, Execution{threads(call[4])}));
+  require(fold(owned, *dictionary, {out.data(), rows, dictionary->dims()}, execution_of(call[4])));
   return call.Env().Undefined();
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace unsuperpose::device {
 namespace {
@@ -114,6 +115,37 @@ Status find(int index, Device*& out) {
   if (at->second->lost.load()) return lost(index);
   out = at->second.get();
   return {};
+}
+
+Room::Room(Device* device, std::size_t size) : size_(size) {
+  if (device && size > 0 && !device->lost.load()) {
+    UnsuperposeCudaError error{};
+    void* memory = nullptr;
+    if (device->table->pin(bytes_of(size, sizeof(float)), &memory, &error) == UNSUPERPOSE_CUDA_OK) {
+      table_ = device->table;
+      pinned_ = static_cast<float*>(memory);
+      return;
+    }
+  }
+  plain_ = AlignedBuffer<float>(size);
+}
+
+Room::~Room() {
+  if (pinned_) table_->unpin(pinned_);
+}
+
+Room::Room(Room&& other) noexcept
+    : size_(std::exchange(other.size_, 0)),
+      table_(other.table_),
+      pinned_(std::exchange(other.pinned_, nullptr)),
+      plain_(std::move(other.plain_)) {}
+
+Room& Room::operator=(Room&& other) noexcept {
+  std::swap(size_, other.size_);
+  std::swap(table_, other.table_);
+  std::swap(pinned_, other.pinned_);
+  std::swap(plain_, other.plain_);
+  return *this;
 }
 
 Status status_of(int code, const UnsuperposeCudaError& error) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 
+#include "../core/aligned.hpp"
 #include "../core/status.hpp"
 #include "../cuda/abi.h"
 
@@ -32,6 +33,24 @@ Status find(int index, Device*& out);
 /// Thrown where a device answers anything but success to code that has no status to answer with.
 struct Failed {
   Status status;
+};
+
+/// Floats of the host, not initialised, which copies to a device reach without a detour; as any others without a device, or where that memory is
+/// not to be had. Movable.
+class Room {
+ public:
+  Room(Device* device, std::size_t size);
+  ~Room();
+  Room(Room&& other) noexcept;
+  Room& operator=(Room&& other) noexcept;
+  float* data() const { return pinned_ ? pinned_ : plain_.data(); }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::size_t size_;
+  const UnsuperposeCuda* table_ = nullptr;
+  float* pinned_ = nullptr;
+  AlignedBuffer<float> plain_;
 };
 
 /// What a function of the table has answered.

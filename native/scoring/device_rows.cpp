@@ -36,6 +36,12 @@ std::vector<float> DeviceRows::moved(UnsuperposeCudaPrecision precision) const {
   return moved;
 }
 
+void DeviceRows::replace(ConstMatrix32 rows, std::span<const std::uint32_t> which) {
+  UnsuperposeCudaError error;
+  const UnsuperposeCudaMatrix from = matrix_of(rows, which);
+  if (!which.empty()) require(device_, device_.table->replace(handle_, &from, which.data(), &error), error);
+}
+
 struct DeviceCopies::Kept {
   std::mutex mutex;
   std::map<device::Device*, std::unique_ptr<DeviceRows>> copies;
@@ -52,6 +58,22 @@ const DeviceRows& DeviceCopies::of(device::Device& device, ConstMatrix32 rows,
   std::unique_ptr<DeviceRows>& copy = kept_->copies[&device];
   if (!copy) copy = std::make_unique<DeviceRows>(device, rows, pick);
   return *copy;
+}
+
+std::size_t DeviceCopies::count() const {
+  const auto lock = cancellation::lock(kept_->mutex);
+  return kept_->copies.size();
+}
+
+void DeviceCopies::follow(ConstMatrix32 rows, std::span<const std::uint32_t> which) {
+  const auto lock = cancellation::lock(kept_->mutex);
+  std::erase_if(kept_->copies,
+                [&](const auto& copy) { return !copy.second || copy.second->count() != rows.rows; });
+  for (auto& [device, copy] : kept_->copies) {
+    std::unique_ptr<DeviceRows> following = std::move(copy);  // gone where it fails
+    following->replace(rows, which);
+    copy = std::move(following);
+  }
 }
 
 DeviceScan::DeviceScan(const DeviceRows& rows) : rows_(rows) {

@@ -26,6 +26,8 @@ class DeviceRows {
   std::size_t dims() const { return dims_; }
   /// Of every row: the norm of what rounding moved, at most.
   std::vector<float> moved(UnsuperposeCudaPrecision precision) const;
+  /// Rows `which` become those of `rows`, of as many rows and dims. No other call may use them meanwhile.
+  void replace(ConstMatrix32 rows, std::span<const std::uint32_t> which);
 
  private:
   device::Device& device_;
@@ -42,6 +44,10 @@ class DeviceCopies {
   DeviceCopies& operator=(DeviceCopies&&) noexcept;
   const DeviceRows& of(device::Device& device, ConstMatrix32 rows,
                        std::span<const std::uint32_t> pick = {}) const;
+  /// How many there are.
+  std::size_t count() const;
+  /// Rows `which` have changed: the copies follow, and go where rows were added or dropped. No other call may use them meanwhile.
+  void follow(ConstMatrix32 rows, std::span<const std::uint32_t> which);
 
  private:
   struct Kept;

@@ -76,8 +76,8 @@ scoring::Rows Dictionary::rows(bool with_low) const {
   return {features_, dims_, packed_of, this, 0, max_norm_, norms_, with_low ? hidden_ : 0};
 }
 
-scoring::Rows Dictionary::rows(device::Device* device) const {
-  scoring::Rows rows = this->rows();
+scoring::Rows Dictionary::rows(bool with_low, device::Device* device) const {
+  scoring::Rows rows = this->rows(with_low);
   if (device) rows.device = &on_device(*device);
   return rows;
 }

@@ -54,7 +54,8 @@ class Dictionary {
   /// The atoms as the scorer takes them; `with_low`: with what their low parts can hide.
   scoring::Rows rows(bool with_low = false) const;
   /// The same, to be scored on a device where there is one (not null); throws device::Failed.
-  scoring::Rows rows(device::Device* device) const;
+  scoring::Rows rows(device::Device* device) const { return rows(false, device); }
+  scoring::Rows rows(bool with_low, device::Device* device) const;
   const scoring::DeviceRows& on_device(device::Device& device) const { return copies_.of(device, atoms()); }
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }

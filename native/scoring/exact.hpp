@@ -38,7 +38,7 @@ struct Strongest {
   std::uint32_t index = kNone;
 };
 
-/// The strongest of the rows that admit(j) lets in, by value(j) ≥ its strength in float64, for a vector that was scored by
+/// The strongest of the rows that admit(j) lets in, the lowest among equals, by value(j) ≥ its strength in float64, for a vector that was scored by
 /// Scorer::list() at 2^−exponent its size. Values as float64 has them: where the list does not decide, all rows are looked at.
 template <class Value, class Admit>
 Strongest strongest_exactly(const Scorer& scorer, const Scored& scored, std::size_t rows, int exponent,
@@ -47,7 +47,8 @@ Strongest strongest_exactly(const Scorer& scorer, const Scored& scored, std::siz
   const auto look = [&](std::uint32_t j) {
     if (!admit(j)) return;
     const double strength = value(j);
-    if (strength > found.value || found.index == kNone) found = {std::max(0.0, strength), j};
+    if (strength > found.value || found.index == kNone || (strength == found.value && j < found.index))
+      found = {std::max(0.0, strength), j};
   };
   for (std::size_t k = 0; k < scored.count; ++k) look(scored.entries[k].index);
   const bool decided = scored.count == rows || (scorer.reliable() && scored.full &&

@@ -73,6 +73,23 @@ float* MutableDictionary::edit(std::size_t j) {
   return held_->atoms_.data() + j * held_->stride_;
 }
 
+const scoring::DeviceRows& MutableDictionary::on_device(device::Device& device) {
+  own();
+  return held_->copies_.of(device, held_->atoms());
+}
+
+float* MutableDictionary::edit_after(std::size_t j) {
+  own();
+  // Where other devices have copies too, they are told of what this one knows.
+  if (touched_[j] != 1) touched_[j] = held_->copies_.count() > 1 ? 1 : 2;
+  return held_->atoms_.data() + j * held_->stride_;
+}
+
+void MutableDictionary::drop_copies() {
+  own();
+  held_->copies_ = {};
+}
+
 Matrix32 MutableDictionary::edit_all() {
   own();
   std::fill(touched_.begin(), touched_.end(), std::uint8_t{1});
@@ -99,6 +116,10 @@ Status MutableDictionary::current(const Execution& execution, const Dictionary*&
     const auto& reduce = reduce::table();
     held.gram_.store(nullptr, std::memory_order_relaxed);
     held.kept_gram_.reset();
+    std::vector<std::uint32_t> behind;  // on devices
+    if (held.copies_.count() > 0)
+      for (std::uint32_t j = 0; j < held.features_; ++j)
+        if (touched_[j] == 1) behind.push_back(j);
     execution.for_each((held.features_ + kBlock - 1) / kBlock, [&](std::size_t block) {
       for (std::size_t j = block * kBlock; j < std::min(held.features_, (block + 1) * kBlock); ++j) {
         if (touched_[j] == 0) continue;
@@ -111,11 +132,15 @@ Status MutableDictionary::current(const Execution& execution, const Dictionary*&
         touched_[j] = 0;
       }
     });
+    const bool refused = held.features_ == 0 || std::any_of(touched_.begin(), touched_.end(),
+                                                            [](auto behind) { return behind != 0; });
+    if (execution.cancelled() || refused) held.copies_ = {};  // behind, in atoms that are no longer named
     if (execution.cancelled()) return Status::cancelled();
-    if (held.features_ == 0 || std::find(touched_.begin(), touched_.end(), 1) != touched_.end()) {
+    if (refused) {
       std::shared_ptr<const Dictionary> none;
       return Dictionary::make(held.atoms(), false, none);  // says why
     }
+    held.copies_.follow(held.atoms(), behind);
     held.max_norm_ = 0;
     for (const double norm : held.norms_) held.max_norm_ = std::max(held.max_norm_, norm);
     changed_ = false;

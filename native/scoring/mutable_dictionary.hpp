@@ -35,6 +35,12 @@ class MutableDictionary {
   void resize(std::size_t features);
   /// Atom j, to be written (dims entries) before the next call of current() or freeze().
   float* edit(std::size_t j);
+  /// The copy of the atoms on a device, as current() left them, which is to change there first: then each atom is written here
+  /// by edit_after(), and the copy counts as up to date.
+  const scoring::DeviceRows& on_device(device::Device& device);
+  float* edit_after(std::size_t j);
+  /// After a failure of the device.
+  void drop_copies();
   /// All atoms, rows as in atoms(), to be written likewise: several threads may each write rows of their own.
   Matrix32 edit_all();
   void set_atom(std::size_t j, const float* from);
@@ -42,7 +48,7 @@ class MutableDictionary {
   /// All atoms: any number of rows of dims().
   void replace(ConstMatrix32 from);
 
-  /// Brings norms and the packed copies that there are up to date, and gives what to read until the next change: the
+  /// Brings norms, the packed copies that there are and those on devices up to date, and gives what to read until the next change: the
   /// same bits as Dictionary::make() of these atoms, and the same errors. Refused atoms stay open to be changed, and
   /// `out` as it was. The Gram matrix is dropped where atoms changed.
   Status current(const Execution& execution, const Dictionary*& out);
@@ -54,9 +60,10 @@ class MutableDictionary {
   static void copy(const Dictionary& from, Dictionary& to, std::size_t room);
 
   std::shared_ptr<Dictionary> held_;
-  bool shared_ = false;                // held_ was given away by freeze()
-  bool changed_ = true;                // since the last current()
-  std::vector<std::uint8_t> touched_;  // one an atom: its norm and packed copies are behind
+  bool shared_ = false;  // held_ was given away by freeze()
+  bool changed_ = true;  // since the last current()
+  std::vector<std::uint8_t>
+      touched_;  // one an atom: 1: its norm and copies are behind; 2: all but those on devices
 };
 
 }  // namespace unsuperpose

@@ -181,7 +181,8 @@ void AmpBatch::bound_gaps(std::vector<std::uint32_t>& asked) {
   }
   const ConstMatrix32 left{residuals_.data(), batch_.count(), dictionary_.dims(), stride_};
   std::vector<double> strongest;
-  strongest_correlations(scorer_, dictionary_, left, asked, at, largest + kSpare, execution_, strongest);
+  strongest_correlations(scorer_, dictionary_, left, asked, at, largest + kSpare, execution_, strongest,
+                         scorer_.last_rung());
   if (execution_.cancelled()) return;
   for (std::size_t p = 0; p < asked.size(); ++p) {
     Sample& sample = samples_[asked[p]];

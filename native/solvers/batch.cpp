@@ -22,7 +22,7 @@ float in_range(double v) { return static_cast<float>(std::clamp(v, -kLargest, kL
 
 ScaledBatch::ScaledBatch(const Samples& samples, std::span<const double> lambda, std::size_t first,
                          const Range* range, const Execution& execution)
-    : samples_(samples.rows() * round_up(samples.cols(), kCacheLine / sizeof(float))),
+    : samples_(execution.device, samples.rows() * round_up(samples.cols(), kCacheLine / sizeof(float))),
       low_(samples.split() ? samples_.size() : 0),
       exponents_(samples.rows()),
       squared_norms_(samples.rows()),
@@ -90,21 +90,37 @@ float ScaledBatch::start(std::size_t i, std::size_t j, double v) const {
   return in_range(code_to_scaled(i, j, v));
 }
 
-void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes,
-                         double objective, double squared_residual, SampleResult& result) const {
-  for (const auto& [index, value] : codes) {
-    if (value == 0) continue;
-    const double exact = code_from_scaled(i, index, value);
-    const float unscaled = in_range(exact);
-    // Beyond the largest number, or with fewer digits below the least: worth no longer what the code was that was found.
-    if (std::fabs(exact) > kLargest || std::fabs(exact) < std::numeric_limits<float>::min())
-      result.cut = true;
-    if (unscaled == 0) continue;
-    result.indices.push_back(index);
-    result.values.push_back(unscaled);
-  }
+void ScaledBatch::finish_code(std::size_t i, std::uint32_t index, float value, SampleResult& result) const {
+  if (value == 0) return;
+  const double exact = code_from_scaled(i, index, value);
+  const float unscaled = in_range(exact);
+  // Beyond the largest number, or with fewer digits below the least: worth no longer what the code was that was found.
+  if (std::fabs(exact) > kLargest || std::fabs(exact) < std::numeric_limits<float>::min()) result.cut = true;
+  if (unscaled == 0) return;
+  result.indices.push_back(index);
+  result.values.push_back(unscaled);
+}
+
+void ScaledBatch::finish_figures(std::size_t i, double objective, double squared_residual,
+                                 SampleResult& result) const {
   result.objective = std::ldexp(objective, 2 * exponents_[i]);
   result.residual = static_cast<float>(from_scaled(i, std::sqrt(squared_residual)));
+}
+
+void ScaledBatch::finish(std::size_t i, std::span<const std::uint32_t> indices, std::span<const float> values,
+                         double objective, double squared_residual, SampleResult& result) const {
+  result.indices.reserve(indices.size());
+  result.values.reserve(indices.size());
+  for (std::size_t k = 0; k < indices.size(); ++k) finish_code(i, indices[k], values[k], result);
+  finish_figures(i, objective, squared_residual, result);
+}
+
+void ScaledBatch::finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes,
+                         double objective, double squared_residual, SampleResult& result) const {
+  result.indices.reserve(codes.size());
+  result.values.reserve(codes.size());
+  for (const auto& [index, value] : codes) finish_code(i, index, value, result);
+  finish_figures(i, objective, squared_residual, result);
 }
 
 void ScaledBatch::finish64(std::size_t i, const std::vector<std::pair<std::uint32_t, double>>& codes,
@@ -115,8 +131,7 @@ void ScaledBatch::finish64(std::size_t i, const std::vector<std::pair<std::uint3
     result.indices.push_back(index);
     result.values64.push_back(unscaled);
   }
-  result.objective = std::ldexp(objective, 2 * exponents_[i]);
-  result.residual = static_cast<float>(from_scaled(i, std::sqrt(squared_residual)));
+  finish_figures(i, objective, squared_residual, result);
 }
 
 }  // namespace unsuperpose

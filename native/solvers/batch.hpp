@@ -1,9 +1,11 @@
 // What all solvers share: a batch of samples brought to a common scale, and the answer of one sample.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "../core/aligned.hpp"
+#include "../scoring/device.hpp"
 #include "range.hpp"
 #include "samples.hpp"
 #include "unfolding.hpp"
@@ -54,6 +56,9 @@ class ScaledBatch {
   /// A code to start from in float32: at most its largest number.
   float start(std::size_t i, std::size_t j, double v) const;
   /// fills values, objective and residual of `result` from scaled codes (ascending indices; zeros dropped)
+  void finish(std::size_t i, std::span<const std::uint32_t> indices, std::span<const float> values,
+              double objective, double squared_residual, SampleResult& result) const;
+  /// the same of pairs
   void finish(std::size_t i, const std::vector<std::pair<std::uint32_t, float>>& codes, double objective,
               double squared_residual, SampleResult& result) const;
   /// the same for codes in float64
@@ -62,9 +67,12 @@ class ScaledBatch {
 
  private:
   void scale(const Samples& samples, std::size_t i);
+  void finish_code(std::size_t i, std::uint32_t index, float value, SampleResult& result) const;
+  void finish_figures(std::size_t i, double objective, double squared_residual, SampleResult& result) const;
   void add_low(const Samples& samples, std::size_t i, double factor);
 
-  AlignedBuffer<float> samples_, low_;
+  device::Room samples_;
+  AlignedBuffer<float> low_;
   std::vector<int> exponents_;
   std::vector<double> squared_norms_;
   std::vector<double> lambdas_;

@@ -27,7 +27,7 @@ namespace {
 using scoring::Strongest;
 
 /// Samples scored together, and samples of one unit of work.
-constexpr std::size_t kBatch = 256;
+constexpr std::size_t kBatch = 256, kDeviceBatch = 2048;
 constexpr std::size_t kBlock = 4;
 /// Larger supports are not factorised: their Gram matrices would take more than 32 MB a thread.
 constexpr std::size_t kMostSupport = 2048;
@@ -67,7 +67,9 @@ class Certifier {
         out_(out),
         dims_(dictionary.dims()),
         low_(options.wide && dictionary.split()),
-        scorer_(dictionary.rows(low_), options.weights, options.nonnegative, scoring::Ladder::float32) {
+        scorer_(dictionary.rows(low_, execution.device), options.weights, options.nonnegative,
+                execution.device ? scoring::Ladder::finest : scoring::Ladder::float32),
+        rung_(scorer_.telling_rung()) {
     if (options.weights.empty()) atom_bound_ = (dictionary.max_norm() + hidden()) * kSlack;
     for (std::size_t j = 0; j < options.weights.size(); ++j)
       atom_bound_ = std::max(atom_bound_, norm_of(j) / weight(j) * kSlack);
@@ -227,7 +229,7 @@ class Certifier {
                       .hidden = scaled_.hidden()};
     });
     if (execution_.cancelled()) return;
-    scorer_.list(scorer_.last_rung(), scaled_.rows(), requests_, largest + kSpare, execution_);
+    scorer_.list(rung_, scaled_.rows(), requests_, largest + kSpare, execution_);
     if (execution_.cancelled()) return;
     found.assign(count, {});
     each([&](std::size_t i) {
@@ -331,6 +333,7 @@ class Certifier {
   bool low_;               // atoms' low parts count
   double atom_bound_ = 0;  // at least max_j ‖d_j‖/w_j
   scoring::Scorer scorer_;
+  std::size_t rung_;  // of it, in which all is scored
   scoring::ScaledVectors scaled_;
   std::vector<scoring::Request> requests_;
   std::vector<Case> cases_;
@@ -355,8 +358,9 @@ Status certify(const Samples& samples, const SparseCodes& codes, const Dictionar
   out.unique.assign(n, 0);
   out.worst.assign(n, kNone);
   Certifier certifier(samples, codes, dictionary, options, execution, out);
-  for (std::size_t first = 0; first < n && !execution.cancelled(); first += kBatch)
-    certifier.batch(first, std::min(kBatch, n - first));
+  const std::size_t together = execution.device ? kDeviceBatch : kBatch;
+  for (std::size_t first = 0; first < n && !execution.cancelled(); first += together)
+    certifier.batch(first, std::min(together, n - first));
   return execution.cancelled() ? Status::cancelled() : Status{};
 }
 

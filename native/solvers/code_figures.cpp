@@ -29,12 +29,13 @@ Evaluation evaluate_code(const float* x, double squared_norm, std::span<const st
 
 void strongest_correlations(scoring::Scorer& scorer, const Dictionary& dictionary, ConstMatrix32 residuals,
                             std::span<const std::uint32_t> rows, std::span<const Evaluation> at,
-                            std::size_t listed, const Execution& execution, std::vector<double>& strongest) {
+                            std::size_t listed, const Execution& execution, std::vector<double>& strongest,
+                            std::size_t rung) {
   strongest.assign(rows.size(), 0);
   std::vector<scoring::Request> requests(rows.size());
   for (std::size_t p = 0; p < rows.size(); ++p)
     requests[p] = {.row = rows[p], .norm = std::sqrt(at[p].squared_rounded)};
-  scorer.list(scorer.last_rung(), residuals, requests, listed, execution);
+  scorer.list(rung, residuals, requests, listed, execution);
   if (execution.cancelled()) return;
   execution.for_each(rows.size(), [&](std::size_t p) {
     const scoring::Scored& scored = scorer[p];

@@ -18,10 +18,11 @@ namespace unsuperpose {
 Evaluation evaluate_code(const float* x, double squared_norm, std::span<const std::uint32_t> atoms,
                          std::span<const float> values, const Dictionary& dictionary, float* residual);
 
-/// strongest[p] ≥ max_j |d_j·r| of row rows[p] of `residuals` (nonnegative: without | |), as scored in float32 and settled in float64 among
+/// strongest[p] ≥ max_j |d_j·r| of row rows[p] of `residuals` (nonnegative: without | |), as scored on that rung and settled in float64 among
 /// the `listed` strongest. For relative_gap(). Nothing is valid if the call was cancelled.
 void strongest_correlations(scoring::Scorer& scorer, const Dictionary& dictionary, ConstMatrix32 residuals,
                             std::span<const std::uint32_t> rows, std::span<const Evaluation> at,
-                            std::size_t listed, const Execution& execution, std::vector<double>& strongest);
+                            std::size_t listed, const Execution& execution, std::vector<double>& strongest,
+                            std::size_t rung);
 
 }  // namespace unsuperpose

@@ -22,7 +22,9 @@ Status lambda_max(const Samples& samples, const Dictionary& dictionary, const st
   if (!status.ok()) return status;
 
   wide = wide && (samples.split() || dictionary.split());
-  scoring::Scorer scorer(dictionary.rows(wide), weights, nonnegative, scoring::Ladder::float32);
+  scoring::Scorer scorer(dictionary.rows(wide, execution.device), weights, nonnegative,
+                         execution.device ? scoring::Ladder::finest : scoring::Ladder::float32);
+  const std::size_t rung = scorer.telling_rung();
   std::vector<scoring::Request> requests;
   out.assign(samples.rows(), 0);
   for (std::size_t first = 0; first < samples.rows(); first += kBatch) {
@@ -33,7 +35,7 @@ Status lambda_max(const Samples& samples, const Dictionary& dictionary, const st
       requests[i] = {.row = static_cast<std::uint32_t>(i),
                      .norm = std::sqrt(batch.squared_norm(i)),
                      .hidden = wide ? scoring::kSlack * std::sqrt(batch.squared_norm(i)) : 0};
-    scorer.list(scorer.last_rung(), batch.samples(), requests, kCandidates, execution);
+    scorer.list(rung, batch.samples(), requests, kCandidates, execution);
     if (execution.cancelled()) return Status::cancelled();
     execution.for_each(count, [&](std::size_t i) {
       const float* x = batch.samples().row(i);

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kCapacity = 128;
 /// Rounds there, after which a sample is this solver's.
 constexpr std::uint32_t kRounds = 40;
+/// Answers that a thread brings home at a time.
+constexpr std::size_t kTogether = 64;
 /// More dims overflow sums of int8 products.
 constexpr std::size_t kMostDims = 131072;
 
@@ -29,8 +31,11 @@ Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictio
   const std::size_t count = batch.count();
   std::vector<double> lambdas(count);
   for (std::size_t i = 0; i < count; ++i) lambdas[i] = batch.lambda(i);
-  std::vector<std::uint32_t> indices(count * kCapacity), counts(count), rounds(count);
-  std::vector<float> values(count * kCapacity);
+  // Kept from call to call: fresh pages would take longer than the answers do.
+  const device::Room room(execution.device, 2 * count * kCapacity);
+  float* const values = room.data();
+  auto* const indices = reinterpret_cast<std::uint32_t*>(room.data() + count * kCapacity);
+  std::vector<std::uint32_t> counts(count), rounds(count);
   std::vector<std::uint8_t> outcome(count);
   std::vector<double> gap(count), objective(count), squared_residual(count);
   const ConstMatrix32 samples = batch.samples();
@@ -47,9 +52,15 @@ Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictio
     return static_cast<const Execution*>(context)->cancelled() ? 1 : 0;
   };
   problem.context = const_cast<Execution*>(&execution);
-  UnsuperposeCudaCodes codes{indices.data(),   values.data(),           counts.data(),
-                             outcome.data(),   rounds.data(),           gap.data(),
-                             objective.data(), squared_residual.data(), {}};
+  UnsuperposeCudaCodes codes{indices,
+                             values,
+                             counts.data(),
+                             outcome.data(),
+                             rounds.data(),
+                             gap.data(),
+                             objective.data(),
+                             squared_residual.data(),
+                             {}};
   device::Device& device = *execution.device;
   UnsuperposeCudaError error;
   const int answer = device.table->lasso(dictionary.on_device(device).handle(), &problem, &codes, &error);
@@ -57,19 +68,20 @@ Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictio
   if (answer != UNSUPERPOSE_CUDA_OK) return device::status_of(device, answer, error);
 
   std::vector<std::uint8_t> done(count);
+  execution.for_items(count, kTogether, [&](std::size_t i) {
+    // What the device certifies is held to the tolerance here as well.
+    done[i] = outcome[i] == UNSUPERPOSE_CUDA_CONVERGED && gap[i] <= tolerance;
+    batch.finish(i, {indices + i * kCapacity, counts[i]}, {values + i * kCapacity, counts[i]}, objective[i],
+                 squared_residual[i], out[i]);
+    out[i].gap = gap[i];
+    out[i].iterations = rounds[i];
+  });
+  if (execution.cancelled()) return Status::cancelled();
   SparseCodes left;  // where the others are
   left.indptr.push_back(0);
   std::size_t finished = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    std::vector<std::pair<std::uint32_t, float>> code;
-    for (std::size_t k = i * kCapacity; k < i * kCapacity + counts[i]; ++k)
-      code.emplace_back(indices[k], values[k]);
-    // What the device certifies is held to the tolerance here as well.
-    done[i] = outcome[i] == UNSUPERPOSE_CUDA_CONVERGED && gap[i] <= tolerance;
     SampleResult& result = out[i];
-    batch.finish(i, code, objective[i], squared_residual[i], result);
-    result.gap = gap[i];
-    result.iterations = rounds[i];
     finished += done[i];
     if (!done[i]) {
       left.indices.insert(left.indices.end(), result.indices.begin(), result.indices.end());

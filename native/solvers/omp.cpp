@@ -52,6 +52,8 @@ constexpr std::size_t kSamplesAtOnce = 16;
 constexpr std::size_t kUsualSupport = 64;
 /// For a bound's own rounding.
 constexpr double kSlack = 1e-6;
+/// More dims overflow sums of int8 products, which a device takes.
+constexpr std::size_t kMostDeviceDims = 131072;
 /// Scores whose error comes to this share of ‖d_j‖‖x‖ tell nothing.
 constexpr double kUsefulError = 0.25;
 
@@ -97,9 +99,11 @@ class PursuitBatch {
         norms_(batch.count()),
         errors_(batch.count()) {}
 
-  Status run();
+  /// `from`: where a device has left them, or null.
+  Status run(const OmpStart* from);
 
  private:
+  void resume(std::size_t i, const OmpStart& from, Scratch& scratch);
   void score(std::span<const std::uint32_t> samples, bool exact, float* correlations);
   std::size_t sparsity(std::size_t i) const { return options_.most_atoms(first_ + i, dictionary_); }
   double bound(std::size_t i) const { return batch_.to_scaled(i, options_.residual); }
@@ -268,12 +272,8 @@ void PursuitBatch::finish(std::size_t i, Scratch& scratch) {
   SampleResult& result = out_[i];
   result.gap = std::numeric_limits<double>::quiet_NaN();
   result.iterations = sample.choices;
-  result.outcome = sample.outcome;
-  // With a residual asked for, running out of atoms first is not success, and float32 codes may not come as close.
-  const bool full = sample.support.size() >= sparsity(i);
-  if (result.outcome == Outcome::converged && options_.residual > 0 && (options_.sparsity.empty() || !full) &&
-      std::sqrt(squared) > bound(i) * (1 + 1e-6))
-    result.outcome = full ? Outcome::iterations : Outcome::stalled;
+  result.outcome =
+      options_.outcome_of(sample.outcome, first_ + i, dictionary_, sample.support.size(), squared, bound(i));
   batch_.finish(i, codes, 0.5 * squared, squared, result);
 }
 
@@ -306,7 +306,20 @@ void PursuitBatch::score(std::span<const std::uint32_t> samples, bool exact, flo
   for (std::size_t p = 0; p < samples.size(); ++p) errors_[samples[p]] = scorer_[p].error;
 }
 
-Status PursuitBatch::run() {
+/// The support that a device has found; from the beginning where the atoms are dependent after all.
+void PursuitBatch::resume(std::size_t i, const OmpStart& from, Scratch& scratch) {
+  Sample& sample = samples_[i];
+  for (const std::uint32_t j : from.supports[i]) {
+    if (sample.append(j, scratch)) continue;
+    sample.reset();
+    sample.start(batch_.samples().row(i), batch_.squared_norm(i), dictionary_, options_.nonnegative);
+    return;
+  }
+  if (options_.nonnegative) sample.make_nonnegative();
+  sample.choices = from.choices[i];
+}
+
+Status PursuitBatch::run(const OmpStart* from) {
   const std::size_t features = dictionary_.features(), padded = CompressedGram::stride(features);
   const std::size_t fewest = gram_ && !gram_->complete() ? kFewestMaking : kFewestScored;
   const std::size_t at_once = std::max(fewest, kCorrelationBytes / (padded * sizeof(float)));
@@ -322,6 +335,12 @@ Status PursuitBatch::run() {
     samples_[i].start(batch_.samples().row(i), batch_.squared_norm(i), dictionary_, options_.nonnegative);
     samples_[i].done = !(batch_.squared_norm(i) > bound(i) * bound(i));
   }
+  const auto scratch = [&] { return Scratch(nullptr, dictionary_, options_.nonnegative); };
+  if (from) {
+    active.skip([&](std::uint32_t i) { return from->done[i] != 0; });
+    execution_.for_items(active.size(), kSamplesAtOnce, scratch,
+                         [&](std::size_t p, Scratch& own) { resume(active[p], *from, own); });
+  }
   for (;;) {
     active.drop([&](std::uint32_t i) { return !wants_more(i); });
     if (active.empty()) break;
@@ -334,9 +353,9 @@ Status PursuitBatch::run() {
       if (!pursue_all(samples, correlations, padded)) return Status::cancelled();
     }
   }
-  execution_.for_items(
-      batch_.count(), kSamplesAtOnce, [&] { return Scratch(nullptr, dictionary_, options_.nonnegative); },
-      [&](std::size_t i, Scratch& scratch) { finish(i, scratch); });
+  execution_.for_items(batch_.count(), kSamplesAtOnce, scratch, [&](std::size_t i, Scratch& own) {
+    if (!from || !from->done[i]) finish(i, own);
+  });
   return execution_.cancelled() ? Status::cancelled() : Status{};
 }
 
@@ -362,17 +381,27 @@ BatchSolver OrthogonalMatchingPursuit::start(const Dictionary& dictionary, std::
   const double together = row_cost(int8 ? product::Precision::int8 : product::Precision::float32).together;
   return [&, this, pays, wanted, together](const ScaledBatch& batch, std::size_t first,
                                            std::vector<SampleResult>& out) {
+    OmpStart left;
+    const bool on_device = execution.device && dictionary.dims() <= kMostDeviceDims;
+    if (on_device) {
+      const Status status = solve_on_device(batch, dictionary, first, execution, left, out);
+      if (!status.ok() || left.left == 0) return status;
+    }
+    const double share =
+        on_device ? static_cast<double>(left.left) / static_cast<double>(batch.count()) : 1.0;
     const CompressedGram* gram = nullptr;
     if (pays && gram_budget >= CompressedGram::row_bytes(dictionary.features())) {
       gram = &dictionary.compressed_gram();
       // Rows that were wanted, and will be, as often as pays for them: all of them at once are made faster.
-      if (first == 0 && wanted + gram->missed() >= together && gram->fits(gram_budget) && !gram->complete()) {
+      if (first == 0 && share * wanted + gram->missed() >= together && gram->fits(gram_budget) &&
+          !gram->complete()) {
         std::vector<std::uint32_t> all(dictionary.features());
         std::iota(all.begin(), all.end(), 0u);
         if (!gram->make(all, gram_budget, execution)) return Status::cancelled();
       }
     }
-    return PursuitBatch(batch, dictionary, gram, wanted, *this, first, execution, out).run();
+    return PursuitBatch(batch, dictionary, gram, share * wanted, *this, first, execution, out)
+        .run(on_device ? &left : nullptr);
   };
 }
 

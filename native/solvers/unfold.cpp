@@ -4,6 +4,7 @@
 
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/device.hpp"
 #include "batch.hpp"
 #include "review.hpp"
 
@@ -17,26 +18,46 @@ constexpr std::size_t kBatch = 512;
 /// The same on a device, which takes thousands to be filled.
 constexpr std::size_t kDeviceBatch = 4096;
 constexpr std::size_t kFoldBlock = 16;
+/// Samples a block of a variance.
+constexpr std::size_t kRowsSummed = 64;
+
+/// Room for `size` entries, without a copy for every batch of a long call.
+template <class T>
+void grow(std::vector<T>& values, std::size_t size) {
+  if (size > values.capacity()) values.reserve(std::max(size, 2 * values.capacity()));
+}
 
 }  // namespace
 
-void Variance::add(const Samples& samples) {
-  const std::size_t cols = samples.cols();
+void Variance::add(const Samples& samples, const Execution& execution) {
+  const std::size_t rows = samples.rows(), cols = samples.cols();
   sum_.resize(cols, 0);
-  samples_ += samples.rows();
-  std::vector<double> wide(samples.split() ? cols : 0);
-  for (std::size_t i = 0; i < samples.rows(); ++i) {
-    if (samples.split()) {
+  samples_ += rows;
+  if (samples.split()) {
+    std::vector<double> wide(cols);
+    for (std::size_t i = 0; i < rows; ++i) {
       samples.read(i, wide.data());
       for (std::size_t k = 0; k < cols; ++k) {
         squares_ += wide[k] * wide[k];
         sum_[k] += wide[k];
       }
-      continue;
     }
-    const float* row = samples.high.row(i);
-    squares_ += reduce::table().squared_norm(row, cols);
-    for (std::size_t k = 0; k < cols; ++k) sum_[k] += row[k];
+    return;
+  }
+  // Sums of blocks, which are then added up in their order, whoever made them.
+  const std::size_t blocks = (rows + kRowsSummed - 1) / kRowsSummed;
+  std::vector<double> sums(blocks * cols), squares(blocks);
+  execution.for_each(blocks, [&](std::size_t block) {
+    double* sum = sums.data() + block * cols;
+    for (std::size_t i = block * kRowsSummed; i < std::min(rows, (block + 1) * kRowsSummed); ++i) {
+      const float* row = samples.high.row(i);
+      squares[block] += reduce::table().squared_norm(row, cols);
+      for (std::size_t k = 0; k < cols; ++k) sum[k] += static_cast<double>(row[k]);
+    }
+  });
+  for (std::size_t block = 0; block < blocks; ++block) {
+    squares_ += squares[block];
+    for (std::size_t k = 0; k < cols; ++k) sum_[k] += sums[block * cols + k];
   }
 }
 
@@ -52,11 +73,19 @@ double Variance::value() const {
 
 Status append(const ScaledBatch& batch, const std::vector<SampleResult>& results, bool reports_lambda,
               Unfolding& out) {
+  std::size_t entries = out.codes.indices.size(), wide = out.values64.size();
+  for (const SampleResult& result : results) {
+    entries += result.indices.size();
+    wide += result.values64.size();
+  }
+  if (entries > std::numeric_limits<std::uint32_t>::max())
+    return Status::fail(Code::too_large,
+                        "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
+  grow(out.codes.indices, entries);
+  grow(out.codes.values, entries - wide);
+  grow(out.values64, wide);
   for (std::size_t i = 0; i < results.size(); ++i) {
     const SampleResult& result = results[i];
-    if (out.codes.indices.size() + result.indices.size() > std::numeric_limits<std::uint32_t>::max())
-      return Status::fail(Code::too_large,
-                          "the codes hold more than 2³² − 1 entries: unfold fewer samples at a time");
     out.codes.indices.insert(out.codes.indices.end(), result.indices.begin(), result.indices.end());
     out.codes.values.insert(out.codes.values.end(), result.values.begin(), result.values.end());
     out.values64.insert(out.values64.end(), result.values64.begin(), result.values64.end());
@@ -87,19 +116,39 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
   const BatchSolver solve = (rescaled ? *rescaled : method).start(atoms, samples.rows(), execution);
   if (execution.cancelled()) return Status::cancelled();
   Variance variance;
-  const std::size_t together = execution.device ? kDeviceBatch : kBatch;
-  for (std::size_t first = 0; first < samples.rows(); first += together) {
-    const std::size_t count = std::min(together, samples.rows() - first);
-    const ScaledBatch batch(samples.slice(first, count), method.lambdas(), first,
-                            range.ordinary() ? nullptr : &range, execution);
+  const std::size_t rows = samples.rows(), together = execution.device ? kDeviceBatch : kBatch;
+  const auto part = [&](std::size_t first) { return samples.slice(first, std::min(together, rows - first)); };
+  std::unique_ptr<const ScaledBatch> batch, next;
+  const auto prepare = [&](std::size_t first) {
+    variance.add(part(first), execution);
+    return std::make_unique<const ScaledBatch>(part(first), method.lambdas(), first,
+                                               range.ordinary() ? nullptr : &range, execution);
+  };
+  if (rows > 0) batch = prepare(0);
+  for (std::size_t first = 0; first < rows; first += together, batch = std::move(next)) {
+    if (!batch) batch = prepare(first);
     if (execution.cancelled()) return Status::cancelled();
-    variance.add(samples.slice(first, count));
-    std::vector<SampleResult> results(count);
-    Status status = solve(batch, first, results);
+    std::vector<SampleResult> results(batch->count());
+    Status status;
+    // While a device works on a batch, the next one is prepared.
+    const bool ahead = execution.device && first + together < rows;
+    execution.for_each(ahead ? 2 : 1, [&](std::size_t which) {
+      if (which == 1) {
+        next = prepare(first + together);
+        return;
+      }
+      // A loop knows no failure but want of memory.
+      try {
+        status = solve(*batch, first, results);
+      } catch (const device::Failed& failure) {
+        status = failure.status;
+      }
+    });
+    if (execution.cancelled()) return Status::cancelled();
     if (status.ok())
-      status = review(samples.slice(first, count), dictionary, method, first, execution, results,
-                      method.reports_lambda(), range.clamped);
-    if (status.ok()) status = append(batch, results, method.reports_lambda(), out);
+      status = review(part(first), dictionary, method, first, execution, results, method.reports_lambda(),
+                      range.clamped);
+    if (status.ok()) status = append(*batch, results, method.reports_lambda(), out);
     if (!status.ok()) return status;
   }
   out.variance = variance.value();
@@ -111,6 +160,7 @@ Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out
   const std::size_t n = codes.indptr.size() - 1;
   if (out.rows != n || out.cols != dictionary.dims())
     return Status::fail(Code::shape, "fold: the output has the wrong shape");
+  if (execution.device && out.stride == out.cols) return fold_on_device(codes, dictionary, out, execution);
   const ConstMatrix32 atoms = dictionary.atoms();
   execution.for_each((n + kFoldBlock - 1) / kFoldBlock, [&](std::size_t block) {
     for (std::size_t i = block * kFoldBlock; i < std::min(n, (block + 1) * kFoldBlock); ++i) {

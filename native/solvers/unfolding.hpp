@@ -44,7 +44,7 @@ struct Unfolding {
 /// Σ‖x − mean‖² = Σ‖x‖² − ‖Σx‖²/n of samples that come in blocks.
 class Variance {
  public:
-  void add(const Samples& samples);
+  void add(const Samples& samples, const Execution& execution = {});
   double value() const;
 
  private:
@@ -60,6 +60,9 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
 
 /// out (n × dims) = codes · D, accumulated in float64. Indices must be < features.
 Status fold(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out, const Execution& execution);
+/// The same on the device that the execution has, for a dense `out`.
+Status fold_on_device(const SparseCodes& codes, const Dictionary& dictionary, Matrix32 out,
+                      const Execution& execution);
 
 /// lambda_max[i] = the smallest λ with the zero solution: max_j |d_j·x_i| / w_j (nonnegative: without | |, at least 0).
 /// `wide`: of samples and atoms with their low parts.

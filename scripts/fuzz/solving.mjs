@@ -130,6 +130,7 @@ function certification(r, pkg) {
     nonnegative,
     ...r.some({ ridge: r.uniform(), weights: weights(r, given.features), tolerance: 1e-3 }),
     ...r.some({ precision: 'float64', observed: new Uint8Array(given.dims).fill(1) }, 0.1),
+    ...r.some({ device: device(r) }, 0.2),
   };
   const subject = r.chance(0.5)
     ? pkg.unfoldSync(given.activations, given.dictionary, { lambda, nonnegative }).codes
@@ -208,10 +209,12 @@ export const solving = {
   certifySync: { kind: 'sync', weight: 3, make: certification },
   fold: {
     kind: 'sync',
+    threads: false,
     weight: 2,
     make(r, pkg) {
       const { dictionary, features, samples } = problem(r, pkg);
-      return [codes(r, samples, features, { Type: r.pick([Float32Array, Float64Array]) }), dictionary];
+      const given = codes(r, samples, features, { Type: r.pick([Float32Array, Float64Array]) });
+      return [given, dictionary, r.some({ device: device(r) })];
     },
   },
   lambdaMax: {
@@ -245,6 +248,7 @@ export const solving = {
           forgetting: 0.5 + r.uniform() / 2,
           seed: r.int(0, 99),
           holdout: r.uniform() / 2,
+          device: device(r),
           ...r.pick([
             { initial: matrix(r, features, dims, Float32Array) },
             { start: r.pick(['samples', 'kmeans++']) },

@@ -1,5 +1,5 @@
 // Calls that train sparse autoencoders and unrolled networks, and use the former. See calls.mjs.
-import { checkpoint, codes, floats, matrix } from './random.mjs';
+import { checkpoint, codes, device, floats, matrix } from './random.mjs';
 import { member, problem, stream } from './solving.mjs';
 
 const BY_K = ['topk', 'batchtopk', 'matryoshka', 'matching-pursuit'];
@@ -95,7 +95,7 @@ function learner(r, features, transcoder) {
 function run(r, features) {
   const [dims, rows] = [r.int(1, 7), r.int(1, 30)];
   const common = {
-    ...r.some({ batchSize: r.int(1, 16), seed: r.int(0, 99) }),
+    ...r.some({ batchSize: r.int(1, 16), seed: r.int(0, 99), device: device(r) }),
     ...(r.chance(0.5) ? { steps: r.int(1, 6) } : { epochs: 1 }),
   };
   if (r.chance(0.25)) {

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { atoms, floats, matrix } from './random.mjs';
+import { atoms, device, floats, matrix } from './random.mjs';
 import { member, perSample } from './solving.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-fuzz-lista-'));
@@ -44,6 +44,7 @@ function unrolling(r, pkg) {
     lambda: perSample(r, samples, 0.01, 1),
     tolerance: 10 ** -r.int(1, 6),
     overflow: r.pick(['refuse', 'zero']),
+    device: device(r),
   });
   return [lista, x, options];
 }

@@ -25,6 +25,13 @@ function ask(body: string, env: Record<string, string | number | undefined> = {}
      const atoms = matrix(60, 12, 1);
      const samples = matrix(5, 12, 3);
      const dictionary = pkg.Dictionary.from(atoms);
+     const omp = (options) => pkg.unfoldSync(samples, dictionary, { method: 'omp', sparsity: 3, ...options });
+     const sparse = pkg.unfoldSync(samples, dictionary, { lambda: 0.3 }).codes;
+     const path = async (options) => {
+       const steps = [];
+       for await (const step of pkg.unfoldPath(samples, dictionary, { lambdas: [0.6, 0.3], ...options })) steps.push(bytes(step));
+       return steps;
+     };
      const weights = () => pkg.claims.virtualWeights(dictionary, 'identity', dictionary);
      const bytes = ({ codes, gap, status }) =>
        [codes.indptr, codes.indices, codes.values, gap, status].map((all) => Buffer.from(all.buffer, all.byteOffset, all.byteLength).toString('hex'));
@@ -83,6 +90,10 @@ describe.skipIf(!there)('a CUDA device that cannot be used', () => {
       `const answers = [
          code(() => pkg.unfoldSync(samples, dictionary, { lambda: 0.3, ...${on} })),
          await pkg.unfold(samples, dictionary, { lambda: 0.3, ...${on} }).catch(told),
+         code(() => omp(${on})),
+         code(() => pkg.fold(sparse, dictionary, ${on})),
+         code(() => pkg.certifySync(samples, sparse, dictionary, { lambda: 0.3, ...${on} })),
+         await path(${on}).catch(told),
          code(() => pkg.ops.topK(samples, dictionary, 2, ${on})),
          code(() => pkg.ops.above(samples, dictionary, 0.5, ${on})),
          code(() => pkg.ops.maximum(samples, dictionary, ${on})),
@@ -130,6 +141,9 @@ function checkBytes({ code, message }: { code: string; message: string }, memory
 /** The answers, or errors, of every kind of call, each with a copy of its own on the device. */
 const ALL = `[
   code(() => bytes(pkg.unfoldSync(samples, pkg.Dictionary.from(atoms), { lambda: 0.3, device }))),
+  code(() => bytes(pkg.unfoldSync(samples, pkg.Dictionary.from(atoms), { method: 'omp', sparsity: 3, device }))),
+  code(() => [...pkg.fold(sparse, pkg.Dictionary.from(atoms), { device }).data]),
+  code(() => [...pkg.certifySync(samples, sparse, pkg.Dictionary.from(atoms), { lambda: 0.3, device }).gap]),
   code(() => [...pkg.ops.topK(samples, atoms, 2, { device }).values]),
   code(() => [...pkg.ops.above(samples, atoms, 0.5, { device }).values]),
   code(() => [...pkg.ops.maximum(samples, atoms, { device })]),
@@ -143,6 +157,10 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
       `const answers = [
          code(() => pkg.unfoldSync(samples, dictionary, { lambda: 0.3, device })),
          await pkg.unfold(samples, dictionary, { lambda: 0.3, device }).catch(told),
+         code(() => omp({ device })),
+         code(() => pkg.fold(sparse, dictionary, { device })),
+         code(() => pkg.certifySync(samples, sparse, dictionary, { lambda: 0.3, device })),
+         await path({ device }).catch(told),
          code(() => pkg.ops.topK(samples, dictionary, 2, { device })),
          code(() => pkg.ops.above(samples, dictionary, 0.5, { device })),
          code(() => pkg.ops.maximum(samples, dictionary, { device })),
@@ -174,22 +192,44 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
     expect(sufficed).toBe(expected.length);
   });
 
-  // Batches are halved: what suffices for 64 samples suffices for any number, with the same answer.
-  it.each([5e6, 7e6, 8e6, 9e6, 12e6])('of %d bytes: the lasso takes smaller batches', (memory) => {
-    const solve = (samples: number): unknown =>
-      ask(
-        `const result = code(() => pkg.unfoldSync(matrix(${samples}, 12, 3), dictionary, { lambda: 1.5, device }));
-         log(result.code ?? bytes(result))`,
-        { UNSUPERPOSE_EMULATED_MEMORY: memory },
-      );
-    if (solve(64) === 'ERR_TOO_LARGE') return;
-    expect(solve(130)).toEqual(plenty());
+  // Batches are halved: with few bytes a call answers as with many, or says how much is wanted. Of so many atoms floors come from thresholds, which
+  // take memory within a pass.
+  const SOLVE = { lasso: 'lambda: 1.5', omp: "method: 'omp', sparsity: 4" };
+  it.each([
+    ['lasso', [2.4e6, 3.3e6, 4.2e6, 4.8e6]],
+    ['omp', [5e5, 9.6e5, 1.1e6, 4e6]],
+  ] as const)('%s takes smaller batches in %j bytes', (method, sizes) => {
+    const body = `const wide = pkg.Dictionary.from(matrix(2048, 12, 1));
+       const result = code(() => pkg.unfoldSync(matrix(40, 12, 3), wide, { ${SOLVE[method]}, device }));
+       log(result.code ? result : bytes(result))`;
+    const plenty = ask(body);
+    const answers = sizes.map((memory) => ask(body, { UNSUPERPOSE_EMULATED_MEMORY: memory }));
+    for (const [i, answer] of answers.entries())
+      if (answer.code === undefined) expect(answer).toEqual(plenty);
+      else checkBytes(answer, sizes[i] as number);
+    expect(answers[0].code).toBe('ERR_TOO_LARGE');
+    expect(answers.at(-1)).toEqual(plenty);
   });
-  let known: unknown;
-  const plenty = (): unknown => {
-    known ??= ask(`log(bytes(pkg.unfoldSync(matrix(130, 12, 3), dictionary, { lambda: 1.5, device })))`);
-    return known;
-  };
+
+  it.each(['lambda: 0.3', "method: 'omp', sparsity: 1"])(
+    'of several batches ({ %s }), where one is worked on while the next is prepared: says what is missing',
+    (options) => {
+      const body = `log(code(() => pkg.unfoldSync(matrix(4100, 3, 3), pkg.Dictionary.from(matrix(8, 3, 1)),
+         { ${options}, device, threads: 2 })))`;
+      // In the copy of the atoms, and after it.
+      for (const memory of [50, 1000]) checkBytes(ask(body, { UNSUPERPOSE_EMULATED_MEMORY: memory }), memory);
+      for (const lost of [1, 2])
+        expect(ask(body, { UNSUPERPOSE_EMULATED_LOST: lost }).code).toBe('ERR_NATIVE');
+    },
+  );
+
+  it.each([1.5e6, 1.7e6])('of %d bytes: what one kind of call keeps, another gets', (memory) => {
+    const lasso =
+      'log(code(() => bytes(pkg.unfoldSync(matrix(16, 12, 3), dictionary, { lambda: 1.5, device }))).code ?? 0)';
+    const omp = "pkg.unfoldSync(matrix(130, 12, 3), dictionary, { method: 'omp', sparsity: 12, device })";
+    const env = { UNSUPERPOSE_EMULATED_MEMORY: memory };
+    expect(ask(`${omp}; ${lasso}`, env)).toEqual(ask(lasso, env));
+  });
 });
 
 describe.skipIf(!there)('a CUDA device that is lost', () => {
@@ -199,6 +239,9 @@ describe.skipIf(!there)('a CUDA device that is lost', () => {
       const { answers, jobs, cpu } = ask(
         `const calls = [
            () => pkg.unfoldSync(samples, dictionary, { lambda: 0.3, device }),
+           () => omp({ device }),
+           () => pkg.fold(sparse, dictionary, { device }),
+           () => pkg.certifySync(samples, sparse, dictionary, { lambda: 0.3, device }),
            () => pkg.ops.topK(samples, atoms, 2, { device }),
            () => pkg.ops.above(samples, dictionary, 0.5, { device }),
            () => pkg.ops.maximum(samples, dictionary, { device }),
@@ -267,6 +310,23 @@ describe.skipIf(!there)('a CUDA device in use', () => {
     expect({ aborted, after, whole }).toEqual({ aborted: 'enough', after: 5, whole: 'ERR_NATIVE' });
   });
 
+  it.each([
+    'certify(matrix(3000, 12, 3), empty, dictionary, { lambda: 0.1,',
+    "unfold(matrix(900, 12, 3), dictionary, { method: 'omp', sparsity: 12,",
+  ])('stops %s … }) too', (call) => {
+    const { aborted, after, whole } = ask(
+      `const empty = pkg.SparseCodes.from({ indptr: new Uint32Array(3001), indices: new Uint32Array(0), values: new Float32Array(0), shape: [3000, 60] });
+         const controller = new AbortController();
+         const job = pkg.${call} device, signal: controller.signal });
+         setTimeout(() => controller.abort('enough'), 5);
+         const aborted = await job.catch((reason) => reason);
+         const after = pkg.ops.maximum(samples, dictionary, { device }).length;
+         const whole = await pkg.${call} device }).then(() => 'done');
+         log({ aborted, after, whole })`,
+    );
+    expect({ aborted, after, whole }).toEqual({ aborted: 'enough', after: 5, whole: 'done' });
+  });
+
   it('by many jobs at once, of one dictionary that is disposed meanwhile: the same bits as alone', () => {
     const { alone, together } = ask(
       `const options = { lambda: 0.3, device };
@@ -295,14 +355,18 @@ describe.skipIf(!there)('a CUDA device in use', () => {
          const dictionary = pkg.Dictionary.from(workerData.atoms);
          const { codes, gap } = await pkg.unfold(workerData.samples, dictionary, { lambda: 0.3, device: 'cuda' });
          const top = pkg.ops.topK(workerData.samples, dictionary, 3, { device: 'cuda' });
-         parentPort.postMessage(JSON.stringify([[...codes.indices], [...codes.values], [...gap], [...top.indices], [...top.values]]));
+         const omp = pkg.unfoldSync(workerData.samples, dictionary, { method: 'omp', sparsity: 3, device: 'cuda' }).codes;
+         const back = pkg.fold(omp, dictionary, { device: 'cuda' }).data;
+         parentPort.postMessage(JSON.stringify([[...codes.indices], [...codes.values], [...gap], [...top.indices], [...top.values], [...omp.values], [...back]]));
        \`;
        const start = () => new Promise((resolve, reject) =>
          new Worker(source, { eval: true, workerData: { atoms, samples } }).once('message', resolve).once('error', reject));
        const workers = [start(), start()];
        const { codes, gap } = await pkg.unfold(samples, dictionary, { lambda: 0.3, device });
        const top = pkg.ops.topK(samples, dictionary, 3, { device });
-       const here = JSON.stringify([[...codes.indices], [...codes.values], [...gap], [...top.indices], [...top.values]]);
+       const pursued = omp({ device }).codes;
+       const back = pkg.fold(pursued, dictionary, { device }).data;
+       const here = JSON.stringify([[...codes.indices], [...codes.values], [...gap], [...top.indices], [...top.values], [...pursued.values], [...back]]);
        log([here, ...(await Promise.all(workers))])`,
     );
     expect(answers[1]).toBe(answers[0]);

@@ -1,5 +1,7 @@
 // The oldest system that the Linux binaries run on, read from the symbol versions that they ask for; and what they show.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT, runOrThrow, which } from './package.js';
@@ -71,6 +73,39 @@ describe.each(Object.entries(MODULES))('build/Release/%s', (name, others) => {
     });
     expect(shown.sort()).toEqual(['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
   });
+});
+
+// Some compilers have no other libstdc++ than a static one, which defines what compatibility.cpp does.
+it.skipIf(!possible)('what is defined for old systems gives way to a static libstdc++', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-static-'));
+  const source = join(folder, 'probe.cpp');
+  writeFileSync(
+    source,
+    `#include <vector>
+     #include <stdexcept>
+     int probe(std::size_t n) { if (n == 7) throw std::length_error("seven"); std::vector<int*> v(n); return int(v.size()); }`,
+  );
+  const link = (...flags: string[]) =>
+    spawnSync(
+      process.env.CXX ?? 'c++',
+      [
+        ...flags,
+        '-std=c++20',
+        '-O2',
+        '-fPIC',
+        '-shared',
+        source,
+        'native/node/compatibility.cpp',
+        '-o',
+        join(folder, 'probe.so'),
+      ],
+      { cwd: ROOT, encoding: 'utf8' },
+    );
+  if (link().status !== 0) return console.warn('SKIPPED: there is no compiler here to link with');
+  const { status, stderr } = link('-static-libstdc++');
+  if (/cannot find -l/.test(stderr)) return console.warn('SKIPPED: there is no static libstdc++ here');
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
 });
 
 describe.skipIf(!withCuda)('the CUDA module', () => {

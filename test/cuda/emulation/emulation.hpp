@@ -94,7 +94,10 @@ inline unsigned atomic_max(unsigned* at, unsigned v) {
   return before;
 }
 inline int count_bits(unsigned v) { return __builtin_popcount(v); }
+inline unsigned lowest_bit(unsigned v) { return static_cast<unsigned>(__builtin_ctz(v)); }
 inline unsigned float_bits(float v) { return std::bit_cast<unsigned>(v); }
+inline float bits_float(unsigned v) { return std::bit_cast<float>(v); }
+inline std::uint64_t double_bits(double v) { return std::bit_cast<std::uint64_t>(v); }
 std::uint16_t to_half(float v);
 inline float from_half(std::uint16_t v) {
   const std::uint32_t size = (v & 0x7FFFu) << 13, beyond = size < 0x0F800000u ? 0 : 0x7F800000u;
@@ -109,6 +112,12 @@ inline void load_four(float (&to)[4], const float* from) {
   to[2] = v.z;
   to[3] = v.w;
 }
+
+inline void load_four_once(float (&to)[4], const float* from) { load_four(to, from); }
+inline void store_four(float* to, const float (&v)[4]) {
+  *reinterpret_cast<float4*>(to) = make_float4(v[0], v[1], v[2], v[3]);
+}
+inline void store_four_once(float* to, const float (&v)[4]) { store_four(to, v); }
 
 void copy_async(void* shared, const void* global, emulation::Place at = emulation::Place::current());
 void copy_async_word(void* shared, const void* global, emulation::Place at = emulation::Place::current());

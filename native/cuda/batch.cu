@@ -1,0 +1,88 @@
+// A batch in the units of training: x' = c·x − b_dec with the constant after it, and y − b_dec, each entry rounded as the CPU rounds it. One
+// block a sample. And sums over the rows of a matrix, in parts of kRowsTogether rows, in float64.
+#include "reduce.cuh"
+#include "train.hpp"
+
+namespace unsuperpose::cuda {
+
+namespace {
+
+constexpr unsigned kThreads = 256, kColumns = 128;
+
+DEVICE float scaled(float v, double scale) { return static_cast<float>(static_cast<double>(v) * scale); }
+
+KERNEL prepare_kernel(Training t) {
+  SHARED(memory);
+  double* const sums = reinterpret_cast<double*>(memory);
+  const std::size_t sample = blockIdx.x;
+  const float* x = t.given + sample * t.inputs;
+  const float* y = t.given_target ? t.given_target + sample * t.outputs : x;
+  const float* bias = t.bias.values;
+  double own = 0, whole = 0;
+  bool fits = true;
+  for (unsigned d = threadIdx.x; d < t.width; d += kThreads) {
+    float v = d < t.inputs + t.constants ? 1.0f : 0.0f;
+    if (d < t.inputs) {
+      v = scaled(x[d], t.input_scale);
+      fits = fits && isfinite(v);
+      if (t.subtract_bias) v -= bias[d];
+    }
+    t.input[sample * t.width + d] = v;
+    own = fma(static_cast<double>(v), static_cast<double>(v), own);
+  }
+  for (unsigned d = threadIdx.x; d < t.depth; d += kThreads) {
+    float v = 0;
+    if (d < t.outputs) {
+      v = scaled(y[d], t.target_scale);
+      fits = fits && isfinite(v);
+      v -= bias[d];
+      whole = fma(static_cast<double>(y[d]), static_cast<double>(y[d]), whole);
+    }
+    t.base[sample * t.depth + d] = v;
+  }
+  own = block_sum(own, sums);
+  whole = block_sum(whole, sums);
+  if (!fits) atomic_max(&t.outcome->fault, kTooLarge);
+  if (threadIdx.x != 0) return;
+  t.input_squares[sample] = own;
+  t.target_squares[sample] = whole;
+}
+
+KERNEL parts_kernel(const float* rows, std::size_t count, unsigned stride, unsigned columns,
+                    double* partial) {
+  const unsigned column = blockIdx.x * kColumns + threadIdx.x;
+  if (column >= columns) return;
+  const std::size_t first = static_cast<std::size_t>(blockIdx.y) * kRowsTogether;
+  const std::size_t end = first + kRowsTogether < count ? first + kRowsTogether : count;
+  double sum = 0;
+#pragma unroll 8
+  for (std::size_t i = first; i < end; ++i) sum += static_cast<double>(rows[i * stride + column]);
+  partial[static_cast<std::size_t>(blockIdx.y) * columns + column] = sum;
+}
+
+KERNEL whole_kernel(const double* partial, unsigned parts, unsigned columns, double* out) {
+  const unsigned column = blockIdx.x * kColumns + threadIdx.x;
+  if (column >= columns) return;
+  double sum = 0;
+#pragma unroll 8
+  for (unsigned p = 0; p < parts; ++p) sum += partial[static_cast<std::size_t>(p) * columns + column];
+  out[column] = sum;
+}
+
+}  // namespace
+
+void prepare(const Training& training, cudaStream_t stream) {
+  LAUNCH(prepare_kernel, training.samples, kThreads, kThreads / 32 * sizeof(double), stream, training);
+  check(cudaGetLastError(), "preparing a batch");
+}
+
+void column_sums(const float* rows, std::size_t count, unsigned stride, unsigned columns, double* partial,
+                 double* out, cudaStream_t stream) {
+  const unsigned blocks = (columns + kColumns - 1) / kColumns;
+  const unsigned parts = static_cast<unsigned>((count + kRowsTogether - 1) / kRowsTogether);
+  LAUNCH(parts_kernel, dim3(blocks, parts), kColumns, 0, stream, rows, count, stride, columns, partial);
+  LAUNCH(whole_kernel, blocks, kColumns, 0, stream, partial, parts, columns, out);
+  check(cudaGetLastError(), "adding rows up");
+}
+
+}  // namespace unsuperpose::cuda

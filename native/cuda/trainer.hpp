@@ -1,0 +1,112 @@
+// A sparse autoencoder in training on a device: what the table's functions of a trainer do (module.cpp).
+#pragma once
+#include <vector>
+
+#include "rows.hpp"
+#include "thresholds.hpp"
+#include "train.hpp"
+
+namespace unsuperpose::cuda {
+
+class Trainer {
+ public:
+  Trainer(const Device& device, const UnsuperposeCudaTraining& options);
+
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+  const Device& device() const { return device_; }
+  void write(const UnsuperposeCudaTrained& from);
+  void read(UnsuperposeCudaTrained& to);
+  void step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& before);
+  void settle(UnsuperposeCudaReport& last);
+
+ private:
+  /// Values, first and second moments of a tensor, one after the other.
+  struct Tensor {
+    Memory<float> data;
+    std::size_t rows = 0, stride = 0;
+    void reserve(std::size_t rows_, std::size_t stride_);
+    Weights weights() const;
+  };
+  /// The memory of Entries.
+  struct EntryMemory {
+    Memory<unsigned> first, count, index, sample, start, next, placed, part_start, part_feature, part_count;
+    Memory<float> value, pull, decoder_parts, encoder_parts;
+    std::size_t width = 0, depth = 0;  // of a part's rows
+    Memory<Use> uses;
+    std::size_t each = 0;  // entries of a sample that `first` has places for; 0: it was made otherwise
+    void reserve(std::size_t samples, std::size_t n, std::size_t features);
+    /// For `each_` entries a sample.
+    void place(std::size_t samples, std::size_t each_, std::size_t features, const Stream& stream);
+    Entries entries() const;
+  };
+  /// Features that score: all, or those that are dead; with what a selecting product and exact scores need.
+  struct Side {
+    const unsigned* pick = nullptr;
+    std::size_t count = 0;
+    Tiles tiles;
+    const float* factors = nullptr;
+  };
+  enum Stage { kCopy, kEncode, kDecode, kRevive, kSort, kMeasure, kUpdate, kStages };
+
+  void copy(const Tensor& tensor, const UnsuperposeCudaTensor& host, bool to_device);
+  void reserve(std::size_t samples);
+  void upload(const UnsuperposeCudaStep& step);
+  /// Of each sample the k strongest features of `side`.
+  void encode(const Side& side, unsigned k, EntryMemory& to);
+  void encode_all(const Side& side, unsigned k, const unsigned* which, std::size_t count, const Entries& to);
+  void encode_above(const Side& side, double floor, EntryMemory& to);
+  void encode_together(const Side& side, unsigned k, double guess);
+  void score_all_above(const Side& side, double floor, EntryMemory& to);
+  void reserve_entries(EntryMemory& to);
+  void round_input();
+  Select selection(const Side& side) const;
+  Scores exact(const Side& side) const;
+  void revive();
+  void collect(UnsuperposeCudaReport& report);
+
+  const Device device_;
+  const UnsuperposeCudaTraining options_;
+  Stream stream_, copying_;
+  Upload upload_;
+  Training training_;
+  Tensor encoder_, decoder_, bias_, threshold_;
+  RoundedRows rounded_, dead_rounded_, input_rounded_;
+  Memory<float> factors_, dead_factors_;
+  Memory<double> row_norms_, row_moved_;
+  Memory<std::uint64_t> last_used_, usage_;
+  Memory<unsigned> dead_flags_, dead_;
+  std::size_t dead_count_ = 0;
+
+  // Of a batch.
+  Memory<float> given_[2], given_target_[2], input_, base_, residual_, dead_residual_;
+  Memory<double> input_squares_, target_squares_, squares_, dead_squares_, norms_, moved_;
+  Memory<float> weakest_;
+  Memory<unsigned> actives_, failed_, counts_;
+  EntryMemory active_, revived_, together_;
+  Memory<float> floors_;
+  Memory<Cut> cut_;
+  Memory<unsigned> greater_, alike_;
+  unsigned room_ = 512;  // of lists of all above a floor
+  double guess_ = 0;     // of the weakest activation
+  Memory<UnsuperposeCudaEntry> lists_;
+  Memory<double> scores_, partial_, target_sums_, residual_sums_, bias_sums_, square_parts_, bound_parts_;
+  Memory<float> bias_parts_;
+  Memory<Outcome> outcome_;
+  Thresholds thresholds_;
+  Event arrived_;
+
+  // Of the step that is on its way.
+  Pinned<Outcome> seen_;
+  Pinned<double> sums_seen_;
+  Pinned<unsigned> failed_seen_;
+  Event stages_[kStages + 1], done_;
+  std::uint64_t begun_ = 0;  // its number; 0: there is none
+  std::uint64_t begun_samples_ = 0;
+  unsigned turn_ = 0;
+  std::uint64_t faulty_ = 0;  // the step that came to nothing; 0: there is none
+  std::int32_t fault_ = 0;
+};
+
+}  // namespace unsuperpose::cuda

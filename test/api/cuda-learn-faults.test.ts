@@ -1,0 +1,93 @@
+// Learning and unrolled networks on a CUDA device that has little memory, is lost, or draws other orders: the emulation of test/cuda/, in processes of
+// their own.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { run } from './package-process.js';
+
+const BINARY = fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
+const there = existsSync(BINARY);
+if (!there)
+  console.warn(`SKIPPED: no faults of a CUDA device: ${BINARY} has not been built (npm run test:native)`);
+
+/** Runs `body` in a process whose device has the faults of `env`; answers what it logged, as JSON. */
+// biome-ignore lint/suspicious/noExplicitAny: whatever the body logs
+function ask(body: string, env: Record<string, string | number> = {}): any {
+  const given = Object.entries(env).map(([name, value]) => [name, `${value}`]);
+  const { status, out, err } = run(
+    `const told = ({ code, message }) => ({ code, message });
+     const samples = matrix(24, 12, 3);
+     const learn = (some) => pkg.learnDictionary(samples, { features: 300, lambda: 0.3, batchSize: 6, steps: 4, tolerance: 1e-6, device: 'cuda',
+       initial: matrix(300, 12, 1), ...some }).then(({ dictionary, device }) => ({ device, atoms: [...dictionary.toMatrix().data] }), told);
+     const lista = pkg.Lista.from({ weights: 'fixed', dictionary: matrix(60, 12, 1), threshold: [0.4, 0.3, 0.2], selection: [2, 4, 6] });
+     const unroll = (on) => lista.unfold(samples, { device: on }).then(({ codes }) => [[...codes.indices], [...codes.values]], told);
+     ${body}`,
+    {
+      ...{ UNSUPERPOSE_CUDA_BINARY: BINARY, UNSUPERPOSE_DEVICE: undefined, CUDA_VISIBLE_DEVICES: undefined },
+      ...Object.fromEntries(given),
+    },
+  );
+  expect(status, err).toBe(0);
+  return JSON.parse(out);
+}
+
+const close = (atoms: number[], expected: number[], bound: number): void => {
+  expect(atoms.length).toBe(expected.length);
+  for (const [i, v] of atoms.entries())
+    expect(Math.abs(v - (expected[i] as number))).toBeLessThanOrEqual(bound);
+};
+
+describe.skipIf(!there)('learning and unrolling on a CUDA device', () => {
+  it('with little memory: A stays on the CPU, or ERR_TOO_LARGE says how much is wanted', () => {
+    const expected = ask(
+      'console.log(JSON.stringify({ learned: await learn(), codes: await unroll("cuda") }))',
+    );
+    let learned = 0;
+    // A alone takes 365 kB.
+    for (const memory of [1e5, 1.5e6, 1.9e6, 2.4e6, 2e7]) {
+      const answers = ask(
+        'console.log(JSON.stringify({ learned: await learn(), codes: await unroll("cuda") }))',
+        { UNSUPERPOSE_EMULATED_MEMORY: memory },
+      );
+      for (const { code, message } of [answers.learned, answers.codes])
+        if (code !== undefined) {
+          expect(code).toBe('ERR_TOO_LARGE');
+          expect(message).toMatch(/: \d+ bytes are wanted, \d+ are free$/);
+        }
+      if (answers.codes.code === undefined) expect(answers.codes).toEqual(expected.codes);
+      if (answers.learned.code !== undefined) {
+        expect(learned, `${memory} bytes`).toBe(0);
+        continue;
+      }
+      learned++;
+      expect(answers.learned.device).toBe('cuda:0');
+      // Of the same codes: what rounding makes of A and B.
+      close(answers.learned.atoms, expected.learned.atoms, 1e-4);
+    }
+    expect(learned).toBeGreaterThan(0);
+  });
+
+  it.each([2, 30, 90, 150, 400])('lost at operation %d: ERR_NATIVE, and the CPU goes on', (lost) => {
+    const { answers, cpu } = ask(
+      `const answers = [];
+       for (let turn = 0; turn < 8; turn++) answers.push(turn % 2 === 0 ? await learn() : await unroll('cuda'));
+       console.log(JSON.stringify({ answers, cpu: [(await learn({ device: 'cpu' })).device, (await unroll('cpu')).length] }))`,
+      { UNSUPERPOSE_EMULATED_LOST: lost },
+    );
+    const fell = answers.findIndex(({ code }: { code?: string }) => code !== undefined);
+    expect(fell).toBeGreaterThanOrEqual(0);
+    for (const answer of answers.slice(fell)) expect(answer.code).toBe('ERR_NATIVE');
+    expect(cpu).toEqual(['cpu', 2]);
+  });
+
+  it('by every product and in every order: codes are the same bits', () => {
+    const body = 'console.log(JSON.stringify([await unroll("cuda"), (await learn()).atoms]))';
+    const expected = ask(body);
+    for (const env of [{ UNSUPERPOSE_EMULATED_SEED: 271828 }, { UNSUPERPOSE_EMULATED_CC: 80 }]) {
+      const found = ask(body, env);
+      expect(found[0]).toEqual(expected[0]);
+      if ('UNSUPERPOSE_EMULATED_SEED' in env) expect(found[1]).toEqual(expected[1]);
+      else close(found[1], expected[1], 0.05); // other products choose other atoms first: codes within their gap
+    }
+  });
+});
