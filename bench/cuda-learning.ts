@@ -49,7 +49,7 @@ function near(atoms: Matrix<Float32Array>): Matrix<Float32Array> {
   return { data, shape: [rows, dims] };
 }
 
-const nativeOf = ({ data, shape: [rows, cols] }: Matrix<Float32Array>) => ({ data, rows, cols });
+export const nativeOf = ({ data, shape: [rows, cols] }: Matrix<Float32Array>) => ({ data, rows, cols });
 const meanNorm = ({ data, shape: [rows, cols] }: Matrix<Float32Array>): number => {
   let sum = 0;
   for (let i = 0; i < rows; i++) {

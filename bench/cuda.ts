@@ -16,14 +16,15 @@ import {
   ops,
   unfold,
 } from '../lib/index.js';
+import { certificates, firstRows, PATH_STEPS, path, pursuit, trainingSteps, ways } from './cuda-calls.js';
 import { fastMixtures, fastUnitRows } from './cuda-data.js';
 import { layers, learningBytes, steps } from './cuda-learning.js';
 import { describeMachine, describeSource } from './machine.js';
 import { median, quartiles } from './statistics.js';
 
-const HELP = `Times lasso, ops.topK, steps of learnDictionary, unrolled networks and questions about all pairs of features on an NVIDIA GPU, beside this machine's CPU.
+const HELP = `Times calls on an NVIDIA GPU, beside this machine's CPU.
   --json             one JSON value as the last line
-  --only LIST        of lasso, topk, learn, lista, pairs
+  --only LIST        of lasso, topk, omp, path, certify, fold, train, learn, lista, pairs; omp to train with features up to 65536
   --device NAME      cuda (default), or cuda:1 and so on
   --features LIST    of all but pairs; default 16384,65536,262144
   --dims N           default 1024
@@ -31,6 +32,7 @@ const HELP = `Times lasso, ops.topK, steps of learnDictionary, unrolled networks
   --pairs N          features on each side; default 65536, of --pair-dims (512) each
   --repeats N        calls that are timed; default 9, and 3 on the CPU
   --cpu-work N       no CPU call of more than 2^N multiply-adds a scoring pass; default 36, 0 leaves the CPU out
+  --seconds N        what would begin later is left out; default 140
   --emulated         also times the emulation of test/cuda, which tries this program and measures nothing`;
 
 /** Atoms mixed into a sample; λ as a share of the mean of what zeroes the codes; both as in workloads.ts. */
@@ -44,6 +46,15 @@ const TOP = 64;
 /** Of the largest pair: an epsilon whose list is short. */
 const EPSILON_SHARE = 0.9;
 const CPU_REPEATS = 3;
+/** No further repeat after so many seconds of one call. */
+const MOST_SECONDS = 6;
+/** Beyond these features the calls of cuda-calls.ts are not timed, and beyond the others learning is not timed on the CPU, where a step takes half a minute. */
+const MOST_FEATURES = 65536;
+const CPU_LEARNS = 16384;
+/** The CPU's share of rows in calls that take many passes over the dictionary, of what it is given. */
+const MANY_PASSES = 4;
+/** Steps of training in a call: the first copies what the others find there. */
+const GPU_STEPS = 8;
 /** Bytes on the device for an entry of the dictionary: float32, int8, two parts in float16, and some for lists. Beside them, what a batch takes. */
 const DEVICE_BYTES = 10;
 const BATCH_BYTES = 2 ** 31;
@@ -53,7 +64,8 @@ const HOST_BYTES = 20;
 /** Layers of a network. */
 const DEPTH = 8;
 
-const TASKS = ['lasso', 'topk', 'learn', 'lista', 'pairs'] as const;
+const OF_DICTIONARY = ['lasso', 'topk', 'omp', 'path', 'certify', 'fold'] as const;
+const TASKS = [...OF_DICTIONARY, 'train', 'learn', 'lista', 'pairs'] as const;
 type Task = (typeof TASKS)[number];
 
 /** Seconds. */
@@ -94,6 +106,7 @@ const { values: given } = parseArgs({
     pairs: { type: 'string', default: '65536' },
     'pair-dims': { type: 'string', default: '512' },
     repeats: { type: 'string', default: '9' },
+    seconds: { type: 'string', default: '140' },
     'cpu-work': { type: 'string', default: '36' },
     emulated: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -125,15 +138,20 @@ function findDevice(name: string): CudaDevice {
   return device;
 }
 
-async function time(repeats: number, call: () => unknown): Promise<Timing> {
+/** `parts`: what a call makes so many of, and is timed for each. */
+async function time(repeats: number, parts: number, call: () => unknown): Promise<Timing> {
+  const from = performance.now();
   const once = async (): Promise<number> => {
-    const started = performance.now();
+    const began = performance.now();
     await call();
-    return (performance.now() - started) / 1000;
+    return (performance.now() - began) / 1000 / parts;
   };
   const first = await once();
   const raw: number[] = [];
-  for (let i = 0; i < repeats; i++) raw.push(await once());
+  for (let i = 0; i < repeats; i++) {
+    raw.push(await once());
+    if (performance.now() - from > 1000 * MOST_SECONDS) break;
+  }
   return { first, median: median(raw), quartiles: quartiles(raw), raw };
 }
 
@@ -148,9 +166,11 @@ const dims = whole('dims', given.dims);
 const batch = whole('batch', given.batch);
 const repeats = Math.max(1, whole('repeats', given.repeats));
 const cpuWork = whole('cpu-work', given['cpu-work']);
+const seconds = whole('seconds', given.seconds);
 const gpu = findDevice(given.device);
 const device = `cuda:${gpu.index}` as const;
 
+const started = performance.now();
 const rows: (Row | Skipped)[] = [];
 const asked = (task: Task): boolean => only.includes(task);
 
@@ -166,43 +186,52 @@ function tooLarge(features: number): string | undefined {
   return HOST_BYTES * entries > totalmem() ? 'this machine has too little memory' : undefined;
 }
 
+interface About {
+  readonly task: string;
+  readonly features: number;
+  readonly dims: number;
+  readonly rows: number;
+  /** multiply-adds a row; default features · dims */
+  readonly each?: number;
+  /** of a call on the GPU, which is timed for each; one on the CPU has one */
+  readonly parts?: number;
+}
+
 /** One task on the GPU and, for as many of the rows as it is given, on the CPU. */
 async function compare(
-  about: { task: string; features: number; dims: number; rows: number },
+  { each, parts, ...about }: About,
   cpuRows: number,
   call: (on: Device, count: number) => Promise<Record<string, number>>,
 ): Promise<void> {
-  const sides: [Device, number, number][] = [[device, about.rows, repeats]];
-  if (cpuRows > 0) sides.push(['cpu', cpuRows, Math.min(repeats, CPU_REPEATS)]);
-  for (const [on, count, times] of sides) {
+  if (performance.now() - started > 1000 * seconds) {
+    rows.push({ task: about.task, features: about.features, skipped: `later than ${seconds} s` });
+    return;
+  }
+  const sides: [Device, number, number, number][] = [[device, about.rows, repeats, parts ?? 1]];
+  if (cpuRows > 0) sides.push(['cpu', cpuRows, Math.min(repeats, CPU_REPEATS), 1]);
+  for (const [on, count, times, made] of sides) {
     let answer: Record<string, number> = {};
-    const seconds = await time(times, async () => {
+    const taken = await time(times, made, async () => {
       answer = await call(on, count);
     });
-    const work = count * about.features * about.dims;
-    rows.push({ ...about, device: on, rows: count, seconds, work, answer });
+    const work = count * (each ?? about.features * about.dims);
+    rows.push({ ...about, device: on, rows: count, seconds: taken, work, answer });
   }
 }
-
-const firstRows = ({ data, shape: [, cols] }: Matrix<Float32Array>, count: number): Matrix<Float32Array> => ({
-  data: data.subarray(0, count * cols),
-  shape: [count, cols],
-});
 
 async function timeDictionary(features: number): Promise<void> {
   const reason = tooLarge(features);
   if (reason !== undefined) {
-    for (const task of ['lasso', 'topk'] as const)
-      if (asked(task)) rows.push({ task, features, skipped: reason });
+    for (const task of OF_DICTIONARY) if (asked(task)) rows.push({ task, features, skipped: reason });
     return;
   }
   const { atoms, samples } = fastMixtures({ features, dims, samples: batch, active: ACTIVE, seed: features });
   using dictionary = Dictionary.from(atoms);
   const size = { features, dims, rows: batch };
   const cpuRows = fewer(batch, features * dims);
-  if (asked('lasso')) {
-    const largest = lambdaMax(firstRows(samples, Math.min(LAMBDA_SAMPLES, batch)), dictionary);
-    const lambda = (LAMBDA * largest.reduce((sum, value) => sum + value, 0)) / largest.length;
+  const largest = lambdaMax(firstRows(samples, Math.min(LAMBDA_SAMPLES, batch)), dictionary);
+  const lambda = (LAMBDA * largest.reduce((sum, value) => sum + value, 0)) / largest.length;
+  if (asked('lasso'))
     await compare({ task: 'lasso', ...size }, cpuRows, async (on, count) => {
       const { status, gap, codes } = await unfold(firstRows(samples, count), dictionary, {
         ...{ lambda, tolerance: TOLERANCE, device: on },
@@ -215,7 +244,6 @@ async function timeDictionary(features: number): Promise<void> {
         active: codes.values.length / count,
       };
     });
-  }
   if (asked('topk'))
     await compare({ task: `topK, k = ${TOP}`, ...size }, cpuRows, async (on, count) => {
       const { values } = ops.topK(firstRows(samples, count), dictionary, Math.min(TOP, features), {
@@ -224,6 +252,56 @@ async function timeDictionary(features: number): Promise<void> {
       });
       return { strongest: Math.abs(values[0] as number) };
     });
+  if (features <= MOST_FEATURES) await timeCalls(features, { samples, dictionary, lambda });
+}
+
+/** What cuda-calls.ts has, but training. */
+async function timeCalls(
+  features: number,
+  given: { samples: Matrix<Float32Array>; dictionary: Dictionary; lambda: number },
+): Promise<void> {
+  const { samples, dictionary, lambda } = given;
+  const size = { features, dims, rows: batch };
+  const cpuRows = fewer(batch, MANY_PASSES * features * dims);
+  const active = Math.min(ACTIVE, features, dims);
+  if (asked('omp'))
+    await compare(
+      ...([{ task: `omp, ${active} atoms`, ...size }, cpuRows] as const),
+      pursuit(samples, dictionary, active),
+    );
+  if (asked('path'))
+    await compare(
+      ...([{ task: `unfoldPath, ${PATH_STEPS} steps`, ...size }, cpuRows] as const),
+      path(samples, dictionary),
+    );
+  if (asked('certify'))
+    await compare(
+      ...([{ task: 'certify', ...size }, cpuRows] as const),
+      await certificates(samples, dictionary, { lambda, on: device }),
+    );
+  if (!asked('fold')) return;
+  for (const { entries, call } of ways(dictionary, features, batch)) {
+    const each = entries * dims;
+    const about = { task: `fold, ${entries} codes a sample`, ...size, each };
+    await compare(about, cpuWork === 0 ? 0 : batch, call);
+  }
+}
+
+async function timeTraining(features: number): Promise<void> {
+  // Parameters, gradients and Adam's moments, of encoder and decoder, in float32, and some of them twice.
+  const bytes = 64 * features * dims + BATCH_BYTES;
+  const [sparsity, task] = [Math.min(TOP, features), `train topk, k = ${TOP}, a step`];
+  if (bytes > totalmem() || (bytes > gpu.free && !gpu.emulated)) {
+    rows.push({ task, features, skipped: 'too large' });
+    return;
+  }
+  const { call, end: free } = trainingSteps({ features, dims, batch }, sparsity, (on) =>
+    on === 'cpu' ? 1 : GPU_STEPS,
+  );
+  // Adam's part of a step does not shrink with the batch: the CPU has all of it up to here.
+  const cpuRows = fewer(batch, (features * dims) / MANY_PASSES);
+  await compare({ task, features, dims, rows: batch, parts: GPU_STEPS }, cpuRows, call);
+  free();
 }
 
 async function timePairs(features: number, pairDims: number): Promise<void> {
@@ -260,7 +338,9 @@ async function timeLearning(task: 'learn' | 'lista', features: number): Promise<
   }
   const { call, end: free } = task === 'learn' ? steps(sizes) : layers(sizes, DEPTH);
   const name = task === 'learn' ? 'learnDictionary, a step' : `lista, ${DEPTH} layers`;
-  await compare({ task: name, features, dims, rows: batch }, fewer(batch, features * dims), call);
+  const byCpu = task !== 'learn' || features <= CPU_LEARNS;
+  await compare({ task: name, features, dims, rows: batch }, byCpu ? fewer(batch, features * dims) : 0, call);
+  if (!byCpu) rows.push({ task: name, features, skipped: 'on the CPU, where a step takes too long' });
   free();
 }
 
@@ -281,18 +361,18 @@ function print(): void {
     }
 }
 
-const started = performance.now();
-if (asked('lasso') || asked('topk'))
-  for (const text of given.features.split(',')) await timeDictionary(whole('features', text));
-for (const task of ['learn', 'lista'] as const)
-  if (asked(task))
-    for (const text of given.features.split(',')) await timeLearning(task, whole('features', text));
+const allFeatures = given.features.split(',').map((text) => whole('features', text));
+if (OF_DICTIONARY.some(asked)) for (const features of allFeatures) await timeDictionary(features);
+if (asked('train'))
+  for (const features of allFeatures) if (features <= MOST_FEATURES) await timeTraining(features);
 if (asked('pairs')) await timePairs(whole('pairs', given.pairs), whole('pair-dims', given['pair-dims']));
+for (const task of ['lista', 'learn'] as const)
+  if (asked(task)) for (const features of allFeatures) await timeLearning(task, features);
 console.log(`${gpu.name}, compute capability ${gpu.computeCapability}; gap ${TOLERANCE}, ${repeats} calls`);
 print();
 if (given.json) {
   const { driver, runtime } = info().cuda ?? {};
   const about = { gpu, driver, runtime, machine: describeMachine(), source: describeSource() };
-  const seconds = Math.round((performance.now() - started) / 1000);
-  console.log(JSON.stringify({ ...about, tolerance: TOLERANCE, seconds, rows }));
+  const taken = Math.round((performance.now() - started) / 1000);
+  console.log(JSON.stringify({ ...about, tolerance: TOLERANCE, seconds: taken, rows }));
 }

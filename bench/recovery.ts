@@ -27,14 +27,15 @@ export interface RecoveryPlan {
 }
 
 interface DictionarySteps {
-  readonly lambda: number;
+  /** or what gives so many active features with the atoms that it starts from */
+  readonly lambda: number | { readonly l0: number };
   readonly steps: number;
   readonly batchSize: number;
   /** How much of the start stays: the share of its atoms in the mean of both. Default 0. */
   readonly kept?: number;
 }
 
-/** λs are what brings their learner near the L0 of the others. */
+/** λs are what brings their learner near the L0 of the others: λ follows the size of features and how many are active, so no one λ fits all sets. */
 export interface RecoverySize {
   readonly features: number;
   /** k, and `targetL0` */
@@ -52,6 +53,12 @@ export interface RecoverySize {
 }
 
 const batchSize = 1024;
+
+/** Refined by L0: at the λ = 1 that serves a small set, a sample has some 160 active atoms here, and steps take many times as long. */
+const published: Omit<RecoverySize, 'steps'> = {
+  ...({ features: 4096, l0: 25, unfoldL0: 17, architecture: 'matryoshka' } as const),
+  refinement: { lambda: { l0: 17 }, steps: 80, batchSize: 8 * batchSize },
+};
 
 /**
  * A quarter of the true features, as SynthSAEBench has it, and all of them. λs, rates and the L0 of `unfold` were found by trial on
@@ -75,14 +82,15 @@ export const recoveryPlans = {
       },
     ],
   },
-  /** The published set at its published width: some 3 million samples, of 200 million that others trained on. */
+  /** The published set at its published width: 2 to 6 million samples visited, of 200 million that others trained on. */
   large: {
-    ...{ preset: 'synth-sae-bench-16k', seeds: [1], samples: 524_288, heldOut: 8192 },
+    ...{ preset: 'synth-sae-bench-16k', seeds: [1], samples: 262_144, heldOut: 8192 },
     sizes: [
       {
-        ...{ features: 4096, l0: 25, unfoldL0: 17, steps: 3000, architecture: 'matryoshka' },
-        refinement: { lambda: 1, steps: 5, batchSize: 8 * batchSize, kept: 0.5 },
+        ...{ ...published, steps: 1500 },
+        dictionary: { lambda: 2.5, steps: 500, batchSize },
       },
+      { ...published, steps: 5000 },
     ],
   },
   quick: {
@@ -139,6 +147,19 @@ function meanOf({ data, shape: [rows, dims] }: Matrix<Float32Array>): Float32Arr
   return Float32Array.from(sums, (sum) => sum / rows);
 }
 
+/** The first samples, enough to choose λ on. */
+function someOf({ data, shape: [rows, dims] }: Matrix<Float32Array>): Matrix<Float32Array> {
+  const some = Math.min(rows, LAMBDA_ROWS);
+  return { data: data.subarray(0, some * dims), shape: [some, dims] };
+}
+
+/** Of centred samples, with these atoms. */
+async function lambdaFor(centred: Matrix<Float32Array>, l0: number, atoms?: Matrix): Promise<number> {
+  if (atoms === undefined) throw new Error('a λ for an L0 needs atoms to start from');
+  using dictionary = Dictionary.from(atoms);
+  return (await lambdaForL0(someOf(centred), dictionary, l0, { nonnegative: true })).lambda;
+}
+
 /** The centred samples' codes by `unfold`, with the λ that gives such an L0. */
 async function unfolded(
   dictionary: Dictionary,
@@ -146,9 +167,8 @@ async function unfolded(
   l0: number,
   sample: Matrix<Float32Array>,
 ): Promise<FeatureModel> {
-  const data = sample.data.subarray(0, LAMBDA_ROWS * dictionary.dims);
-  const some: Matrix<Float32Array> = { data, shape: [data.length / dictionary.dims, dictionary.dims] };
-  const { lambda } = await lambdaForL0(shifted(some, bias, -1), dictionary, l0, { nonnegative: true });
+  const some = shifted(someOf(sample), bias, -1);
+  const { lambda } = await lambdaForL0(some, dictionary, l0, { nonnegative: true });
   return {
     encode: async (activations) =>
       (await unfold(shifted(activations, bias, -1), dictionary, { lambda, nonnegative: true, threads }))
@@ -158,6 +178,8 @@ async function unfolded(
   };
 }
 
+type Learned = Pick<FeaturesRecoveredRow, 'seconds' | 'steps' | 'visited'>;
+
 const score = (model: FeatureModel, { test, truth }: Data): Promise<Evaluation> =>
   evaluate(model, test, { truth: { dictionary: truth }, threads });
 
@@ -165,7 +187,7 @@ function rowOf(
   name: string,
   { recovery, explainedVariance, l0, dead, features }: Evaluation,
   { seed }: Data,
-  learned: { readonly seconds?: number; readonly steps?: number },
+  learned: Learned,
 ): FeaturesRecoveredRow {
   const known = (figure: { value: number; baseline: number } | undefined) => {
     if (figure === undefined) throw new Error('no truth to compare with');
@@ -206,26 +228,37 @@ function between(start: Matrix, end: Matrix, kept: number): Dictionary {
   return Dictionary.from({ data, shape: end.shape });
 }
 
+/** What learnDictionary begins with, and what that took. */
+interface Start {
+  readonly bias: Float32Array;
+  readonly initial?: Matrix;
+  readonly seconds: number;
+  readonly visited: number;
+}
+
 /** learnDictionary on the centred samples, from these atoms where there are some; and its codes by `unfold`. */
 async function runDictionary(
   name: string,
   { features, unfoldL0 }: RecoverySize,
   { lambda, steps, batchSize, kept = 0 }: DictionarySteps,
-  { bias, initial, seconds: before }: { bias: Float32Array; initial?: Matrix; seconds: number },
+  { bias, initial, seconds: before, visited }: Start,
   data: Data,
   add: Add,
 ): Promise<void> {
   const { train, seed } = data;
-  const { seconds, made } = await timed(() =>
-    learnDictionary(shifted(train, bias, -1), {
-      ...{ features, lambda, nonnegative: true, batchSize, steps, seed, threads },
+  const centred = shifted(train, bias, -1);
+  const { seconds, made } = await timed(async () =>
+    learnDictionary(centred, {
+      ...{ features, nonnegative: true, batchSize, steps, seed, threads },
+      lambda: typeof lambda === 'number' ? lambda : await lambdaFor(centred, lambda.l0, initial),
       ...(initial !== undefined && { initial }),
     }),
   );
   using refined = made.dictionary;
   using learned = between(initial ?? refined.toMatrix(), refined.toMatrix(), kept);
   const model = await unfolded(learned, bias, unfoldL0, train);
-  add(rowOf(name, await score(model, data), data, { seconds: before + seconds, steps }));
+  const learned_ = { seconds: before + seconds, steps, visited: visited + steps * batchSize };
+  add(rowOf(name, await score(model, data), data, learned_));
 }
 
 async function runAutoencoder(
@@ -241,13 +274,14 @@ async function runAutoencoder(
     trainSparseAutoencoder(train, { ...options, steps, batchSize, seed, threads }),
   );
   using sae = made;
-  add(rowOf(architecture, await score(sae, data), data, { seconds, steps }));
+  const visited = steps * batchSize;
+  add(rowOf(architecture, await score(sae, data), data, { seconds, steps, visited }));
   using dictionary = sae.dictionary();
   const bias = sae.parameters().decoderBias;
   const model = await unfolded(dictionary, bias, unfoldL0, train);
-  add(rowOf(`${architecture}'s decoder, unfold`, await score(model, data), data, {}));
+  add(rowOf(`${architecture}'s decoder, unfold`, await score(model, data), data, { visited }));
   if (architecture !== 'matryoshka') return;
-  const start = { bias, initial: dictionary.toMatrix(), seconds };
+  const start = { bias, initial: dictionary.toMatrix(), seconds, visited };
   await runDictionary(`${architecture}, learnDictionary, unfold`, size, refinement, start, data, add);
 }
 
@@ -256,7 +290,7 @@ async function runSize(size: RecoverySize, data: Data, add: Add): Promise<void> 
   for (const options of learners(size)) await runAutoencoder(options, size, data, add);
   const { dictionary } = size;
   if (dictionary !== undefined) {
-    const start = { bias: meanOf(train), seconds: 0 };
+    const start = { bias: meanOf(train), seconds: 0, visited: 0 };
     await runDictionary('learnDictionary, unfold', size, dictionary, start, data, add);
   }
   if (size.features !== truth.features) return;
@@ -264,13 +298,18 @@ async function runSize(size: RecoverySize, data: Data, add: Add): Promise<void> 
   add(rowOf('the true dictionary, unfold', await score(oracle, data), data, {}));
 }
 
-/** `log` is told each row as it comes. */
+/** `log` is told each row as it comes, and `keep` all that there are by then. */
 export async function runRecovery(
   plan: RecoveryPlan,
   log: (line: string) => void,
+  keep?: (soFar: FeaturesRecovered) => void,
 ): Promise<FeaturesRecovered> {
   const rows: FeaturesRecoveredRow[] = [];
   const before = loadavg()[0] as number;
+  const soFar = (): FeaturesRecovered => ({
+    ...{ preset: plan.preset, batchSize, threads, rows, samples: plan.samples, heldOut: plan.heldOut },
+    ...{ load: [before, loadavg()[0] as number], cores: cpus().length },
+  });
   for (const seed of plan.seeds) {
     using synthetic = await toy.syntheticFeatures({ ...toy.presets[plan.preset], seed, threads });
     const { samples, heldOut } = plan;
@@ -284,10 +323,8 @@ export async function runRecovery(
           `  ${row.features} × ${row.name}, seed ${seed}: F1 ${row.f1.value.toFixed(3)}, MCC ${row.mcc.value.toFixed(3)}, ` +
             `uniqueness ${row.uniqueness.value.toFixed(3)}, EV ${row.explainedVariance.value.toFixed(3)}, L0 ${row.l0.value.toFixed(2)}, dead ${row.dead.value}, ${row.seconds?.toFixed(0) ?? '—'} s`,
         );
+        keep?.(soFar());
       });
   }
-  return {
-    ...{ preset: plan.preset, batchSize, threads, rows, samples: plan.samples, heldOut: plan.heldOut },
-    ...{ load: [before, loadavg()[0] as number], cores: cpus().length },
-  };
+  return soFar();
 }

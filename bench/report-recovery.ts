@@ -28,15 +28,18 @@ export function featuresRecoveredSection(result: FeaturesRecovered): string {
   const seeds = [...new Set(rows.map(({ seed }) => seed))];
   const ofWidth = (width: number): string => {
     const own = rows.filter(({ features }) => features === width);
+    const counts = own.some(({ visited }) => visited !== undefined);
+    const keyOf = ({ name, visited }: FeaturesRecoveredRow): string => `${name} ${visited}`;
     return table(
-      ['learner', ...Object.keys(figures), 'steps', 's'],
-      [...new Set(own.map(({ name }) => name))].map((name) => {
-        const same = own.filter((row) => row.name === name);
+      ['learner', ...Object.keys(figures), 'steps', ...(counts ? ['samples visited'] : []), 's'],
+      [...new Set(own.map(keyOf))].map((key) => {
+        const same = own.filter((row) => keyOf(row) === key);
         const times = same.flatMap(({ seconds }) => seconds ?? []);
         return [
-          name,
+          same[0]?.name ?? '',
           ...Object.values(figures).map((of) => cell(same.map(of))),
           String(same[0]?.steps ?? ''),
+          ...(counts ? [String(same[0]?.visited ?? '')] : []),
           times.length > 0 ? significant(mean(times)) : '',
         ];
       }),

@@ -338,6 +338,8 @@ export interface FeaturesRecoveredRow {
   /** of learning; absent where a dictionary that was there is used */
   readonly seconds?: number;
   readonly steps?: number;
+  /** samples that the steps took, with repetition; absent in older files */
+  readonly visited?: number;
   readonly f1: BesideRandom;
   readonly mcc: BesideRandom;
   readonly uniqueness: BesideRandom;

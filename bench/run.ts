@@ -118,6 +118,13 @@ const largePlan = {
 const allNames = [...workloads.map(({ name }) => name), wordSensesName];
 
 const here = dirname(fileURLToPath(import.meta.url));
+function keep(result: Result): void {
+  if (options.quick && options.out === undefined) return;
+  const out = options.out ?? join(here, 'results', `${result.date}-${machineSlug(result.machine)}.json`);
+  mkdirSync(dirname(out), { recursive: true });
+  writeFileSync(out, toJson(result));
+  log(`written: ${basename(out)}`);
+}
 const log = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
@@ -280,7 +287,10 @@ async function runAll(): Promise<Result> {
     }
     if (only.includes(largePart)) {
       log('known features, 16,384 of them …');
-      featuresRecovered = await runRecovery(recoveryPlans.large, log);
+      // Its rows are hours apart: none is lost where a run is cut off.
+      featuresRecovered = await runRecovery(recoveryPlans.large, log, (soFar) =>
+        keep({ ...result, featuresRecovered: soFar }),
+      );
     }
     if (only.includes('training')) {
       log('training steps …');
@@ -327,10 +337,5 @@ if (options.help) {
 } else {
   const result = await runAll();
   process.stdout.write(`${markdown(result)}\n`);
-  const out = options.out ?? join(here, 'results', `${result.date}-${machineSlug(result.machine)}.json`);
-  if (!options.quick || options.out !== undefined) {
-    mkdirSync(dirname(out), { recursive: true });
-    writeFileSync(out, toJson(result));
-    log(`written: ${basename(out)}`);
-  }
+  keep(result);
 }

@@ -2,7 +2,8 @@
 // (which is made first where there is none), and says what each kernel takes of a multiprocessor.
 //   --architectures LIST   compute capabilities, such as 90a or "80;90a"; default: all that CMakeLists.txt has (in the build folder, then on)
 //   --strict               fails where a kernel spills registers to memory
-// Names exactly what is missing. build.mjs runs it too, with --cuda or where UNSUPERPOSE_CUDA=1 is set.
+//   --folder NAME          builds in build/NAME instead, where no test and no user finds the module
+// Names exactly what is missing; exits with 3 where this machine cannot compile CUDA at all. build.mjs runs it too, with --cuda or where UNSUPERPOSE_CUDA=1 is set.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -14,6 +15,14 @@ import { buildFolder, fail, provideTools, root } from './tools.mjs';
 const OLDEST = [12, 8];
 const WANTED = `CUDA ${OLDEST.join('.')} or newer (https://developer.nvidia.com/cuda-downloads)`;
 
+const CANNOT = 3;
+
+/** For what this machine lacks. @param {string} message @returns {never} */
+function cannot(message) {
+  console.error(`unsuperpose build: ${message}`);
+  process.exit(CANNOT);
+}
+
 /** nvcc, where CMake's FindCUDAToolkit looks for it too. */
 function findNvcc() {
   const { CUDAToolkit_ROOT, CUDA_PATH } = process.env;
@@ -24,7 +33,7 @@ function findNvcc() {
     const version = /release (\d+)\.(\d+)/.exec(stdout ?? '');
     if (!error && status === 0 && version) return { nvcc, version: version.slice(1).map(Number) };
   }
-  return fail(
+  return cannot(
     `no nvcc is on the PATH, in CUDAToolkit_ROOT, CUDA_PATH or /usr/local/cuda/bin: install ${WANTED}. The CPU module needs none of it`,
   );
 }
@@ -44,10 +53,12 @@ function probe(nvcc) {
     if (status === 0) return;
     const said = `${stdout}${stderr}`.trim();
     if (/unsupported (GNU|clang) version/i.test(said))
-      fail(`this nvcc takes no compiler as new as this one: set CXX to an older one (say g++-12).\n${said}`);
+      cannot(
+        `this nvcc takes no compiler as new as this one: set CXX to an older one (say g++-12).\n${said}`,
+      );
     if (/cudart_static/.test(said))
-      fail(`CUDA's libcudart_static.a is missing: install cuda-cudart-dev.\n${said}`);
-    fail(`nvcc cannot compile an empty kernel:\n${said}`);
+      cannot(`CUDA's libcudart_static.a is missing: install cuda-cudart-dev.\n${said}`);
+    cannot(`nvcc cannot compile an empty kernel:\n${said}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -97,16 +108,21 @@ function plain(kernels) {
 }
 
 const { values: options } = parseArgs({
-  options: { architectures: { type: 'string' }, strict: { type: 'boolean', default: false } },
+  options: {
+    ...{ architectures: { type: 'string' }, strict: { type: 'boolean', default: false } },
+    folder: { type: 'string', default: '' },
+  },
 });
-if (process.platform !== 'linux') fail(`the CUDA module is for Linux, this is ${process.platform}`);
+if (process.platform !== 'linux') cannot(`the CUDA module is for Linux, this is ${process.platform}`);
 const { nvcc, version } = findNvcc();
 if (version[0] < OLDEST[0] || (version[0] === OLDEST[0] && version[1] < OLDEST[1]))
-  fail(`${nvcc} is of CUDA ${version.join('.')}: install ${WANTED}`);
+  cannot(`${nvcc} is of CUDA ${version.join('.')}: install ${WANTED}`);
 probe(nvcc);
 
-const out = buildFolder('');
-if (!existsSync(join(out, 'CMakeCache.txt'))) run(process.execPath, [join(root, 'scripts', 'build.mjs')]);
+const own = options.folder ? ['--configure', '--folder', options.folder] : [];
+const out = join(buildFolder(''), options.folder);
+if (!existsSync(join(out, 'CMakeCache.txt')))
+  run(process.execPath, [join(root, 'scripts', 'build.mjs'), ...own]);
 const { cmake } = provideTools();
 const chosen = options.architectures ? [`-DUNSUPERPOSE_CUDA_ARCHITECTURES=${options.architectures}`] : [];
 run(cmake, ['-S', root, '-B', out, '--log-level=WARNING', ...chosen]);
@@ -123,7 +139,7 @@ const module = join(out, 'Release', 'unsuperpose_cuda.node');
 console.log(`${module}: ${(statSync(module).size / 1e6).toFixed(2)} MB, CUDA ${version.join('.')}`);
 const spilling = kernels.filter(({ spills }) => spills > 0);
 console.log(
-  `${kernels.length} kernels by architecture, ${spilling.length} of them spill registers; build/cuda/kernels.json lists them`,
+  `${kernels.length} kernels by architecture, ${spilling.length} of them spill registers; ${join(out, 'cuda', 'kernels.json')} lists them`,
 );
 for (const { kernel, architecture, registers, spills } of spilling)
   console.log(`  ${kernel} on ${architecture}: ${registers} registers, ${spills} bytes spilled`);

@@ -3,12 +3,13 @@
 //   --cuda            then builds the CUDA module too (build-cuda.mjs), as does UNSUPERPOSE_CUDA=1 in the environment
 //   --sanitize LIST   instead builds with these sanitizers (address, undefined, thread) into build/sanitize-<LIST>
 //   --configure       only makes the build folder
+//   --folder NAME     builds in build/NAME instead
 // All other arguments go to cmake-js, for example --cxx clang++.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { buildFolder, fail, provideTools, root, takeSanitizers, versionOf } from './tools.mjs';
+import { buildFolder, fail, provideTools, root, takeFolder, takeSanitizers, versionOf } from './tools.mjs';
 
 const COMPILER_HINT = 'GCC 12 or Clang 14, or newer';
 
@@ -32,13 +33,14 @@ function forgetStaleCache(out, command) {
   writeFileSync(stamp, asked);
 }
 
-const { sanitize, rest: asked } = takeSanitizers(process.argv.slice(2));
+const { sanitize, rest: given } = takeSanitizers(process.argv.slice(2));
+const { folder, rest: asked } = takeFolder(given);
 const rest = asked.filter((option) => option !== '--cuda' && option !== '--configure');
 const cuda = asked.includes('--cuda') || process.env.UNSUPERPOSE_CUDA === '1';
 const task = asked.includes('--configure') ? 'configure' : 'build';
 requireCompiler();
 const { cmakeJs, nodeAddonApi, cmake } = provideTools();
-const out = buildFolder(sanitize);
+const out = folder ? join(root, 'build', folder) : buildFolder(sanitize);
 const command = [join(cmakeJs, 'bin', 'cmake-js'), task, '--directory', root, '--out', out];
 command.push('--log-level', 'warn', '--parallel', String(availableParallelism()));
 command.push(`--CDUNSUPERPOSE_NODE_ADDON_API=${nodeAddonApi}`);

@@ -5,17 +5,19 @@
 //   --skip LIST           leaves stages out, of: build, programs, api, sanitizer, bench, kernels, torch
 //   --only LIST           runs these alone
 //   --architecture NAME   of the build, such as 90a; default: the GPU's own
+//   --sanitizer-minutes N  for compute-sanitizer: what no time is left for is left out, and the file says so; default 3
 //   --out FILE            where to write; default as above
 // UNSUPERPOSE_CUDA_BINARY names a module to take as it is: `build` then makes the programs only. With build skipped, all of build/ is.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildFolder, provideTools, root } from './tools.mjs';
 
 const STAGES = ['build', 'programs', 'api', 'sanitizer', 'bench', 'kernels', 'torch'];
-const TOOLS = ['memcheck', 'racecheck', 'initcheck', 'synccheck'];
+/** racecheck takes longest, and may be what no time is left for. */
+const TOOLS = ['memcheck', 'synccheck', 'initcheck', 'racecheck'];
 /** Tests of ordinary calls that run once more with the GPU as the default. */
 const BY_DEFAULT = [
   'test/features/pairs.test.ts',
@@ -25,16 +27,23 @@ const BY_DEFAULT = [
   'test/solvers/penalties.test.ts',
   'test/solvers/properties.test.ts',
 ];
+/** For one program under compute-sanitizer. */
+const MOST_MINUTES = 0.75;
 /** compute-sanitizer's exit status where it has found something. */
 const FOUND = 86;
+/** timeout's, where time ran out. */
+const LATE = 124;
 const MINUTE = 60_000;
 
 const { values: options } = parseArgs({
   options: {
     ...{ skip: { type: 'string', default: '' }, only: { type: 'string', default: '' } },
     ...{ architecture: { type: 'string' }, out: { type: 'string' } },
+    'sanitizer-minutes': { type: 'string', default: '3' },
   },
 });
+const sanitizerMinutes = Number(options['sanitizer-minutes']);
+if (!(sanitizerMinutes > 0)) end('--sanitizer-minutes takes a number above 0');
 const list = (text) => text.split(',').filter(Boolean);
 const [skipped, only] = [list(options.skip), list(options.only)];
 for (const name of [...skipped, ...only])
@@ -100,15 +109,16 @@ const programs = () =>
         .sort()
     : [];
 
-/** By npm, which some machines with GPUs lack: a dist/ that came along will do there. */
+/** How dist/ was made; by npm, which some machines with GPUs lack: a dist/ that came along will do there. Undefined where there is none. */
 function compileLib() {
   const { npm_execpath: npm } = process.env;
   const [command, args] = npm ? [process.execPath, [npm]] : ['npm', []];
   const { status } = run(command, [...args, 'run', '--silent', 'build:ts']);
-  if (status !== -1) return status === 0;
-  const compiled = existsSync(join(root, 'dist', 'index.js'));
-  console.log(compiled ? 'npm does not run here: dist/ is taken as it is' : 'npm does not run here');
-  return compiled;
+  if (status !== -1) return status === 0 ? 'compiled' : undefined;
+  const dist = join(root, 'dist', 'index.js');
+  const there = existsSync(dist);
+  console.log(there ? 'npm does not run here: dist/ is taken as it is' : 'npm does not run here');
+  return there ? `taken as it was, of ${statSync(dist).mtime.toISOString()}: npm does not run` : undefined;
 }
 
 stage('build', () => {
@@ -122,9 +132,11 @@ stage('build', () => {
   const parallel = ['--parallel', String(availableParallelism())];
   const targets = ['gpu_checks', 'gpu_bench'];
   if (run(cmake, ['--build', out, '--target', ...targets, ...parallel]).status !== 0)
-    return { failed: 'the programs of test/cuda/ and bench/cuda_kernels.cu were not built' };
-  if (!compileLib()) return { failed: 'lib/ was not compiled' };
-  return given ? {} : { kernels: JSON.parse(readFileSync(join(folder, 'kernels.json'), 'utf8')) };
+    return { failed: 'the programs of test/cuda/ and bench/*.cu were not built' };
+  const dist = compileLib();
+  if (dist === undefined) return { failed: 'lib/ was not compiled' };
+  if (given) return { dist };
+  return { dist, kernels: JSON.parse(readFileSync(join(folder, 'kernels.json'), 'utf8')) };
 });
 
 stage('programs', () => {
@@ -156,22 +168,36 @@ stage('api', () => {
   return { files, ...(failed && { failed }) };
 });
 
+/** What one tool says of a program, for as long as there is time. */
+function checked(command, tool, program, from) {
+  const left = sanitizerMinutes - (performance.now() - from) / MINUTE;
+  const minutes = Math.min(MOST_MINUTES, left);
+  // `timeout` ends the program too, which else would go on on the GPU.
+  const ends = ['--kill-after=5', (60 * minutes).toFixed(1), command];
+  const args = ['--tool', tool, '--error-exitcode', String(FOUND), join(folder, program)];
+  const { status, out: said } =
+    minutes > 0 ? run('timeout', [...ends, ...args], { show: false }) : { status: LATE, out: '' };
+  if (status === LATE) {
+    const skipped = minutes > 0 ? `stopped after ${(60 * minutes).toFixed(0)} s` : 'no time was left';
+    console.log(`${tool} ${program}: ${skipped}`);
+    return { tool, program, skipped };
+  }
+  const summary = said.match(/ERROR SUMMARY: .*|RACECHECK SUMMARY: .*/g)?.at(-1) ?? tail(said);
+  console.log(`${tool} ${program}: ${status === 0 ? 'ok' : `status ${status}`}; ${summary}`);
+  return { tool, program, status, summary };
+}
+
 stage('sanitizer', () => {
   const name = ['compute-sanitizer', '/usr/local/cuda/bin/compute-sanitizer'].find(found);
   if (name === undefined)
     return { skipped: 'there is no compute-sanitizer on the PATH or in /usr/local/cuda/bin' };
   if (programs().length === 0) return { skipped: 'no program of test/cuda/ has been built' };
-  const ran = [];
-  for (const tool of TOOLS)
-    for (const program of programs()) {
-      const args = ['--tool', tool, '--error-exitcode', String(FOUND), join(folder, program)];
-      const { status, out: said } = run(name, args, { show: false });
-      const summary = said.match(/ERROR SUMMARY: .*|RACECHECK SUMMARY: .*/g)?.at(-1) ?? tail(said);
-      console.log(`${tool} ${program}: ${status === 0 ? 'ok' : `status ${status}`}; ${summary}`);
-      ran.push({ tool, program, status, summary });
-    }
-  const wrong = ran.filter(({ status }) => status !== 0).map(({ tool, program }) => `${tool} ${program}`);
-  return { ran, ...(wrong.length > 0 && { failed: wrong.join(', ') }) };
+  const from = performance.now();
+  const ran = TOOLS.flatMap((tool) => programs().map((program) => checked(name, tool, program, from)));
+  const left = ran.filter((one) => one.skipped).map(({ tool, program }) => `${tool} ${program}`);
+  const wrong = ran.filter((one) => !one.skipped && one.status !== 0);
+  const failed = wrong.map(({ tool, program }) => `${tool} ${program}`).join(', ');
+  return { ran, ...(left.length > 0 && { left }), ...(failed && { failed }) };
 });
 
 const lastLine = (said) => JSON.parse(said.trim().split('\n').at(-1));
@@ -203,15 +229,17 @@ const lines = (said) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-for (const [name, bench] of [
-  ['kernels', 'bench_cuda_kernels'],
-  ['training', 'bench_cuda_train'],
-])
-  stage(name, () => {
+stage('kernels', () => {
+  const rows = [];
+  for (const bench of ['bench_cuda_kernels', 'bench_cuda_train']) {
     const program = join(folder, bench);
-    if (!existsSync(program)) return { skipped: `${relative(root, program)} has not been built` };
-    return timed(program, [], {}, lines);
-  });
+    if (!existsSync(program)) return { rows, skipped: `${relative(root, program)} has not been built` };
+    const { rows: own, failed } = timed(program, [], {}, lines);
+    if (failed) return { rows, failed: `${bench}: ${failed}` };
+    rows.push(...own);
+  }
+  return { rows };
+});
 
 stage('torch', () => {
   const has = 'import torch, sys; sys.exit(0 if torch.cuda.is_available() else 3)';

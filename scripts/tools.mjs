@@ -18,12 +18,24 @@ export function fail(message) {
   process.exit(1);
 }
 
+/** Splits an option and its value off the arguments. @param {string[]} args @param {string} option @param {string} wanted */
+function take(args, option, wanted) {
+  const at = args.indexOf(option);
+  if (at < 0) return { value: '', rest: args };
+  const value = args[at + 1] ?? fail(`${option} needs ${wanted}`);
+  return { value, rest: args.toSpliced(at, 2) };
+}
+
 /** Splits `--sanitize LIST` off the arguments. @param {string[]} args */
 export function takeSanitizers(args) {
-  const at = args.indexOf('--sanitize');
-  if (at < 0) return { sanitize: '', rest: args };
-  const sanitize = args[at + 1] ?? fail('--sanitize needs a list, such as address,undefined');
-  return { sanitize, rest: args.toSpliced(at, 2) };
+  const { value: sanitize, rest } = take(args, '--sanitize', 'a list, such as address,undefined');
+  return { sanitize, rest };
+}
+
+/** Splits `--folder NAME` off the arguments. @param {string[]} args */
+export function takeFolder(args) {
+  const { value: folder, rest } = take(args, '--folder', 'the name of a folder in build/');
+  return { folder, rest };
 }
 
 /** Where the module, with these sanitizers, is built. @param {string} sanitize a list, or '' */

@@ -17,12 +17,8 @@ export interface DeviceOptions {
    * - `'auto'`: the first GPU that can be used, where the call has at least 2³⁴ multiply-adds (rows · features · dims; pairs of features · dims; fold: codes · dims):
    *   below that the copies cost more than they spare. Else the CPU, without a word.
    *
-   * Of the methods of unfold and unfoldPath `'lasso'` and `'omp'` can use a GPU. The others run on the CPU, and refuse a GPU that they are asked
+   * Of the methods of unfold `'lasso'` and `'omp'` can use a GPU, of those of unfoldPath `'lasso'`. The others run on the CPU, and refuse a GPU that they are asked
    * for (`ERR_OPTION`).
-   *
-   * Of architectures, `topk`, `batchtopk` and `jumprelu` train on a GPU, without `skip`; for `'auto'` their multiply-adds are samples · features ·
-   * dims over all steps (over one step where their number is unknown), and all learners of a call must be such. A checkpoint of either goes on
-   * on the other.
    *
    * Answers keep to the same bounds wherever they come from. The first call that asks for a GPU starts CUDA, which takes part of a second.
    */
@@ -68,10 +64,15 @@ export function readDevice(options: Options): Wanted {
  */
 export function readNoDevice(options: Options, what: string, others: string): 'cpu' {
   if (typeof readDevice(options) === 'number' && options.has('device'))
-    throw new UnsuperposeError(
-      'ERR_OPTION',
-      `device ${describe(options.get('device'))} is for ${others}: ${what} runs on the CPU only`,
-      'device',
-    );
+    refuseDevice(options.get('device'), what, others);
   return 'cpu';
+}
+
+/** Of a GPU that was asked for, as it was given, and what cannot use it. */
+export function refuseDevice(given: unknown, what: string, others: string): never {
+  throw new UnsuperposeError(
+    'ERR_OPTION',
+    `device ${describe(given)} is for ${others}: ${what} runs on the CPU only`,
+    'device',
+  );
 }

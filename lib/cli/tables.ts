@@ -1,6 +1,12 @@
 // The flags that stand for options of the library, by call. A new option of a call is a new line here: parsing, help and messages follow.
 import type { Flag } from './flags.js';
 
+const DEVICE: Flag = {
+  name: 'device',
+  kind: 'text',
+  value: 'name',
+  about: 'cpu (default), cuda, cuda:1 or auto',
+};
 const THREADS: Flag = {
   name: 'threads',
   kind: 'integer',
@@ -111,7 +117,7 @@ export const LEARN: readonly Flag[] = [
     about: 'of the codes while learning, with --lambda their duality gap (default 0.001)',
   },
   { name: 'forgetting', kind: 'number', about: 'what past steps keep of their weight (default 0.98)' },
-  { name: 'device', kind: 'text', value: 'name', about: 'cpu (default), cuda, cuda:1 or auto' },
+  DEVICE,
   HOLDOUT,
   SEED,
   THREADS,
@@ -143,7 +149,7 @@ export const TRAIN: readonly Flag[] = [
   { name: 'steps', kind: 'integer', about: 'steps in all, in place of epochs' },
   HOLDOUT,
   SEED,
-  { name: 'device', kind: 'text', value: 'name', about: 'cpu (default), cuda, cuda:1 or auto' },
+  DEVICE,
   THREADS,
 ];
 
@@ -231,7 +237,7 @@ export const UNFOLD: readonly Flag[] = [
     choices: ['auto', 'float32', 'float64'],
     about: 'auto (default), float32 or float64',
   },
-  { name: 'device', kind: 'text', value: 'name', about: 'cpu (default), cuda, cuda:1 or auto' },
+  DEVICE,
   THREADS,
 ];
 
@@ -284,10 +290,7 @@ export const COVERAGE: readonly Flag[] = [
 ];
 
 /** Options of claims about pairs. */
-export const PAIRS: readonly Flag[] = [
-  { name: 'device', kind: 'text', value: 'name', about: 'cpu (default), cuda, cuda:1 or auto' },
-  THREADS,
-];
+export const PAIRS: readonly Flag[] = [DEVICE, THREADS];
 
 export const THREADS_ONLY: readonly Flag[] = [THREADS];
 

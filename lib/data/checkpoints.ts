@@ -123,7 +123,7 @@ export class Checkpoints {
     if (other !== undefined)
       throw new UnsuperposeError(
         'ERR_OPTION',
-        `resume: ${this.#resume} is of another run: its ${other} was ${run[other]}, here it is ${identity[other]}`,
+        `resume: ${this.#resume} is of another run: its ${other} was ${run[other] ?? 'left out'}, here it is ${identity[other] ?? 'left out'}`,
         'resume',
       );
     learner.resume(Object.fromEntries(arrays));

@@ -56,7 +56,7 @@ export interface LearnedDictionary extends LearningFigures {
   readonly deadAtoms: Uint32Array;
   /** The seed it was learned with: of the best of several restarts. */
   readonly seed: number;
-  /** Where its steps ran. */
+  /** Where its steps ran, in part at least where it is a GPU (see the option). A step that fails there is an error of the call: none goes on elsewhere. */
   readonly device: RanOn;
   /** Of the samples held out, with `holdout`; undefined where there were none. */
   readonly heldOut?: HeldOutCodes | undefined;
@@ -71,9 +71,9 @@ export interface Learning {
   readonly holdout: Holdout | undefined;
   readonly checkpoints: Checkpoints;
   readonly threads: number;
-  /** Where steps are to run, and the option as it was given, for other calls. */
+  /** Where steps are to run, and the same as an option of other calls. */
   readonly wanted: Wanted;
-  readonly device: Device | undefined;
+  readonly device: Device;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: LearningProgress) => void) | undefined;
 }

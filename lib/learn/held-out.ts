@@ -23,7 +23,7 @@ export interface HeldOutCodes {
 
 interface How {
   readonly threads: number;
-  readonly device: Device | undefined;
+  readonly device: Device;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -1,5 +1,5 @@
 // Learning a dictionary from activations, in memory or as they stream by.
-import { type Device, type DeviceOptions, readDevice, readNoDevice, type Wanted } from '../call/device.js';
+import { type Device, readDevice, readNoDevice, type Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { Options } from '../call/options.js';
@@ -31,8 +31,7 @@ export interface LearnBaseOptions
   extends AsyncOptions<LearningProgress>,
     ResumableOptions,
     CodingOptions,
-    HoldoutOptions,
-    DeviceOptions {
+    HoldoutOptions {
   /** Number of atoms to learn. */
   readonly features: number;
   /**
@@ -140,6 +139,9 @@ function deviceOf(read: Options, solver: string): Wanted {
   return wanted;
 }
 
+/** As an option says it, so that what learning asks of other calls runs where learning does. */
+const nameOf = (wanted: Wanted): Device => (typeof wanted === 'number' ? `cuda:${wanted}` : wanted);
+
 function readLearning(read: Options): Learning {
   const signal = read.signal();
   const onProgress = read.callback<LearningProgress>('onProgress');
@@ -175,7 +177,7 @@ function readLearning(read: Options): Learning {
     checkpoints: new Checkpoints(read),
     threads,
     wanted,
-    device: read.get('device') as Device | undefined,
+    device: nameOf(wanted),
     signal,
     onProgress,
   };
@@ -302,7 +304,7 @@ async function learnFromMatrix(
  * `epochs` times; it is closed when learning stops early. Neither blocks the JavaScript thread.
  *
  * @param activations samples × dims, finite; or a stream of such matrices, all of the same dims
- * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`; `signal.reason` once aborted;
+ * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`, `ERR_NO_DEVICE`; `signal.reason` once aborted;
  *   whatever the stream or onProgress throws
  *
  * @example

@@ -65,13 +65,15 @@ const digestOfCodes = ({ indptr, indices, values }: NativeCodes): string => dige
 /** What must be alike in a run and in the one that it goes on from. The memory that steps keep changes no bit. */
 function identityOf(
   { variant, validation }: Run,
-  { memory: _, ...options }: NativeListaOptions,
+  { memory: _, ridge, ...options }: NativeListaOptions,
   ground: Ground,
   atoms: NativeMatrix,
 ): Record<string, string> {
   const { prior, samples, validation: validated } = ground;
   return Object.fromEntries([
     ...textOf({ variant, ...options }),
+    // Runs without a ridge say nothing of it, as those did that knew none.
+    ...textOf(ridge > 0 ? { ridge } : {}),
     ...textOf(prior ?? {}, 'prior.'),
     ...textOf({ features: atoms.rows, dims: atoms.cols, dictionary: digestOf(atoms.data) }),
     ...textOf({ rows: samples?.rows ?? null, share: validation.share, validated: validated?.rows ?? null }),

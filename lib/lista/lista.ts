@@ -242,7 +242,7 @@ export class Lista {
    *
    * @param activations samples × dims, finite
    * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE` (also for a sample that overflows float32 in the layers: `overflow`),
-   *   `ERR_TOO_LARGE`, `ERR_DISPOSED`; `signal.reason` once aborted
+   *   `ERR_TOO_LARGE`, `ERR_NO_DEVICE`, `ERR_DISPOSED`; `signal.reason` once aborted
    */
   async unfold(activations: MatrixLike, options?: ListaUnfoldOptions): Promise<Unfolding> {
     const read = new Options(options, [...SYNC_NAMES, ...ASYNC_NAMES], 'lista.unfold');

@@ -45,9 +45,9 @@ export interface TrainListaBaseOptions extends AsyncOptions<ListaProgress>, Resu
   /**
    * α ≥ 0 of the analytic weights, which every network begins with and `alista`, `alista-at` and `hyperlista` keep: of all W with w_j·d̂_j = 1 the one with the
    * least Σ_ij (w_i·d̂_j)² + α·Σ_i ‖w_i‖², so w_j is a multiple of (D̂ᵀD̂ + αI)⁻¹d̂_j. The larger α, the less of the samples' noise gets into the codes, and the more of the
-   * other codes' errors. It pays where noise is what ends the descent: for a single layer the best α is the noise's variance in an entry of x over the mean
-   * square of the codes' errors, which grows from layer to layer, and one W must do for all; values from .1 to 3 are worth a trial on validation samples. Default 0:
-   * the published closed form (Liu et al. 2019). Beamforming knows the same trade-off as diagonal loading (Cox, Zeskind, Owen 1987).
+   * other codes' errors. It pays where noise is what ends the descent: a single layer would have α = the noise's variance in an entry of x over the mean square of the
+   * codes' errors, a ratio that grows from layer to layer, and one W must do for all. Values from .1 to 3 are worth a trial, judged by validation. Default 0: the
+   * published closed form (Liu et al. 2019). Beamforming knows the same trade-off as diagonal loading (Cox, Zeskind, Owen 1987).
    */
   readonly ridge?: number | undefined;
   /** Samples a step. Default 512. */

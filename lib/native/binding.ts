@@ -176,14 +176,14 @@ export interface NativeBinding
     activations: NativeMatrix,
     options: NativeUnfoldOptions,
     observed: Uint8Array | undefined,
-    threads: Resources,
+    given: Resources,
   ): NativeUnfolding | undefined;
   unfold(
     handle: DictionaryHandle,
     activations: NativeMatrix,
     options: NativeUnfoldOptions,
     observed: Uint8Array | undefined,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeUnfolding>,
   ): JobId;
@@ -192,25 +192,19 @@ export interface NativeBinding
     activations: NativeMatrix,
     codes: GivenCodes,
     options: NativeCertifyOptions,
-    threads: Resources,
+    given: Resources,
   ): NativeCertification;
   certify(
     handle: DictionaryHandle,
     activations: NativeMatrix,
     codes: GivenCodes,
     options: NativeCertifyOptions,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeCertification>,
   ): JobId;
   checkCodes(codes: GivenCodes, rows: number, features: number, name: string): void;
-  fold(
-    codes: GivenCodes,
-    rows: number,
-    handle: DictionaryHandle,
-    out: Float32Array,
-    threads: Resources,
-  ): void;
+  fold(codes: GivenCodes, rows: number, handle: DictionaryHandle, out: Float32Array, given: Resources): void;
   lambdaMaxSync(
     handle: DictionaryHandle,
     activations: NativeMatrix,
@@ -226,7 +220,7 @@ export interface NativeBinding
   /** λ_max of each sample. */
   pathLambdaMax(
     path: PathHandle,
-    threads: Resources,
+    given: Resources,
     onProgress: undefined,
     onSettled: Settled<Float64Array>,
   ): JobId;
@@ -234,7 +228,7 @@ export interface NativeBinding
   pathStep(
     path: PathHandle,
     lambda: Float64Array,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeUnfolding>,
   ): JobId;
@@ -242,7 +236,7 @@ export interface NativeBinding
   pathKnot(
     path: PathHandle,
     ends: Float64Array,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeKnots>,
   ): JobId;
@@ -259,7 +253,7 @@ export interface NativeBinding
     learner: LearnerHandle,
     steps: number,
     stride: number,
-    threads: Resources,
+    given: Resources,
     onProgress: ((statistics: NativeStatistics) => void) | undefined,
     onSettled: Settled<NativeStatistics>,
   ): JobId;
@@ -276,7 +270,7 @@ export interface NativeBinding
     learner: LearnerHandle,
     activations: NativeMatrix,
     mask: Uint8Array | undefined,
-    threads: Resources,
+    given: Resources,
     onProgress: undefined,
     onSettled: Settled<NativeStatistics>,
   ): JobId;
@@ -311,7 +305,7 @@ export interface NativeBinding
     b: NativeRight,
     k: number,
     absolute: boolean,
-    threads: Resources,
+    given: Resources,
   ): NativeTopK | undefined;
   above(
     a: NativeMatrix,
@@ -319,9 +313,9 @@ export interface NativeBinding
     threshold: number,
     absolute: boolean,
     limit: number,
-    threads: Resources,
+    given: Resources,
   ): NativeCodes;
-  maximum(a: NativeMatrix, b: NativeRight, absolute: boolean, out: Float32Array, threads: Resources): void;
+  maximum(a: NativeMatrix, b: NativeRight, absolute: boolean, out: Float32Array, given: Resources): void;
   softThreshold(
     v: Float32Array,
     threshold: number,

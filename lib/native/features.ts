@@ -115,21 +115,21 @@ export interface NativeFeatures {
     pairs: PairsHandle,
     epsilon: number,
     limit: number,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativePairs>,
   ): JobId;
   pairsStrongest(
     pairs: PairsHandle,
     k: number,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativePairs>,
   ): JobId;
   pairsMaxima(
     pairs: PairsHandle,
     ofTo: boolean,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<{ partner: Uint32Array; value: Float64Array; error: number }>,
   ): JobId;
@@ -147,7 +147,7 @@ export interface NativeFeatures {
     fromFeatures: Uint32Array | undefined,
     toFeatures: Uint32Array | undefined,
     sums: boolean,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeCircuit>,
   ): JobId;
@@ -176,21 +176,21 @@ export interface NativeFeatures {
 
   coherence(
     dictionary: DictionaryHandle,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<{ value: number; error: number; first: number; second: number }>,
   ): JobId;
   babel(
     dictionary: DictionaryHandle,
     most: number,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<{ value: Float64Array; feature: Uint32Array; error: number }>,
   ): JobId;
   clusters(
     dictionary: DictionaryHandle,
     threshold: number,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<{ labels: Uint32Array; count: number }>,
   ): JobId;

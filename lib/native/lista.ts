@@ -111,13 +111,13 @@ export interface NativeListas {
     lista: ListaHandle,
     activations: NativeMatrix,
     options: NativeListaUnfoldOptions,
-    threads: Resources,
+    given: Resources,
   ): NativeUnfolding;
   listaUnfold(
     lista: ListaHandle,
     activations: NativeMatrix,
     options: NativeListaUnfoldOptions,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeUnfolding>,
   ): JobId;

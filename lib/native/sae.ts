@@ -84,11 +84,11 @@ export interface NativeSae {
   createAutoencoder(parameters: NativeAutoencoder): AutoencoderHandle;
   autoencoderParameters(autoencoder: AutoencoderHandle): NativeAutoencoder;
   disposeAutoencoder(autoencoder: AutoencoderHandle): void;
-  encodeSync(autoencoder: AutoencoderHandle, activations: NativeMatrix, threads: Resources): NativeCodes;
+  encodeSync(autoencoder: AutoencoderHandle, activations: NativeMatrix, given: Resources): NativeCodes;
   encode(
     autoencoder: AutoencoderHandle,
     activations: NativeMatrix,
-    threads: Resources,
+    given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeCodes>,
   ): JobId;
@@ -119,7 +119,7 @@ export interface NativeSae {
     trainer: TrainerHandle,
     steps: number,
     stride: number,
-    threads: Resources,
+    given: Resources,
     onProgress: ((figures: Figures) => void) | undefined,
     onSettled: Settled<Figures>,
   ): JobId;
@@ -130,7 +130,7 @@ export interface NativeSae {
     targets: NativeMatrix | undefined,
     mask: Uint8Array | undefined,
     most: number,
-    threads: Resources,
+    given: Resources,
     onProgress: undefined,
     onSettled: Settled<Figures>,
   ): JobId;

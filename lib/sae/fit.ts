@@ -1,5 +1,5 @@
 // Runs of training over a matrix or a stream, from a checkpoint where there is one.
-import { readDevice, type Wanted } from '../call/device.js';
+import type { Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { type NativeMatrix, readMatrix } from '../call/matrix.js';
 import type { Options } from '../call/options.js';
@@ -12,6 +12,7 @@ import { teachByPasses } from '../data/passes.js';
 import { fitBetweenReports, strideOf } from '../data/reports.js';
 import { StreamRun } from '../data/stream-run.js';
 import { runJob, throwIfAborted } from '../native/job.js';
+import { ranOn } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import type {
   NativeAutoencoder,
@@ -22,7 +23,7 @@ import type {
 } from '../native/sae.js';
 import type { Resources } from '../native/values.js';
 import { SparseAutoencoder } from './autoencoder.js';
-import { trainingResources } from './device.js';
+import { readTrainingDevice, trainingResources } from './device.js';
 import { measure } from './held-out.js';
 import type { Learner, Planned } from './options.js';
 import type { Samples } from './samples.js';
@@ -42,6 +43,8 @@ export interface Run {
   readonly checkpoints: Checkpoints;
   readonly threads: number;
   readonly wanted: Wanted;
+  /** The option `device` as it was given. */
+  readonly asked: unknown;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: TrainingProgress) => void) | undefined;
 }
@@ -66,7 +69,8 @@ export function readRun(read: Options, learners: readonly Learner[], seed: numbe
     holdout: Holdout.read(read, seed),
     checkpoints: new Checkpoints(read),
     threads: readThreads(read),
-    wanted: readDevice(read),
+    wanted: readTrainingDevice(read, learners),
+    asked: read.get('device'),
     signal,
     onProgress,
   };
@@ -122,8 +126,7 @@ function createTrainer(run: Run, first: Samples, planned: number, keep: boolean)
       );
   const known: Planned = { inputs, outputs, transcoder: targets !== undefined, steps: planned };
   const options = learners.map(({ plan }) => plan(known));
-  const samples = Math.max(1, planned) * batchSize;
-  const on = trainingResources(options, run, { samples, inputs, outputs });
+  const on = trainingResources(options, run, { samples: Math.max(1, planned) * batchSize, inputs, outputs });
   const kept = keep ? first : undefined;
   const handle = native((module) =>
     module.createTrainer(
@@ -184,12 +187,13 @@ async function finish(
   for (const [i, { parameters, usage }] of made.entries()) {
     const { architecture, features, seed } = run.learners[i] as Learner;
     const figures = last[i] as NativeTrainingFigures;
+    const device = ranOn(trainer.on);
     const { steps, samples, dead } = figures;
     const heldOut = await measure(parameters, held, { threads, signal });
     const notes = notesOf(dead, features, holdout !== undefined && heldOut === undefined);
     all.push(
       SparseAutoencoder.adopt(parameters, {
-        ...{ architecture, steps, samples, usage, seed, notes },
+        ...{ architecture, steps, samples, usage, seed, device, notes },
         ...figuresOf(figures),
         ...(heldOut !== undefined && { heldOut }),
       }),

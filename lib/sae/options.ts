@@ -1,5 +1,5 @@
 // Options of training: what each architecture takes, and what native code makes of it.
-import type { DeviceOptions } from '../call/device.js';
+import type { Device } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import type { MatrixLike } from '../call/matrix.js';
 import { isList, lengthOf, readEntries } from '../call/memory.js';
@@ -121,7 +121,7 @@ export type LearnerOptions =
   | MatchingPursuitLearner;
 
 /** Options of a whole run, for any number of autoencoders. */
-export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptions, DeviceOptions {
+export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptions {
   /** Samples a step. Default 1,024. */
   readonly batchSize?: number | undefined;
   /** Passes over the samples. Default 10 for a matrix, 1 for a stream. Excludes `steps`. */
@@ -138,6 +138,20 @@ export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptio
   readonly seed?: number | undefined;
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
+  /**
+   * Where steps are made: `'cpu'` (default, or UNSUPERPOSE_DEVICE), `'cuda'`, `'cuda:N'`, or `'auto'`, a GPU where there is one and the run has at least
+   * 2³⁴ multiply-adds: samples · features · dims of the input, over all learners and all steps (over one batch where the number of steps is unknown: of a
+   * stream without `steps`). `learnDictionary` counts one batch, whatever its steps.
+   *
+   * A GPU trains architectures `topk`, `batchtopk` and `jumprelu`, without `skip`, of 9,000 dims at most, and all learners of a call must be such. Others
+   * run on the CPU, and refuse a GPU that they are asked for (`ERR_OPTION`; dims once they are known).
+   *
+   * On one GPU the same seed and data give the same bits; those of the CPU are others, as float32 sums go in another order. A checkpoint of either
+   * goes on on the other. What is held out is scored on the CPU. Parameters and moments stay on the GPU:
+   * 12 bytes an entry of encoder and decoder, and 2 more of the encoder. `ERR_NO_DEVICE` where it cannot be used, `ERR_TOO_LARGE` where its memory
+   * does not suffice.
+   */
+  readonly device?: Device | undefined;
 }
 
 export const RUN_NAMES = [
@@ -202,6 +216,7 @@ export interface Planned {
 export interface Learner {
   readonly architecture: Architecture;
   readonly features: number;
+  readonly skip: boolean;
   readonly seed: number;
   readonly plan: (planned: Planned) => NativeTrainerOptions;
 }
@@ -307,6 +322,7 @@ export function readLearner(read: Options, seed: number): Learner {
   return {
     architecture,
     features,
+    skip: fixed.skip,
     seed: fixed.seed,
     plan: ({ inputs, outputs, transcoder, steps: planned }) => {
       const upTo = (limit: number, part: number): number =>

@@ -3,6 +3,7 @@ import type { Note } from '../call/notes.js';
 import { warning } from '../call/notes.js';
 import type { HeldOutFigures } from '../data/held-out-scores.js';
 import { nothingHeldOut } from '../data/holdout.js';
+import type { RanOn } from '../native/resources.js';
 import type { NativeTrainingFigures } from '../native/sae.js';
 
 /** Figures of the steps since the last report (of the stream's last matrix): means over their samples. */
@@ -45,6 +46,8 @@ export interface TrainingSummary extends TrainingFigures {
   /** How many samples used each feature, over all steps: one count a feature. */
   readonly usage: Float64Array;
   readonly seed: number;
+  /** Where its last steps ran; undefined for files of before this was kept. */
+  readonly device?: RanOn | undefined;
   /** Of the samples held out, with `holdout`; undefined where there were none. */
   readonly heldOut?: HeldOutFigures | undefined;
   /** What is worth knowing besides: `NOTE_DEAD_FEATURES`, `NOTE_NOTHING_HELD_OUT`. */

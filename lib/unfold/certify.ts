@@ -150,8 +150,8 @@ function toCertification(result: NativeCertification): Certification {
  * @param codes samples × features, from anywhere
  * @param dictionary features × dims
  * @returns a verdict with its evidence for each sample
- * @throws UnsuperposeError (as a rejection) `ERR_SHAPE` (also for broken codes), `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_DISPOSED`;
- *   `signal.reason` once aborted
+ * @throws UnsuperposeError (as a rejection) `ERR_SHAPE` (also for broken codes), `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_DISPOSED`,
+ *   `ERR_TOO_LARGE`, `ERR_NO_DEVICE`; `signal.reason` once aborted
  * @see Fuchs, "On sparse representations in arbitrary redundant bases", 2004; Tibshirani, "The lasso problem and uniqueness", 2013; Rump,
  *   "Verification of positive definiteness", 2006
  *

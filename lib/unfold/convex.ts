@@ -41,8 +41,8 @@ export interface ConvexOptions extends ConvexBaseOptions, ObservedOption {
   readonly lambda: PerSample;
   /**
    * Codes to start from, samples × features, such as the last call's; or what proposes them, such as a `Lista` of this dictionary, which is asked first, with
-   * the same `threads` and `signal`. They change what the solver has to do, never what it answers for: its certificate. How much they save depends on how
-   * near they are, and asking for them has its own cost. A GPU starts from zero whatever they are; so does
+   * the same `threads` and `signal`, on the CPU. They change what the solver has to do, never what it answers for: its certificate. How much they save depends on how
+   * near they are, and asking for them has its own cost. A GPU starts from zero whatever they are, and asks nobody (but with `maxIterations`); so does
    * a sample that overflows float32 in what proposes (`NOTE_STARTED_FROM_ZERO`).
    */
   readonly warmStart?: CodesLike | CodeProposer | undefined;

@@ -99,7 +99,8 @@ function squaredDistance(a: Float32Array, b: Float32Array): number {
  * added up. As there, a fold's λ (and ridge) is that of the objective over the number of dims: λ times the share of dims that are left. A λ that predicts
  * best keeps more features than are true; `oneStandardError` is the usual remedy.
  *
- * It takes `folds` × `lambdas` unfoldings of the samples looked at, warm-started along λ. Inputs are copied before this returns.
+ * It takes `folds` × `lambdas` unfoldings of the samples looked at, warm-started along λ, on the CPU (UNSUPERPOSE_DEVICE is for
+ * calls that have the option `device`). Inputs are copied before this returns.
  *
  * @param activations samples × dims, finite, at least one sample
  * @param dictionary features × dims, at least two dims
@@ -167,6 +168,7 @@ export async function lambdaByHeldOutDims(
         weights,
         ridge: ridge * share,
         lambdas: lambdas.map((lambda) => lambda * share),
+        device: 'cpu',
         signal,
       });
       let t = 0;

@@ -99,7 +99,7 @@ function between(few: Trial, many: Trial, target: number, step: number): number 
  * The λ, one for all samples, at which codes have `target` active features on average. The mean falls as λ grows (nearly: atoms also leave when λ
  * shrinks), so the search brackets the target from λ_max down and closes in, each unfolding (lasso) warm-started from the last. It takes some
  * ten unfoldings of the samples looked at. The last one starts afresh, so that `unfold` with this λ gives the codes that were
- * counted. Deterministic.
+ * counted. Deterministic. It runs on the CPU, whatever UNSUPERPOSE_DEVICE says.
  *
  * Inputs are copied before this returns.
  *
@@ -148,7 +148,10 @@ export async function lambdaForL0(
   if (largest === 0) refuse(0);
   let steps = 0;
   const codesAt = async (lambda: number, warmStart?: SparseCodes): Promise<SparseCodes> => {
-    const { codes } = await unfold(samples, dictionary, { ...penalty, weights, lambda, warmStart, signal });
+    const { codes } = await unfold(samples, dictionary, {
+      ...penalty,
+      ...{ weights, lambda, warmStart, signal, device: 'cpu' },
+    });
     steps = Math.min(MOST_STEPS, steps + 1);
     onProgress?.({ done: steps, total: MOST_STEPS });
     return codes;

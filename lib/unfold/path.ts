@@ -189,7 +189,7 @@ export function unfoldPath(
   const signal = read.signal();
   const onProgress = read.callback<Progress>('onProgress');
   const method = readMethod(read, CONVEX, 'lasso');
-  const wanted = deviceOf(read, method);
+  const wanted = deviceOf(read, method, ['lasso']);
   const float64 = readFloat64(read, method);
   const knots = readFlag(read, method);
   const threads = readThreads(read);

@@ -158,7 +158,10 @@ function prepare(activations: unknown, dictionary: Dictionary, options: Options)
   const observed = readObserved(options, matrix.rows, matrix.cols);
   const notes = notesOf(dictionary, method, options);
   const given = resources(threads, wanted, matrix.rows * matrix.cols * features);
-  return { handle, matrix, settings, observed, given, notes, preparation, threads, proposer };
+  // The lasso of a GPU starts from zero; with maxIterations it is the CPU's.
+  const starts = typeof given === 'number' || !('maxIterations' in settings) || settings.maxIterations > 0;
+  const asked = starts ? proposer : undefined;
+  return { handle, matrix, settings, observed, given, notes, preparation, threads, proposer: asked };
 }
 
 /** The call of a method that may start from codes. */

@@ -25,6 +25,8 @@ export interface CodeProposer {
 /** What a {@link CodeProposer} is asked for. */
 export interface ProposalOptions {
   readonly threads: number;
+  /** What asks runs on the CPU, and so should this: a solver on a GPU starts from zero, and nobody is asked. */
+  readonly device: 'cpu';
   /** Samples that overflow in what proposes should have no codes and the status `diverged`; where it rejects with `ERR_NOT_FINITE` instead, all samples start from zero. */
   readonly overflow: 'zero';
 }
@@ -117,6 +119,9 @@ function fromZero(error: unknown): Start {
   return { codes: undefined, notes: [warning('NOTE_STARTED_FROM_ZERO', message)] };
 }
 
+/** Where proposals are made, and what becomes of samples that overflow there. */
+const PROPOSING = { device: 'cpu', overflow: 'zero' } as const;
+
 export async function propose(
   proposer: CodeProposer,
   samples: NativeMatrix,
@@ -125,7 +130,7 @@ export async function propose(
 ): Promise<Start> {
   let answer: unknown;
   try {
-    answer = await proposer.unfold(shown(samples), { ...options, overflow: 'zero' });
+    answer = await proposer.unfold(shown(samples), { ...options, ...PROPOSING });
   } catch (error) {
     return fromZero(error);
   }
@@ -140,7 +145,7 @@ export function proposeSync(
 ): Start {
   let answer: unknown;
   try {
-    answer = proposer.unfoldSync(shown(samples), { threads, overflow: 'zero' });
+    answer = proposer.unfoldSync(shown(samples), { threads, ...PROPOSING });
   } catch (error) {
     return fromZero(error);
   }

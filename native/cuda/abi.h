@@ -338,7 +338,8 @@ typedef struct UnsuperposeCuda {
   int (*teach)(UnsuperposeCudaLearning* learning, const UnsuperposeCudaLesson* lesson,
                UnsuperposeCudaError* error);
   /* Block-coordinate descent over atoms `due` (each once, in this order), with the others as they are by then: u = (b_j - A_j D) / A_jj + d_j,
-   * d_j = u / max(1, |u|). `atoms` change, with their rounded copies, and row due[i] comes to out + due[i] * stride. */
+   * d_j = u / max(1, |u|). `atoms` change, with their rounded copies, and row due[i] comes to out + due[i] * stride. Where it fails or is
+   * cancelled, `atoms` are good for release() only. */
   int (*improve)(UnsuperposeCudaLearning* learning, UnsuperposeCudaRows* atoms, const uint32_t* due,
                  uint64_t count, float* out, uint64_t stride, int (*cancelled)(void* context), void* context,
                  UnsuperposeCudaError* error);

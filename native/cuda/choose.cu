@@ -23,10 +23,14 @@ constexpr double kLower = 0.9;
 constexpr double kLater = 1.1;
 /// Of a floor whose list overflowed.
 constexpr double kRaise = 1.25;
+/// Of a floor that too few atoms reach.
+constexpr float kReduce = 0.8f;
 /// Int8 serves where its bound is at most that share of λ: residuals shrink, and their bounds with them.
 constexpr double kInt8Share = 0.75;
 /// Of what the strongest violator exceeds λ by: those that exceed it by less may not be needed once the stronger ones are in the set.
 constexpr double kStrongShare = 0.25;
+/// Where there are violators, atoms at that share of λ come along: most rounds that are left are of a few samples, and take as long as for many.
+constexpr double kNear = 0.95;
 
 DEVICE double error_of(const Batch& batch, int precision, unsigned place) {
   return scoring::device_error(precision == UNSUPERPOSE_CUDA_INT8, batch.dims, batch.norms[place],
@@ -74,25 +78,33 @@ struct Shared {
   unsigned listed, above, zero;
 };
 
-/// What a list cannot show at its precision, or not completely, the next pass must.
-DEVICE void look_closer(const Batch& batch, int precision, unsigned sample) {
+/// What no atom of a list shows at its precision, or not completely, the next pass must: with a lower floor, or as a proof.
+DEVICE void look_closer(const Batch& batch, int precision, unsigned place, unsigned sample) {
   const auto proof = static_cast<Proof>(batch.proof[sample]);
+  if (proof == Proof::where_short && static_cast<double>(batch.floors[place]) > batch.lambda[sample]) {
+    batch.share[sample] *= kReduce;
+    return;
+  }
   const bool best = precision == UNSUPERPOSE_CUDA_FLOAT16;
-  if (best && proof != Proof::where_short) batch.stage[sample] = Stage::unfinished;
+  if (best && (proof == Proof::needed || proof == Proof::failed)) batch.stage[sample] = Stage::unfinished;
   batch.precision[sample] = UNSUPERPOSE_CUDA_FLOAT16;
   batch.proof[sample] = static_cast<std::uint8_t>(Proof::needed);
 }
 
 /// After a list that overflowed.
 DEVICE void shorten(const Batch& batch, int precision, unsigned place, unsigned sample, double lambda) {
+  const double norm = batch.norms[place];
   if (batch.complete[place]) {
     const bool best = precision == UNSUPERPOSE_CUDA_FLOAT16;
     batch.proof[sample] = static_cast<std::uint8_t>(best ? Proof::failed : Proof::needed);
     batch.precision[sample] = UNSUPERPOSE_CUDA_FLOAT16;
+    if (best) batch.share[sample] = static_cast<float>(lambda / norm);
     return;
   }
-  const double norm = batch.norms[place], was = static_cast<double>(batch.share[sample]) * norm;
+  const double was = static_cast<double>(batch.share[sample]) * norm;
   batch.share[sample] = static_cast<float>(kRaise * (was > lambda ? was : lambda) / norm);
+  if (static_cast<Proof>(batch.proof[sample]) == Proof::where_short)
+    batch.proof[sample] = static_cast<std::uint8_t>(Proof::raised);
 }
 
 /// By a warp: the set goes on without the atoms whose codes are zero. What is known of it otherwise is made anew.
@@ -170,7 +182,7 @@ KERNEL choose_kernel(Batch batch, int precision) {
   unsigned violators = above;
   if (!complete) {
     if (above == 0 && !rough) {
-      if (thread == 0) look_closer(batch, precision, sample);
+      if (thread == 0) look_closer(batch, precision, place, sample);
       return;
     }
     if (rounds >= batch.max_rounds) {
@@ -217,18 +229,22 @@ KERNEL choose_kernel(Batch batch, int precision) {
         }
         return;
       }
-      // Violators by their exact strength, strongest first.
-      if (thread == 0) shared.above = 0;
+      // Violators by their exact strength, strongest first, and those that are likely to be some once these are in the set.
+      if (thread == 0) shared.above = shared.listed = 0;
       sync_block();
+      for (unsigned e = thread; e < listed; e += kThreads)
+        if (shared.dots[e] > lambda) atomic_add(&shared.above, 1u);
+      sync_block();
+      const bool any = shared.above > 0;
       for (unsigned e = thread; e < keys; e += kThreads) {
         const unsigned feature = static_cast<unsigned>(shared.keys[e]);
-        const bool violates = e < listed && shared.dots[e] > lambda;
-        shared.keys[e] = violates ? strongest_first(static_cast<float>(shared.dots[e]), feature) : kLastKey;
-        if (violates) atomic_add(&shared.above, 1u);
+        const bool taken = any && e < listed && shared.dots[e] > kNear * lambda;
+        shared.keys[e] = taken ? strongest_first(static_cast<float>(shared.dots[e]), feature) : kLastKey;
+        if (taken) atomic_add(&shared.listed, 1u);
       }
       sync_block();
       sort_keys(shared.keys, nullptr, keys);
-      violators = shared.above;
+      violators = shared.listed;
       const unsigned stalled = violators == 0 ? batch.stalled[sample] + 1 : 0;
       sync_block();
       if (thread == 0) {
@@ -254,7 +270,7 @@ KERNEL choose_kernel(Batch batch, int precision) {
     for (unsigned e = thread; e < violators; e += kThreads)
       if (shared.keys[e] <= limit) atomic_add(&shared.listed, 1u);
     sync_block();
-    const unsigned strong = shared.listed, least = larger(batch.first_choice * 3 / 8, size / 4),
+    const unsigned strong = shared.listed, least = larger(batch.first_choice * 3 / 8, size / 3),
                    most_taken = larger(batch.first_choice * 3 / 4, size / 2);
     taken = strong < least ? least : strong < most_taken ? strong : most_taken;
   }
@@ -283,6 +299,11 @@ KERNEL choose_kernel(Batch batch, int precision) {
                                                     : rough ? Solve::anew
                                                             : Solve::kept);
     batch.size[sample] = size + taken;
+    // What a high floor has kept from this choice must not be missed by the next ones too.
+    if (!complete && violators < batch.first_choice / 2 &&
+        static_cast<double>(batch.floors[place]) > lambda &&
+        static_cast<Proof>(batch.proof[sample]) == Proof::where_short)
+      batch.share[sample] *= kReduce;
     batch.proof[sample] = static_cast<std::uint8_t>(Proof::where_short);
     ++batch.rounds[sample];
     if (rounds > 0 && error > kInt8Share * lambda) batch.precision[sample] = UNSUPERPOSE_CUDA_FLOAT16;

@@ -4,8 +4,8 @@
 // x = top + low · 2⁻¹¹, which leaves less than 2⁻²² of it, and  x·y = top·top + (top·low + low·top) · 2⁻¹¹.  Sums are in float32. What the
 // set is solved with is therefore as good as a Gram matrix in float32; what certifies it does not depend on it.
 //
-// The dictionary lies in memory split (tiles.hpp). Of the set's rows 64 dims at a time are copied to shared memory, two steps ahead, as two tiles of
-// 128 bytes a row; the residual is split on the way and lies behind them. Of n atoms 4 n · dims bytes are read, and 1½ n² · dims multiply-adds done.
+// The dictionary lies in memory split (tiles.hpp). Of the set's rows 64 dims at a time are copied to shared memory, two steps ahead (one where a block
+// has too little of it), as two tiles of 128 bytes a row; the residual is split on the way and lies behind them. Of n atoms 4 n · dims bytes are read, and 1½ n² · dims multiply-adds done.
 #include "lasso.hpp"
 #include "tiles.hpp"
 
@@ -14,7 +14,6 @@ namespace unsuperpose::cuda {
 namespace {
 
 constexpr unsigned kStep = 64;  // dims of a stage in shared memory
-constexpr unsigned kStages = 3;
 constexpr float kResidualScale = 0x1.0p-14f;  // its norm is at most 1
 
 /// What lies before the tiles.
@@ -28,8 +27,9 @@ static_assert(sizeof(Head) <= kHeadBytes);
 
 BOTH unsigned rows_of(unsigned size) { return (size + 1 + 15) / 16 * 16; }
 
-/// Of sets of more than `least` and up to `most` atoms. Blocks of 16 rows from the first that has a new atom on, a warp each, `warps` at a time.
-template <unsigned least, unsigned most, unsigned warps, unsigned blocks>
+/// Of sets of more than `least` and up to `most` atoms. Blocks of 16 rows from the first that has a new atom on, a warp each, `warps` at a time; `stages` of
+/// shared memory.
+template <unsigned least, unsigned most, unsigned warps, unsigned blocks, unsigned stages>
 KERNEL_BOUNDS(32 * warps, blocks)
 gram_kernel(Batch batch) {
   constexpr unsigned kThreads = 32 * warps;
@@ -57,7 +57,7 @@ gram_kernel(Batch batch) {
 
   const unsigned steps = batch.tops.chunks;
   const auto load = [&](unsigned step) {
-    unsigned char* to = tiles + step % kStages * 2 * tile;
+    unsigned char* to = tiles + step % stages * 2 * tile;
     if (step < steps) {
       for (unsigned i = thread; i < 16 * size; i += kThreads) {
         const unsigned row = i / 16, piece = i % 8;
@@ -94,13 +94,13 @@ gram_kernel(Batch batch) {
       for (unsigned i = 0; i < 4; ++i) tops[n][i] = rests[n][i] = 0;
 
     sync_block();
-    for (unsigned step = 0; step + 1 < kStages; ++step) load(step);
+    for (unsigned step = 0; step + 1 < stages; ++step) load(step);
     for (unsigned at_step = 0; at_step < steps; ++at_step) {
-      copy_wait<kStages - 2>();
+      copy_wait<stages - 2>();
       sync_block();
-      load(at_step + kStages - 1);
+      load(at_step + stages - 1);
       if (columns == 0) continue;
-      const unsigned char* high = tiles + at_step % kStages * 2 * tile;
+      const unsigned char* high = tiles + at_step % stages * 2 * tile;
       const unsigned char* low = high + tile;
 #pragma unroll
       for (unsigned step = 0; step < kStep / 16; ++step) {
@@ -143,11 +143,15 @@ gram_kernel(Batch batch) {
   if (thread == 0) batch.with_gram[sample] = size;
 }
 
-template <unsigned least, unsigned most, unsigned warps, unsigned blocks>
+unsigned shared_bytes(unsigned size, unsigned stages) {
+  return kHeadBytes + 2 * stages * rows_of(size) * kTileBytes;
+}
+
+template <unsigned least, unsigned most, unsigned warps, unsigned blocks, unsigned stages = 3>
 void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
   if (largest <= least) return;
-  const unsigned shared = kHeadBytes + 2 * kStages * rows_of(largest < most ? largest : most) * kTileBytes;
-  const auto kernel = gram_kernel<least, most, warps, blocks>;
+  const unsigned shared = shared_bytes(largest < most ? largest : most, stages);
+  const auto kernel = gram_kernel<least, most, warps, blocks, stages>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
         "asking for shared memory");
   LAUNCH(kernel, batch.count, 32 * warps, shared, stream, batch);
@@ -155,13 +159,17 @@ void launch(const Batch& batch, unsigned largest, cudaStream_t stream) {
 
 }  // namespace
 
-void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream) {
+void complete_gram(const Batch& batch, unsigned largest, std::size_t shared_limit, cudaStream_t stream) {
   if (batch.count == 0) return;
   // Each sample by the kernel with registers for its set; the others pass it by.
   launch<0, 47, 3, 5>(batch, largest, stream);
   launch<47, 63, 4, 4>(batch, largest, stream);
   launch<63, 111, 8, 1>(batch, largest, stream);
-  launch<111, kSet, 8, 1>(batch, largest, stream);
+  // 99 KiB, all that a block has where the compute capability is 8.6, 8.9 or 12, hold a full set twice, but not three times.
+  if (shared_bytes(kSet, 3) <= shared_limit)
+    launch<111, kSet, 8, 1>(batch, largest, stream);
+  else
+    launch<111, kSet, 8, 1, 2>(batch, largest, stream);
   check(cudaGetLastError(), "making Gram matrices");
 }
 

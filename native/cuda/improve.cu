@@ -135,7 +135,7 @@ KERNEL_BOUNDS(1024, 1) turns_kernel(Statistics from, Turn turn, bool in_shared) 
       squared = fma(static_cast<double>(left), static_cast<double>(left), squared);
     }
     const double norm = sqrt(block_sum(squared, shared.sums));
-    const bool moves = own > 0 && norm > 0;
+    const bool moves = own > 0 && norm != 0;  // where it is NaN the atom shall show it
     const double larger = norm > static_cast<double>(own) ? norm : static_cast<double>(own);
     const float scale = moves ? static_cast<float>(1.0 / larger) : 0.0f;
     // Each thread goes on with the columns that it wrote.

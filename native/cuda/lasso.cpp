@@ -15,8 +15,8 @@ namespace {
 
 /// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
 constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
-/// Samples that are left, which are scored in float16 together.
-constexpr std::size_t kFew = 128, kFewMixed = 512;
+/// Samples that are left, which are scored in one precision together.
+constexpr std::size_t kFew = 512;
 /// Of the first choice's sample, atoms that pass at least: with fewer, how many pass of all would vary much.
 constexpr unsigned kLeastRank = 3;
 /// With fewer features all that exceed λ can be listed.
@@ -253,9 +253,8 @@ void Solver::solve(std::size_t first, std::size_t count) {
     // Each sample once: a pass decides in which precision the next one is.
     std::vector<std::uint32_t> groups[2];
     for (const std::uint32_t i : active) groups[precision_[i]].push_back(i);
-    // So few samples take the time that reading the dictionary does: together, and so that they need no other.
-    const bool mixed = !groups[0].empty() && !groups[1].empty();
-    if (!fresh && active.size() <= (mixed ? kFewMixed : kFew)) {
+    // So few samples take the time that reading the dictionary does: once.
+    if (!groups[0].empty() && !groups[1].empty() && active.size() <= kFew) {
       groups[UNSUPERPOSE_CUDA_INT8].clear();
       groups[UNSUPERPOSE_CUDA_FLOAT16] = active;
     }
@@ -284,7 +283,8 @@ void Solver::solve(std::size_t first, std::size_t count) {
     if (!rough.empty() && !group.empty()) stream_.wait();  // use() writes what may be on its way
     if (!group.empty()) {
       use(group);
-      timer_.time(Timer::gram, [&] { complete_gram(batch_, largest, stream_.get()); });
+      timer_.time(Timer::gram,
+                  [&] { complete_gram(batch_, largest, rows_.device().shared_limit, stream_.get()); });
       timer_.time(Timer::descend, [&] { descend(batch_, largest, stream_.get()); });
       timer_.time(Timer::evaluate, [&] { evaluate(batch_, stream_.get()); });
     }
@@ -363,6 +363,7 @@ void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
     } catch (const Failure& failure) {
       if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
+      timer_.forget();
       ready = false;
       if (rows_.free_workspaces()) continue;
       // Fewer at a time, as long as there are fewer.

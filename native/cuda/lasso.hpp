@@ -21,8 +21,9 @@ enum class Stage : std::uint8_t { running, converged, unfinished };
 /// What a sample's set is solved with: what there is of it, the atoms as int8 has them, or, after those, all made anew.
 enum class Solve : std::uint8_t { kept, rough, anew };
 
-/// Must a pass list all that may exceed λ, so that its list is a proof? `failed`: it did, and the list overflowed in the best precision.
-enum class Proof : std::uint8_t { where_short, needed, failed };
+/// Must a pass list all that may exceed λ, so that its list is a proof? `raised`: not now, and floors of lists that overflowed have been raised since the
+/// last choice. `failed`: it had to, and the list overflowed in the best precision.
+enum class Proof : std::uint8_t { where_short, raised, needed, failed };
 
 struct Batch {
   // the problem
@@ -78,8 +79,8 @@ void choose(const Batch& batch, int precision, cudaStream_t stream);
 bool rough_fits(unsigned first_choice, std::size_t dims, std::size_t shared_limit);
 /// In place of the next three, of samples that are rough: codes, residuals and sums by the atoms as int8 has them.
 void solve_roughly(const Batch& batch, cudaStream_t stream);
-/// The Gram rows of new atoms, and their correlations, for sets of at most `largest`.
-void complete_gram(const Batch& batch, unsigned largest, cudaStream_t stream);
+/// The Gram rows of new atoms, and their correlations, for sets of at most `largest`, in blocks that have `shared_limit` bytes of shared memory.
+void complete_gram(const Batch& batch, unsigned largest, std::size_t shared_limit, cudaStream_t stream);
 /// Minimises over the codes of the sets, of which the largest has so many atoms.
 void descend(const Batch& batch, unsigned largest, cudaStream_t stream);
 /// Residuals and sums, and the exact correlations of atoms whose codes are not zero.

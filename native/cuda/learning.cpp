@@ -119,6 +119,7 @@ void Learning::improve(Rows& atoms, const std::uint32_t* due, std::size_t count,
   parts_.reserve(std::size_t{chunks_of_product(rows)} * kTurn * dims_);
   numerator_.reserve(kTurn * dims_);
   changes_.reserve(kTurn * dims_);
+  gathered_.reserve(count * dims_);  // before an atom changes
   constexpr std::size_t kAsked = 8;  // turns between questions whether the call is cancelled
   std::size_t asked = 0;
   for (std::size_t first = 0; first < count; first += kTurn) {
@@ -133,7 +134,6 @@ void Learning::improve(Rows& atoms, const std::uint32_t* due, std::size_t count,
     numerators(statistics(), turn, stream_.get());
     take_turns(statistics(), turn, device_.shared_limit, stream_.get());
   }
-  gathered_.reserve(count * dims_);
   gather_rows(atoms.data(), due_.data(), count, static_cast<unsigned>(dims_), gathered_.data(),
               stream_.get());
   download(gathered_.data(), dims_, count, dims_, out, stride, due);

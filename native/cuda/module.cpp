@@ -174,13 +174,7 @@ int trainer_open(std::int32_t device, const UnsuperposeCudaTraining* training, U
 }
 
 void trainer_close(UnsuperposeCudaTrainer* trainer) {
-  if (!trainer) return;
-  UnsuperposeCudaError ignored;
-  const int device = trainer->trainer.device().index;
-  (void)guarded(&ignored, [&] {
-    const OnDevice here(device);
-    delete trainer;
-  });
+  if (trainer) let_go(trainer, trainer->trainer.device().index);
 }
 
 int trainer_write(UnsuperposeCudaTrainer* trainer, const UnsuperposeCudaTrained* from,
@@ -226,13 +220,7 @@ int open_learning(std::int32_t device, std::uint64_t features, std::uint64_t dim
 }
 
 void close_learning(UnsuperposeCudaLearning* learning) {
-  if (!learning) return;
-  UnsuperposeCudaError ignored;
-  const int device = learning->learning.device().index;
-  (void)guarded(&ignored, [&] {
-    const OnDevice here(device);
-    delete learning;
-  });
+  if (learning) let_go(learning, learning->learning.device().index);
 }
 
 template <class Body>

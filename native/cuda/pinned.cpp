@@ -12,6 +12,8 @@ namespace {
 /// What nobody uses is kept up to so many bytes: two batches of 4,096 samples at dims 4,096.
 constexpr std::size_t kKept = std::size_t{128} << 20;
 
+constexpr std::size_t kLeast = std::size_t{1} << 20;
+
 struct Block {
   unsigned char* data;
   std::size_t bytes;
@@ -30,7 +32,11 @@ Blocks& blocks() {
 
 }  // namespace
 
-void* take_pinned(std::size_t bytes) {
+void* take_pinned(std::size_t asked) {
+  // Few sizes, so that one serves another's turn.
+  std::size_t bytes = kLeast;
+  while (bytes < asked && bytes <= kKept) bytes *= 2;
+  bytes = std::max(bytes, asked);
   Blocks& known = blocks();
   const std::lock_guard<std::mutex> lock(known.mutex);
   Block* best = nullptr;

@@ -132,14 +132,8 @@ void Solver::measure() {
   const std::size_t features = rows_.count(), padded = padded_rows(features);
   for (const int precision : {UNSUPERPOSE_CUDA_INT8, UNSUPERPOSE_CUDA_FLOAT16}) {
     const Rows::Rounded& rounded = rows_.rounded(precision);
-    double norm = 0, moved = 0;
-    for (std::size_t j = 0; j < features; ++j) {
-      const double off = static_cast<double>(rounded.moved[j]);
-      norm = std::max(norm, static_cast<double>(rounded.norms[j]) + off);
-      moved = std::max(moved, off);
-    }
-    pursuit_.row_norm[precision] = norm;
-    pursuit_.row_moved[precision] = moved;
+    pursuit_.row_norm[precision] = rounded.largest_norm;
+    pursuit_.row_moved[precision] = rounded.largest_moved;
     factors_[precision].reserve(padded);
     column_factors(rounded.rows.tiles().scales, nullptr, features, padded, factors_[precision].data(),
                    stream_.get());
@@ -299,6 +293,7 @@ void Solver::run(const UnsuperposeCudaPursuit& problem, UnsuperposeCudaSupports&
     } catch (const Failure& failure) {
       if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
+      timer_.forget();
       ready = false;
       if (rows_.free_workspaces()) continue;
       // Fewer at a time, as long as there are fewer.

@@ -153,7 +153,6 @@ KERNEL append_kernel(Pursuit pursuit) {
   const double left = sqrt(squared), rounding = static_cast<double>(2 * size + 8) * kUnit * parts;
   const double enough = pursuit.enough[sample] > rounding ? pursuit.enough[sample] : rounding;
   const unsigned most = pursuit.most[sample], choices = pursuit.choices[sample] + 1;
-  pursuit.floor[sample] *= static_cast<float>(left / pursuit.left[sample]);
   pursuit.left[sample] = left;
   pursuit.parts[sample] = parts;
   pursuit.size[sample] = size;

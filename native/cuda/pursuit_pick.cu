@@ -1,6 +1,7 @@
 // Which atom a pursuit takes next: the argmax of |d_j · r| (nonnegative: of d_j · r), the lower index among equals. One block a sample.
-//   floor      of a pass: a strength that few atoms exceed, first from a sample of them, then the last one, as much smaller as the residual is. Where
-//              M, the strongest score, less twice the bound of a score's error (scoring/device_bound.hpp) lies below it, the pass is run again from there
+//   floor      of a pass: a strength that few atoms exceed, first from a sample of them, then somewhat below the last pass's second strongest, which will
+//              be the first. Where M, the strongest score, less twice the bound of a score's error (scoring/device_bound.hpp) lies below it, the pass
+//              is run again from there
 //   open       all whose score is at least M − 2 · bound: nothing else can be the strongest
 //   the choice among them in float64, with the float64 residual
 // A list that overflowed decides nothing, for which of its entries it has is chance: its floor is raised. What stays open in float16, or lies so
@@ -19,9 +20,10 @@ constexpr unsigned kFewOpen = 96;
 /// Passes for one choice, at most.
 constexpr unsigned kTries = 12;
 constexpr float kRaise = 1.125f;
-/// As many entries of a list are sought, and a floor is moved by this towards them.
-constexpr unsigned kFewest = 96, kMany = 384;
-constexpr float kNudge = 1.05f;
+/// The second strongest is taken for this much of the next strongest; or, where only the strongest was listed, what lies below for this much of the floor.
+constexpr double kNextShare = 0.9, kFloorShare = 0.8;
+/// A floor falls by no more than this: too many would pass.
+constexpr double kLeastShare = 0.5;
 /// Of a floor and of a residual's size.
 constexpr double kSlack = 0x1.0p-20;
 /// As in solvers/pursuit_sample.cpp: float64's unit roundoff, and the share of a residual's parts below which the code's rounding shows.
@@ -163,6 +165,12 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
       atom = shared.best[w];
     }
   }
+  double second = 0;
+  for (unsigned e = thread; e < count; e += kThreads) {
+    const double strength = strength_of(entries[e]);
+    if (strength > second && entries[e].index != atom && !chosen(entries[e].index)) second = strength;
+  }
+  second = block_max(second, shared.sums);
   if (warp != 0) return;
   double norm = 0;
   if (atom != kNoAtom) {
@@ -176,9 +184,13 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   if (!(best > rounding * norm))  // nothing correlates with what is left
     return end(pursuit.all_explained ? Pursued::converged : Pursued::stalled);
   pursuit.choice[sample] = atom;
-  // append() brings it to the size of the next residual.
-  pursuit.floor[sample] =
-      pursuit.floors[place] * (count > kMany ? kNudge : count < kFewest ? 1 / kNudge : 1.0f);
+  const double expected = second > 0 ? kNextShare * second : kFloorShare * floor;
+  double next = expected - 2 * error;
+  if (next < kLeastShare * floor && !finest) {  // int8 would let too many pass
+    pursuit.precision[sample] = UNSUPERPOSE_CUDA_FLOAT16;
+    next = expected;
+  }
+  pursuit.floor[sample] = static_cast<float>(next > kLeastShare * floor ? next : kLeastShare * floor);
   pursuit.look[sample] = Floor::guessed;
   pursuit.tries[sample] = 0;
 }

@@ -60,8 +60,8 @@ void Upload::rows(float* to, const UnsuperposeCudaMatrix& from) {
   for (std::size_t first = 0; first < from.count; first += together, turn ^= 1) {
     const std::size_t count = std::min<std::size_t>(together, from.count - first);
     Pinned<float>& buffer = buffers_[turn];
+    if (used_[turn]) sent_[turn].wait();  // also before the buffer grows: it may be on its way still
     buffer.reserve(together * from.dims);
-    if (used_[turn]) sent_[turn].wait();
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t row = from.pick ? from.pick[first + i] : first + i;
       std::memcpy(buffer.data() + i * from.dims, from.data + row * from.stride, from.dims * sizeof(float));

@@ -22,12 +22,15 @@ class Timer {
   template <class Body>
   void time(Stage stage, const Body& body) {
     if (used_ == spans_.size()) spans_.push_back(std::make_unique<Span>());
-    Span& span = *spans_[used_++];
+    Span& span = *spans_[used_];
     span.stage = stage;
     span.before.record(stream_.get());
     body();
     span.after.record(stream_.get());
+    ++used_;  // not where body threw: `after` is of an earlier span then, or of none
   }
+  /// What was timed since add() is not counted: its call begins again.
+  void forget() { used_ = 0; }
   /// Once the stream was waited for.
   void add() {
     for (std::size_t i = 0; i < used_; ++i) {

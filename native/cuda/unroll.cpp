@@ -86,22 +86,21 @@ void Unroller::release() {
   for (Memory<unsigned>* memory : {&size_[0], &size_[1], &counts_}) memory->free();
   for (Memory<UnsuperposeCudaEntry>* memory : {&entries_, &candidates_, &packed_}) memory->free();
   rounded_ = RoundedRows();
+  sides_.clear();
 }
 
 void Unroller::weigh() {
   for (Rows* rows : *weights_) {
     if (sides_.contains(rows)) continue;
-    Side& side = sides_[rows];
+    Side side;  // comes to the others once it is whole: there may be too little memory for it
     const Rows::Rounded& rounded = rows->rounded(kPrecision);
-    for (std::size_t j = 0; j < rows->count(); ++j) {
-      const double off = static_cast<double>(rounded.moved[j]);
-      side.norm = std::max(side.norm, static_cast<double>(rounded.norms[j]) + off);
-      side.moved = std::max(side.moved, off);
-    }
+    side.norm = rounded.largest_norm;
+    side.moved = rounded.largest_moved;
     const std::size_t padded = padded_rows(rows->count());
     side.factors.reserve(padded);
     column_factors(rounded.rows.tiles().scales, nullptr, rows->count(), padded, side.factors.data(),
                    stream_.get());
+    sides_.insert_or_assign(rows, std::move(side));
   }
 }
 

@@ -100,8 +100,7 @@ Napi::Value unfold_async(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
   const auto method = read_method(call[2].As<Napi::Object>());
   const auto observed = std::make_shared<const Observed>(observed_of(call[3]));
-  const auto samples =
-      std::make_shared<SamplesCopy>(call[1], "activations", execution_of(call[4]).threads);
+  const auto samples = std::make_shared<SamplesCopy>(call[1], "activations", execution_of(call[4]).threads);
   return start_job<Unfolding>(
       call, 4,
       [=](const Execution& execution, Unfolding& out) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "device_bound.hpp"
+#include "exact.hpp"
 
 namespace unsuperpose::scoring {
 
@@ -305,6 +306,50 @@ void Scorer::list(std::size_t rung, ConstMatrix32 vectors, std::span<Request> re
   for (Scored& scored : found_) {
     if (!scored.full && scored.count < rows_.count)
       scored.unlisted = std::numeric_limits<double>::infinity();  // scores that are NaN are in no list
+  }
+}
+
+void Scorer::contend(std::size_t rung, ConstMatrix32 vectors, std::span<Request> requests, std::size_t wanted,
+                     std::size_t capacity, const Execution& execution) {
+  wanted = std::min(wanted, rows_.count);
+  if (ladder_[rung].device) {
+    list(rung, vectors, requests, capacity, execution);
+    if (execution.cancelled()) return;
+    for (Scored& scored : found_) {
+      const Contenders open = contenders(*this, scored, rows_.count, wanted);
+      scored.count = open.decided ? open.count : 0;
+      scored.undecided = !open.decided;
+    }
+    return;
+  }
+  const Rung& at = gather_all(rung, vectors, requests, execution);
+  if (execution.cancelled()) return;
+  margins_.assign(requests.size(), 0);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].rung = static_cast<std::uint8_t>(rung);
+    Scored& scored = found_[i];
+    scored.error = error_of(at, requests[i], i);
+    const double norm = at.precision == Precision::float32 ? requests[i].norm : rounded_.norm(i);
+    // Sums that overflow may be NaN, and no list has them.
+    scored.undecided = !(reliable_ && norm * largest() < kMostStrength && std::isfinite(scored.error));
+    if (!scored.undecided)
+      margins_[i] =
+          std::nextafter(static_cast<float>(2 * scored.error), std::numeric_limits<float>::infinity());
+  }
+  product::ContenderOptions asked;
+  asked.wanted = wanted;
+  asked.margins = margins_.data();
+  asked.capacity = capacity;
+  asked.positive_only = nonnegative_;
+  asked.scale = scale_.empty() ? nullptr : scale_.data();
+  product::contenders(left(at, vectors), rows_.packed(at.precision), asked, contenders_, execution);
+  if (execution.cancelled()) return;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    Scored& scored = found_[i];
+    scored.undecided = scored.undecided || !contenders_.fits[i] || contenders_.count[i] < wanted;
+    if (scored.undecided) continue;
+    scored.entries = contenders_.row(i);
+    scored.count = contenders_.count[i];
   }
 }
 

@@ -39,7 +39,7 @@ struct Scored {
   bool full = false;       // more may have passed the floor: none stronger than the last
   double error = 0;        // of every strength, listed or not
   double unlisted = 0;     // what is not listed has at most this strength, error included
-  bool undecided = false;  // above(): no precision could tell; nothing is listed
+  bool undecided = false;  // above(), contend(): no precision could tell, or this one; nothing is listed
 };
 
 /// Precisions to score in, cheapest first; the last is float32.
@@ -96,6 +96,11 @@ class Scorer {
   void list(std::size_t rung, ConstMatrix32 vectors, std::span<Request> requests, std::size_t capacity,
             const Execution& execution);
 
+  /// For each request the rows that may be among its `wanted` strongest, as one precision scores them: in no order, at most `capacity`. What
+  /// has more, or scores so large that they may overflow, is undecided.
+  void contend(std::size_t rung, ConstMatrix32 vectors, std::span<Request> requests, std::size_t wanted,
+               std::size_t capacity, const Execution& execution);
+
   /// Every product as one precision computes it: out (requests × rows). Weights play no part.
   void every(std::size_t rung, ConstMatrix32 vectors, std::span<Request> requests, Matrix32 out,
              const Execution& execution);
@@ -151,6 +156,8 @@ class Scorer {
   std::vector<std::unique_ptr<DeviceScan>> scans_;  // one a rung on a device
   const DeviceRows* device_vectors_ = nullptr;
   std::vector<std::vector<product::Entry>> lists_, passed_;
+  product::Contenders contenders_;
+  std::vector<float> margins_;
   std::vector<Scored> found_;
 };
 

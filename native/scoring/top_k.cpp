@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <string>
 
 #include "../kernels/reduce/reduce.hpp"
 #include "exact.hpp"
+#include "exact_products.hpp"
 
 namespace unsuperpose {
 
@@ -26,14 +29,39 @@ struct Ranked {
   }
 };
 
+/// A score that at least k of these exceed, and not many more: by bisection, whose loops are vectors where a selection by swaps would be
+/// branches that nobody can foretell.
+float exceeded(const std::vector<float>& scores, std::size_t k) {
+  constexpr int kSteps = 24;
+  float low = scores[0], high = scores[0];
+  for (const float score : scores) {
+    low = std::min(low, score);
+    high = std::max(high, score);
+  }
+  low = std::nextafter(low, -std::numeric_limits<float>::infinity());
+  for (int step = 0; step < kSteps; ++step) {
+    const float middle = low + (high - low) * 0.5f;
+    std::uint32_t above = 0;
+    for (const float score : scores) above += score > middle ? 1 : 0;
+    if (above < k) {
+      high = middle;
+      continue;
+    }
+    low = middle;
+    if (above == k) break;
+  }
+  return low;
+}
+
 class TopK {
  public:
-  TopK(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,
+  TopK(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute, bool ascending,
        const Execution& execution, std::uint32_t* indices, float* values)
       : rows_(rows),
         dictionary_(dictionary),
         k_(k),
         absolute_(absolute),
+        ascending_(ascending),
         execution_(execution),
         indices_(indices),
         values_(values),
@@ -43,52 +71,104 @@ class TopK {
   void run();
 
  private:
-  struct Scratch {
-    std::vector<std::uint32_t> atoms;  // the candidates
-    std::vector<const float*> rows;
-    std::vector<double> products;
-    std::vector<Ranked> ranked;
-  };
   /// Ranks what the scores of one precision decide; returns the rows that they do not.
   std::vector<std::uint32_t> at(std::size_t rung, const std::vector<std::uint32_t>& rows);
   void in_float64(const std::vector<std::uint32_t>& rows);
-  void rank(std::uint32_t row, Scratch& scratch);
+  void decide(const std::vector<std::uint32_t>& rows, const std::vector<std::uint32_t>& requests);
+  double worth(std::size_t i, std::vector<double>& strengths) const;
+  void rank(std::uint32_t row, std::size_t i, std::vector<Ranked>& ranked);
+  void rank_all(const std::vector<std::uint32_t>& rows);
+  float strength(const product::Entry& entry) const {
+    return absolute_ ? std::fabs(entry.value) : entry.value;
+  }
 
   const ConstMatrix32 rows_;
   const Dictionary& dictionary_;
   const std::size_t k_;
-  const bool absolute_;
+  const bool absolute_, ascending_;
   const Execution& execution_;
   std::uint32_t* indices_;
   float* values_;
   const std::vector<float> no_weights_;
   const std::size_t batch_;
   scoring::Scorer scorer_;
+  scoring::ExactPairs first_, rest_;  // candidates: those that score highest, and those that may be as strong
 };
 
-/// Scores the candidates in float64 and keeps the k strongest.
-void TopK::rank(std::uint32_t row, Scratch& scratch) {
-  const std::size_t count = scratch.atoms.size();
-  scratch.rows.resize(count);
-  scratch.products.resize(count);
-  scratch.ranked.resize(count);
-  for (std::size_t c = 0; c < count; ++c) scratch.rows[c] = dictionary_.atom(scratch.atoms[c]);
-  dots::table().correlate(scratch.rows.data(), count, rows_.row(row), dictionary_.dims(),
-                          scratch.products.data());
-  for (std::size_t c = 0; c < count; ++c) {
-    const double value = scratch.products[c];
-    scratch.ranked[c] = {absolute_ ? std::fabs(value) : value, value, scratch.atoms[c]};
-  }
-  std::partial_sort(scratch.ranked.begin(), scratch.ranked.begin() + static_cast<std::ptrdiff_t>(k_),
-                    scratch.ranked.end());
-  for (std::size_t i = 0; i < k_; ++i) {
-    indices_[row * k_ + i] = scratch.ranked[i].index;
-    values_[row * k_ + i] = static_cast<float>(scratch.ranked[i].value);
+/// Keeps the k strongest of the pairs of row number `i`.
+void TopK::rank(std::uint32_t row, std::size_t i, std::vector<Ranked>& ranked) {
+  ranked.clear();
+  for (const scoring::ExactPairs* pairs : {&first_, &rest_})
+    for (std::size_t e = pairs->starts[i]; e < pairs->starts[i + 1]; ++e) {
+      const double value = pairs->products[e];
+      ranked.push_back({absolute_ ? std::fabs(value) : value, value, pairs->atoms[e]});
+    }
+  const auto end = ranked.begin() + static_cast<std::ptrdiff_t>(k_);
+  if (end != ranked.end()) std::nth_element(ranked.begin(), end, ranked.end());
+  if (ascending_)
+    std::sort(ranked.begin(), end, [](const Ranked& a, const Ranked& b) { return a.index < b.index; });
+  else
+    std::sort(ranked.begin(), end);
+  for (std::size_t c = 0; c < k_; ++c) {
+    indices_[row * k_ + c] = ranked[c].index;
+    values_[row * k_ + c] = static_cast<float>(ranked[c].value);
   }
 }
 
+/// Exactly what the k that score highest are worth at least: no other row may be among the strongest whose score is below that by more
+/// than one error, where it would be two if that worth were a score itself.
+double TopK::worth(std::size_t i, std::vector<double>& strengths) const {
+  strengths.clear();
+  for (std::size_t e = first_.starts[i]; e < first_.starts[i + 1]; ++e)
+    strengths.push_back(absolute_ ? std::fabs(first_.products[e]) : first_.products[e]);
+  if (strengths.size() == k_) return *std::min_element(strengths.begin(), strengths.end());
+  const auto kth = strengths.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+  std::nth_element(strengths.begin(), kth, strengths.end(), std::greater<>());
+  return *kth;
+}
+
+/// Ranks rows by the products of their candidates, those that score highest first. Number `i` of `rows` is request requests[i].
+void TopK::decide(const std::vector<std::uint32_t>& rows, const std::vector<std::uint32_t>& requests) {
+  first_.clear();
+  std::vector<float> scores;
+  std::vector<double> strengths;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const scoring::Scored& scored = scorer_[requests[i]];
+    scores.clear();
+    for (std::size_t e = 0; e < scored.count; ++e) scores.push_back(strength(scored.entries[e]));
+    const float below = exceeded(scores, k_);
+    for (std::size_t e = 0; e < scored.count; ++e)
+      if (scores[e] > below) first_.atoms.push_back(scored.entries[e].index);
+    first_.end(rows_.row(rows[i]));
+  }
+  first_.multiply(dictionary_, dictionary_.dims(), execution_);
+  if (execution_.cancelled()) return;
+  rest_.clear();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const scoring::Scored& scored = scorer_[requests[i]];
+    const double floor = worth(i, strengths) - scored.error;
+    // Both lists ascend by index where a CPU scored, and are looked through as they are: what is in the first is not in the rest.
+    std::size_t taken = first_.starts[i];
+    for (std::size_t e = 0; e < scored.count; ++e) {
+      if (taken < first_.starts[i + 1] && first_.atoms[taken] == scored.entries[e].index)
+        ++taken;
+      else if (static_cast<double>(strength(scored.entries[e])) >= floor)
+        rest_.atoms.push_back(scored.entries[e].index);
+    }
+    rest_.end(rows_.row(rows[i]));
+  }
+  rest_.multiply(dictionary_, dictionary_.dims(), execution_);
+  if (!execution_.cancelled()) rank_all(rows);
+}
+
+void TopK::rank_all(const std::vector<std::uint32_t>& rows) {
+  execution_.for_items(
+      rows.size(), kBlock, [] { return std::vector<Ranked>(); },
+      [&](std::size_t i, std::vector<Ranked>& ranked) { rank(rows[i], i, ranked); });
+}
+
 std::vector<std::uint32_t> TopK::at(std::size_t rung, const std::vector<std::uint32_t>& rows) {
-  std::vector<std::uint8_t> open(rows.size(), 0);
+  std::vector<std::uint32_t> left_over, decided, members;
   std::vector<scoring::Request> requests;
   for (std::size_t first = 0; first < rows.size() && !execution_.cancelled(); first += batch_) {
     const std::size_t count = std::min(batch_, rows.size() - first);
@@ -99,35 +179,38 @@ std::vector<std::uint32_t> TopK::at(std::size_t rung, const std::vector<std::uin
         requests[i].norm =
             std::sqrt(reduce::table().squared_norm(rows_.row(rows[first + i]), dictionary_.dims()));
     }
-    scorer_.list(rung, rows_, requests, k_ + spare(k_), execution_);
+    scorer_.contend(rung, rows_, requests, k_, k_ + spare(k_), execution_);
     if (execution_.cancelled()) break;
-    execution_.for_items(
-        count, kBlock, [] { return Scratch(); },
-        [&](std::size_t i, Scratch& scratch) {
-          const scoring::Scored& scored = scorer_[i];
-          const scoring::Contenders found = scoring::contenders(scorer_, scored, dictionary_.features(), k_);
-          if (!found.decided) {
-            open[first + i] = 1;
-            return;
-          }
-          scratch.atoms.resize(found.count);
-          for (std::size_t e = 0; e < found.count; ++e) scratch.atoms[e] = scored.entries[e].index;
-          rank(rows[first + i], scratch);
-        });
+    decided.clear();
+    members.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (scorer_[i].undecided) {
+        left_over.push_back(rows[first + i]);
+        continue;
+      }
+      decided.push_back(rows[first + i]);
+      members.push_back(static_cast<std::uint32_t>(i));
+    }
+    decide(decided, members);
   }
-  std::vector<std::uint32_t> left_over;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (open[i]) left_over.push_back(rows[i]);
   return left_over;
 }
 
 void TopK::in_float64(const std::vector<std::uint32_t>& rows) {
-  execution_.for_each(rows.size(), [&](std::size_t i) {
-    Scratch scratch;
-    scratch.atoms.resize(dictionary_.features());
-    for (std::size_t j = 0; j < scratch.atoms.size(); ++j) scratch.atoms[j] = static_cast<std::uint32_t>(j);
-    rank(rows[i], scratch);
-  });
+  for (std::size_t first = 0; first < rows.size() && !execution_.cancelled(); first += kBlock) {
+    const auto from = rows.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto count = static_cast<std::ptrdiff_t>(std::min(kBlock, rows.size() - first));
+    const std::vector<std::uint32_t> some(from, from + count);
+    first_.clear();
+    rest_.clear();
+    for (const std::uint32_t row : some) {
+      for (std::uint32_t j = 0; j < dictionary_.features(); ++j) first_.atoms.push_back(j);
+      first_.end(rows_.row(row));
+      rest_.end(rows_.row(row));
+    }
+    first_.multiply(dictionary_, dictionary_.dims(), execution_);
+    if (!execution_.cancelled()) rank_all(some);
+  }
 }
 
 void TopK::run() {
@@ -150,8 +233,8 @@ void TopK::run() {
 }  // namespace
 
 void top_k(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, bool absolute,
-           const Execution& execution, std::uint32_t* indices, float* values) {
-  TopK(rows, dictionary, k, absolute, execution, indices, values).run();
+           const Execution& execution, std::uint32_t* indices, float* values, bool ascending) {
+  TopK(rows, dictionary, k, absolute, ascending, execution, indices, values).run();
 }
 
 Status above_in_float64(ConstMatrix32 rows, const Dictionary& dictionary, float threshold, bool absolute,

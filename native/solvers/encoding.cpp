@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
-#include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
+#include "../scoring/exact_products.hpp"
 #include "../scoring/scorer.hpp"
 #include "../scoring/top_k.hpp"
 
@@ -14,8 +14,8 @@ namespace unsuperpose::encoding {
 
 namespace {
 
-/// Rows scored together, and rows of one unit of work.
-constexpr std::size_t kBatch = 512, kBlock = 16;
+/// Rows scored together, and pairs decided together, where there are very many.
+constexpr std::size_t kBatch = 512, kMostPairs = std::size_t{1} << 22;
 constexpr std::size_t kMostEntries = std::numeric_limits<std::uint32_t>::max();
 /// Rows that tell where the weakest of all may lie, where nothing is known.
 constexpr std::size_t kProbed = 32;
@@ -25,53 +25,27 @@ constexpr double kBelow = 0.9, kNext = 0.6;
 /// No sum of products overflows float32 below this.
 constexpr double kMostScore = 1e30;
 
-/// What one row keeps.
-struct Kept {
-  std::vector<std::uint32_t> indices;
-  std::vector<float> values;
-};
-
-struct Scratch {
-  std::vector<std::uint32_t> atoms;
-  std::vector<const float*> rows;
-  std::vector<double> products;
-};
-
-Status join(std::vector<Kept>& kept, SparseCodes& out) {
-  std::size_t total = 0;
-  for (const Kept& row : kept) total += row.indices.size();
-  if (total > kMostEntries)
-    return Status::fail(Code::too_large, "more than 2³² − 1 features are active in these samples together");
-  out.indptr.assign(kept.size() + 1, 0);
-  out.indices.resize(total);
-  out.values.resize(total);
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    std::copy(kept[i].indices.begin(), kept[i].indices.end(), out.indices.data() + at);
-    std::copy(kept[i].values.begin(), kept[i].values.end(), out.values.data() + at);
-    at += kept[i].indices.size();
-    out.indptr[i + 1] = static_cast<std::uint32_t>(at);
-  }
-  return {};
+Status too_large() {
+  return Status::fail(Code::too_large, "more than 2³² − 1 features are active in these samples together");
 }
 
-/// Scores the candidates in float64 and keeps those above the floor.
-void decide(const float* x, const Dictionary& dictionary, double floor, std::size_t value_dims,
-            Scratch& scratch, Kept& out) {
-  const auto& dots = dots::table();
-  const std::size_t count = scratch.atoms.size();
-  scratch.rows.resize(count);
-  scratch.products.resize(count);
-  for (std::size_t c = 0; c < count; ++c) scratch.rows[c] = dictionary.atom(scratch.atoms[c]);
-  dots.correlate(scratch.rows.data(), count, x, value_dims, scratch.products.data());
-  for (std::size_t c = 0; c < count; ++c) {
-    double score = scratch.products[c];
-    for (std::size_t d = value_dims; d < dictionary.dims(); ++d)
-      score += static_cast<double>(scratch.rows[c][d]) * static_cast<double>(x[d]);
-    if (!(score > floor)) continue;
-    out.indices.push_back(scratch.atoms[c]);
-    out.values.push_back(static_cast<float>(scratch.products[c]));
+/// Appends the pairs above the floor, row by row. A score is the product and what the entries after `value_dims` add to it.
+Status keep_above(const scoring::ExactPairs& pairs, const Dictionary& dictionary, double floor,
+                  std::size_t value_dims, SparseCodes& out) {
+  for (std::size_t i = 0; i < pairs.rows.size(); ++i) {
+    for (std::size_t e = pairs.starts[i]; e < pairs.starts[i + 1]; ++e) {
+      double score = pairs.products[e];
+      const float* atom = dictionary.atom(pairs.atoms[e]);
+      for (std::size_t d = value_dims; d < dictionary.dims(); ++d)
+        score += static_cast<double>(atom[d]) * static_cast<double>(pairs.rows[i][d]);
+      if (!(score > floor)) continue;
+      out.indices.push_back(pairs.atoms[e]);
+      out.values.push_back(static_cast<float>(pairs.products[e]));
+    }
+    if (out.indices.size() > kMostEntries) return too_large();
+    out.indptr.push_back(static_cast<std::uint32_t>(out.indices.size()));
   }
+  return {};
 }
 
 }  // namespace
@@ -84,7 +58,9 @@ Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std
   // No error is small beside a floor of 0; what lies within the error of it is decided below with all others.
   const bool rough = floor == 0 && !atoms.device && scorer.reliable();
   std::vector<scoring::Request> requests;
-  std::vector<Kept> kept(rows.rows);
+  scoring::ExactPairs pairs;
+  out = {};
+  out.indptr.assign(1, 0);
   for (std::size_t first = 0; first < rows.rows; first += kBatch) {
     requests.assign(std::min(kBatch, rows.rows - first), {});
     for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -95,39 +71,42 @@ Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std
     }
     scorer.above(rows, requests, execution);
     if (execution.cancelled()) return Status::cancelled();
-    execution.for_items(
-        requests.size(), kBlock, [] { return Scratch(); },
-        [&](std::size_t i, Scratch& scratch) {
-          const scoring::Scored& scored = scorer[i];
-          scratch.atoms.resize(scored.undecided ? dictionary.features() : scored.count);
-          for (std::size_t e = 0; e < scratch.atoms.size(); ++e)
-            scratch.atoms[e] = scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index;
-          decide(rows.row(first + i), dictionary, floor, value_dims, scratch, kept[first + i]);
-        });
-    if (execution.cancelled()) return Status::cancelled();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const scoring::Scored& scored = scorer[i];
+      const std::size_t count = scored.undecided ? dictionary.features() : scored.count;
+      for (std::size_t e = 0; e < count; ++e)
+        pairs.atoms.push_back(scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index);
+      pairs.end(rows.row(first + i));
+      if (i + 1 < requests.size() && pairs.atoms.size() < kMostPairs) continue;
+      pairs.multiply(dictionary, value_dims, execution);
+      if (execution.cancelled()) return Status::cancelled();
+      if (Status status = keep_above(pairs, dictionary, floor, value_dims, out); !status.ok()) return status;
+      pairs.clear();
+    }
   }
-  return join(kept, out);
+  return {};
 }
 
 Status strongest(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t k, const Execution& execution,
                  SparseCodes& out) {
   std::vector<std::uint32_t> indices(rows.rows * k);
   std::vector<float> values(rows.rows * k);
-  top_k(rows, dictionary, k, false, execution, indices.data(), values.data());
+  top_k(rows, dictionary, k, false, execution, indices.data(), values.data(), true);
   if (execution.cancelled()) return Status::cancelled();
-  std::vector<Kept> kept(rows.rows);
-  std::vector<std::pair<std::uint32_t, float>> sorted;
+  out = {};
+  out.indptr.assign(1, 0);
+  out.indices.reserve(rows.rows * k);
+  out.values.reserve(rows.rows * k);
   for (std::size_t i = 0; i < rows.rows; ++i) {
-    sorted.clear();
-    for (std::size_t e = i * k; e < (i + 1) * k && values[e] > 0; ++e)
-      sorted.emplace_back(indices[e], values[e]);
-    std::sort(sorted.begin(), sorted.end());
-    for (const auto& [index, value] : sorted) {
-      kept[i].indices.push_back(index);
-      kept[i].values.push_back(value);
+    for (std::size_t e = i * k; e < (i + 1) * k; ++e) {
+      if (!(values[e] > 0)) continue;
+      out.indices.push_back(indices[e]);
+      out.values.push_back(values[e]);
     }
+    if (out.indices.size() > kMostEntries) return too_large();
+    out.indptr.push_back(static_cast<std::uint32_t>(out.indices.size()));
   }
-  return join(kept, out);
+  return {};
 }
 
 Status strongest_together(ConstMatrix32 rows, const Dictionary& dictionary, std::size_t total, double guess,

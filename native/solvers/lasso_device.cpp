@@ -31,8 +31,11 @@ Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictio
   const std::size_t count = batch.count();
   std::vector<double> lambdas(count);
   for (std::size_t i = 0; i < count; ++i) lambdas[i] = batch.lambda(i);
-  std::vector<std::uint32_t> indices(count * kCapacity), counts(count), rounds(count);
-  std::vector<float> values(count * kCapacity);
+  // Kept from call to call: fresh pages would take longer than the answers do.
+  const device::Room room(execution.device, 2 * count * kCapacity);
+  float* const values = room.data();
+  auto* const indices = reinterpret_cast<std::uint32_t*>(room.data() + count * kCapacity);
+  std::vector<std::uint32_t> counts(count), rounds(count);
   std::vector<std::uint8_t> outcome(count);
   std::vector<double> gap(count), objective(count), squared_residual(count);
   const ConstMatrix32 samples = batch.samples();
@@ -49,9 +52,15 @@ Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictio
     return static_cast<const Execution*>(context)->cancelled() ? 1 : 0;
   };
   problem.context = const_cast<Execution*>(&execution);
-  UnsuperposeCudaCodes codes{indices.data(),   values.data(),           counts.data(),
-                             outcome.data(),   rounds.data(),           gap.data(),
-                             objective.data(), squared_residual.data(), {}};
+  UnsuperposeCudaCodes codes{indices,
+                             values,
+                             counts.data(),
+                             outcome.data(),
+                             rounds.data(),
+                             gap.data(),
+                             objective.data(),
+                             squared_residual.data(),
+                             {}};
   device::Device& device = *execution.device;
   UnsuperposeCudaError error;
   const int answer = device.table->lasso(dictionary.on_device(device).handle(), &problem, &codes, &error);
@@ -62,8 +71,8 @@ Status Lasso::solve_on_device(const ScaledBatch& batch, const Dictionary& dictio
   execution.for_items(count, kTogether, [&](std::size_t i) {
     // What the device certifies is held to the tolerance here as well.
     done[i] = outcome[i] == UNSUPERPOSE_CUDA_CONVERGED && gap[i] <= tolerance;
-    batch.finish(i, {indices.data() + i * kCapacity, counts[i]}, {values.data() + i * kCapacity, counts[i]},
-                 objective[i], squared_residual[i], out[i]);
+    batch.finish(i, {indices + i * kCapacity, counts[i]}, {values + i * kCapacity, counts[i]}, objective[i],
+                 squared_residual[i], out[i]);
     out[i].gap = gap[i];
     out[i].iterations = rounds[i];
   });

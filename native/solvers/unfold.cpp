@@ -4,6 +4,7 @@
 
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/device.hpp"
 #include "batch.hpp"
 #include "review.hpp"
 
@@ -17,8 +18,8 @@ constexpr std::size_t kBatch = 512;
 /// The same on a device, which takes thousands to be filled.
 constexpr std::size_t kDeviceBatch = 4096;
 constexpr std::size_t kFoldBlock = 16;
-/// Of a variance, a block each.
-constexpr std::size_t kRowsSquared = 64, kColumnsSummed = 128;
+/// Samples a block of a variance.
+constexpr std::size_t kRowsSummed = 64;
 
 /// Room for `size` entries, without a copy for every batch of a long call.
 template <class T>
@@ -43,19 +44,21 @@ void Variance::add(const Samples& samples, const Execution& execution) {
     }
     return;
   }
-  // Each sum in the order of the samples, whoever adds it up.
-  std::vector<double> squares(rows);
-  execution.for_items(rows, kRowsSquared, [&](std::size_t i) {
-    squares[i] = reduce::table().squared_norm(samples.high.row(i), cols);
-  });
-  for (const double square : squares) squares_ += square;
-  execution.for_each((cols + kColumnsSummed - 1) / kColumnsSummed, [&](std::size_t block) {
-    const std::size_t first = block * kColumnsSummed, end = std::min(cols, first + kColumnsSummed);
-    for (std::size_t i = 0; i < rows; ++i) {
+  // Sums of blocks, which are then added up in their order, whoever made them.
+  const std::size_t blocks = (rows + kRowsSummed - 1) / kRowsSummed;
+  std::vector<double> sums(blocks * cols), squares(blocks);
+  execution.for_each(blocks, [&](std::size_t block) {
+    double* sum = sums.data() + block * cols;
+    for (std::size_t i = block * kRowsSummed; i < std::min(rows, (block + 1) * kRowsSummed); ++i) {
       const float* row = samples.high.row(i);
-      for (std::size_t k = first; k < end; ++k) sum_[k] += static_cast<double>(row[k]);
+      squares[block] += reduce::table().squared_norm(row, cols);
+      for (std::size_t k = 0; k < cols; ++k) sum[k] += static_cast<double>(row[k]);
     }
   });
+  for (std::size_t block = 0; block < blocks; ++block) {
+    squares_ += squares[block];
+    for (std::size_t k = 0; k < cols; ++k) sum_[k] += sums[block * cols + k];
+  }
 }
 
 double Variance::value() const {
@@ -130,10 +133,16 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
     // While a device works on a batch, the next one is prepared.
     const bool ahead = execution.device && first + together < rows;
     execution.for_each(ahead ? 2 : 1, [&](std::size_t which) {
-      if (which == 0)
-        status = solve(*batch, first, results);
-      else
+      if (which == 1) {
         next = prepare(first + together);
+        return;
+      }
+      // A loop knows no failure but want of memory.
+      try {
+        status = solve(*batch, first, results);
+      } catch (const device::Failed& failure) {
+        status = failure.status;
+      }
     });
     if (execution.cancelled()) return Status::cancelled();
     if (status.ok())

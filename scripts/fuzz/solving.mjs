@@ -209,6 +209,7 @@ export const solving = {
   certifySync: { kind: 'sync', weight: 3, make: certification },
   fold: {
     kind: 'sync',
+    threads: false,
     weight: 2,
     make(r, pkg) {
       const { dictionary, features, samples } = problem(r, pkg);

@@ -73,7 +73,8 @@ const WAYS: readonly [string, Made][] = [
   ['nonnegative, with support selection', { selection: 8, nonnegative: true }],
   ['with adaptive thresholds', { adaptive: 0.25 }],
   ['at another scale, with an atom that is zero', { scale: 2 ** 5, zeroAtom: true }],
-  ['of equal atoms', { equalAtoms: true, selection: 8 }],
+  ['of equal atoms', { equalAtoms: true }],
+  ['of equal atoms, with support selection', { equalAtoms: true, selection: 8 }],
   ['of 1 dim', { dims: 1, features: 7 }],
   ['of 1 feature', { dims: 6, features: 1 }],
   ['of 267 features and 33 dims', { dims: 33, features: 267, layers: 2, selection: 2 }],
@@ -109,9 +110,10 @@ describe.skipIf(!there)('codes are those of a plain float64 loop, within the bou
             }
           }
         }
-        // Ties among equal atoms leave every decision about them open.
-        if (!made.equalAtoms) expect(compared).toBeGreaterThanOrEqual(0.8 * SAMPLES * layers);
-        expect(active).toBeGreaterThan(made.equalAtoms ? -1 : 0);
+        // Where equal atoms tie for the last place of a selection, the float64 loop leaves the sample open.
+        const ties = made.equalAtoms && made.selection;
+        if (!ties) expect(compared).toBeGreaterThanOrEqual(0.8 * SAMPLES * layers);
+        if (!ties) expect(active).toBeGreaterThan(0);
 
         // Again, asynchronously and on one thread: the same bits.
         const again = await lista.unfold(x, { device, threads: 1 });
@@ -120,6 +122,12 @@ describe.skipIf(!there)('codes are those of a plain float64 loop, within the bou
         expect(again.residual).toEqual(found.residual);
         // As the CPU, as far as its own rounding is open.
         const cpu = lista.unfoldSync(x);
+        // Ties go to the lower index there as here, from scores that are the same numbers for equal atoms.
+        if (ties) {
+          expect(found.codes.indices.length).toBeGreaterThan(0);
+          expect(found.codes.indptr).toEqual(cpu.codes.indptr);
+          expect(found.codes.indices).toEqual(cpu.codes.indices);
+        }
         expect(Math.abs(cpu.codes.values.length - found.codes.values.length)).toBeLessThanOrEqual(
           0.02 * cpu.codes.values.length + 1,
         );

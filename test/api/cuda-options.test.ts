@@ -8,6 +8,10 @@ import {
   fold,
   geometry,
   info,
+  Lista,
+  lambdaByHeldOutDims,
+  lambdaForL0,
+  learnDictionary,
   ops,
   trainSparseAutoencoder,
   trainSparseAutoencoders,
@@ -22,6 +26,7 @@ const NOWHERE = '/nowhere/unsuperpose_cuda.node';
 process.env.UNSUPERPOSE_CUDA_BINARY = NOWHERE;
 delete process.env.UNSUPERPOSE_DEVICE;
 
+const lista = Lista.from({ weights: 'fixed', dictionary: atoms, threshold: [0.3, 0.2] });
 const pairs = claims.virtualWeights(dictionary, 'identity', dictionary);
 
 /** Every call that can use a GPU. */
@@ -56,6 +61,14 @@ const CALLS: Record<string, (device: Anything) => unknown> = {
       steps: 2,
       device,
     }),
+  learnDictionary: (device) => learnDictionary(samples, { features: 3, lambda: 0.1, steps: 2, device }),
+  'learnDictionary, held out': (device) =>
+    learnDictionary(samples, { features: 3, lambda: 0.1, steps: 2, holdout: 0.5, seed: 1, device }),
+  'lista.unfold': (device) => lista.unfold(samples, { device }),
+  'lista.unfoldSync': (device) => lista.unfoldSync(samples, { device }),
+  'unfold, warmStart': (device) => unfold(samples, dictionary, { lambda: 0.1, warmStart: lista, device }),
+  'unfoldSync, warmStart': (device) =>
+    unfoldSync(samples, dictionary, { lambda: 0.1, warmStart: lista, device }),
   'geometry.clusters': (device) => geometry.clusters(dictionary, 0.5, { device }),
 };
 
@@ -138,7 +151,7 @@ describe('methods without a GPU', () => {
       drain(unfoldPath(samples, dictionary, { method: 'homotopy', lambdas: [0.2], device } as Anything));
     expect(await failure(() => path('cuda'))).toMatchObject({
       code: 'ERR_OPTION',
-      message: 'device "cuda" is for methods lasso, omp: method homotopy runs on the CPU only',
+      message: 'device "cuda" is for method lasso: method homotopy runs on the CPU only',
     });
     expect(await failure(() => path('auto'))).toBeUndefined();
   });
@@ -152,6 +165,92 @@ describe('methods without a GPU', () => {
       'device is not an option of ops.gram',
     );
   });
+});
+
+describe('what stays on the CPU', () => {
+  const learner = { features: 6, lambda: 0.1 } as const;
+  const learned = { features: 3, epochs: 1, holdout: 0.5, seed: 1 } as const;
+  const train = (options: Anything) => trainSparseAutoencoder(samples, { steps: 2, ...options });
+  const full = Lista.from({
+    ...{ weights: 'pair', dictionary: atoms, threshold: [0.3], forward: [atoms] },
+    recurrent: [{ data: new Float32Array(12 * 12), shape: [12, 12] }],
+  } as Anything);
+  const STAYING: Record<string, () => Promise<unknown>> = {
+    'training relu': () => train({ architecture: 'relu', ...learner }),
+    'training gated': () => train({ architecture: 'gated', ...learner }),
+    'training matryoshka': () => train({ architecture: 'matryoshka', features: 6, sparsity: 2 }),
+    'training matching-pursuit': () => train({ architecture: 'matching-pursuit', features: 6, sparsity: 2 }),
+    'training with skip': () => train({ architecture: 'topk', features: 6, sparsity: 2, skip: true }),
+    'training of which one is relu': () =>
+      trainSparseAutoencoders(samples, {
+        learners: [
+          { architecture: 'topk', features: 6, sparsity: 2 },
+          { architecture: 'relu', ...learner },
+        ],
+        steps: 2,
+      }),
+    'learning by fista, held out': () =>
+      learnDictionary(samples, { ...learned, lambda: 0.1, solver: 'fista', onProgress: () => undefined }),
+    'learning by omp, held out': () =>
+      learnDictionary(samples, { ...learned, sparsity: 1, onProgress: () => undefined }),
+    'learning by homotopy, restarts': () =>
+      learnDictionary(samples, { features: 3, lambda: 0.1, solver: 'homotopy', steps: 2, restarts: 2 }),
+    'learning by omp from a stream, held out': () =>
+      learnDictionary([samples, samples], { ...learned, sparsity: 1 }),
+    lambdaByHeldOutDims: () => lambdaByHeldOutDims(samples, dictionary, { count: 2, folds: 2 }),
+    lambdaForL0: () => lambdaForL0(samples, dictionary, 2),
+    'unfold by fista, warmStart': () =>
+      unfold(samples, dictionary, { method: 'fista', lambda: 0.1, warmStart: lista }),
+    'lista.unfold of lista': () => full.unfold(samples),
+  };
+
+  it.each(Object.entries(STAYING))('%s does so whatever UNSUPERPOSE_DEVICE says', async (_, call) => {
+    const shown = async () =>
+      JSON.stringify(await call(), (key, value) => (key === 'created' ? undefined : value));
+    const expected = await shown();
+    process.env.UNSUPERPOSE_DEVICE = 'cuda';
+    expect(await shown()).toBe(expected);
+  });
+
+  const refused = (what: string) => ({
+    code: 'ERR_OPTION',
+    argument: 'device',
+    message: `device "cuda:1" is for training with architecture topk, batchtopk, jumprelu, without skip: ${what} runs on the CPU only`,
+  });
+  it.each([
+    ['architecture relu', { architecture: 'relu', ...learner }],
+    ['architecture matryoshka', { architecture: 'matryoshka', features: 6, sparsity: 2 }],
+    ['skip', { architecture: 'topk', features: 6, sparsity: 2, skip: true }],
+  ])('%s refuses the GPU that is asked for, of a stream before anything is read', async (what, options) => {
+    let read = 0;
+    function* stream() {
+      read++;
+      yield samples;
+    }
+    expect(await failure(() => train({ ...options, device: 'cuda:1' }))).toMatchObject(refused(what));
+    const call = (device: string) => trainSparseAutoencoder(stream, { ...options, device } as Anything);
+    expect(await failure(() => call('cuda:1'))).toMatchObject(refused(what));
+    expect(read).toBe(0);
+    expect(await failure(() => call('auto'))).toBeUndefined();
+  });
+
+  it('nor is a stream read for a GPU that is not there', async () => {
+    let read = 0;
+    function* stream() {
+      read++;
+      yield samples;
+    }
+    const options = { architecture: 'topk', features: 6, sparsity: 2, device: 'cuda' } as const;
+    expect(await failure(() => trainSparseAutoencoder(stream, options))).toMatchObject({
+      code: 'ERR_NO_DEVICE',
+    });
+    expect(read).toBe(0);
+  });
+});
+
+it('training says where its steps ran', async () => {
+  const options = { architecture: 'topk', features: 6, sparsity: 2, steps: 2 } as const;
+  expect((await trainSparseAutoencoder(samples, options)).training?.device).toBe('cpu');
 });
 
 it('an unfolding says where it was computed', async () => {

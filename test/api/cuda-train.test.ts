@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type LearnerOptions,
   type Matrix,
-  type SparseAutoencoder,
+  SparseAutoencoder,
   type TrainingProgress,
   type TrainSparseAutoencoderOptions,
   trainSparseAutoencoder,
@@ -84,6 +84,7 @@ const train = (
  */
 function expectAlike(a: SparseAutoencoder, b: SparseAutoencoder): void {
   const [one, other] = [a.training, b.training];
+  expect([one?.device, other?.device].every((where) => where === 'cpu' || where === 'cuda:0')).toBe(true);
   for (const name of ['objective', 'explainedVariance', 'gradientNorm'] as const)
     expect(one?.[name], name).toBeCloseTo(Number(other?.[name]), 4);
   expect(one?.l0).toBeCloseTo(Number(other?.l0), 2);
@@ -104,7 +105,9 @@ describe.skipIf(!there).each(Object.entries(LEARNERS))('%s on a CUDA device', (_
   it('learns what the CPU learns, to the same bits every time', async () => {
     const seen: TrainingProgress[] = [];
     const found = await train(learner, 'cuda', { onProgress: (now) => void seen.push(now) });
-    expectAlike(found, await train(learner, 'cpu'));
+    const cpu = await train(learner, 'cpu');
+    expect([found.training?.device, cpu.training?.device]).toEqual(['cuda:0', 'cpu']);
+    expectAlike(found, cpu);
     expect(seen.at(-1)?.done).toBe(RUN.steps);
     const again = await train(learner, 'cuda');
     expect(again.parameters()).toEqual(found.parameters());
@@ -176,6 +179,32 @@ describe.skipIf(!there)('training on a CUDA device', () => {
     const options = { ...RUN, ...learner, steps: 2 } as TrainSparseAutoencoderOptions;
     const automatic = await trainSparseAutoencoder(samples, { ...options, device: 'auto' });
     expect(automatic.parameters()).toEqual((await trainSparseAutoencoder(samples, options)).parameters());
+  });
+
+  it('refuses more dims than its kernels hold once they are known, and without being asked leaves them to the CPU', async () => {
+    const wide = planted(9, 6, 9_001);
+    const options = { architecture: 'topk', features: 4, sparsity: 1, batchSize: 4, steps: 1 } as const;
+    await expect(trainSparseAutoencoder(wide, { ...options, device: 'cuda' })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      argument: 'device',
+      message:
+        'device "cuda" is for training with 9000 dims at most: training with 9001 dims runs on the CPU only',
+    });
+    process.env.UNSUPERPOSE_DEVICE = 'cuda';
+    try {
+      const made = await trainSparseAutoencoder(wide, options);
+      expect(made.training?.device).toBe('cpu');
+      const narrow = await trainSparseAutoencoder(samples, options);
+      expect(narrow.training?.device).toBe('cuda:0');
+    } finally {
+      delete process.env.UNSUPERPOSE_DEVICE;
+    }
+  });
+
+  it('keeps in its file where steps ran', async () => {
+    const path = fresh('where.safetensors');
+    await (await train(topk, 'cuda', { steps: 2 })).save(path);
+    expect((await SparseAutoencoder.load(path)).training?.device).toBe('cuda:0');
   });
 
   it('says in which step training exploded', async () => {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { npy, numbers } from '../files/fixtures.js';
-import { run, withActivations } from './cli.js';
+import { run, type, withActivations } from './cli.js';
 
 const place = withActivations();
 const TRAIN = ['train', 'activations.npy', '--architecture', 'topk', '--features', '8', '--sparsity', '2'];
@@ -53,3 +53,29 @@ it.each(['--stream', '--no-stream'])(
     expect(JSON.parse(out)).toMatchObject({ dims: 4, outputDims: 16 });
   },
 );
+
+it('--device says where learn and train run, and their documents where they ran', () => {
+  const learn = ['learn', 'activations.npy', '--features', '8', '--lambda', '0.2', '--steps', '3', '--quiet'];
+  for (const words of [
+    [...TRAIN, ...FAST, '--out', 'where.safetensors'],
+    [...learn, '--out', 'where.npy'],
+  ]) {
+    const { status, out, err } = run(place, ...words, '--device', 'cpu', '--json');
+    expect([status, err]).toEqual([0, '']);
+    expect(JSON.parse(out).device).toBe('cpu');
+    const wrong = run(place, ...words, '--device', 'gpu');
+    expect(wrong.status).not.toBe(0);
+    expect(wrong.err).toContain("device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got \"gpu\"");
+  }
+});
+
+it('a GPU that only the environment names is not for an architecture that trains on the CPU', () => {
+  const words =
+    'activations.npy --architecture relu --features 8 --lambda 0.1 --steps 3 --quiet --out relu.safetensors';
+  const set = 'UNSUPERPOSE_DEVICE=cuda; export UNSUPERPOSE_DEVICE';
+  const { status, err } = type(place, `${set}; unsuperpose train ${words}`);
+  expect([status, err]).toEqual([0, '']);
+  const asked = type(place, `unsuperpose train ${words} --device cuda`);
+  expect(asked.status).not.toBe(0);
+  expect(asked.err).toContain('architecture relu runs on the CPU only');
+});

@@ -14,6 +14,7 @@ struct Problem {
   std::size_t samples, features, dims;
   bool nonnegative = false, weighted = false;
   double ridge = 0, tolerance = 1e-4, lambda = 0.1;
+  float noise = 0.02f;    // of the samples, a dim
   double coherence = 0;   // of the atoms, with one direction
   std::size_t kinds = 0;  // of the atoms, if not all differ: the others are copies
   float spread = 0;       // of copies
@@ -48,8 +49,8 @@ Answer solve(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso& lasso) {
   return answer;
 }
 
-/// Answers how many samples converged.
-std::size_t test(const Problem& p) {
+/// Answers how many samples converged; `largest`: the entries of the largest code.
+std::size_t test(const Problem& p, std::size_t* largest = nullptr) {
   std::mt19937 random(p.seed);
   std::normal_distribution<float> normal;
   std::vector<float> atoms(p.features * p.dims), samples(p.samples * p.dims),
@@ -77,7 +78,7 @@ std::size_t test(const Problem& p) {
     }
     double squared = 0;
     for (std::size_t k = 0; k < p.dims; ++k) {
-      x[k] += 0.02f * normal(random);
+      x[k] += p.noise * normal(random);
       squared += static_cast<double>(x[k]) * static_cast<double>(x[k]);
     }
     const float scale = i == 3 ? 0.0f : static_cast<float>(0.75 / std::sqrt(squared));
@@ -104,6 +105,7 @@ std::size_t test(const Problem& p) {
   EXPECT(answer.count == again.count && answer.indices == again.indices && answer.values == again.values &&
          answer.gap == again.gap);
   table.release(rows);
+  if (largest) *largest = *std::max_element(answer.count.begin(), answer.count.end());
 
   std::size_t converged = 0;
   for (std::size_t i = 0; i < p.samples; ++i) {
@@ -183,6 +185,18 @@ int main(int argc, char**) {
     run({.samples = 300, .features = 12000, .dims = 512, .tolerance = 1e-5, .lambda = 0.07});
     run({.samples = 100, .features = 3000, .dims = 300, .coherence = 0.7});
   }
+  // Sets of 112 to 128 atoms, whose Gram matrices want most shared memory.
+  std::size_t full = 0;
+  test({.samples = 3,
+        .features = 300,
+        .dims = 124,
+        .tolerance = 1e-6,
+        .lambda = 0.0005,
+        .noise = 9,
+        .seed = 50},
+       &full);
+  std::printf("the largest code has %zu entries\n", full);
+  EXPECT(full > 111);
   // Lists that overflow in every precision, or may: equal atoms and nearly equal ones, by the hundred; λ below what a score is known to; λ above
   // every score. What the device makes of them is the CPU's to finish, or certified as any other.
   const Problem many{.samples = 6, .features = 2304, .dims = 32};
@@ -197,6 +211,14 @@ int main(int argc, char**) {
       default: p.lambda = 2; break;
     }
     std::printf("hard problem %zu: %zu of %zu converged on the device\n", hard, test(p), p.samples);
+  }
+  // Floors from a sample of the features, which of atoms that have much in common are far off: lowered until enough pass.
+  for (const double coherence : {0.7, 1.5}) {
+    const Problem p{
+        .samples = 4, .features = 2304, .dims = 128, .nonnegative = true, .coherence = coherence, .seed = 6};
+    const std::size_t found = test(p);
+    std::printf("common direction: %zu of %zu\n", found, p.samples);
+    EXPECT(found == p.samples);
   }
   std::printf("%zu of %zu samples converged on the device\n", converged, all);
   EXPECT(converged * 10 >= all * 9);

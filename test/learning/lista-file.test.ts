@@ -266,6 +266,12 @@ describe('files that are refused', () => {
     await refused(scaled, 'scale must be a power of two, got 3');
     const adapting = await changed('fixed', (_, head) => Object.assign(head, { adaptive: -1 }));
     await refused(adapting, 'adaptive must be a finite number ≥ 0, got -1');
+    const ridged = await changed('hyper', (_, head) => Object.assign(head, { ridge: -1 }));
+    await refused(ridged, 'ridge must be a finite number ≥ 0, got -1');
+    const nowhere = await changed('fixed', (_, head) => Object.assign(head, { ridge: 1 }));
+    await refused(nowhere, 'says ridge, which is not read here');
+    const asText = await changed('hyper', (_, head) => Object.assign(head, { ridge: '1' }));
+    await refused(asText, 'ridge must be a finite number, got "1"');
     await refused(await written('threshold', -2), 'threshold[0] must be ≥ 0, got -2');
     await refused(await written('selection', 101), 'selection[0] must be a percentage in [0, 100], got 101');
     const hyper = await written('hyper', Number.NaN);

@@ -118,8 +118,8 @@ describe('whatever proposes codes', () => {
     await unfold(x, dictionary, { lambda: 0.4, warmStart: made, threads: 2, signal });
     unfoldSync(x, dictionary, { lambda: 0.4, warmStart: made, threads: 3 });
     expect(asked).toEqual([
-      [x, { threads: 2, signal, overflow: 'zero' }],
-      [x, { threads: 3, overflow: 'zero' }],
+      [x, { threads: 2, signal, device: 'cpu', overflow: 'zero' }],
+      [x, { threads: 3, device: 'cpu', overflow: 'zero' }],
     ]);
     const [[samples] = []] = asked;
     expect((samples as typeof x).data).not.toBe(x.data);

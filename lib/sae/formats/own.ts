@@ -1,9 +1,11 @@
 // Our own format: one safetensors file with the parameters under their own names, and what is no tensor as JSON in its metadata.
+import { describe } from '../../call/options.js';
 import type { HeldOutFigures } from '../../data/held-out-scores.js';
 import type { Floats } from '../../files/arrays.js';
 import { isRecord, parseJSON } from '../../files/json.js';
 import { broken } from '../../files/refuse.js';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../files/safetensors.js';
+import type { RanOn } from '../../native/resources.js';
 import { ACTIVATIONS, type AutoencoderParameters } from '../parameters.js';
 import type { Architecture, TrainingSummary } from '../training.js';
 import { constant, type Draft, type Format, type Parts } from './draft.js';
@@ -55,6 +57,9 @@ async function ownFile(place: Place): Promise<string | undefined> {
   return headOf(metadata, place.at(file)) === undefined ? undefined : file;
 }
 
+const isRanOn = (value: unknown): value is RanOn =>
+  typeof value === 'string' && /^(cpu|cuda:[0-9]{1,4})$/.test(value);
+
 function readTraining(head: Settings, usage: Floats | undefined): TrainingSummary | undefined {
   const told = head.inner('training');
   if (told === undefined || usage === undefined) return undefined;
@@ -68,11 +73,15 @@ function readTraining(head: Settings, usage: Floats | undefined): TrainingSummar
     )
   )
     return broken(told.where, 'notes must be a list of { code, message }');
+  const { device } = told.values;
+  if (device !== undefined && !isRanOn(device))
+    return broken(told.where, `device must be cpu or cuda:N, got ${describe(device)}`);
   const held = told.inner('heldOut');
   const heldOut = held && HELD_OUT.map((name) => [name, held.required(held.number(name), name)] as const);
   return {
     ...(Object.fromEntries(figures) as Record<(typeof FIGURES)[number], number>),
     ...{ architecture, usage: Float64Array.from(usage), notes },
+    ...(device !== undefined && { device }),
     ...(heldOut && { heldOut: Object.fromEntries(heldOut) as unknown as HeldOutFigures }),
   };
 }

@@ -114,7 +114,12 @@ void correlate(const float* const* rows, std::size_t count, const float* x, std:
     correlate_block<kTogether, kTogether>(rows + i, x, dims, out + i, rows + i + kTogether);
   for (; i + kTogether <= count; i += kTogether)
     correlate_block<kTogether, 0>(rows + i, x, dims, out + i, nullptr);
-  for (; i < count; ++i) correlate_block<1, 0>(rows + i, x, dims, out + i, nullptr);
+  switch (count - i) {
+    case 3: return correlate_block<3, 0>(rows + i, x, dims, out + i, nullptr);
+    case 2: return correlate_block<2, 0>(rows + i, x, dims, out + i, nullptr);
+    case 1: return correlate_block<1, 0>(rows + i, x, dims, out + i, nullptr);
+    default: break;
+  }
 }
 
 double dot(const float* a, const float* b, std::size_t dims) {

@@ -3,8 +3,10 @@
 // A tile is up to `rows` left rows by one panel of right rows. What rounded precisions have instead of `multiply` is in
 // precision.hpp; panel, filter and strongest are the level's for them too.
 #pragma once
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "../dispatch.hpp"
 #include "product.hpp"
@@ -41,6 +43,10 @@ struct Kernels {
   /// many more than `keep` are left. False if ties prevent that.
   bool (*cut)(Candidates& candidates, std::size_t keep);
 
+  /// Drops candidates that are weaker by more than `margin` ≥ 0 than at least `keep` others, and raises the floor to match. There must be
+  /// one at least.
+  void (*narrow)(Candidates& candidates, std::size_t keep, float margin);
+
   /// out[rank] = candidate for the `keep` strongest, ties by lower index. Time grows with count².
   void (*order)(const Candidates& candidates, std::size_t keep, Entry* out);
 
@@ -48,6 +54,11 @@ struct Kernels {
   void (*strongest)(const float* tile, std::size_t rows, std::size_t valid, const float* scale,
                     bool positive_only, float* strongest);
 };
+
+/// The float before it: a strength that is rounded up to `strength` is above that.
+inline float below(float strength) {
+  return std::nextafter(strength, -std::numeric_limits<float>::infinity());
+}
 
 UNSUPERPOSE_DISPATCH(Kernels, kernels)
 

@@ -99,10 +99,10 @@ UNSUPERPOSE_INLINE std::size_t count_above(const Candidates& candidates, float f
   return above;
 }
 
-bool cut(Candidates& row, std::size_t keep) {
-  // Bisection: far cheaper than a selection by swaps, and any floor that leaves `keep` will do.
+/// A strength that at least `keep` candidates exceed, by bisection: far cheaper than a selection by swaps. `above`: how many do, at most
+/// `enough` unless ties prevent that; fewer than `keep` where even the least is exceeded by too few.
+float bisect(const Candidates& row, std::size_t keep, std::size_t enough, std::size_t& above) {
   constexpr int kSteps = 40;
-  const std::size_t enough = keep + keep / 4;
   const Vector any = broadcast(row.strengths[0]), minus = broadcast(-1.0f);
   Vector most = any, least = mul(any, minus);
   for (std::size_t i = 0; i < row.count; i += kLanes) {
@@ -113,8 +113,7 @@ bool cut(Candidates& row, std::size_t keep) {
     least = max(mul(s, minus), least);
   }
   float low = -largest(least), high = largest(most);
-  std::size_t above = count_above(row, low);
-  if (above < keep) return false;
+  above = count_above(row, low);
   for (int step = 0; step < kSteps && above > enough; ++step) {
     const float middle = low + (high - low) * 0.5f;
     const std::size_t count = count_above(row, middle);
@@ -125,8 +124,12 @@ bool cut(Candidates& row, std::size_t keep) {
       high = middle;
     }
   }
-  if (above > enough) return false;
-  const Vector limit = broadcast(low);
+  return low;
+}
+
+/// Keeps what is stronger than the floor, in order.
+void drop_below(Candidates& row, float floor) {
+  const Vector limit = broadcast(floor);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < row.count; i += kLanes) {
     const Vector strength = load(row.strengths + i), value = load(row.values + i);
@@ -138,8 +141,24 @@ bool cut(Candidates& row, std::size_t keep) {
     kept += static_cast<std::size_t>(__builtin_popcount(bits));
   }
   row.count = kept;
-  row.floor = low;
+  row.floor = floor;
+}
+
+bool cut(Candidates& row, std::size_t keep) {
+  const std::size_t enough = keep + keep / 4;  // any floor that leaves `keep` will do
+  std::size_t above = 0;
+  const float low = bisect(row, keep, enough, above);
+  if (above < keep || above > enough) return false;
+  drop_below(row, low);
   return true;
+}
+
+void narrow(Candidates& row, std::size_t keep, float margin) {
+  std::size_t above = 0;
+  const float low = bisect(row, keep, keep, above);
+  if (above < keep) return;
+  const float floor = below(low - margin);
+  if (floor > row.floor) drop_below(row, floor);
 }
 
 void order(const Candidates& row, std::size_t keep, Entry* out) {
@@ -180,4 +199,4 @@ void strongest(const float* tile, std::size_t rows, std::size_t valid, const flo
     }
 }
 
-constexpr Kernels kTable = {kPanel, kTileRows, multiply, filter, cut, order, strongest};
+constexpr Kernels kTable = {kPanel, kTileRows, multiply, filter, cut, narrow, order, strongest};

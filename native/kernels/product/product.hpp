@@ -134,6 +134,32 @@ void store(const LeftRows& left, const PackedRows& right, Matrix32 out, const Ex
 void select(const LeftRows& left, const PackedRows& right, const SelectOptions& options, Selection& out,
             const Execution& execution);
 
+struct ContenderOptions {
+  /// Of how many strongest, ≥ 1.
+  std::size_t wanted = 1;
+  /// For row i, what two strengths may be wrong by together (finite, ≥ 0).
+  const float* margins = nullptr;
+  /// At most this many contenders a row, ≥ wanted.
+  std::size_t capacity = 1;
+  bool positive_only = false;
+  const float* scale = nullptr;
+};
+
+/// What contenders() found, row by row, ascending by index.
+struct Contenders {
+  std::vector<Entry> entries;        // row i: entries[i·capacity … i·capacity + count[i])
+  std::vector<std::uint32_t> count;  // one a row
+  std::vector<std::uint8_t> fits;    // 0: there were more than the capacity, and none is listed
+  std::size_t capacity = 0;
+  const Entry* row(std::size_t i) const { return entries.data() + i * capacity; }
+};
+
+/// The entries of each row that may be among its `wanted` strongest: all that are weaker than the wanted-th by no more than the margin, few
+/// that are weaker than the one after it by more. A score that is NaN is in no list. A row may be given up although its contenders would fit
+/// in the end, where many of the first ones were too close together; whether it is may depend on the number of threads.
+void contenders(const LeftRows& left, const PackedRows& right, const ContenderOptions& options,
+                Contenders& out, const Execution& execution);
+
 /// Every entry with strength > floor, in each row by ascending index; no capacity. `rows[i]` are the
 /// entries of row i. Answers ERR_TOO_LARGE once more than `limit` entries in all were found.
 Status above(const LeftRows& left, const PackedRows& right, const SelectOptions& options, std::size_t limit,
