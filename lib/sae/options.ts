@@ -143,7 +143,7 @@ export interface RunOptions extends AsyncOptions<TrainingProgress>, HoldoutOptio
    * 2³⁴ multiply-adds: samples · features · dims of the input, over all learners and all steps (over one batch where the number of steps is unknown: of a
    * stream without `steps`). `learnDictionary` counts one batch, whatever its steps.
    *
-   * A GPU trains architectures `topk`, `batchtopk` and `jumprelu`, without `skip`, of 16,000 dims at most, and all learners of a call must be such. Others
+   * A GPU trains architectures `topk`, `batchtopk` and `jumprelu`, without `skip`, of 9,000 dims at most, and all learners of a call must be such. Others
    * run on the CPU, and refuse a GPU that they are asked for (`ERR_OPTION`; dims once they are known).
    *
    * On one GPU the same seed and data give the same bits; those of the CPU are others, as float32 sums go in another order. A checkpoint of either

@@ -182,13 +182,13 @@ describe.skipIf(!there)('training on a CUDA device', () => {
   });
 
   it('refuses more dims than its kernels hold once they are known, and without being asked leaves them to the CPU', async () => {
-    const wide = planted(9, 6, 16_001);
+    const wide = planted(9, 6, 9_001);
     const options = { architecture: 'topk', features: 4, sparsity: 1, batchSize: 4, steps: 1 } as const;
     await expect(trainSparseAutoencoder(wide, { ...options, device: 'cuda' })).rejects.toMatchObject({
       code: 'ERR_OPTION',
       argument: 'device',
       message:
-        'device "cuda" is for training with 16000 dims at most: training with 16001 dims runs on the CPU only',
+        'device "cuda" is for training with 9000 dims at most: training with 9001 dims runs on the CPU only',
     });
     process.env.UNSUPERPOSE_DEVICE = 'cuda';
     try {
