@@ -44,6 +44,7 @@ DEVICE int count_bits(unsigned v) { return __popc(v); }
 /// Of v that is not 0, the place of its lowest bit.
 DEVICE unsigned lowest_bit(unsigned v) { return static_cast<unsigned>(__ffs(static_cast<int>(v)) - 1); }
 DEVICE unsigned float_bits(float v) { return __float_as_uint(v); }
+DEVICE float bits_float(unsigned v) { return __uint_as_float(v); }
 DEVICE std::uint64_t double_bits(double v) { return static_cast<std::uint64_t>(__double_as_longlong(v)); }
 /// The nearest float16, as bits, ties to even; and back.
 DEVICE std::uint16_t to_half(float v) { return __half_as_ushort(__float2half_rn(v)); }
