@@ -3,6 +3,8 @@ import { draw } from './draw.js';
 import type { ListaResult, ListaRow } from './result-lista.js';
 
 const noiseOf = ({ snr }: Pick<ListaRow, 'snr'>): string => (snr === null ? 'no noise' : `${snr} dB`);
+/** their lines are dotted, and what is published is of the networks without */
+const ridged = (name: string): boolean => name.endsWith(', ridge');
 /** lines that need no training are dashed */
 const trained = ({ training }: ListaRow): boolean => training !== undefined;
 
@@ -17,12 +19,14 @@ export function listaPlot(lista: ListaResult | undefined): Promise<string> | und
         layer: shown[i] as number,
       })),
     ),
-    ...iterated.flatMap((row) =>
-      Object.entries(row.published?.byLayer ?? {}).map(([layer, nmse]) => ({
-        ...{ kind: 'published', noise: noiseOf(row), method: row.name, nmse },
-        layer: Number(layer),
-      })),
-    ),
+    ...iterated
+      .filter(({ name }) => !ridged(name))
+      .flatMap((row) =>
+        Object.entries(row.published?.byLayer ?? {}).map(([layer, nmse]) => ({
+          ...{ kind: 'published', noise: noiseOf(row), method: row.name, nmse },
+          layer: Number(layer),
+        })),
+      ),
     // Without noise the floor is float32's own, far below all else.
     ...rows
       .filter(({ kind, snr }) => kind === 'floor' && snr !== null)
@@ -36,6 +40,7 @@ export function listaPlot(lista: ListaResult | undefined): Promise<string> | und
   ];
   const names = [...new Set(iterated.map(({ name }) => name))];
   const dashed = names.filter((name) => !rows.some((row) => row.name === name && trained(row)));
+  const dotted = names.filter(ridged);
   const of = (kind: string) => [{ filter: `datum.kind === '${kind}'` }];
   const x = {
     ...{ field: 'layer', type: 'quantitative', title: 'layers, or iterations' },
@@ -52,7 +57,7 @@ export function listaPlot(lista: ListaResult | undefined): Promise<string> | und
       text: 'unrolled networks: error of the codes by layer',
       subtitle:
         `dims ${lista.dims}, features ${lista.features}, ${lista.density * lista.features} active on average; crosses: published figures; ` +
-        'rules: least squares on the true support, and the best that any estimator can do',
+        'dotted: with a ridge; rules: least squares on the true support, and the best that any estimator can do',
     },
     facet: { column: { field: 'noise', type: 'nominal', sort: [...new Set(rows.map(noiseOf))] } },
     resolve: { scale: { y: 'independent' } },
@@ -65,7 +70,10 @@ export function listaPlot(lista: ListaResult | undefined): Promise<string> | und
           encoding: {
             ...{ x, y, color },
             strokeDash: {
-              condition: { test: `indexof(${JSON.stringify(dashed)}, datum.method) >= 0`, value: [5, 4] },
+              condition: [
+                { test: `indexof(${JSON.stringify(dashed)}, datum.method) >= 0`, value: [5, 4] },
+                { test: `indexof(${JSON.stringify(dotted)}, datum.method) >= 0`, value: [2, 2] },
+              ],
               value: [1, 0],
             },
           },

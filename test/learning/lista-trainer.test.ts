@@ -264,15 +264,16 @@ describe('what it refuses', () => {
         );
         setTimeout(() => stop.abort(new Error('enough')), wait);
         await expect(running).rejects.toThrow('enough');
-        // Where the job had not begun, the trainer is as it was.
+        // Where the job had not begun, the trainer is as it was. A busy machine may call a timer so late that a search has come to its end.
         await vi.waitFor(async () => {
           const message = await run(handle, 1).then(
-            ({ steps }) => `steps: ${steps}`,
+            ({ steps, finished }) => (finished && weights === 'hyper' ? 'finished' : `steps: ${steps}`),
             (error: Error) => error.message,
           );
-          expect(['steps: 1', 'the trainer is spoilt: a job of it failed or was cancelled']).toContain(
-            message,
-          );
+          expect([
+            ...['steps: 1', 'the trainer is spoilt: a job of it failed or was cancelled'],
+            ...(weights === 'hyper' ? ['finished'] : []),
+          ]).toContain(message);
         });
       }
   });
