@@ -11,7 +11,7 @@ import type { Architecture } from './training.js';
 const ON_DEVICES: readonly Architecture[] = ['topk', 'batchtopk', 'jumprelu'];
 
 /** Dims of input or output that its kernels take at most (native/learning/autoencoder_device.cpp). */
-const MOST_DIMS = 16_000;
+const MOST_DIMS = 9_000;
 
 /** What can use a GPU, as refusals say it. */
 const OTHERS = `training with architecture ${ON_DEVICES.join(', ')}, without skip`;
