@@ -266,7 +266,7 @@ describe('what it refuses', () => {
         await expect(running).rejects.toThrow('enough');
         // Where the job had not begun, the trainer is as it was.
         await vi.waitFor(async () => {
-          const message = await run(handle, 1).then(
+          const message = await run(handle, 1, { stride: 1 }).then(
             ({ steps }) => `steps: ${steps}`,
             (error: Error) => error.message,
           );
