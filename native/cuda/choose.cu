@@ -144,6 +144,7 @@ KERNEL choose_kernel(Batch batch, int precision) {
     return;
   }
   if (rough) {
+    sync_block();  // all have read the size that it writes over
     if (warp == 0) drop_zeros(batch, sample, size);
     sync_block();
     size = batch.size[sample];

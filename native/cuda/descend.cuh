@@ -33,6 +33,7 @@ DEVICE void subtract_codes(const Batch& batch, unsigned sample, unsigned size, c
     const unsigned k = 32 * i + lane();
     if (k < size) batch.correlation[sample * kSet + k] = correlation[i];
   }
+  sync_warp();  // all have read the codes that descent writes over
 }
 
 /// `gram`: size rows of 32 · each. From the sample's code and correlations and back. `rough`: so much less accuracy does.
