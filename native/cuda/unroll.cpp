@@ -210,7 +210,8 @@ void Unroller::deliver(std::size_t first, const LayerBatch& batch) {
     offsets[i] = total;
     total += sizes[i];
   }
-  std::vector<UnsuperposeCudaEntry> codes(total);
+  // Never empty: a null pointer says that a sample failed.
+  std::vector<UnsuperposeCudaEntry> codes(std::max<std::uint64_t>(total, 1));
   packed_.reserve(total);
   stream_.to_device(packed_at_.data(), offsets.data(), count);
   pack_codes(batch.before, batch.count, capacity_, packed_at_.data(), packed_.data(), stream_.get());
