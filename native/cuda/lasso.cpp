@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "in_batches.hpp"
 #include "rounds.hpp"
 #include "thresholds.hpp"
 #include "timer.hpp"
@@ -13,8 +14,6 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-/// Samples solved together: enough to fill a large device, few enough for their Gram matrices' memory (64 KiB each).
-constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
 /// Samples that are left, which are scored in one precision together.
 constexpr std::size_t kFew = 512;
 /// Of the first choice's sample, atoms that pass at least: with fewer, how many pass of all would vary much.
@@ -346,32 +345,18 @@ void Solver::run(const UnsuperposeCudaLasso& problem, UnsuperposeCudaCodes& out)
   problem_ = &problem;
   out_ = &out;
   timer_.start(out.stages);
-  const std::size_t all = problem.samples.count;
-  together_ = std::min<std::size_t>(kTogether, all);
-  bool ready = false;
-  for (std::size_t first = 0; first < all;) {
-    try {
-      if (!ready) {
+  in_batches(
+      problem.samples.count, together_, rows_, stream_,
+      [this] {
+        timer_.forget();
         reserve();
         weigh();
-      }
-      ready = true;
-      const std::size_t count = std::min(together_, all - first);
-      solve(first, count);
-      deliver(first, count);
-      first += count;
-    } catch (const Failure& failure) {
-      if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
-      stream_.wait();
-      timer_.forget();
-      ready = false;
-      if (rows_.free_workspaces()) continue;
-      // Fewer at a time, as long as there are fewer.
-      if (together_ <= kFewestTogether) throw;
-      release();
-      together_ = std::max(kFewestTogether, together_ / 2);
-    }
-  }
+      },
+      [this](std::size_t first, std::size_t count) {
+        solve(first, count);
+        deliver(first, count);
+      },
+      [this] { release(); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "in_batches.hpp"
 #include "rounds.hpp"
 #include "thresholds.hpp"
 #include "timer.hpp"
@@ -13,8 +14,6 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-/// Samples pursued together.
-constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
 /// Entries of a list where floors come from a sample of the features; of few features all can be listed.
 constexpr unsigned kListed = 1024;
 constexpr std::size_t kSampleFrom = Thresholds::kLeastRows;
@@ -277,31 +276,18 @@ void Solver::run(const UnsuperposeCudaPursuit& problem, UnsuperposeCudaSupports&
   const std::size_t all = problem.samples.count;
   const std::uint32_t most = *std::max_element(problem.most, problem.most + all);
   const unsigned room = std::clamp<unsigned>(most, 1, std::min(problem.capacity, kMostSupport));
-  together_ = std::min<std::size_t>(kTogether, all);
-  bool ready = false;
-  for (std::size_t first = 0; first < all;) {
-    try {
-      if (!ready) {
+  in_batches(
+      all, together_, rows_, stream_,
+      [this, room] {
+        timer_.forget();
         reserve(room);
         measure();
-      }
-      ready = true;
-      const std::size_t count = std::min(together_, all - first);
-      solve(first, count);
-      deliver(first, count);
-      first += count;
-    } catch (const Failure& failure) {
-      if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
-      stream_.wait();
-      timer_.forget();
-      ready = false;
-      if (rows_.free_workspaces()) continue;
-      // Fewer at a time, as long as there are fewer.
-      if (together_ <= kFewestTogether) throw;
-      release();
-      together_ = std::max(kFewestTogether, together_ / 2);
-    }
-  }
+      },
+      [this](std::size_t first, std::size_t count) {
+        solve(first, count);
+        deliver(first, count);
+      },
+      [this] { release(); });
 }
 
 }  // namespace

@@ -3,13 +3,13 @@
 #include <map>
 #include <memory>
 
+#include "in_batches.hpp"
 #include "layers.hpp"
 
 namespace unsuperpose::cuda {
 
 namespace {
 
-constexpr std::size_t kTogether = 4096, kFewestTogether = 16;
 /// Lists are sorted in shared memory.
 constexpr unsigned kMostCapacity = kMostListed;
 /// Of fewer features so many pass that wgmma's queues overflow.
@@ -228,28 +228,13 @@ void Unroller::run(const std::vector<Rows*>& weights, const UnsuperposeCudaLayer
   capacity_ = std::min(network.capacity, kMostCapacity);
   sides_.clear();  // rows may have come and gone
   many_ = false;
-  const std::size_t all = network_->samples.count;
-  together_ = std::min(kTogether, all);
-  bool ready = false;
-  for (std::size_t first = 0; first < all;) {
-    try {
-      if (!ready) reserve();
-      weigh();
-      ready = true;
-      const std::size_t count = std::min(together_, all - first);
-      solve(first, count);
-      first += count;
-    } catch (const Failure& failure) {
-      // Fewer at a time, as long as there are fewer.
-      if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
-      stream_.wait();
-      ready = false;
-      if (atoms_.free_workspaces()) continue;
-      if (together_ <= kFewestTogether) throw;
-      release();
-      together_ = std::max(kFewestTogether, together_ / 2);
-    }
-  }
+  in_batches(
+      network.samples.count, together_, atoms_, stream_,
+      [this] {
+        reserve();
+        weigh();
+      },
+      [this](std::size_t first, std::size_t count) { solve(first, count); }, [this] { release(); });
 }
 
 }  // namespace
