@@ -24,6 +24,7 @@
 #include "batch.hpp"
 #include "kept_samples.hpp"
 #include "omp.hpp"
+#include "omp_cost.hpp"
 #include "omp_sample.hpp"
 
 namespace unsuperpose {
@@ -63,21 +64,6 @@ using Scratch = OmpScratch;
 /// What came of an atom: it stands at the end of an otherwise unchanged support, something else changed, or nothing did.
 enum class Taken : std::uint8_t { appended, changed, dependent };
 
-/// How many scorings of a residual a Gram row costs, which is one in float32: made with all others, and with the few that wait together,
-/// which read all atoms for themselves. Measured on W3 of the benchmark with AMX; elsewhere by the ratio of the products.
-struct RowCost {
-  unsigned together, alone;
-};
-RowCost row_cost(product::Precision scored) {
-  if (scored == product::Precision::int8) return has(Capability::amx_int8) ? RowCost{5, 14} : RowCost{3, 6};
-  return scored == product::Precision::bfloat16 ? RowCost{2, 2} : RowCost{1, 1};
-}
-
-/// The bytes of AVX2 save less than the atoms cost that their bound leaves open after the first choices.
-scoring::Ladder ladder() {
-  return active_isa() == Isa::avx2 ? scoring::Ladder::finest : scoring::Ladder::every;
-}
-
 class PursuitBatch {
  public:
   /// `wanted`: how often the call will want each row of the Gram matrix, on average.
@@ -91,7 +77,7 @@ class PursuitBatch {
         first_(first),
         execution_(execution),
         out_(out),
-        scorer_(dictionary.rows(), no_weights_, options.nonnegative, ladder()),
+        scorer_(dictionary.rows(), no_weights_, options.nonnegative, pursuit_ladder()),
         rough_rung_(scorer_.tells(0, kUsefulError) ? 0 : scorer_.last_rung()),
         cost_(row_cost(scorer_.precision(rough_rung_))),
         rents_(wanted >= cost_.alone ? 1 : cost_.alone),
@@ -376,7 +362,7 @@ BatchSolver OrthogonalMatchingPursuit::start(const Dictionary& dictionary, std::
   const double features = static_cast<double>(dictionary.features());
   const bool pays = atoms >= 2 && static_cast<double>(dictionary.dims()) > 2 * kUpdateCost;
   const double wanted = static_cast<double>(samples) * (atoms - 1) / features;  // of each row, in this call
-  const bool int8 = ladder() == scoring::Ladder::every &&
+  const bool int8 = pursuit_ladder() == scoring::Ladder::every &&
                     product::rounded_kernels(product::Precision::int8, dictionary.dims());
   const double together = row_cost(int8 ? product::Precision::int8 : product::Precision::float32).together;
   return [&, this, pays, wanted, together](const ScaledBatch& batch, std::size_t first,
