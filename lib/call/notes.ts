@@ -7,7 +7,7 @@
  * - `NOTE_DEAD_ATOMS`: learned atoms that no sample has used
  * - `NOTE_DEAD_FEATURES`: features of an autoencoder that no sample used at the end of training
  * - `NOTE_NOTHING_HELD_OUT`: a share of the samples was to be held out, and no sample was drawn
- * - `NOTE_NOT_SCORED`: held-out samples that overflow float32 in the trained network: there are no figures of them
+ * - `NOTE_HELD_OUT_OVERFLOWED`: held-out samples that overflow float32 in the trained network: their codes count as zeros in the figures
  * - `NOTE_STARTED_FROM_ZERO`: codes to start from could not be proposed for samples that overflowed float32 there
  * - `NOTE_NOTHING_LEARNED`: an unrolled network whose codes are no better than no codes at all
  * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
@@ -18,7 +18,7 @@ export type NoteCode =
   | 'NOTE_DEAD_ATOMS'
   | 'NOTE_DEAD_FEATURES'
   | 'NOTE_NOTHING_HELD_OUT'
-  | 'NOTE_NOT_SCORED'
+  | 'NOTE_HELD_OUT_OVERFLOWED'
   | 'NOTE_STARTED_FROM_ZERO'
   | 'NOTE_NOTHING_LEARNED'
   | 'NOTE_MEDIAN_UNSETTLED'

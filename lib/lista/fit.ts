@@ -1,8 +1,8 @@
 // Runs of training over a matrix, a stream or what a prior draws, from a checkpoint where there is one.
 import { createHash } from 'node:crypto';
-import { isUnsuperposeError, messageOf, UnsuperposeError } from '../call/errors.js';
+import { UnsuperposeError } from '../call/errors.js';
 import type { NativeMatrix } from '../call/matrix.js';
-import { type Note, warning } from '../call/notes.js';
+import { warning } from '../call/notes.js';
 import type { BatchSource } from '../data/batches.js';
 import type { Resumable } from '../data/checkpoints.js';
 import type { Dictionary } from '../data/dictionary.js';
@@ -113,17 +113,14 @@ function createTrainer(run: Run, ground: Ground): Trainer {
   };
 }
 
-/** Figures of what was held out. A finished training is not lost with a sample that is too large for it. */
+/** Figures of what was held out, and that some of it was too large for the network. */
 async function score(parameters: NativeLista, { validation, dictionary }: Ground, run: Run) {
-  const notes: Note[] = [];
-  try {
-    const scores = await measure(parameters, validation?.activations, dictionary, run);
-    return { scores, notes };
-  } catch (error) {
-    if (!isUnsuperposeError(error) || error.code !== 'ERR_NOT_FINITE') throw error;
-    const why = `there are no figures of what was held out: ${messageOf(error)}`;
-    return { scores: undefined, notes: [warning('NOTE_NOT_SCORED', why)] };
-  }
+  const measured = await measure(parameters, validation?.activations, dictionary, run);
+  if (measured === undefined) return { scores: undefined, notes: [] };
+  const { figures, overflowed } = measured;
+  if (overflowed.length === 0) return { scores: figures, notes: [] };
+  const message = `${overflowed.length} of ${figures.samples} samples that were held out (${overflowed[0]} is the first) overflow float32 in the layers of the network: their codes count as zeros in heldOut`;
+  return { scores: figures, notes: [warning('NOTE_HELD_OUT_OVERFLOWED', message)] };
 }
 
 async function finish({ handle }: Trainer, last: KeptFigures, run: Run, ground: Ground): Promise<Lista> {

@@ -6,6 +6,13 @@ import { runJob } from '../native/job.js';
 import type { NativeLista } from '../native/lista.js';
 import { binding, native } from '../native/runtime.js';
 import type { NativeUnfolding } from '../native/unfolding.js';
+import { UnfoldStatus } from '../unfold/status.js';
+
+export interface Measured {
+  readonly figures: HeldOutFigures;
+  /** Samples that overflow float32 in the layers: their codes count as zeros. */
+  readonly overflowed: readonly number[];
+}
 
 /** Undefined where there are no samples. */
 export async function measure(
@@ -13,22 +20,24 @@ export async function measure(
   activations: NativeMatrix | undefined,
   dictionary: Dictionary,
   how: { readonly threads: number; readonly signal: AbortSignal | undefined },
-): Promise<HeldOutFigures | undefined> {
+): Promise<Measured | undefined> {
   if (activations === undefined) return undefined;
   const { layers, features } = parameters;
   const { threads, signal } = how;
-  const all = { layers, lambda: new Float64Array(0), tolerance: 1, refuseOverflow: true };
+  const all = { layers, lambda: new Float64Array(0), tolerance: 1, refuseOverflow: false };
+  const overflowed: number[] = [];
   const made = Dictionary.handleOf(dictionary);
   const handle = native((module) => module.createLista(parameters));
   const code = async (first: number, rows: number) => {
     const input = rowsOf(activations, first, rows);
-    const { codes } = await runJob<NativeUnfolding>(signal, (onSettled) =>
+    const { codes, status } = await runJob<NativeUnfolding>(signal, (onSettled) =>
       binding.listaUnfold(handle, input, all, threads, undefined, onSettled),
     );
+    for (const [i, how] of status.entries()) if (how === UnfoldStatus.diverged) overflowed.push(first + i);
     return { codes, made };
   };
   try {
-    return await scoreHeldOut(activations, features, code, how);
+    return { figures: await scoreHeldOut(activations, features, code, how), overflowed };
   } finally {
     native((module) => module.disposeLista(handle));
   }

@@ -59,7 +59,7 @@ export interface ListaTraining extends ListaFigures {
    * are a little better than those of samples that nobody has looked at.
    */
   readonly heldOut?: ListaHeldOut | undefined;
-  /** What is worth knowing besides: `NOTE_NOTHING_LEARNED`, `NOTE_NOTHING_HELD_OUT`, `NOTE_NOT_SCORED`. */
+  /** What is worth knowing besides: `NOTE_NOTHING_LEARNED`, `NOTE_NOTHING_HELD_OUT`, `NOTE_HELD_OUT_OVERFLOWED`. */
   readonly notes: readonly Note[];
 }
 

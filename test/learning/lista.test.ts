@@ -379,18 +379,24 @@ it('notes that nothing was learned, or held out', async () => {
   expect(other.training?.notes).toEqual([]);
 });
 
-it('is not lost with a held-out sample that is too large for it', async () => {
+it('scores what is held out also where a sample is too large for it: codes of zeros', async () => {
   const data = drawn.samples.data.slice(0, 2 * DIMS).fill(1e38, DIMS);
+  const run = { layers: 3, lambda: 0.1, seed: 4 };
   const lista = await trainLista([train.samples], dictionary, {
-    ...{ layers: 3, lambda: 0.1 },
+    ...run,
     validation: { activations: { data, shape: [2, DIMS] }, every: 1000 },
   });
-  expect(lista.training?.heldOut).toBeUndefined();
+  const { codes } = await lista.unfold({ data: data.subarray(0, DIMS), shape: [1, DIMS] });
+  const heldOut = lista.training?.heldOut;
+  expect(heldOut?.samples).toBe(2);
+  // Of the sample that overflows all is left: 1e38² a dim. The other's squares are nothing beside that.
+  expect(heldOut?.squaredError).toBeCloseTo((DIMS * Math.fround(1e38) ** 2) / 2, -66);
+  expect(heldOut?.l0).toBe(codes.indices.length / 2);
   expect(lista.training?.notes).toEqual([
     {
-      ...{ code: 'NOTE_NOT_SCORED', level: 'warning' },
+      ...{ code: 'NOTE_HELD_OUT_OVERFLOWED', level: 'warning' },
       message:
-        'there are no figures of what was held out: sample 1 overflows float32 in the layers of the network',
+        '1 of 2 samples that were held out (1 is the first) overflow float32 in the layers of the network: their codes count as zeros in heldOut',
     },
   ]);
 });
