@@ -1,7 +1,5 @@
 // Folding, certificates and paths on a CUDA device: the answers of the CPU. On the emulation of test/cuda/, or on the module that
 // UNSUPERPOSE_CUDA_BINARY names.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   type CertifySyncOptions,
@@ -19,14 +17,9 @@ import {
 import { gaussian, heavyTailed, standardProblems, unevenNorms } from '../reference/problems.js';
 import { makeRandom } from '../reference/random.js';
 import { trueGap } from '../reference/verify.js';
+import { useModule } from './cuda.js';
 
-const BINARY =
-  process.env.UNSUPERPOSE_CUDA_BINARY ??
-  fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-process.env.UNSUPERPOSE_CUDA_BINARY = BINARY;
-delete process.env.UNSUPERPOSE_DEVICE;
-const there = existsSync(BINARY);
-if (!there) console.warn(`SKIPPED: nothing runs on a CUDA device: ${BINARY} has not been built`);
+const { there } = useModule('nothing runs on a CUDA device');
 const device = 'cuda';
 
 const PROBLEMS = [

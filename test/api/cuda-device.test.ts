@@ -1,7 +1,5 @@
 // The same answers on a CUDA device as on the CPU, through the public interface. On the emulation of test/cuda/, which the build makes, or on
 // the module that UNSUPERPOSE_CUDA_BINARY names.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   certifySync,
@@ -18,14 +16,9 @@ import {
   unfoldSync,
 } from '../../lib/index.js';
 import { gaussian } from '../reference/problems.js';
+import { useModule } from './cuda.js';
 
-const BINARY =
-  process.env.UNSUPERPOSE_CUDA_BINARY ??
-  fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-process.env.UNSUPERPOSE_CUDA_BINARY = BINARY;
-delete process.env.UNSUPERPOSE_DEVICE;
-const there = existsSync(BINARY);
-if (!there) console.warn(`SKIPPED: nothing runs on a CUDA device: ${BINARY} has not been built`);
+const { there } = useModule('nothing runs on a CUDA device');
 
 interface Problem {
   readonly name: string;

@@ -1,51 +1,37 @@
 // A CUDA device that is not there, too old, too small, lost in the middle of a call, or used by many at once: the emulation of test/cuda/,
 // with the faults that its environment asks for, in processes of their own.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { entry, run } from './package-process.js';
+import { asking, emulationThere } from './cuda.js';
+import { entry } from './package-process.js';
 
-const BINARY = fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-const there = existsSync(BINARY);
-if (!there)
-  console.warn(`SKIPPED: no faults of a CUDA device: ${BINARY} has not been built (npm run test:native)`);
+const there = emulationThere();
 
-const UNSET = { UNSUPERPOSE_DEVICE: undefined, CUDA_VISIBLE_DEVICES: undefined, STAND_IN: undefined };
 const device = 'cuda';
 
-/** Runs `body` in a process whose device has the faults of `env`; answers what it logged, as JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: whatever the body logs
-function ask(body: string, env: Record<string, string | number | undefined> = {}): any {
-  const given = Object.entries(env).map(([name, value]) => [name, value === undefined ? value : `${value}`]);
-  const { status, out, err } = run(
-    `const log = (value) => console.log(JSON.stringify(value ?? null));
-     const told = ({ code, argument, message }) => ({ code, argument, message });
-     const code = (call) => { try { return call(); } catch (error) { return told(error); } };
-     const device = 'cuda';
-     const atoms = matrix(60, 12, 1);
-     const samples = matrix(5, 12, 3);
-     const dictionary = pkg.Dictionary.from(atoms);
-     const omp = (options) => pkg.unfoldSync(samples, dictionary, { method: 'omp', sparsity: 3, ...options });
-     const sparse = pkg.unfoldSync(samples, dictionary, { lambda: 0.3 }).codes;
-     const path = async (options) => {
-       const steps = [];
-       for await (const step of pkg.unfoldPath(samples, dictionary, { lambdas: [0.6, 0.3], ...options })) steps.push(bytes(step));
-       return steps;
-     };
-     const weights = () => pkg.claims.virtualWeights(dictionary, 'identity', dictionary);
-     const bytes = ({ codes, gap, status }) =>
-       [codes.indptr, codes.indices, codes.values, gap, status].map((all) => Buffer.from(all.buffer, all.byteOffset, all.byteLength).toString('hex'));
-     const sound = () => [
-       pkg.unfoldSync(samples, dictionary, { lambda: 0.3 }).converged,
-       pkg.unfoldSync(samples, dictionary, { lambda: 0.3, device: 'auto' }).device,
-       pkg.ops.topK(samples, dictionary, 2).indices.length,
-     ];
-     ${body}`,
-    { UNSUPERPOSE_CUDA_BINARY: BINARY, ...UNSET, ...Object.fromEntries(given) },
-  );
-  expect(status, err).toBe(0);
-  return JSON.parse(out);
-}
+const ask = asking(
+  `const log = (value) => console.log(JSON.stringify(value ?? null));
+   const told = ({ code, argument, message }) => ({ code, argument, message });
+   const code = (call) => { try { return call(); } catch (error) { return told(error); } };
+   const device = 'cuda';
+   const atoms = matrix(60, 12, 1);
+   const samples = matrix(5, 12, 3);
+   const dictionary = pkg.Dictionary.from(atoms);
+   const omp = (options) => pkg.unfoldSync(samples, dictionary, { method: 'omp', sparsity: 3, ...options });
+   const sparse = pkg.unfoldSync(samples, dictionary, { lambda: 0.3 }).codes;
+   const path = async (options) => {
+     const steps = [];
+     for await (const step of pkg.unfoldPath(samples, dictionary, { lambdas: [0.6, 0.3], ...options })) steps.push(bytes(step));
+     return steps;
+   };
+   const weights = () => pkg.claims.virtualWeights(dictionary, 'identity', dictionary);
+   const bytes = ({ codes, gap, status }) =>
+     [codes.indptr, codes.indices, codes.values, gap, status].map((all) => Buffer.from(all.buffer, all.byteOffset, all.byteLength).toString('hex'));
+   const sound = () => [
+     pkg.unfoldSync(samples, dictionary, { lambda: 0.3 }).converged,
+     pkg.unfoldSync(samples, dictionary, { lambda: 0.3, device: 'auto' }).device,
+     pkg.ops.topK(samples, dictionary, 2).indices.length,
+   ];`,
+);
 const SOUND = [true, 'cpu', 10];
 
 describe.skipIf(!there)('a CUDA device that cannot be used', () => {

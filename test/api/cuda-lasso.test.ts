@@ -1,9 +1,8 @@
 // The lasso on a CUDA device, judged in float64: certificates, statuses and codes of hard problems, in every order that the emulation's seeds
 // draw, and by every product that devices multiply with. On the emulation of test/cuda/, or on the module that UNSUPERPOSE_CUDA_BINARY names.
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   Dictionary,
@@ -23,16 +22,10 @@ import {
   unevenNorms,
 } from '../reference/problems.js';
 import { type ConvexOptions, checkConvex, expectSame, lambdasAt, trueGap } from '../reference/verify.js';
+import { useModule } from './cuda.js';
 import { run } from './package-process.js';
 
-const BINARY =
-  process.env.UNSUPERPOSE_CUDA_BINARY ??
-  fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-process.env.UNSUPERPOSE_CUDA_BINARY = BINARY;
-delete process.env.UNSUPERPOSE_DEVICE;
-const there = existsSync(BINARY);
-if (!there)
-  console.warn(`SKIPPED: no lasso runs on a CUDA device: ${BINARY} has not been built (npm run test:native)`);
+const { binary, emulated, there } = useModule('no lasso runs on a CUDA device');
 
 const TOLERANCE = 1e-4;
 
@@ -149,7 +142,6 @@ it.skipIf(!there)('the same bits, run after run', () => {
 });
 
 // Processes of their own: the emulation reads its environment once.
-const emulated = there && BINARY.endsWith('unsuperpose_cuda_emulated.node');
 const SOME = CASES.filter(({ name }) =>
   /^2,105|^three.*nonneg|^float16.*ridge|^coherent|^duplicate.*all/.test(name),
 );
@@ -199,7 +191,7 @@ function solveSome(env: Record<string, string>): Unfolding[] {
      });
      console.log(JSON.stringify(answers));`,
     {
-      UNSUPERPOSE_CUDA_BINARY: BINARY,
+      UNSUPERPOSE_CUDA_BINARY: binary,
       UNSUPERPOSE_DEVICE: undefined,
       CUDA_VISIBLE_DEVICES: undefined,
       ...env,

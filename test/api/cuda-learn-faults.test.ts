@@ -1,35 +1,18 @@
 // Learning and unrolled networks on a CUDA device that has little memory, is lost, or draws other orders: the emulation of test/cuda/, in processes of
 // their own.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { run } from './package-process.js';
+import { asking, emulationThere } from './cuda.js';
 
-const BINARY = fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-const there = existsSync(BINARY);
-if (!there)
-  console.warn(`SKIPPED: no faults of a CUDA device: ${BINARY} has not been built (npm run test:native)`);
+const there = emulationThere();
 
-/** Runs `body` in a process whose device has the faults of `env`; answers what it logged, as JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: whatever the body logs
-function ask(body: string, env: Record<string, string | number> = {}): any {
-  const given = Object.entries(env).map(([name, value]) => [name, `${value}`]);
-  const { status, out, err } = run(
-    `const told = ({ code, message }) => ({ code, message });
-     const samples = matrix(24, 12, 3);
-     const learn = (some) => pkg.learnDictionary(samples, { features: 300, lambda: 0.3, batchSize: 6, steps: 4, tolerance: 1e-6, device: 'cuda',
-       initial: matrix(300, 12, 1), ...some }).then(({ dictionary, device }) => ({ device, atoms: [...dictionary.toMatrix().data] }), told);
-     const lista = pkg.Lista.from({ weights: 'fixed', dictionary: matrix(60, 12, 1), threshold: [0.4, 0.3, 0.2], selection: [2, 4, 6] });
-     const unroll = (on) => lista.unfold(samples, { device: on }).then(({ codes }) => [[...codes.indices], [...codes.values]], told);
-     ${body}`,
-    {
-      ...{ UNSUPERPOSE_CUDA_BINARY: BINARY, UNSUPERPOSE_DEVICE: undefined, CUDA_VISIBLE_DEVICES: undefined },
-      ...Object.fromEntries(given),
-    },
-  );
-  expect(status, err).toBe(0);
-  return JSON.parse(out);
-}
+const ask = asking(
+  `const told = ({ code, message }) => ({ code, message });
+   const samples = matrix(24, 12, 3);
+   const learn = (some) => pkg.learnDictionary(samples, { features: 300, lambda: 0.3, batchSize: 6, steps: 4, tolerance: 1e-6, device: 'cuda',
+     initial: matrix(300, 12, 1), ...some }).then(({ dictionary, device }) => ({ device, atoms: [...dictionary.toMatrix().data] }), told);
+   const lista = pkg.Lista.from({ weights: 'fixed', dictionary: matrix(60, 12, 1), threshold: [0.4, 0.3, 0.2], selection: [2, 4, 6] });
+   const unroll = (on) => lista.unfold(samples, { device: on }).then(({ codes }) => [[...codes.indices], [...codes.values]], told);`,
+);
 
 const close = (atoms: number[], expected: number[], bound: number): void => {
   expect(atoms.length).toBe(expected.length);

@@ -3,7 +3,6 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   type Dictionary,
@@ -14,17 +13,9 @@ import {
   unfold,
 } from '../../lib/index.js';
 import { gaussian } from '../reference/problems.js';
+import { useModule } from './cuda.js';
 
-const BINARY =
-  process.env.UNSUPERPOSE_CUDA_BINARY ??
-  fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-process.env.UNSUPERPOSE_CUDA_BINARY = BINARY;
-delete process.env.UNSUPERPOSE_DEVICE;
-const there = existsSync(BINARY);
-if (!there)
-  console.warn(
-    `SKIPPED: nothing is learned on a CUDA device: ${BINARY} has not been built (npm run test:native)`,
-  );
+const { there } = useModule('nothing is learned on a CUDA device');
 
 const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-cuda-learn-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

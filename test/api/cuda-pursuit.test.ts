@@ -1,7 +1,5 @@
 // Orthogonal matching pursuit on a CUDA device: the supports, statuses and counts that the CPU finds, and its codes up to rounding, on hard problems, in
 // every order that the emulation's seeds draw. On the emulation of test/cuda/, or on the module that UNSUPERPOSE_CUDA_BINARY names.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   Dictionary,
@@ -20,18 +18,10 @@ import {
   unevenNorms,
 } from '../reference/problems.js';
 import { expectSame } from '../reference/verify.js';
+import { useModule } from './cuda.js';
 import { run } from './package-process.js';
 
-const BINARY =
-  process.env.UNSUPERPOSE_CUDA_BINARY ??
-  fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-process.env.UNSUPERPOSE_CUDA_BINARY = BINARY;
-delete process.env.UNSUPERPOSE_DEVICE;
-const there = existsSync(BINARY);
-if (!there)
-  console.warn(
-    `SKIPPED: no pursuit runs on a CUDA device: ${BINARY} has not been built (npm run test:native)`,
-  );
+const { binary, emulated, there } = useModule('no pursuit runs on a CUDA device');
 
 type Options = Omit<Extract<UnfoldSyncOptions, { method: 'omp' }>, 'method' | 'device'>;
 
@@ -161,7 +151,6 @@ describe.skipIf(!there)('what a device does not hold', () => {
 });
 
 // Processes of their own: the emulation reads its environment once.
-const emulated = there && BINARY.endsWith('unsuperpose_cuda_emulated.node');
 
 describe.skipIf(!emulated)('other orders and other products', () => {
   const answerOf = (env: Record<string, string>): string => {
@@ -175,7 +164,7 @@ describe.skipIf(!emulated)('other orders and other products', () => {
        }
        console.log(hash.digest('hex'));`,
       {
-        UNSUPERPOSE_CUDA_BINARY: BINARY,
+        UNSUPERPOSE_CUDA_BINARY: binary,
         UNSUPERPOSE_DEVICE: undefined,
         CUDA_VISIBLE_DEVICES: undefined,
         ...env,

@@ -1,40 +1,24 @@
 // Training autoencoders on a CUDA device that is lost, has little memory, or is left in the middle of a run: the emulation of test/cuda/, in processes of
 // their own. That a lost device ends training is what shows that it trained there.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { run } from './package-process.js';
+import { asking, emulationThere } from './cuda.js';
 
-const BINARY = fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-const there = existsSync(BINARY);
-if (!there)
-  console.warn(`SKIPPED: no faults of a CUDA device: ${BINARY} has not been built (npm run test:native)`);
+const there = emulationThere();
 const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-cuda-train-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs `body` in a process whose device has the faults of `env`; answers what it logged, as JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: whatever the body logs
-function ask(body: string, env: Record<string, string | number> = {}): any {
-  const given = Object.entries(env).map(([name, value]) => [name, `${value}`]);
-  const { status, out, err } = run(
-    `const log = (value) => console.log(JSON.stringify(value ?? null));
-     const told = ({ code, argument, message }) => ({ code, argument, message });
-     const samples = matrix(60, 12, 3);
-     const shown = (sae) => ({ device: sae.training.device, decoder: [...sae.parameters().decoder.data] });
-     const options = (some) => ({ architecture: 'topk', features: 96, sparsity: 3, batchSize: 10, steps: 4, device: 'cuda', ...some });
-     const train = (some) => pkg.trainSparseAutoencoder(samples, options(some)).then(shown, told);
-     const ways = [{}, { architecture: 'batchtopk' }, { architecture: 'jumprelu', sparsity: undefined, targetL0: 3 }];
-     ${body}`,
-    {
-      ...{ UNSUPERPOSE_CUDA_BINARY: BINARY, UNSUPERPOSE_DEVICE: undefined, CUDA_VISIBLE_DEVICES: undefined },
-      ...Object.fromEntries(given),
-    },
-  );
-  expect(status, err).toBe(0);
-  return JSON.parse(out);
-}
+const ask = asking(
+  `const log = (value) => console.log(JSON.stringify(value ?? null));
+   const told = ({ code, argument, message }) => ({ code, argument, message });
+   const samples = matrix(60, 12, 3);
+   const shown = (sae) => ({ device: sae.training.device, decoder: [...sae.parameters().decoder.data] });
+   const options = (some) => ({ architecture: 'topk', features: 96, sparsity: 3, batchSize: 10, steps: 4, device: 'cuda', ...some });
+   const train = (some) => pkg.trainSparseAutoencoder(samples, options(some)).then(shown, told);
+   const ways = [{}, { architecture: 'batchtopk' }, { architecture: 'jumprelu', sparsity: undefined, targetL0: 3 }];`,
+);
 
 describe.skipIf(!there)('training on a CUDA device', () => {
   it.each([1, 30, 90, 250])('lost at operation %d: ERR_NATIVE, and the CPU goes on', (lost) => {

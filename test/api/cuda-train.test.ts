@@ -1,7 +1,5 @@
 // Training on a CUDA device as on the CPU, through the public interface: the same figures and nearly the same parameters, checkpoints that either goes
 // on from, refusals. On the emulation of test/cuda/, which the build makes, or on the module that UNSUPERPOSE_CUDA_BINARY names.
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   type LearnerOptions,
@@ -14,14 +12,9 @@ import {
 } from '../../lib/index.js';
 import { fresh } from '../files/fixtures.js';
 import { makeRandom } from '../reference/random.js';
+import { useModule } from './cuda.js';
 
-const BINARY =
-  process.env.UNSUPERPOSE_CUDA_BINARY ??
-  fileURLToPath(new URL('../../build/Release/unsuperpose_cuda_emulated.node', import.meta.url));
-process.env.UNSUPERPOSE_CUDA_BINARY = BINARY;
-delete process.env.UNSUPERPOSE_DEVICE;
-const there = existsSync(BINARY);
-if (!there) console.warn(`SKIPPED: nothing trains on a CUDA device: ${BINARY} has not been built`);
+const { there } = useModule('nothing trains on a CUDA device');
 
 const DIMS = 14;
 const FEATURES = 40;
