@@ -2,7 +2,7 @@
 //   1. UNSUPERPOSE_CUDA_BINARY, a path, and then nothing else, where it is set;
 //   2. build/Release/unsuperpose_cuda.node, a build on this machine (npm run build:cuda);
 //   3. prebuilds/<platform>-<arch>/unsuperpose_cuda.node.
-// Loading it touches no GPU; asking for devices starts CUDA.
+// Loading it touches no GPU; asking for devices starts CUDA, and asking what memory is free starts it on each of them.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isUnsuperposeError, messageOf, UnsuperposeError } from '../call/errors.js';
@@ -69,13 +69,13 @@ function advise(): string {
 }
 
 /**
- * The devices, at least one; those that no call can use say why.
+ * The devices, at least one; those that no call can use say why. With `measures` also how many bytes are free, which starts CUDA on each of them.
  * @throws {UnsuperposeError} `ERR_NO_DEVICE` or `ERR_NATIVE`, with the reason and what to do
  */
-export function cudaDevices(): readonly NativeDevice[] {
+export function cudaDevices(measures = false): readonly NativeDevice[] {
   load();
   try {
-    return native((binding) => binding.cudaDevices());
+    return native((binding) => binding.cudaDevices(measures));
   } catch (error) {
     if (!isUnsuperposeError(error)) throw error;
     const advice = error.code === 'ERR_NO_DEVICE' ? `. ${advise()}` : '';
@@ -97,7 +97,7 @@ export interface CudaDevice {
   readonly name: string;
   /** Such as `'9.0'`. */
   readonly computeCapability: string;
-  /** Bytes in all, and free by now. */
+  /** Bytes in all, and free by now: to ask for these starts CUDA on every device, which takes some hundred MB on each. Calls start it on their own device alone. */
   readonly memory: number;
   readonly free: number;
   /** A CPU that runs the kernels' source, for tests. */
@@ -136,7 +136,7 @@ export function cudaInfo(): CudaInfo | null {
   if (locate() === undefined) return null;
   let found: readonly NativeDevice[];
   try {
-    found = cudaDevices();
+    found = cudaDevices(true);
   } catch (error) {
     return { available: false, reason: messageOf(error), devices: [] };
   }

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Another number for every change that is not an addition at the end of the table. */
-#define UNSUPERPOSE_CUDA_ABI_VERSION 1u
+#define UNSUPERPOSE_CUDA_ABI_VERSION 2u
 
 /* The type tag of the external `table` that the CUDA module exports. Random: no other external has it. */
 #define UNSUPERPOSE_CUDA_TAG_LOWER 0x5b8e02d94c71fa36u
@@ -262,7 +262,9 @@ typedef struct UnsuperposeCuda {
   uint32_t struct_size;
 
   int (*count)(int32_t* devices, UnsuperposeCudaError* error);
-  int (*describe)(int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCudaError* error);
+  /* `free` is 0 unless `measures`: to ask for it starts CUDA on the device, which takes some hundred MB of its memory. */
+  int (*describe)(int32_t device, int32_t measures, UnsuperposeCudaDescription* out,
+                  UnsuperposeCudaError* error);
 
   /* Copies rows to a device. They are rounded on first use, and kept. */
   int (*upload)(int32_t device, const UnsuperposeCudaMatrix* rows, UnsuperposeCudaRows** out,
@@ -312,8 +314,9 @@ typedef struct UnsuperposeCuda {
   int (*trainer_settle)(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaReport* last,
                         UnsuperposeCudaError* error);
 
-  /* Memory of the host for samples, which copies to a device reach without a detour. What is given back may be kept for the next that asks. */
-  int (*pin)(uint64_t bytes, void** out, UnsuperposeCudaError* error);
+  /* Memory of the host for samples, which copies to any device reach without a detour; taken by way of `device`, so that CUDA starts on no other. What is
+   * given back may be kept for the next that asks. */
+  int (*pin)(int32_t device, uint64_t bytes, void** out, UnsuperposeCudaError* error);
   void (*unpin)(void* memory);
 
   /* Row at[i] (each named once) becomes row i of `from`, of as many dims; its rounded copies follow. No other call may use the rows

@@ -42,18 +42,23 @@ inline void check(cudaError_t error, const char* what, std::uint64_t bytes = 0) 
   }
 }
 
-/// The calls of this thread go to `device` until the end of the scope.
+/// The calls of this thread go to `device` until the end of the scope. Where that is not within another, they do so after it too: to choose the device from
+/// before again would start CUDA there (since CUDA 12), on a device that the process may never use.
 class OnDevice {
  public:
   explicit OnDevice(int device) {
     check(cudaGetDevice(&before_), "asking for the device");
     if (before_ != device) check(cudaSetDevice(device), "choosing the device");
+    ++depth_;
   }
-  ~OnDevice() { (void)cudaSetDevice(before_); }
+  ~OnDevice() {
+    if (--depth_ > 0) (void)cudaSetDevice(before_);
+  }
   OnDevice(const OnDevice&) = delete;
   OnDevice& operator=(const OnDevice&) = delete;
 
  private:
+  inline static thread_local int depth_ = 0;
   int before_ = 0;
 };
 

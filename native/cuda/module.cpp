@@ -69,7 +69,8 @@ int count(std::int32_t* devices, UnsuperposeCudaError* error) {
   });
 }
 
-int describe(std::int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCudaError* error) {
+int describe(std::int32_t device, std::int32_t measures, UnsuperposeCudaDescription* out,
+             UnsuperposeCudaError* error) {
   *out = {};
   return guarded(error, [&] {
     cudaDeviceProp properties;
@@ -83,6 +84,8 @@ int describe(std::int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCu
 #ifdef UNSUPERPOSE_CUDA_EMULATED
     out->emulated = 1;
 #endif
+    out->memory = properties.totalGlobalMem;
+    if (measures == 0) return;
     const OnDevice here(device);
     std::size_t free = 0, all = 0;
     check(cudaMemGetInfo(&free, &all), "asking for free memory");
@@ -196,9 +199,9 @@ int trainer_settle(UnsuperposeCudaTrainer* trainer, UnsuperposeCudaReport* last,
   return guarded(error, [&] { trainer->trainer.settle(*last); });
 }
 
-int pin(std::uint64_t size, void** out, UnsuperposeCudaError* error) {
+int pin(std::int32_t device, std::uint64_t size, void** out, UnsuperposeCudaError* error) {
   *out = nullptr;
-  return guarded(error, [&] { *out = take_pinned(size); });
+  return guarded(error, [&] { *out = take_pinned(device, size); });
 }
 
 void unpin(void* memory) {

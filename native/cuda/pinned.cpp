@@ -17,6 +17,7 @@ constexpr std::size_t kLeast = std::size_t{1} << 20;
 struct Block {
   unsigned char* data;
   std::size_t bytes;
+  int device;
   bool taken;
 };
 
@@ -30,9 +31,19 @@ Blocks& blocks() {
   return *all;
 }
 
+/// Of a device that is lost too.
+void free_pinned(const Block& block) {
+  try {
+    const OnDevice here(block.device);
+    (void)cudaFreeHost(block.data);
+  } catch (const Failure&) {
+    (void)cudaFreeHost(block.data);
+  }
+}
+
 }  // namespace
 
-void* take_pinned(std::size_t asked) {
+void* take_pinned(int device, std::size_t asked) {
   // Few sizes, so that one serves another's turn.
   std::size_t bytes = kLeast;
   while (bytes < asked && bytes <= kKept) bytes *= 2;
@@ -47,9 +58,10 @@ void* take_pinned(std::size_t asked) {
     return best->data;
   }
   known.all.reserve(known.all.size() + 1);
+  const OnDevice here(device);
   void* made = nullptr;
   check(cudaMallocHost(&made, bytes), "taking pinned memory of the host", bytes);
-  known.all.push_back({static_cast<unsigned char*>(made), bytes, true});
+  known.all.push_back({static_cast<unsigned char*>(made), bytes, device, true});
   return made;
 }
 
@@ -64,7 +76,7 @@ void give_pinned(void* memory) {
     if (block.data != memory) continue;
     block.taken = false;
     if (kept + block.bytes <= kKept) return;
-    (void)cudaFreeHost(block.data);
+    free_pinned(block);
     known.all.erase(known.all.begin() + static_cast<std::ptrdiff_t>(i));
     return;
   }

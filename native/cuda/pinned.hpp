@@ -5,8 +5,8 @@
 
 namespace unsuperpose::cuda {
 
-/// At least `bytes`; throws.
-void* take_pinned(std::size_t bytes);
+/// At least `bytes`, for copies to any device; taken by way of this one. Throws.
+void* take_pinned(int device, std::size_t bytes);
 /// What take_pinned() gave, which nothing reads or writes any more.
 void give_pinned(void* memory);
 /// Do these bytes lie in memory that is taken?

@@ -152,7 +152,38 @@ void scan(const char* name, Call call, std::size_t samples, std::uint64_t from, 
 
 }  // namespace
 
+/// A device that no call asks for has nothing of this process.
+void others_are_left_alone() {
+  namespace emulation = unsuperpose::cuda::emulation;
+  emulation::faults().devices = 2;
+  emulation::start_afresh();
+  UnsuperposeCudaError error;
+  UnsuperposeCudaDescription description;
+  for (const std::int32_t device : {0, 1}) require(table.describe(device, 0, &description, &error), error);
+  EXPECT(description.memory > 0 && description.free == 0);
+  EXPECT(!emulation::started(0) && !emulation::started(1));
+  void* pinned = nullptr;
+  require(table.pin(1, 1000, &pinned, &error), error);
+  const std::vector<float> atoms = unit_rows(kFeatures, 1), samples = unit_rows(3, 3);
+  const UnsuperposeCudaMatrix matrix{atoms.data(), kDims, kFeatures, kDims, nullptr};
+  UnsuperposeCudaRows* rows = nullptr;
+  require(table.upload(1, &matrix, &rows, &error), error);
+  for (const Call call : {lasso, pursue}) {
+    Answer answer(3);
+    call(rows, samples, answer);
+    EXPECT(answer.code == UNSUPERPOSE_CUDA_OK);
+  }
+  table.release(rows);
+  table.unpin(pinned);
+  EXPECT(emulation::started(1) && !emulation::started(0));
+  require(table.describe(0, 1, &description, &error), error);
+  EXPECT(description.free > 0 && emulation::started(0));
+  emulation::faults().devices = 1;
+  emulation::start_afresh();
+}
+
 int main() {
+  others_are_left_alone();
   scan("lasso", lasso, 24, 2'400'000, 4'800'000);
   scan("pursuit", pursue, 24, 400'000, 1'400'000);
   scan("layers", unroll, 24, 1'000'000, 3'400'000);

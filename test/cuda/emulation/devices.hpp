@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "machine.hpp"
@@ -35,6 +36,7 @@ struct Runtime {
   Faults faults;
   std::map<unsigned char*, Block> blocks;
   std::map<int, std::uint64_t> used;
+  std::set<int> started;
   std::map<const void*, std::size_t> shared_limits;
   std::vector<std::shared_ptr<EmulatedStream>> streams;
   std::shared_ptr<EmulatedStream> null_stream = std::make_shared<EmulatedStream>();
@@ -60,6 +62,13 @@ struct Call {
   Call() : lock(runtime().mutex), error(state()) {}
   std::lock_guard<std::recursive_mutex> lock;
   cudaError_t error;
+};
+
+/// What those come to first that start CUDA on the current device.
+struct Starting : Call {
+  Starting() {
+    if (error == cudaSuccess) runtime().started.insert(current_device);
+  }
 };
 
 /// Does what a stream was asked, up to a ticket.

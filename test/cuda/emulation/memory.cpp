@@ -110,26 +110,26 @@ cudaError_t copy(void* to, std::size_t to_pitch, const void* from, std::size_t f
 using namespace unsuperpose::cuda::emulation;
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-  const Call call;
+  const Starting call;
   *total = runtime().faults.memory;
   *free = *total - std::min<std::uint64_t>(*total, runtime().used[current_device]);
   return answer(call.error);
 }
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
-  const Call call;
+  const Starting call;
   return answer(call.error != cudaSuccess ? call.error : take(memory, bytes, current_device));
 }
 cudaError_t cudaFree(void* memory) {
-  const Call call;
+  const Starting call;
   const cudaError_t error = give(memory, false);
   return answer(error != cudaSuccess ? error : state());
 }
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
-  const Call call;
+  const Starting call;
   return answer(call.error != cudaSuccess ? call.error : take(memory, bytes, -1));
 }
 cudaError_t cudaFreeHost(void* memory) {
-  const Call call;
+  const Starting call;
   const cudaError_t error = give(memory, true);
   return answer(error != cudaSuccess ? error : state());
 }

@@ -76,18 +76,24 @@ cudaError_t state() {
 
 Faults& faults() { return runtime().faults; }
 
+bool started(int device) {
+  const std::lock_guard lock(runtime().mutex);
+  return runtime().started.contains(device);
+}
+
 void start_afresh() {
   const std::lock_guard lock(runtime().mutex);
   Runtime& r = runtime();
   r.lost = false;
   r.operations = r.launches = 0;
+  r.started.clear();
   r.draw.seed(r.faults.seed);
   last_error = cudaSuccess;
   current_device = 0;
 }
 
 cudaError_t set_shared_limit(const void* kernel, cudaFuncAttribute attribute, int value) {
-  const Call call;
+  const Starting call;
   if (call.error != cudaSuccess) return answer(call.error);
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
   if (value < 0 || static_cast<std::size_t>(value) > shared_optin()) return answer(cudaErrorInvalidValue);
@@ -97,7 +103,7 @@ cudaError_t set_shared_limit(const void* kernel, cudaFuncAttribute attribute, in
 
 void enqueue(const char* name, const void* kernel, dim3 grid, dim3 block, std::size_t shared,
              cudaStream_t stream, Place at, std::function<void()> body) {
-  const Call call;
+  const Starting call;
   Runtime& r = runtime();
   if (call.error != cudaSuccess) return void(answer(call.error));
   const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
@@ -177,6 +183,7 @@ cudaError_t cudaSetDevice(int device) {
   if (call.error != cudaSuccess) return answer(call.error);
   if (device < 0 || device >= runtime().faults.devices) return answer(cudaErrorInvalidDevice);
   current_device = device;
+  runtime().started.insert(device);  // since CUDA 12
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {

@@ -134,6 +134,8 @@ struct Faults {
   std::uint64_t memory = std::uint64_t{8} << 30, lost_at = 0, seed = 0;
 };
 Faults& faults();
+/// Has the process a context on that device, which takes some hundred MB of a real one?
+bool started(int device);
 /// After a device was lost, or with other faults: as if the process had just begun. No memory, stream or event may be left.
 void start_afresh();
 

@@ -37,7 +37,7 @@ cudaError_t ask(cudaStream_t stream, std::function<void()> task, bool counts) {
 using namespace unsuperpose::cuda::emulation;
 
 cudaError_t cudaDeviceSynchronize() {
-  const Call call;
+  const Starting call;
   run_everything();
   return answer(state());
 }
@@ -46,7 +46,7 @@ cudaError_t cudaStreamCreate(cudaStream_t* stream) {
   return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  const Call call;
+  const Starting call;
   *stream = nullptr;
   if (call.error != cudaSuccess) return answer(call.error);
   runtime().streams.push_back(std::make_shared<EmulatedStream>());
@@ -85,7 +85,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  const Call call;
+  const Starting call;
   *event = call.error == cudaSuccess ? new EmulatedEvent : nullptr;
   return answer(call.error);
 }
