@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -46,6 +47,8 @@ const again = supported
 
 export default defineConfig({
   test: {
+    // Vitest leaves one processor free, and of two that is half: files wait for processes and files of their own often enough.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: process.env.CI
       ? [
           'default',
