@@ -14,7 +14,7 @@ using product::Precision;
 
 namespace {
 
-constexpr std::size_t kRows = 32;  // no tile has more
+constexpr std::size_t kRows = 96;  // no tile has more
 constexpr int kCalls = 2000;
 
 double rate(Precision precision, std::size_t dims) {

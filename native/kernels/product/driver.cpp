@@ -10,7 +10,6 @@ namespace {
 constexpr std::size_t kDepth =
     512;  // words of a panel: 128 KiB at 64 features, in L2 with a block of left rows
 constexpr std::size_t kChunkBytes = std::size_t{4} << 20;  // packed left rows
-constexpr std::size_t kGroupBytes = std::size_t{8} << 20;  // panels that stay in L3 while all blocks pass
 constexpr std::size_t kEnoughItems = 32;
 constexpr std::size_t kItemWork = std::size_t{1} << 22;   // multiply-adds worth handing to a thread
 constexpr std::size_t kItemBytes = std::size_t{1} << 20;  // of panels: few rows are bound by memory
@@ -42,7 +41,8 @@ Plan::Plan(std::size_t count_, const PackedRows& right, unsigned threads)
   const std::size_t by_bytes = std::min(right.bytes() / kItemBytes, kEnoughItems);
   // What an item is never shows in the answer; one thread has no use for many.
   const std::size_t wanted = threads > 1 ? std::max(static_cast<std::size_t>(by_work), by_bytes) : 1;
-  groups = std::clamp(std::max(ceil_divide(wanted, blocks), right.bytes() / kGroupBytes), std::size_t{1},
+  const std::size_t group_bytes = rounded ? rounded->group_bytes : RoundedKernels::kGroupBytes;
+  groups = std::clamp(std::max(ceil_divide(wanted, blocks), right.bytes() / group_bytes), std::size_t{1},
                       std::max<std::size_t>(1, panels));
 }
 

@@ -25,7 +25,8 @@
 // multipliers too: 9 vpmaddwd and 9 vpaddd on registers alone take 5.7, in every order tried: int16 at .63, this int8 at .36.
 //
 // Intel Xeon (Sapphire Rapids), one thread, from L1 and L2, 2026-11-27, bench/kernels.cpp; float32 reaches 102 multiply-adds a ns. AMX tiles could
-// do 16 (bfloat16) and 32 (int8) times what two vfmadd a cycle do; the panels (64 and 32 KiB here) come from L2 for every 32 left rows.
+// do 16 (bfloat16) and 32 (int8) times what two vfmadd a cycle do: 5.2 ns a product of tiles; int8 takes 10. The rest is sums that are stored,
+// scaled and stored again, and right rows, of which 32 KiB stay in L1 while up to 96 left rows pass.
 //
 //   avx512     tile    a step                                      multiply-adds  measured, 512 dims
 //              r × c                                               an instruction of float32's time
@@ -33,9 +34,9 @@
 //   int16      6 × 64  24 vpmaddwd, 24 vpaddd, 4 + 6 loads         13             .85
 //     VNNI     6 × 64  24 vpdpwssd, 4 + 6 loads                    23             .52
 //   int8 VNNI  6 × 64  24 vpdpbusd, 4 + 6 loads                    45             .25
-//     AMX      32 × 64 of 16 words: 8 tdpbsud, 8 tile loads        8,192          .066
+//     AMX      16 × 64 of 16 words: 4 tdpbsud, 5 tile loads        7,282          .062
 //   bfloat16   6 × 64  24 vdpbf16ps, 4 + 6 loads                   23             1.78
-//     AMX      32 × 64 of 16 words: 8 tdpbf16ps, 8 tile loads      4,096          .13
+//     AMX      16 × 64 of 16 words: 4 tdpbf16ps, 5 tile loads      3,641          .13
 //
 //   neon       tile    a step (GCC 12, disassembled)               multiply-adds  loads          of 24 multiplications, cycles with
 //              r × c                                               an instruction an instruction 4 pipes / 2 pipes
@@ -107,6 +108,9 @@ struct RoundedKernels {
   std::size_t row_multiple = 0;
   /// With fewer dims than this other kernels are faster.
   std::size_t fewest_dims = 0;
+  /// Of panels that stay in a cache while all blocks of left rows pass: L3.
+  static constexpr std::size_t kGroupBytes = std::size_t{8} << 20;
+  std::size_t group_bytes = kGroupBytes;
 
   std::size_t left_words(std::size_t words) const {
     if (row_multiple > 0) return (words + row_multiple - 1) / row_multiple * row_multiple;
