@@ -15,7 +15,7 @@ import {
   trainSparseAutoencoder,
   unfold,
 } from '../lib/index.js';
-import type { FeaturesRecovered, FeaturesRecoveredRow } from './result.js';
+import type { FeaturesRecovered, FeaturesRecoveredRow } from './result-recovery.js';
 
 export interface RecoveryPlan {
   readonly preset: 'synth-sae-bench-small' | 'synth-sae-bench-16k';

@@ -1,5 +1,5 @@
 // The table of what each learner finds where the features are known.
-import type { BesideRandom, FeaturesRecovered, FeaturesRecoveredRow } from './result.js';
+import type { BesideRandom, FeaturesRecovered, FeaturesRecoveredRow } from './result-recovery.js';
 import { significant, table } from './tables.js';
 
 const figures = {

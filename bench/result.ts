@@ -2,6 +2,7 @@
 import type { Machine, Source } from './machine.js';
 import type { OpenBlas } from './peer-process.js';
 import type { ListaResult } from './result-lista.js';
+import type { FeaturesRecovered } from './result-recovery.js';
 import type { Summary } from './statistics.js';
 
 export interface Accuracy {
@@ -322,42 +323,6 @@ export interface TrainingResult extends TrainingShape {
     readonly packingBytes: number;
   };
   readonly rows: readonly TrainingRow[];
-}
-
-/** A figure, and that of a frozen random dictionary. */
-export interface BesideRandom {
-  readonly value: number;
-  readonly random: number;
-}
-
-/** What one learner made of samples whose features are known. */
-export interface FeaturesRecoveredRow {
-  readonly name: string;
-  readonly features: number;
-  readonly seed: number;
-  /** of learning; absent where a dictionary that was there is used */
-  readonly seconds?: number;
-  readonly steps?: number;
-  /** samples that the steps took, with repetition; absent in older files */
-  readonly visited?: number;
-  readonly f1: BesideRandom;
-  readonly mcc: BesideRandom;
-  readonly uniqueness: BesideRandom;
-  readonly explainedVariance: BesideRandom;
-  readonly l0: BesideRandom;
-  readonly dead: BesideRandom;
-}
-
-export interface FeaturesRecovered {
-  readonly preset: string;
-  readonly batchSize: number;
-  readonly threads: number;
-  /** how many processes wanted a core before and after: seconds are of a machine that did this beside */
-  readonly load: readonly number[];
-  readonly cores: number;
-  readonly samples: number;
-  readonly heldOut: number;
-  readonly rows: readonly FeaturesRecoveredRow[];
 }
 
 export interface Result {

@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "mixtures.hpp"
 #include "table.hpp"
 
 namespace {
@@ -68,22 +69,7 @@ std::size_t test(const Problem& p, std::size_t* largest = nullptr) {
     for (std::size_t k = 0; k < p.dims; ++k) atoms[j * p.dims + k] /= static_cast<float>(std::sqrt(squared));
   }
   for (float& w : weights) w = 0.5f + static_cast<float>(random() % 1000) / 700;
-  const std::size_t active = std::min<std::size_t>(p.features, p.dims / 16 + 1);
-  for (std::size_t i = 0; i < p.samples; ++i) {
-    float* x = samples.data() + i * p.dims;
-    for (std::size_t a = 0; a < active; ++a) {
-      const std::size_t j = random() % p.features;
-      const float c = p.nonnegative ? std::fabs(normal(random)) : normal(random);
-      for (std::size_t k = 0; k < p.dims; ++k) x[k] += c * atoms[j * p.dims + k];
-    }
-    double squared = 0;
-    for (std::size_t k = 0; k < p.dims; ++k) {
-      x[k] += p.noise * normal(random);
-      squared += static_cast<double>(x[k]) * static_cast<double>(x[k]);
-    }
-    const float scale = i == 3 ? 0.0f : static_cast<float>(0.75 / std::sqrt(squared));
-    for (std::size_t k = 0; k < p.dims; ++k) x[k] *= scale;
-  }
+  mix(atoms, p.features, p.dims, p.nonnegative, p.noise, random, normal, samples);
   std::vector<double> lambda(p.samples);
   for (std::size_t i = 0; i < p.samples; ++i)
     lambda[i] = p.lambda * (i == 5 ? 100 : 1 + 0.1 * static_cast<double>(i % 5));

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "mixtures.hpp"
 #include "table.hpp"
 
 namespace {
@@ -108,22 +109,7 @@ std::size_t test(const Problem& p) {
     const float scale = static_cast<float>((0.5 + static_cast<double>(j % 3)) / std::sqrt(squared));
     for (std::size_t k = 0; k < p.dims; ++k) atom[k] *= scale;
   }
-  const std::size_t active = std::min<std::size_t>(p.features, p.dims / 16 + 1);
-  for (std::size_t i = 0; i < p.samples; ++i) {
-    float* x = samples.data() + i * p.dims;
-    for (std::size_t a = 0; a < active; ++a) {
-      const std::size_t j = random() % p.features;
-      const float c = p.nonnegative ? std::fabs(normal(random)) : normal(random);
-      for (std::size_t k = 0; k < p.dims; ++k) x[k] += c * atoms[j * p.dims + k];
-    }
-    double squared = 0;
-    for (std::size_t k = 0; k < p.dims; ++k) {
-      x[k] += 0.02f * normal(random);
-      squared += static_cast<double>(x[k]) * static_cast<double>(x[k]);
-    }
-    const float scale = i == 3 ? 0.0f : static_cast<float>(0.75 / std::sqrt(squared));
-    for (std::size_t k = 0; k < p.dims; ++k) x[k] *= scale;
-  }
+  mix(atoms, p.features, p.dims, p.nonnegative, 0.02f, random, normal, samples);
   std::vector<std::uint32_t> most(p.samples, p.most);
   for (std::size_t i = 0; i < p.samples; ++i) most[i] = i % 4 == 1 ? p.most / 2 + 1 : p.most;
   const std::vector<double> residual(p.samples, p.residual);
