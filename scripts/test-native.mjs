@@ -58,7 +58,9 @@ run(cmake, [
   '--parallel',
   String(availableParallelism()),
 ]);
+const asked = rest.some((argument) => /^(-j|--parallel)/.test(argument));
 run(ctest, [
+  ...(asked ? [] : ['--parallel', String(availableParallelism())]),
   '--test-dir',
   folder,
   '-C',
