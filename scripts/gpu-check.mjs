@@ -24,6 +24,8 @@ const BY_DEFAULT = [
   'test/features/circuits.test.ts',
   'test/features/geometry.test.ts',
   'test/solvers/convex.test.ts',
+  'test/solvers/omp.test.ts',
+  'test/solvers/path.test.ts',
   'test/solvers/penalties.test.ts',
   'test/solvers/properties.test.ts',
 ];
