@@ -212,11 +212,11 @@ int main() {
       ++kernels;
       std::printf("%s, %s\n", isa_name(isa), product::precision_name(precision));
       Random random(21);
-      for (std::size_t dims = 1; dims <= 531; dims += dims < 70 ? 1 : 83)
+      for (std::size_t dims = 1; dims <= 1029; dims += dims < 70 ? 1 : 83)
         for (const Kind kind : check::kKinds) {
-          // Tiles have up to 32 rows.
-          const std::size_t counts[] = {1 + dims % 13, 15 + dims % 19, 33 + dims % 5};
-          const std::size_t count = counts[dims % 3], features = 1 + (29 * dims) % 70;
+          // Tiles have up to 96 rows.
+          const std::size_t counts[] = {1 + dims % 13, 15 + dims % 19, 33 + dims % 5, 90 + dims % 9};
+          const std::size_t count = counts[dims % 4], features = 1 + (29 * dims) % 70;
           const auto atoms = check::floats(random, features * dims,
                                            kind == Kind::tiny || kind == Kind::ties ? kind : Kind::gaussian);
           auto rows = check::floats(random, count * dims, kind);
