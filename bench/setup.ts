@@ -38,6 +38,18 @@ export function breakEven(withGram: readonly number[], without: readonly number[
   return since;
 }
 
+/**
+ * As many samples, over and over, as want every row of the Gram matrix so often on average that all of them are made at once: a call makes them where
+ * that is as often as scoring a residual goes into a row's cost, which is 5 at most.
+ */
+function enough(samples: Float32Array, dims: number, features: number, active: number): Matrix<Float32Array> {
+  const size = Math.ceil((8 * features) / (active - 1)) * dims;
+  return matrix(
+    Float32Array.from({ length: size }, (_, i) => samples[i % samples.length] as number),
+    dims,
+  );
+}
+
 /** Milliseconds and bytes of a new dictionary's packed copies, and its Dictionary.from. */
 function packing(atoms: Matrix<Float32Array>, sample: Matrix<Float32Array>) {
   let made: Dictionary | undefined;
@@ -78,8 +90,9 @@ function setUpOf(spec: WorkloadSpec, { calls, samplesACall, repeats }: SetUpPlan
     timed(() => ops.correlate(all, known, { out, ...one })),
   );
   const before = known.bytes;
-  // Enough samples for all rows to be made at once.
-  const gramSeconds = first(() => unfoldSync(all, known, withGram));
+  const many = enough(work.samples, dims, features, active);
+  const gramSeconds = first(() => unfoldSync(many, known, withGram));
+  if (known.bytes - before < features ** 2) throw new Error(`${name}: the Gram matrix was not made`);
 
   using growing = packed();
   const times = Array.from({ length: calls }, (_, i) => {

@@ -381,11 +381,8 @@ it('notes that nothing was learned, or held out', async () => {
 
 it('scores what is held out also where a sample is too large for it: codes of zeros', async () => {
   const data = drawn.samples.data.slice(0, 2 * DIMS).fill(1e38, DIMS);
-  const run = { layers: 3, lambda: 0.1, seed: 4 };
-  const lista = await trainLista([train.samples], dictionary, {
-    ...run,
-    validation: { activations: { data, shape: [2, DIMS] }, every: 1000 },
-  });
+  const validation = { activations: { data, shape: [2, DIMS] as const }, every: 1000 };
+  const lista = await trainLista([train.samples], dictionary, { layers: 3, lambda: 0.1, validation });
   const { codes } = await lista.unfold({ data: data.subarray(0, DIMS), shape: [1, DIMS] });
   const heldOut = lista.training?.heldOut;
   expect(heldOut?.samples).toBe(2);
