@@ -25,9 +25,10 @@ KERNEL margins_kernel(Training t) {
         t.bandwidth / 2 - t.threshold.values[j];
 }
 
-KERNEL floors_kernel(Training t, double floor, const double* norms, const double* moved, float* floors) {
+KERNEL floors_kernel(Training t, unsigned count, double floor, const double* norms, const double* moved,
+                     float* floors) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= t.samples) return;
+  if (i >= count) return;
   const double off =
       scoring::device_error(false, t.width, norms[i], moved[i],
                             t.outcome->largest_norm + t.outcome->largest_moved, t.outcome->largest_moved, 1);
@@ -36,11 +37,11 @@ KERNEL floors_kernel(Training t, double floor, const double* norms, const double
 }
 
 /// One block.
-KERNEL most_kernel(Training t, const unsigned* counts) {
+KERNEL most_kernel(Training t, const unsigned* counts, unsigned count) {
   SHARED(memory);
   double* const scratch = reinterpret_cast<double*>(memory);
   double most = 0;
-  for (unsigned i = threadIdx.x; i < t.samples; i += blockDim.x) {
+  for (unsigned i = threadIdx.x; i < count; i += blockDim.x) {
     const double own = static_cast<double>(counts[i]);
     most = own > most ? own : most;
   }
@@ -49,12 +50,12 @@ KERNEL most_kernel(Training t, const unsigned* counts) {
 }
 
 /// A block a sample: exact scores in place of the listed ones; those that are not above the floor are dropped.
-KERNEL score_lists_kernel(Training t, double floor, UnsuperposeCudaEntry* lists, unsigned capacity,
-                          Entries entries) {
+KERNEL score_lists_kernel(Training t, unsigned first, double floor, UnsuperposeCudaEntry* lists,
+                          unsigned capacity, Entries entries, unsigned* kept_of) {
   SHARED(memory);
   double* const scratch = reinterpret_cast<double*>(memory);
-  const unsigned sample = blockIdx.x, count = entries.count[sample];
-  UnsuperposeCudaEntry* list = lists + static_cast<std::size_t>(sample) * capacity;
+  const unsigned sample = first + blockIdx.x, count = entries.count[sample];
+  UnsuperposeCudaEntry* list = lists + static_cast<std::size_t>(blockIdx.x) * capacity;
   const float* input = t.input + static_cast<std::size_t>(sample) * t.width;
   double kept = 0;
   for (unsigned e = threadIdx.x / 32; e < count; e += kWarps) {
@@ -66,17 +67,19 @@ KERNEL score_lists_kernel(Training t, double floor, UnsuperposeCudaEntry* lists,
     kept += passes ? 1 : 0;
   }
   kept = block_sum(kept, scratch);
-  if (threadIdx.x == 0) entries.first[sample] = static_cast<unsigned>(kept);
+  if (threadIdx.x == 0 && kept_of) kept_of[sample] = static_cast<unsigned>(kept);
 }
 
-KERNEL order_lists_kernel(const UnsuperposeCudaEntry* lists, unsigned capacity, Entries entries) {
+KERNEL order_lists_kernel(unsigned first_sample, const UnsuperposeCudaEntry* lists, unsigned capacity,
+                          Entries entries) {
   SHARED(memory);
-  const unsigned sample = blockIdx.x, count = entries.count[sample], first = entries.first[sample];
+  const unsigned sample = first_sample + blockIdx.x, count = entries.count[sample],
+                 first = entries.first[sample];
   const unsigned kept = entries.first[sample + 1] - first, size = power_above(count);
   std::uint64_t* const keys = reinterpret_cast<std::uint64_t*>(memory);
   float* const values = reinterpret_cast<float*>(keys + size);
   for (unsigned e = threadIdx.x; e < size; e += kThreads) {
-    const UnsuperposeCudaEntry entry = e < count ? lists[static_cast<std::size_t>(sample) * capacity + e]
+    const UnsuperposeCudaEntry entry = e < count ? lists[static_cast<std::size_t>(blockIdx.x) * capacity + e]
                                                  : UnsuperposeCudaEntry{0, kDropped};
     keys[e] = entry.index;
     values[e] = entry.value;
@@ -210,32 +213,32 @@ void set_margins(const Training& t, cudaStream_t stream) {
   check(cudaGetLastError(), "setting thresholds");
 }
 
-void floors_below(const Training& t, double floor, const double* norms, const double* moved, float* floors,
-                  cudaStream_t stream) {
-  LAUNCH(floors_kernel, blocks_of(t.samples, kThreads), kThreads, 0, stream, t, floor, norms, moved, floors);
+void floors_below(const Training& t, const Part& part, double floor, const double* norms, const double* moved,
+                  float* floors, cudaStream_t stream) {
+  LAUNCH(floors_kernel, blocks_of(part.count, kThreads), kThreads, 0, stream, t, part.count, floor, norms,
+         moved, floors);
   check(cudaGetLastError(), "setting floors");
 }
 
-void most_listed(const Training& t, const unsigned* counts, cudaStream_t stream) {
-  LAUNCH(most_kernel, 1, 1024, 32 * sizeof(double), stream, t, counts);
+void most_listed(const Training& t, const unsigned* counts, unsigned count, cudaStream_t stream) {
+  LAUNCH(most_kernel, 1, 1024, 32 * sizeof(double), stream, t, counts, count);
   check(cudaGetLastError(), "counting lists");
 }
 
-void score_lists(const Training& t, double floor, UnsuperposeCudaEntry* lists, unsigned capacity,
-                 const Entries& entries, cudaStream_t stream) {
-  LAUNCH(score_lists_kernel, t.samples, kThreads, kWarps * sizeof(double), stream, t, floor, lists, capacity,
-         entries);
-  scan_counts(entries.first, t.samples, stream);
+void score_lists(const Training& t, const Part& part, double floor, UnsuperposeCudaEntry* lists,
+                 unsigned capacity, const Entries& entries, unsigned* kept, cudaStream_t stream) {
+  LAUNCH(score_lists_kernel, part.count, kThreads, kWarps * sizeof(double), stream, t, part.first, floor,
+         lists, capacity, entries, kept);
   check(cudaGetLastError(), "scoring lists");
 }
 
-void order_lists(const Training& t, const UnsuperposeCudaEntry* lists, unsigned capacity, unsigned most,
+void order_lists(const Part& part, const UnsuperposeCudaEntry* lists, unsigned capacity, unsigned most,
                  const Entries& entries, cudaStream_t stream) {
   const unsigned shared = power_above(most) * (sizeof(std::uint64_t) + sizeof(float));
   check(cudaFuncSetAttribute(order_lists_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              static_cast<int>(shared)),
         "asking for shared memory");
-  LAUNCH(order_lists_kernel, t.samples, kThreads, shared, stream, lists, capacity, entries);
+  LAUNCH(order_lists_kernel, part.count, kThreads, shared, stream, part.first, lists, capacity, entries);
   check(cudaGetLastError(), "sorting lists");
 }
 

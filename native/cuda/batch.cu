@@ -38,7 +38,7 @@ KERNEL prepare_kernel(Training t) {
       v -= bias[d];
       whole = fma(static_cast<double>(y[d]), static_cast<double>(y[d]), whole);
     }
-    t.base[sample * t.depth + d] = v;
+    t.residual[sample * t.depth + d] = v;
   }
   own = block_sum(own, sums);
   whole = block_sum(whole, sums);

@@ -160,21 +160,21 @@ struct ListMemory {
 
 KERNEL choose_listed_kernel(Training t, Listed l, Scores s, unsigned k, Entries entries) {
   SHARED(memory);
-  const unsigned sample = blockIdx.x, thread = threadIdx.x, count = l.counts[sample];
+  const unsigned own = blockIdx.x, sample = l.part.first + own, thread = threadIdx.x, count = l.counts[own];
   const ListMemory shared(memory, power_above(l.capacity));
   const float* input = s.input + static_cast<std::size_t>(sample) * s.width;
   const auto fail = [&] {
     if (thread == 0) l.failed[atomic_add(&t.outcome->failed, 1u)] = sample;
   };
-  const float floor = l.floors[sample];
+  const float floor = l.floors[own];
   // A list is whole, or says that nothing more is above its floor.
   if (count > l.capacity || (count < k && count < s.features)) return fail();
-  const double norm = l.norms[sample], moved = l.moved[sample];
+  const double norm = l.norms[own], moved = l.moved[own];
   const unsigned size = power_above(count);
   for (unsigned e = thread; e < size; e += kThreads) {
     std::uint64_t key = kLastKey;
     if (e < count) {
-      const UnsuperposeCudaEntry entry = l.entries[static_cast<std::size_t>(sample) * l.capacity + e];
+      const UnsuperposeCudaEntry entry = l.entries[static_cast<std::size_t>(own) * l.capacity + e];
       const unsigned j = feature_of(s, entry.index);
       const double off = scoring::device_error(false, s.width, norm, moved, t.row_norms[j] + t.row_moved[j],
                                                t.row_moved[j], 1);
@@ -272,7 +272,7 @@ void choose_listed(const Training& training, const Listed& listed, const Scores&
   check(cudaFuncSetAttribute(choose_listed_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              static_cast<int>(shared)),
         "asking for shared memory");
-  LAUNCH(choose_listed_kernel, training.samples, kThreads, shared, stream, training, listed, scores, k,
+  LAUNCH(choose_listed_kernel, listed.part.count, kThreads, shared, stream, training, listed, scores, k,
          entries);
   check(cudaGetLastError(), "choosing features");
 }

@@ -12,6 +12,7 @@ class Thresholds {
   static constexpr std::size_t kLeastRows = 2048;
   const float* of(const Select& pass, int precision, const Device& device, double passing,
                   unsigned least_rank, const Stream& stream, std::size_t wanted = 0);
+  std::size_t bytes() const { return strengths_.bytes() + ranks_.bytes(); }
   void free() {
     strengths_.free();
     ranks_.free();

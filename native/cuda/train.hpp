@@ -78,8 +78,7 @@ struct Training {
               *given_target = nullptr;  // samples x inputs, outputs; the second null: the same
   double input_scale = 1, target_scale = 1;
   float* input = nullptr;     // samples x width: x', 1
-  float* base = nullptr;      // samples x depth: y − b_dec
-  float* residual = nullptr;  // samples x depth
+  float* residual = nullptr;  // samples x depth: y − b_dec until it is decoded
   float* dead_residual = nullptr;
   double *input_squares = nullptr, *target_squares = nullptr, *squares = nullptr, *dead_squares = nullptr;
   float* weakest = nullptr;  // one a sample, as the four before it
@@ -100,7 +99,7 @@ struct Training {
 /// Features that a block of the updating kernel goes through, and rows that a part of column_sums() adds up.
 inline constexpr unsigned kFeaturesTogether = 8, kRowsTogether = 128;
 
-/// input, base and the squares of both, from what is given.
+/// input, y − b_dec and the squares of both, from what is given.
 void prepare(const Training& training, cudaStream_t stream);
 /// out[d]: Σ over `count` rows of entry d, d < columns. `partial` holds ⌈count / kRowsTogether⌉ x columns.
 void column_sums(const float* rows, std::size_t count, unsigned stride, unsigned columns, double* partial,
@@ -119,9 +118,14 @@ struct Scores {
 void score_exactly(const Scores& scores, cudaStream_t stream);
 /// Of these scores the k largest of each sample above 0, ties by lower index, as its entries.
 void choose_largest(const Scores& scores, unsigned k, const Entries& entries, cudaStream_t stream);
+/// Samples first … first + count − 1 of a batch. What stands for a part alone (lists, floors, norms) has sample `first` at 0.
+struct Part {
+  unsigned first = 0, count = 0;
+};
 /// The same from lists that select_rows() made with `floors`, whose values are off by what rounding did: those that may count are scored exactly.
 /// Samples whose lists do not tell are appended to `failed`, outcome.failed of them.
 struct Listed {
+  Part part;
   const UnsuperposeCudaEntry* entries = nullptr;
   const unsigned* counts = nullptr;
   unsigned capacity = 0;
@@ -133,16 +137,17 @@ void choose_listed(const Training& training, const Listed& listed, const Scores&
                    const Entries& entries, cudaStream_t stream);
 /// Of features with thresholds: what selects, from the thresholds.
 void set_margins(const Training& training, cudaStream_t stream);
-/// All features whose score is above a floor. From lists: floors_below() for the selecting product, whose counts become entries.count; score_lists() makes
-/// entries.first (samples + 1), and order_lists() the rest. From all scores: all_above() twice, with a scan between.
-void floors_below(const Training& training, double floor, const double* norms, const double* moved,
-                  float* floors, cudaStream_t stream);
-/// outcome.failed = the largest of the counts.
-void most_listed(const Training& training, const unsigned* counts, cudaStream_t stream);
-void score_lists(const Training& training, double floor, UnsuperposeCudaEntry* lists, unsigned capacity,
+/// All features whose score is above a floor. From lists: floors_below() for the selecting product, whose counts become entries.count; score_lists() says how
+/// many are kept (in kept[sample], where not null), and order_lists() writes them, once a scan of entries.first says where to. From all scores:
+/// all_above() twice, with a scan between.
+void floors_below(const Training& training, const Part& part, double floor, const double* norms,
+                  const double* moved, float* floors, cudaStream_t stream);
+/// outcome.failed = the largest of `count` counts.
+void most_listed(const Training& training, const unsigned* counts, unsigned count, cudaStream_t stream);
+void score_lists(const Training& training, const Part& part, double floor, UnsuperposeCudaEntry* lists,
+                 unsigned capacity, const Entries& entries, unsigned* kept, cudaStream_t stream);
+void order_lists(const Part& part, const UnsuperposeCudaEntry* lists, unsigned capacity, unsigned most,
                  const Entries& entries, cudaStream_t stream);
-void order_lists(const Training& training, const UnsuperposeCudaEntry* lists, unsigned capacity,
-                 unsigned most, const Entries& entries, cudaStream_t stream);
 void all_above(const Training& training, const Scores& scores, double floor, const Entries& entries,
                bool writing, cudaStream_t stream);
 /// Where the cut.left largest values end; zero but for `left` at first.
@@ -156,7 +161,7 @@ void keep_strongest(const Entries& from, unsigned samples, unsigned count, Cut* 
 void largest(const Training& training, const double* norms, const double* moved, unsigned count,
              cudaStream_t stream);
 
-/// residual = base − Σ a d, its squares, and dL/dh of every entry: scale · d_j · residual.
+/// residual = base − Σ a d (which may be the same memory), its squares, and dL/dh of every entry: scale · d_j · residual.
 struct Decoding {
   const float* base = nullptr;
   float* residual = nullptr;

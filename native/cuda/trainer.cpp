@@ -103,9 +103,9 @@ Trainer::Trainer(const Device& device, const UnsuperposeCudaTraining& options)
   row_norms_.reserve(features);
   row_moved_.reserve(features);
   t.tiles = rounded_.tiles();
-  for (EntryMemory* one : {&active_, &revived_, &together_}) {
-    one->width = one == &together_ ? 0 : t.width;  // nothing is learned from those of the last
-    one->depth = one == &together_ ? 0 : t.depth;
+  for (EntryMemory* one : {&active_, &revived_, &crowd_}) {
+    one->width = one == &crowd_ ? 0 : t.width;  // nothing is learned from those of the last
+    one->depth = one == &crowd_ ? 0 : t.depth;
   }
   t.factors = factors_.data();
   t.row_norms = row_norms_.data();
@@ -193,6 +193,9 @@ void Trainer::write(const UnsuperposeCudaTrained& from) {
   begun_ = 0;
   guess_ = 0;
   faulty_ = 0;
+  together_ = kAllTogether;
+  score_bytes_ = kScoreBytes;
+  alternates_ = true;
 }
 
 void Trainer::read(UnsuperposeCudaTrained& to) {
@@ -213,7 +216,6 @@ void Trainer::reserve(std::size_t n) {
   Training& t = training_;
   t.samples = static_cast<unsigned>(n);
   input_.reserve(n * t.width);
-  base_.reserve(n * t.depth);
   residual_.reserve(n * t.depth);
   for (Memory<double>* one : {&input_squares_, &target_squares_, &squares_, &norms_, &moved_})
     one->reserve(n);
@@ -222,7 +224,6 @@ void Trainer::reserve(std::size_t n) {
   const std::size_t blocks = (t.features + kFeaturesTogether - 1) / kFeaturesTogether;
   partial_.reserve((std::max(n, blocks) + kRowsTogether - 1) / kRowsTogether * t.outputs);
   t.input = input_.data();
-  t.base = base_.data();
   t.residual = residual_.data();
   t.input_squares = input_squares_.data();
   t.target_squares = target_squares_.data();
@@ -238,17 +239,28 @@ void Trainer::upload(const UnsuperposeCudaStep& step) {
   const std::size_t n = step.samples.count;
   Memory<float>&own = given_[turn_], &target = given_target_[turn_];
   own.reserve(n * t.inputs);
+  if (step.targets.data) target.reserve(n * t.outputs);
   upload_.rows(own.data(), step.samples);
   t.given = own.data();
   t.given_target = nullptr;
   if (step.targets.data) {
-    target.reserve(n * t.outputs);
     upload_.rows(target.data(), step.targets);
     t.given_target = target.data();
   }
   arrived_.record(copying_.get());
   arrived_.wait();  // the samples may go away
-  turn_ ^= 1;
+  if (alternates_) turn_ ^= 1;
+}
+
+/// Where two batches have no place, one at a time: the step before has ended then.
+void Trainer::upload_alone(const UnsuperposeCudaStep& step) {
+  if (alternates_) {
+    alternates_ = false;
+    given_[turn_].free();
+    given_target_[turn_].free();
+    turn_ ^= 1;  // the other may be large enough
+  }
+  with_room([&] { upload(step); });
 }
 
 void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& before) {
@@ -256,11 +268,20 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
   Training& t = training_;
   if (faulty_) return collect(before);
   before.number = 0;
-  upload(step);
+  bool there = false;
+  if (alternates_) {
+    try {
+      upload(step);
+      there = true;
+    } catch (const Failure& failure) {
+      if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
+    }
+  }
   // What the step before uses must not move.
   collect(before);
   if (faulty_) return;
-  reserve(step.samples.count);
+  if (!there) upload_alone(step);
+  with_room([&] { reserve(step.samples.count); });
   t.input_scale = step.input_scale;
   t.target_scale = step.target_scale;
   const cudaStream_t stream = stream_.get();
@@ -283,7 +304,7 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
   t.active = active_.entries();
   mark(kDecode);
   Decoding decoding;
-  decoding.base = t.base;
+  decoding.base = t.residual;
   decoding.residual = t.residual;
   decoding.squares = t.squares;
   decoding.entries = t.active;

@@ -1,5 +1,6 @@
 // A sparse autoencoder in training on a device: what the table's functions of a trainer do (module.cpp).
 #pragma once
+#include <limits>
 #include <vector>
 
 #include "rows.hpp"
@@ -50,19 +51,47 @@ class Trainer {
   };
   enum Stage { kCopy, kEncode, kDecode, kRevive, kSort, kMeasure, kUpdate, kStages };
 
+  static constexpr std::size_t kAllTogether = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t kScoreBytes = std::size_t{128} << 20;
+
   void copy(const Tensor& tensor, const UnsuperposeCudaTensor& host, bool to_device);
   void reserve(std::size_t samples);
   void upload(const UnsuperposeCudaStep& step);
+  void upload_alone(const UnsuperposeCudaStep& step);
   /// Of each sample the k strongest features of `side`.
   void encode(const Side& side, unsigned k, EntryMemory& to);
+  void encode_part(const Side& side, unsigned k, const Part& part, const Entries& entries);
   void encode_all(const Side& side, unsigned k, const unsigned* which, std::size_t count, const Entries& to);
-  void encode_above(const Side& side, double floor, EntryMemory& to);
+  unsigned encode_above(const Side& side, double floor, EntryMemory& to);
   void encode_together(const Side& side, unsigned k, double guess);
-  void score_all_above(const Side& side, double floor, EntryMemory& to);
-  void reserve_entries(EntryMemory& to);
-  void round_input();
-  Select selection(const Side& side) const;
+  bool list_all_above(const Side& side, double floor, EntryMemory& to, unsigned& found);
+  unsigned list_above(const Side& side, double floor, const Part& part, const Entries& entries,
+                      unsigned* kept);
+  unsigned score_all_above(const Side& side, double floor, EntryMemory& to);
+  unsigned reserve_entries(EntryMemory& to);
+  double mean_threshold(const Side& side, unsigned k);
+  unsigned counted();
+  void round_input(const Part& part);
+  void bound_rows();
+  Select selection(const Side& side, const Part& part) const;
   Scores exact(const Side& side) const;
+  template <class Body>
+  void in_parts(const Body& body);
+  std::size_t scored_together(std::size_t features, std::size_t samples) const;
+  bool shrink();
+  /// Does what takes memory; where there is too little, once more without what lists and scores had, which take less then, as long as they can.
+  template <class Body>
+  void with_room(const Body& body) {
+    for (bool last = false; !last;) {
+      try {
+        return body();
+      } catch (const Failure& failure) {
+        if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
+        last = !shrink();
+      }
+    }
+    body();
+  }
   void revive();
   void collect(UnsuperposeCudaReport& report);
 
@@ -80,17 +109,21 @@ class Trainer {
   std::size_t dead_count_ = 0;
 
   // Of a batch.
-  Memory<float> given_[2], given_target_[2], input_, base_, residual_, dead_residual_;
+  Memory<float> given_[2], given_target_[2], input_, residual_, dead_residual_;
   Memory<double> input_squares_, target_squares_, squares_, dead_squares_, norms_, moved_;
   Memory<float> weakest_;
   Memory<unsigned> actives_, failed_, counts_;
-  EntryMemory active_, revived_, together_;
+  EntryMemory active_, revived_,
+      crowd_;  // the last: what is above a floor, of which the strongest become active_
   Memory<float> floors_;
   Memory<Cut> cut_;
   Memory<unsigned> greater_, alike_;
   unsigned room_ = 512;  // of lists of all above a floor
   double guess_ = 0;     // of the weakest activation
   Memory<UnsuperposeCudaEntry> lists_;
+  // Samples that lists are made of at a time, and bytes of exact scores at a time; less where memory is short.
+  std::size_t together_ = kAllTogether, score_bytes_ = kScoreBytes;
+  bool alternates_ = true;  // the next batch is copied while the step before is computed
   Memory<double> scores_, partial_, target_sums_, residual_sums_, bias_sums_, square_parts_, bound_parts_;
   Memory<float> bias_parts_;
   Memory<Outcome> outcome_;

@@ -11,8 +11,8 @@
 #include <random>
 #include <vector>
 
-#include "table.hpp"
 #include "train_reference.hpp"
+#include "train_run.hpp"
 #ifdef UNSUPERPOSE_CUDA_EMULATED
 #include "emulation.hpp"
 #endif
@@ -40,69 +40,6 @@ void near(const Problem& p, const char* what, double found, double expected, dou
   ++failures;
   std::printf("%s (%d): %s: %.12g, expected %.12g\n", p.name, static_cast<int>(p.architecture), what, found,
               expected);
-}
-
-UnsuperposeCudaTraining options_of(const Problem& p) {
-  UnsuperposeCudaTraining training{};
-  training.architecture = p.architecture;
-  training.bandwidth = static_cast<double>(kBandwidth);
-  training.target_l0 = p.target_l0;
-  training.subtract_bias = !p.transcoder;
-  training.aligned = p.aligned;
-  training.features = p.features;
-  training.inputs = p.inputs;
-  training.outputs = p.outputs;
-  training.dead_after = kDeadAfter;
-  training.auxiliary_k = p.auxiliary_k;
-  training.auxiliary = p.jumps() ? 0 : 1;
-  training.clip = p.clip;
-  return training;
-}
-
-UnsuperposeCudaStep step_of(const Problem& p, const std::vector<float>& input,
-                            const std::vector<float>& target, std::uint64_t number) {
-  UnsuperposeCudaStep step{};
-  step.samples = {input.data(), p.inputs, p.samples, p.inputs, nullptr};
-  if (p.transcoder) step.targets = {target.data(), p.outputs, p.samples, p.outputs, nullptr};
-  step.input_scale = kInputScale;
-  step.target_scale = p.transcoder ? kOtherScale : kTargetScale;
-  step.number = number;
-  step.k = p.k;
-  step.lambda = kLambda;
-  step.rate = kRate;
-  step.beta1 = kBeta1;
-  step.beta2 = kBeta2;
-  step.correction = kCorrection;
-  step.epsilon = kEpsilon;
-  return step;
-}
-
-/// `steps` of them from `state` on; the last one's report.
-UnsuperposeCudaReport train(const Problem& p, State& state, const std::vector<float>& input,
-                            const std::vector<float>& target, std::uint64_t steps,
-                            std::vector<double>& sums) {
-  UnsuperposeCudaError error;
-  UnsuperposeCudaTrainer* trainer = nullptr;
-  const UnsuperposeCudaTraining training = options_of(p);
-  require(table.trainer_open(0, &training, &trainer, &error), error);
-  UnsuperposeCudaTrained view = state.view();
-  require(table.trainer_write(trainer, &view, &error), error);
-  UnsuperposeCudaReport report{};
-  sums.assign(p.outputs, 0);
-  report.target_sums = sums.data();
-  for (std::uint64_t number = kStep; number < kStep + steps; ++number) {
-    const UnsuperposeCudaStep step = step_of(p, input, target, number);
-    require(table.trainer_step(trainer, &step, &report, &error), error);
-    EXPECT(report.number == (number == kStep ? 0 : number - 1));
-  }
-  require(table.trainer_settle(trainer, &report, &error), error);
-  EXPECT(report.number == kStep + steps - 1);
-  state.dead.resize(p.features);
-  view = state.view();
-  require(table.trainer_read(trainer, &view, &error), error);
-  state.dead.resize(view.dead_count);
-  table.trainer_close(trainer);
-  return report;
 }
 
 void test(const Problem& p) {
@@ -223,39 +160,6 @@ void test_overflow() {
   EXPECT(state.encoder.values == before.encoder.values && state.decoder.values == before.decoder.values);
 }
 
-#ifdef UNSUPERPOSE_CUDA_EMULATED
-/// With ever more memory: a step is refused for the lack of it, or made; never anything else.
-void test_memory() {
-  Problem p{"memory", 20, 2304, 12, 12, 3};
-  std::mt19937 random(8);
-  State state = start(p, random);
-  const std::vector<float> input(p.samples * p.inputs, 0.5f);
-  const UnsuperposeCudaTraining training = options_of(p);
-  UnsuperposeCudaTrained view = state.view();
-  auto& faults = unsuperpose::cuda::emulation::faults();
-  const std::uint64_t all = faults.memory;
-  bool made = false, refused = false;
-  for (std::uint64_t memory = std::uint64_t{1} << 16; !made && memory < all; memory += memory / 8) {
-    faults.memory = memory;
-    UnsuperposeCudaError error{};
-    UnsuperposeCudaTrainer* trainer = nullptr;
-    UnsuperposeCudaReport report{};
-    int code = table.trainer_open(0, &training, &trainer, &error);
-    if (code == 0) code = table.trainer_write(trainer, &view, &error);
-    const UnsuperposeCudaStep step = step_of(p, input, input, kStep);
-    if (code == 0) code = table.trainer_step(trainer, &step, &report, &error);
-    if (code == 0) code = table.trainer_settle(trainer, &report, &error);
-    EXPECT(code == UNSUPERPOSE_CUDA_OK || code == UNSUPERPOSE_CUDA_MEMORY);
-    made = code == UNSUPERPOSE_CUDA_OK;
-    refused = refused || !made;
-    if (made) EXPECT(report.number == kStep && report.fault == UNSUPERPOSE_CUDA_FINE);
-    table.trainer_close(trainer);
-  }
-  faults.memory = all;
-  EXPECT(made && refused);
-}
-#endif
-
 }  // namespace
 
 int main() {
@@ -327,8 +231,5 @@ int main() {
     test_again(architecture);
   test_faults();
   test_overflow();
-#ifdef UNSUPERPOSE_CUDA_EMULATED
-  test_memory();
-#endif
   return ended();
 }
