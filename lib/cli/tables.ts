@@ -292,6 +292,8 @@ export const COVERAGE: readonly Flag[] = [
 /** Options of claims about pairs. */
 export const PAIRS: readonly Flag[] = [DEVICE, THREADS];
 
+export const ENCODING: readonly Flag[] = [DEVICE, THREADS];
+
 export const THREADS_ONLY: readonly Flag[] = [THREADS];
 
 /** Options of SparseAutoencoder.load and inspect. */

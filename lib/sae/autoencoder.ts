@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // The handle of a native autoencoder.
+import { type DeviceOptions, readDevice, readNoDevice, type Wanted } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { count, keepFromCloning, printsAs } from '../call/inspect.js';
 import { allocate, type Matrix, type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
@@ -10,9 +11,10 @@ import { type CodesLike, readCodes, SparseCodes } from '../data/codes.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { Path } from '../files/index.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
+import { resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import type { AutoencoderHandle, NativeAutoencoder } from '../native/sae.js';
-import type { NativeCodes } from '../native/values.js';
+import type { NativeCodes, Resources } from '../native/values.js';
 import { type LoadAutoencoderOptions, readAutoencoder } from './formats/load.js';
 import type { AutoencoderReport } from './formats/report.js';
 import { type SaveAutoencoderOptions, saveAutoencoder } from './formats/save.js';
@@ -26,7 +28,7 @@ import {
 import type { TrainingSummary } from './training.js';
 
 /** Options of {@link SparseAutoencoder.encodeSync}. */
-export interface EncodeSyncOptions {
+export interface EncodeSyncOptions extends DeviceOptions {
   /** Default: UNSUPERPOSE_THREADS, or what the machine has. */
   readonly threads?: number | undefined;
 }
@@ -215,6 +217,16 @@ export class SparseAutoencoder {
     return samples;
   }
 
+  #device(read: Options): Wanted {
+    return this.activation === 'matching-pursuit'
+      ? readNoDevice(read, 'activation matching-pursuit', 'activations relu, topk, jumprelu and gated')
+      : readDevice(read);
+  }
+
+  #resources(threads: number, wanted: Wanted, samples: NativeMatrix): Resources {
+    return resources(threads, wanted, samples.rows * this.dims * this.features);
+  }
+
   #codes({ indptr, indices, values }: NativeCodes, samples: number): SparseCodes {
     return SparseCodes.adopt({ indptr, indices, values }, samples, this.features);
   }
@@ -222,21 +234,26 @@ export class SparseAutoencoder {
   /**
    * Codes of samples. Does not block the JavaScript thread; a copy of the samples is made before this returns.
    *
+   * With `device` an NVIDIA GPU scores all features, where the encoder stays, and the CPU decides in float64 what the scores leave open: the same bits as on
+   * the CPU. Autoencoders by matching pursuit run on the CPU only.
+   *
    * @param activations samples × dims, finite
    * @returns samples × features, values > 0
-   * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`, `ERR_DISPOSED`; `signal.reason` once
-   *   aborted
+   * @throws UnsuperposeError (as a rejection) `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION`, `ERR_NOT_FINITE`, `ERR_TOO_LARGE`, `ERR_DISPOSED`,
+   *   `ERR_NO_DEVICE`; `signal.reason` once aborted
    */
   async encode(activations: MatrixLike, options?: EncodeOptions): Promise<SparseCodes> {
-    const read = new Options(options, ['threads', 'signal', 'onProgress'], 'encode');
+    const read = new Options(options, ['threads', 'device', 'signal', 'onProgress'], 'encode');
     const signal = read.signal();
     const onProgress = read.callback<{ done: number; total: number }>('onProgress');
     const threads = readThreads(read);
+    const wanted = this.#device(read);
     throwIfAborted(signal);
     const samples = this.#activations(activations);
     const handle = this.#use();
+    const given = this.#resources(threads, wanted, samples);
     const codes = await runCounted<NativeCodes>(signal, onProgress, (report, onSettled) =>
-      binding.encode(handle, samples, threads, report, onSettled),
+      binding.encode(handle, samples, given, report, onSettled),
     );
     return this.#codes(codes, samples.rows);
   }
@@ -246,11 +263,14 @@ export class SparseAutoencoder {
    * @throws UnsuperposeError as {@link encode} rejects with
    */
   encodeSync(activations: MatrixLike, options?: EncodeSyncOptions): SparseCodes {
-    const threads = readThreads(new Options(options, ['threads'], 'encodeSync', ASYNC_ONLY));
+    const read = new Options(options, ['threads', 'device'], 'encodeSync', ASYNC_ONLY);
+    const threads = readThreads(read);
+    const wanted = this.#device(read);
     const samples = this.#activations(activations);
     const handle = this.#use();
+    const given = this.#resources(threads, wanted, samples);
     return this.#codes(
-      native((module) => module.encodeSync(handle, samples, threads)),
+      native((module) => module.encodeSync(handle, samples, given)),
       samples.rows,
     );
   }

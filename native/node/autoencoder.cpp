@@ -34,7 +34,7 @@ Napi::Value autoencoder_parameters(const Napi::CallbackInfo& call) {
   return parameters_object(call.Env(), held<const Autoencoder>(call[0])->parameters());
 }
 
-/// (handle, matrix, threads) → codes
+/// (handle, matrix, resources) → codes
 Napi::Value encode_sync(const Napi::CallbackInfo& call) {
   const auto autoencoder = held<const Autoencoder>(call[0]);
   const Execution execution = execution_of(call[2]);
@@ -46,7 +46,7 @@ Napi::Value encode_sync(const Napi::CallbackInfo& call) {
   return to_value(call.Env(), codes);
 }
 
-/// (handle, matrix, threads, onProgress, onSettled) → job
+/// (handle, matrix, resources, onProgress, onSettled) → job
 Napi::Value encode_async(const Napi::CallbackInfo& call) {
   const auto autoencoder = held<const Autoencoder>(call[0]);
   const Matrix32 borrowed = matrix(call[1], "activations");

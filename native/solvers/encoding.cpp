@@ -15,7 +15,7 @@ namespace unsuperpose::encoding {
 namespace {
 
 /// Rows scored together, and pairs decided together, where there are very many.
-constexpr std::size_t kBatch = 512, kMostPairs = std::size_t{1} << 22;
+constexpr std::size_t kBatch = 512, kDeviceBatch = 4096, kMostPairs = std::size_t{1} << 22;
 constexpr std::size_t kMostEntries = std::numeric_limits<std::uint32_t>::max();
 /// Rows that tell where the weakest of all may lie, where nothing is known.
 constexpr std::size_t kProbed = 32;
@@ -57,12 +57,13 @@ Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std
   scoring::Scorer scorer(atoms, no_weights, true, scoring::Ladder::finest);
   // No error is small beside a floor of 0; what lies within the error of it is decided below with all others.
   const bool rough = floor == 0 && !atoms.device && scorer.reliable();
+  const std::size_t together = atoms.device ? kDeviceBatch : kBatch;
   std::vector<scoring::Request> requests;
   scoring::ExactPairs pairs;
   out = {};
   out.indptr.assign(1, 0);
-  for (std::size_t first = 0; first < rows.rows; first += kBatch) {
-    requests.assign(std::min(kBatch, rows.rows - first), {});
+  for (std::size_t first = 0; first < rows.rows; first += together) {
+    requests.assign(std::min(together, rows.rows - first), {});
     for (std::size_t i = 0; i < requests.size(); ++i) {
       requests[i].row = static_cast<std::uint32_t>(first + i);
       requests[i].norm = std::sqrt(reduce::table().squared_norm(rows.row(first + i), dictionary.dims()));

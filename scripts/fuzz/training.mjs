@@ -227,7 +227,7 @@ export const training = {
   },
   'SparseAutoencoder.prototype.encode': {
     kind: 'async',
-    make: (r, pkg) => [...withSamples(r, pkg), {}],
+    make: (r, pkg) => [...withSamples(r, pkg), r.some({ device: device(r) })],
     call: (_, [sae, ...args]) => sae.encode(...args),
     plain: (_, [sae, x]) => sae.encodeSync(x),
     hostile: (pkg, [sae, ...args]) =>
@@ -235,7 +235,7 @@ export const training = {
   },
   'SparseAutoencoder.prototype.encodeSync': {
     kind: 'sync',
-    make: (r, pkg) => [...withSamples(r, pkg), {}],
+    make: (r, pkg) => [...withSamples(r, pkg), r.some({ device: device(r) })],
     call: (_, [sae, ...args]) => sae.encodeSync(...args),
     hostile: (pkg, [sae, ...args]) =>
       sae instanceof pkg.SparseAutoencoder ? sae.encodeSync(...args) : undefined,

@@ -1,21 +1,21 @@
 // `unsuperpose encode`: codes of activations by a sparse autoencoder.
 import { CODES_OUT, CODES_READING, writeCodes } from '../codes-out.js';
 import type { Coder } from '../coding.js';
-import { Misuse } from '../flags.js';
+import { Misuse, pick } from '../flags.js';
 import { autoencoderAt } from '../inputs.js';
 import { fingerprintOf } from '../shards.js';
 import type { Command, Context, Outcome } from '../spec.js';
-import { THREADS_ONLY } from '../tables.js';
+import { ENCODING } from '../tables.js';
 import { SAE } from './features.js';
 
 async function run(context: Context): Promise<Outcome> {
   const { values, signal } = context;
   if (values.sae === undefined) throw new Misuse('--sae is missing: the sparse autoencoder to encode with');
   const sae = await autoencoderAt(values.sae as string, context);
-  const threads = values.threads === undefined ? {} : { threads: values.threads as number };
+  const options = pick(values, ENCODING);
   const coder: Coder = {
     features: sae.features,
-    encode: async (rows) => ({ codes: await sae.encode(rows, { ...threads, signal }) }),
+    encode: async (rows) => ({ codes: await sae.encode(rows, { ...options, signal }) }),
   };
   const arrays = Object.values(sae.parameters()).flatMap((value): ArrayBufferView[] => {
     if (ArrayBuffer.isView(value)) return [value];
@@ -36,7 +36,7 @@ export const encode: Command = {
   reports: true,
   groups: [
     { title: 'Features', flags: SAE },
-    { title: 'Activations', flags: [...CODES_READING, ...THREADS_ONLY] },
+    { title: 'Activations', flags: [...CODES_READING, ...ENCODING] },
     { title: 'Result', flags: CODES_OUT },
   ],
   notes: [
