@@ -1,5 +1,5 @@
-// What bench/cuda.ts times besides lasso and topK: orthogonal matching pursuit, paths, certificates, the way back from codes, and steps of training a
-// sparse autoencoder.
+// What bench/cuda.ts times besides lasso and topK: orthogonal matching pursuit, paths, certificates, the way back from codes, encoding by a sparse
+// autoencoder, and steps of training one.
 
 import { Options } from '../lib/call/options.js';
 import {
@@ -10,6 +10,7 @@ import {
   fold,
   info,
   type Matrix,
+  SparseAutoencoder,
   SparseCodes,
   unfold,
   unfoldPath,
@@ -71,6 +72,20 @@ export function path(samples: Samples, dictionary: Dictionary): Call {
       last = { active: codes.values.length / count, converged: status.filter((one) => one === 0).length };
     return { steps: PATH_STEPS, ...last };
   };
+}
+
+/** Codes by a TopK autoencoder whose encoder and decoder are the atoms. */
+export function encoding(samples: Samples, atoms: Samples, k: number): Timed {
+  const [features, dims] = atoms.shape;
+  const sae = SparseAutoencoder.from({
+    ...{ activation: 'topk', k, encoder: atoms, encoderBias: new Float32Array(features) },
+    ...{ decoder: atoms, decoderBias: new Float32Array(dims) },
+  });
+  const call: Call = async (on, count) => {
+    const { values } = await sae.encode(firstRows(samples, count), { device: on });
+    return { k, active: values.length / count };
+  };
+  return { call, end: () => sae.dispose() };
 }
 
 /** Certificates of the codes that lasso finds for this λ. */

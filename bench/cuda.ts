@@ -16,7 +16,16 @@ import {
   ops,
   unfold,
 } from '../lib/index.js';
-import { certificates, firstRows, PATH_STEPS, path, pursuit, trainingSteps, ways } from './cuda-calls.js';
+import {
+  certificates,
+  encoding,
+  firstRows,
+  PATH_STEPS,
+  path,
+  pursuit,
+  trainingSteps,
+  ways,
+} from './cuda-calls.js';
 import { fastMixtures, fastUnitRows } from './cuda-data.js';
 import { layers, learningBytes, steps } from './cuda-learning.js';
 import { describeMachine, describeSource } from './machine.js';
@@ -24,7 +33,7 @@ import { median, quartiles } from './statistics.js';
 
 const HELP = `Times calls on an NVIDIA GPU, beside this machine's CPU.
   --json             one JSON value as the last line
-  --only LIST        of lasso, topk, omp, path, certify, fold, train, learn, lista, pairs; omp to train with features up to 65536
+  --only LIST        of lasso, topk, omp, path, encode, certify, fold, train, learn, lista, pairs; omp to train with features up to 65536
   --device NAME      cuda (default), or cuda:1 and so on
   --features LIST    of all but pairs; default 16384,65536,262144
   --dims N           default 1024
@@ -64,7 +73,7 @@ const HOST_BYTES = 20;
 /** Layers of a network. */
 const DEPTH = 8;
 
-const OF_DICTIONARY = ['lasso', 'topk', 'omp', 'path', 'certify', 'fold'] as const;
+const OF_DICTIONARY = ['lasso', 'topk', 'omp', 'path', 'encode', 'certify', 'fold'] as const;
 const TASKS = [...OF_DICTIONARY, 'train', 'learn', 'lista', 'pairs'] as const;
 type Task = (typeof TASKS)[number];
 
@@ -252,15 +261,20 @@ async function timeDictionary(features: number): Promise<void> {
       });
       return { strongest: Math.abs(values[0] as number) };
     });
-  if (features <= MOST_FEATURES) await timeCalls(features, { samples, dictionary, lambda });
+  if (features <= MOST_FEATURES) await timeCalls(features, { samples, atoms, dictionary, lambda });
 }
 
 /** What cuda-calls.ts has, but training. */
 async function timeCalls(
   features: number,
-  given: { samples: Matrix<Float32Array>; dictionary: Dictionary; lambda: number },
+  given: {
+    samples: Matrix<Float32Array>;
+    atoms: Matrix<Float32Array>;
+    dictionary: Dictionary;
+    lambda: number;
+  },
 ): Promise<void> {
-  const { samples, dictionary, lambda } = given;
+  const { samples, atoms, dictionary, lambda } = given;
   const size = { features, dims, rows: batch };
   const cpuRows = fewer(batch, MANY_PASSES * features * dims);
   const active = Math.min(ACTIVE, features, dims);
@@ -274,6 +288,12 @@ async function timeCalls(
       ...([{ task: `unfoldPath, ${PATH_STEPS} steps`, ...size }, cpuRows] as const),
       path(samples, dictionary),
     );
+  if (asked('encode')) {
+    const k = Math.min(TOP, features);
+    const { call, end: free } = encoding(samples, atoms, k);
+    await compare({ task: `encode topk, k = ${k}`, ...size }, fewer(batch, features * dims), call);
+    free();
+  }
   if (asked('certify'))
     await compare(
       ...([{ task: 'certify', ...size }, cpuRows] as const),
