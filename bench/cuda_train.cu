@@ -19,8 +19,9 @@ constexpr int kWarm = 3, kRuns = 15;
 
 /// Steps of training a TopK autoencoder whose features are the atoms that samples are mixed of.
 void time_train(const Problem& problem, std::size_t batch, std::uint64_t dead_after) {
-  constexpr const char* kStages[] = {"copy", "encode",  "decode", "revive",
-                                     "sort", "measure", "update", "all"};
+  constexpr const char* kStages[] = {"copy",   "prepare", "sample", "select",  "choose", "again",
+                                     "decode", "revive",  "sort",   "measure", "update", "all"};
+  constexpr int kCount = 12;
   using Clock = std::chrono::steady_clock;
   const std::size_t features = problem.features, dims = problem.dims;
   std::vector<float> decoder = unit_rows(features, dims, 1), encoder(features * (dims + 1)), bias(dims),
@@ -57,7 +58,7 @@ void time_train(const Problem& problem, std::size_t batch, std::uint64_t dead_af
   step.beta2 = 0.999f;
   step.correction = 1;
   step.epsilon = 1e-8f;
-  std::vector<double> wall, stages[8];
+  std::vector<double> wall, stages[kCount];
   UnsuperposeCudaReport report{};
   std::uint64_t dead_now = 0;
   for (int run = 0; run < kWarm + kRuns + 1; ++run) {
@@ -67,7 +68,7 @@ void time_train(const Problem& problem, std::size_t batch, std::uint64_t dead_af
     if (report.fault != UNSUPERPOSE_CUDA_FINE) throw Failure{UNSUPERPOSE_CUDA_FAILED, "training exploded"};
     if (run <= kWarm) continue;
     wall.push_back(std::chrono::duration<double>(Clock::now() - started).count());
-    for (int stage = 0; stage < 8; ++stage) stages[stage].push_back(report.stages[stage]);
+    for (int stage = 0; stage < kCount; ++stage) stages[stage].push_back(report.stages[stage]);
     dead_now = report.dead;
   }
   table.trainer_close(trainer);
@@ -78,7 +79,7 @@ void time_train(const Problem& problem, std::size_t batch, std::uint64_t dead_af
       "\"wall\":{\"median\":%.4e,\"quartiles\":[%.4e,%.4e]},\"stages\":{",
       batch, features, dims, static_cast<std::size_t>(step.k), static_cast<std::size_t>(dead_now),
       report.gradient_norm, report.loss, all.median, all.quarter, all.three_quarters);
-  for (int stage = 0; stage < 8; ++stage)
+  for (int stage = 0; stage < kCount; ++stage)
     std::printf("%s\"%s\":%.4e", stage == 0 ? "" : ",", kStages[stage], spread(stages[stage]).median);
   std::printf("}}\n");
   std::fflush(stdout);

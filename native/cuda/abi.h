@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Another number for every change that is not an addition at the end of the table. */
-#define UNSUPERPOSE_CUDA_ABI_VERSION 2u
+#define UNSUPERPOSE_CUDA_ABI_VERSION 3u
 
 /* The type tag of the external `table` that the CUDA module exports. Random: no other external has it. */
 #define UNSUPERPOSE_CUDA_TAG_LOWER 0x5b8e02d94c71fa36u
@@ -215,7 +215,8 @@ typedef struct UnsuperposeCudaReport {
   double squared_target;                                 /* as given */
   double* target_sums;                                   /* outputs, as given: the caller's memory, or null */
   int32_t fault;                                         /* UnsuperposeCudaFault */
-  double stages[8]; /* seconds on the device: copy, encode, decode, revive, sort, measure, update, all */
+  /* seconds on the device: copy, prepare, sample, select, choose, again, decode, revive, sort, measure, update, all */
+  double stages[12];
 } UnsuperposeCudaReport;
 
 /* What online dictionary learning keeps of the codes, beside the atoms: A (features x features) = sum of a'a, B (features x dims) = sum of a'x. */

@@ -285,16 +285,16 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
   t.input_scale = step.input_scale;
   t.target_scale = step.target_scale;
   const cudaStream_t stream = stream_.get();
-  const auto mark = [&](int stage) { stages_[stage].record(stream); };
   mark(kCopy);
   check(cudaStreamWaitEvent(stream, arrived_.get()), "waiting for a copy");
-  mark(kEncode);
+  for (const Stage stage : {kPrepare, kSample, kSelect, kChoose, kAgain})
+    mark(stage);  // where none comes later
   stream_.zero(t.outcome, 1);
   prepare(t, stream);
   column_sums(t.given_target ? t.given_target : t.given, t.samples, t.outputs, t.outputs, t.partial,
               t.target_sums, stream);
   t.lambda = step.lambda;
-  const Side all{nullptr, t.features, t.tiles, t.factors};
+  const Side all{nullptr, t.features, t.tiles, t.factors, true};
   const auto k = static_cast<unsigned>(std::min<std::uint64_t>(step.k, t.features));
   switch (options_.architecture) {
     case UNSUPERPOSE_CUDA_BATCH_TOP_K: encode_together(all, k, guess_ > 0 ? guess_ : step.guess); break;

@@ -48,12 +48,27 @@ class Trainer {
     std::size_t count = 0;
     Tiles tiles;
     const float* factors = nullptr;
+    bool timed = false;  // its stages are told
   };
-  enum Stage { kCopy, kEncode, kDecode, kRevive, kSort, kMeasure, kUpdate, kStages };
+  enum Stage {
+    kCopy,
+    kPrepare,
+    kSample,  // of features, which tell a floor
+    kSelect,
+    kChoose,
+    kAgain,  // what lists did not tell, and a wait for the host
+    kDecode,
+    kRevive,
+    kSort,
+    kMeasure,
+    kUpdate,
+    kStages
+  };
 
   static constexpr std::size_t kAllTogether = std::numeric_limits<std::size_t>::max();
   static constexpr std::size_t kScoreBytes = std::size_t{128} << 20;
 
+  void mark(Stage stage) { stages_[stage].record(stream_.get()); }
   void copy(const Tensor& tensor, const UnsuperposeCudaTensor& host, bool to_device);
   void reserve(std::size_t samples);
   void upload(const UnsuperposeCudaStep& step);

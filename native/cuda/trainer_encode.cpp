@@ -135,6 +135,7 @@ void Trainer::encode_part(const Side& side, unsigned k, const Part& part, const 
   const auto capacity = static_cast<unsigned>(std::min(room_of(k), side.count));
   lists_.reserve(static_cast<std::size_t>(part.count) * capacity);
   Select select = selection(side, part);
+  if (side.timed) mark(kSample);
   const float* floors = thresholds_.of(select, UNSUPERPOSE_CUDA_FLOAT16, device_, passing_of(k), 1, stream_,
                                        sample_of(side.count, k));
   select.floors = floors;
@@ -142,6 +143,7 @@ void Trainer::encode_part(const Side& side, unsigned k, const Part& part, const 
   select.counts = counts_.data();
   select.capacity = capacity;
   stream_.zero(counts_.data(), part.count);
+  if (side.timed) mark(kSelect);
   select_rows(select, UNSUPERPOSE_CUDA_FLOAT16, device_.hopper, device_.multiprocessors, device_.shared_limit,
               stream_.get());
   Listed listed;
@@ -154,7 +156,9 @@ void Trainer::encode_part(const Side& side, unsigned k, const Part& part, const 
   listed.moved = moved_.data();
   listed.failed = failed_.data();
   stream_.zero(&t.outcome->failed, 1);
+  if (side.timed) mark(kChoose);
   choose_listed(t, listed, exact(side), k, entries, stream_.get());
+  if (side.timed) mark(kAgain);
   if (const unsigned failed = counted(); failed > 0) encode_all(side, k, failed_.data(), failed, entries);
 }
 
@@ -212,6 +216,7 @@ unsigned Trainer::list_above(const Side& side, double floor, const Part& part, c
   select.floors = floors_.data();
   select.counts = counts;
   bool hopper = device_.hopper;
+  if (side.timed) mark(kSelect);
   // As long as some list is too short, longer ones; of a crowded batch there are none, and the next is tried again.
   for (;;) {
     lists_.reserve(static_cast<std::size_t>(part.count) * room_);
@@ -223,6 +228,7 @@ unsigned Trainer::list_above(const Side& side, double floor, const Part& part, c
     most_listed(t, counts, part.count, stream_.get());
     const unsigned most = counted();
     if (most <= room_) {
+      if (side.timed) mark(kChoose);
       score_lists(t, part, floor, lists_.data(), room_, entries, kept, stream_.get());
       return std::max(1u, most);
     }
@@ -333,7 +339,7 @@ void Trainer::revive() {
   });
   t.dead_residual = dead_residual_.data();
   t.dead_squares = dead_squares_.data();
-  Side side{dead_.data(), dead_count_, {}, nullptr};
+  Side side{dead_.data(), dead_count_, {}, nullptr, false};
   if (selecting) {
     round_rows(t.encoder.values, dead_.data(), dead_count_, padded_dead, t.width, UNSUPERPOSE_CUDA_FLOAT16,
                dead_rounded_.tiles(), nullptr, nullptr, stream_.get());
