@@ -289,10 +289,8 @@ export const COVERAGE: readonly Flag[] = [
   THREADS,
 ];
 
-/** Options of claims about pairs. */
-export const PAIRS: readonly Flag[] = [DEVICE, THREADS];
-
-export const ENCODING: readonly Flag[] = [DEVICE, THREADS];
+/** Options of calls that have no others: claims about pairs, encode of a sparse autoencoder. Of evaluate, they go on to the calls that it makes. */
+export const RESOURCES: readonly Flag[] = [DEVICE, THREADS];
 
 export const THREADS_ONLY: readonly Flag[] = [THREADS];
 

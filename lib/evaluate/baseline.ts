@@ -5,8 +5,8 @@ import { Dictionary } from '../data/dictionary.js';
 import { binding, native } from '../native/runtime.js';
 import type { NativeCodes } from '../native/values.js';
 import { fold } from '../unfold/fold.js';
-import { type UnfoldOptions, unfold } from '../unfold/unfold.js';
-import type { Chunk, Coded, CodeOptions, Run, Subject } from './subjects.js';
+import { unfold } from '../unfold/unfold.js';
+import { type Chunk, type Coded, type CodeOptions, type Run, type Subject, unfolding } from './subjects.js';
 
 /** Active features of each sample, at least 1 and at most what orthogonal matching pursuit can find. */
 function sparsities({ indptr }: NativeCodes, most: number): Uint32Array {
@@ -64,7 +64,7 @@ export function matchedBaseline(
     async code({ matrix }: Chunk, reference: NativeCodes): Promise<Coded> {
       const centred = bias === undefined ? matrix : moved(matrix, bias, false, run.threads);
       const settings = options ?? { method: 'omp', sparsity: sparsities(reference, most) };
-      const answer = await unfold(centred, dictionary, { ...settings, ...run } as UnfoldOptions);
+      const answer = await unfold(centred, dictionary, unfolding(settings, run));
       const made = readCodes(answer.codes, 'codes', 'ERR_DTYPE').codes;
       const codes = options === undefined ? silenced(made, reference) : made;
       if (bias === undefined) return { codes, made: handle };

@@ -37,8 +37,8 @@ interface Scored {
 
 /** The frozen random dictionary with codes made as the features' are, or what was given in its place. */
 async function baselineOf(features: unknown, subject: Subject, settings: EvaluateSettings): Promise<Subject> {
-  const { baseline, unfold, seed, threads, signal } = settings;
-  const run = { threads, signal };
+  const { baseline, unfold, seed, threads, signal, device } = settings;
+  const run = { threads, signal, device };
   const { dims } = subject.dictionary;
   if (baseline !== undefined) {
     const given = readSubject(baseline, 'baseline', unfold, run);
@@ -269,8 +269,8 @@ export async function evaluate(
   options?: EvaluateOptions,
 ): Promise<Evaluation> {
   const settings = readOptions(options);
-  const { threads, signal, truth, seeds, sameAbove, denseAbove } = settings;
-  const subject = readSubject(features, 'features', settings.unfold, { threads, signal });
+  const { threads, signal, device, truth, seeds, sameAbove, denseAbove } = settings;
+  const subject = readSubject(features, 'features', settings.unfold, { threads, signal, device });
   const { source, total } = readSource(activations);
   const baseline = await baselineOf(features, subject, settings);
   const pair = [subject, baseline] as const;

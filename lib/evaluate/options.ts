@@ -1,5 +1,6 @@
 // The options of evaluate, read.
 
+import { type Device, readDevice } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import type { MatrixLike } from '../call/matrix.js';
 import { mapEntries } from '../call/memory.js';
@@ -56,6 +57,11 @@ export interface EvaluateOptions extends AsyncOptions<EvaluationProgress> {
   readonly batchSize?: number | undefined;
   /** Of the random dictionary: an integer, 0 … 2⁵³ − 1. Default 0. */
   readonly seed?: number | undefined;
+  /**
+   * Where codes are made: goes to `unfold`, where `unfold` has no `device` of its own, and to `encode` of a model, in its second argument, `{ device }`. A
+   * SparseAutoencoder takes it; where a model of yours does not, codes are made as without. Scores are the CPU's. Default: what these calls do without it.
+   */
+  readonly device?: Device | undefined;
   /** Results do not depend on it, bit for bit. */
   readonly threads?: number | undefined;
 }
@@ -69,6 +75,7 @@ const NAMES = [
   'sameAbove',
   'batchSize',
   'seed',
+  'device',
   'threads',
   'signal',
   'onProgress',
@@ -147,7 +154,9 @@ function readSeeds(value: unknown): Dictionary[] {
 
 export function readOptions(options: unknown) {
   const read = new Options(options, NAMES, 'evaluate');
+  if (read.has('device')) readDevice(read); // refuses what is none
   return {
+    device: read.get('device') as Device | undefined,
     signal: read.signal(),
     onProgress: read.callback<EvaluationProgress>('onProgress'),
     denseAbove: read.number('denseAbove', { min: 0, max: 1 }, DEFAULT_DENSE),

@@ -1,4 +1,5 @@
 // What can be evaluated: a dictionary, a dictionary with ready codes, or a model that encodes and decodes.
+import type { Device } from '../call/device.js';
 import { UnsuperposeError } from '../call/errors.js';
 import { allocate, type Matrix, type MatrixLike, type NativeMatrix, readMatrix } from '../call/matrix.js';
 import { copyOf } from '../call/memory.js';
@@ -59,7 +60,12 @@ export type CodeOptions = Readonly<Record<string, unknown>>;
 export interface Run {
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
+  readonly device: Device | undefined;
 }
+
+/** What is asked of `unfold`. */
+export const unfolding = (options: CodeOptions, { device, ...run }: Run): UnfoldOptions =>
+  ({ ...(device !== undefined && { device }), ...options, ...run }) as UnfoldOptions;
 
 const nothing = (): void => undefined;
 const noBias = (): Promise<undefined> => Promise.resolve(undefined);
@@ -72,7 +78,7 @@ export function byUnfolding(dictionary: Dictionary, options: CodeOptions, run: R
     encoder: undefined,
     bias: noBias,
     async code({ matrix }) {
-      const { codes } = await unfold(matrix, dictionary, { ...options, ...run } as UnfoldOptions);
+      const { codes } = await unfold(matrix, dictionary, unfolding(options, run));
       return { codes: readCodes(codes, 'codes', 'ERR_DTYPE').codes, made: handle };
     },
     finish: nothing,
@@ -143,8 +149,13 @@ function byCodes(all: AllCodes, dictionary: Dictionary): Subject {
   };
 }
 
-function byModel(model: FeatureModel, dictionary: Dictionary, name: string): Subject {
+function byModel(
+  model: OwnModel,
+  dictionary: Dictionary,
+  { name, device }: { readonly name: string; readonly device: Device | undefined },
+): Subject {
   const { features, dims } = dictionary;
+  const more = device === undefined ? [] : [{ device }];
   const encoder =
     typeof model.encoder === 'function'
       ? readMatrix(model.encoder(), `${name}.encoder()`, { copy: true })
@@ -161,7 +172,7 @@ function byModel(model: FeatureModel, dictionary: Dictionary, name: string): Sub
     bias: () => biasOf(model, dictionary, name),
     async code({ matrix }) {
       const count = matrix.shape[0];
-      const read = readCodes(await model.encode(matrix), `${name}.encode()`, 'ERR_DTYPE');
+      const read = readCodes(await model.encode(matrix, ...more), `${name}.encode()`, 'ERR_DTYPE');
       checkFeatures(read.features, `${name}.encode()`, dictionary);
       if (read.samples !== count)
         throw new UnsuperposeError(
@@ -206,14 +217,18 @@ async function biasOf(
   return data.some((entry) => entry !== 0) ? Float64Array.from(data) : undefined;
 }
 
+interface OwnModel extends FeatureModel {
+  encode(...given: readonly unknown[]): CodesLike | Promise<CodesLike>;
+}
+
 /** A model's methods, each property read once; undefined for what is no model. */
-export function readModel(value: unknown): FeatureModel | undefined {
+function readModel(value: unknown): OwnModel | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { encode, decode, dictionary, encoder } = value as Partial<FeatureModel>;
   if (typeof encode !== 'function' || typeof decode !== 'function' || typeof dictionary !== 'function')
     return undefined;
   return {
-    encode: (activations) => encode.call(value as FeatureModel, activations),
+    encode: (...given) => encode.call(value, ...(given as Parameters<FeatureModel['encode']>)),
     decode: (codes) => decode.call(value as FeatureModel, codes),
     dictionary: () => dictionary.call(value as FeatureModel),
     ...(typeof encoder === 'function' ? { encoder: () => encoder.call(value as FeatureModel) } : {}),
@@ -241,7 +256,7 @@ export function readSubject(
   if (model !== undefined) {
     const dictionary: unknown = model.dictionary();
     Dictionary.handleOf(dictionary, `${name}.dictionary()`);
-    return byModel(model, Dictionary.share(dictionary as Dictionary), name);
+    return byModel(model, Dictionary.share(dictionary as Dictionary), { name, device: run.device });
   }
   const { codes, dictionary } = (typeof value === 'object' && value !== null ? value : {}) as {
     codes?: unknown;

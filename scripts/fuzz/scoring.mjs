@@ -1,5 +1,5 @@
 // Calls of what scores features. See calls.mjs.
-import { atoms, codes, matrix, sizes } from './random.mjs';
+import { atoms, codes, device, matrix, sizes } from './random.mjs';
 
 /** Positive sizes. */
 const some = (r) => {
@@ -126,6 +126,7 @@ export const scoring = {
         sameAbove: r.uniform(),
         batchSize: r.int(1, 9),
         seed: r.int(0, 99),
+        device: device(r),
       });
       const needed = subject === dictionary || options.baseline instanceof pkg.Dictionary;
       return [

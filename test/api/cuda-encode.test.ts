@@ -1,7 +1,14 @@
 // Encoding by sparse autoencoders on a CUDA device: the codes of the CPU, bit for bit. On the emulation of test/cuda/, or on the module that
 // UNSUPERPOSE_CUDA_BINARY names; with its faults in processes of their own.
 import { describe, expect, it } from 'vitest';
-import { type AutoencoderParametersLike, type MatrixLike, SparseAutoencoder } from '../../lib/index.js';
+import {
+  type AutoencoderParametersLike,
+  evaluate,
+  type Matrix,
+  type MatrixLike,
+  SparseAutoencoder,
+  type SparseCodes,
+} from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 import { asking, emulationThere, useModule } from './cuda.js';
 
@@ -84,6 +91,46 @@ describe.skipIf(!there)('encoding on a CUDA device: the bits of the CPU', () => 
     const told: unknown[] = [];
     await sae.encode(x, { device, onProgress: (progress) => told.push(progress) });
     expect(told.at(-1)).toEqual({ done: 7, total: 7 });
+  });
+});
+
+describe('evaluate with a device', () => {
+  const [shape] = SHAPES as [Shape];
+  const { kinds, x } = made(76, shape);
+  const sae = SparseAutoencoder.from(kinds[1] as AutoencoderParametersLike);
+
+  it.skipIf(!there)('scores the codes that the device finds: those of the CPU', async () => {
+    const [cpu, found] = [await evaluate(sae, x), await evaluate(sae, x, { device })];
+    expect(found.explainedVariance.value).toBe(cpu.explainedVariance.value);
+    expect(found.l0.value).toEqual(cpu.l0.value);
+    expect(found.density.value).toEqual(cpu.density.value);
+  });
+
+  it('goes to encode of models, where it is given, and to unfold', async () => {
+    const dictionary = sae.dictionary();
+    const seen: unknown[][] = [];
+    const model = {
+      encode: (...given: [Matrix<Float32Array>]) => {
+        seen.push(given.slice(1));
+        return sae.encodeSync(given[0]);
+      },
+      decode: (codes: SparseCodes) => sae.decode(codes),
+      dictionary: () => dictionary,
+    };
+    await evaluate(model, x);
+    await evaluate(model, x, { device: 'cpu' });
+    expect(seen).toEqual([[], [{ device: 'cpu' }]]);
+    const unfolding = { lambda: 0.5 };
+    const away = { device: 'cuda:7' as const };
+    await expect(evaluate(dictionary, x, { unfold: unfolding, ...away })).rejects.toMatchObject({
+      code: 'ERR_NO_DEVICE',
+    });
+    const own = await evaluate(dictionary, x, { unfold: { ...unfolding, device: 'cpu' }, ...away });
+    expect(own.samples).toBe(shape.samples);
+    await expect(evaluate(sae, x, { device: 'gpu' as 'cuda' })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: `device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got "gpu"`,
+    });
   });
 });
 

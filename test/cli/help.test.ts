@@ -104,6 +104,10 @@ it('loading the library loads nothing of the command line', () => {
 
 const matrix = { data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] as const };
 const nonsense = { nonsense: 1 } as never;
+const anAutoencoder = SparseAutoencoder.from({
+  ...{ activation: 'topk', k: 1, encoder: matrix, encoderBias: new Float32Array(2) },
+  ...{ decoder: matrix, decoderBias: new Float32Array(2) },
+});
 /** The options that a call says it has. */
 async function optionsOf(call: () => unknown): Promise<string[]> {
   try {
@@ -150,8 +154,9 @@ it.each([
   [
     'evaluate',
     () => evaluate(Dictionary.from(matrix), matrix, nonsense),
-    names(tables.EVALUATE, tables.THREADS_ONLY),
+    names(tables.EVALUATE, tables.RESOURCES),
   ],
+  ['encode', () => anAutoencoder.encodeSync(matrix, nonsense), names(tables.RESOURCES)],
   ['coverage', () => claims.coverage(matrix, Dictionary.from(matrix), nonsense), names(tables.COVERAGE)],
   ['SparseAutoencoder.load', () => SparseAutoencoder.load('x', nonsense), names(tables.LOADING)],
 ])('every option of %s has a flag, and every flag an option', async (_, call, flags) => {

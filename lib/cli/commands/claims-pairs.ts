@@ -8,7 +8,7 @@ import { checkWritable } from '../outputs.js';
 import { rows, table } from '../print.js';
 import type { Page } from '../report/page.js';
 import { type Command, type Context, type Outcome, STATUS } from '../spec.js';
-import { PAIRS } from '../tables.js';
+import { RESOURCES } from '../tables.js';
 
 async function weightOf({ values, signal }: Context): Promise<Weight> {
   const paths = values.weight as readonly string[] | undefined;
@@ -25,7 +25,7 @@ async function run(context: Context): Promise<Outcome> {
   const from = await dictionaryAt(values.from as string, signal);
   const to = await dictionaryAt(values.to as string, signal);
   const weight = await weightOf(context);
-  const asking = { ...pick(values, PAIRS), signal };
+  const asking = { ...pick(values, RESOURCES), signal };
   progress.start('scoring all pairs', 'features');
   const claim = await claimNoPair(from, weight, to, epsilon, {
     ...asking,
@@ -136,7 +136,7 @@ export const pairs: Command = {
         },
         { name: 'epsilon', kind: 'number', required: true, about: 'ε ≥ 0' },
         { name: 'top', kind: 'integer', about: 'how many of the strongest pairs to show (default 10)' },
-        ...PAIRS,
+        ...RESOURCES,
       ],
     },
     {

@@ -5,14 +5,14 @@ import { Misuse, pick } from '../flags.js';
 import { autoencoderAt } from '../inputs.js';
 import { fingerprintOf } from '../shards.js';
 import type { Command, Context, Outcome } from '../spec.js';
-import { ENCODING } from '../tables.js';
+import { RESOURCES } from '../tables.js';
 import { SAE } from './features.js';
 
 async function run(context: Context): Promise<Outcome> {
   const { values, signal } = context;
   if (values.sae === undefined) throw new Misuse('--sae is missing: the sparse autoencoder to encode with');
   const sae = await autoencoderAt(values.sae as string, context);
-  const options = pick(values, ENCODING);
+  const options = pick(values, RESOURCES);
   const coder: Coder = {
     features: sae.features,
     encode: async (rows) => ({ codes: await sae.encode(rows, { ...options, signal }) }),
@@ -36,7 +36,7 @@ export const encode: Command = {
   reports: true,
   groups: [
     { title: 'Features', flags: SAE },
-    { title: 'Activations', flags: [...CODES_READING, ...ENCODING] },
+    { title: 'Activations', flags: [...CODES_READING, ...RESOURCES] },
     { title: 'Result', flags: CODES_OUT },
   ],
   notes: [

@@ -13,7 +13,7 @@ import { dictionaryAt, featuresOf, streamOf } from '../inputs.js';
 import { countsOf, densityChart, evenly, geometryCharts, l0Chart } from '../report/charts.js';
 import type { Chart, Page } from '../report/page.js';
 import type { Command, Context, Outcome } from '../spec.js';
-import { EVALUATE, READING, UNFOLD } from '../tables.js';
+import { EVALUATE, READING, RESOURCES, UNFOLD } from '../tables.js';
 import { DICTIONARY, SAE } from './features.js';
 
 /** What each figure means, for somebody who meets it for the first time. */
@@ -132,7 +132,7 @@ async function run(context: Context): Promise<Outcome> {
     throw new Misuse('--codes go with a --dictionary: a --sae makes its own');
   const ways = pick(
     values,
-    UNFOLD.filter(({ name }) => name !== 'threads'),
+    UNFOLD.filter((flag) => !RESOURCES.includes(flag)),
   );
   if (sae === undefined && codes === undefined && Object.keys(ways).length === 0)
     throw new Misuse(
@@ -145,11 +145,7 @@ async function run(context: Context): Promise<Outcome> {
   const { rows: total } = await stream.inspect();
   progress.start('scoring', 'samples');
   const options = {
-    ...pick(values, EVALUATE),
-    ...pick(
-      values,
-      UNFOLD.filter(({ name }) => name === 'threads'),
-    ),
+    ...pick(values, [...EVALUATE, ...RESOURCES]),
     ...(Object.keys(ways).length > 0 && { unfold: ways }),
     ...(await truthOf(context)),
     ...(seeds.length > 0 && { seeds }),
