@@ -70,7 +70,7 @@ void scan(const Problem& p, std::uint64_t spared) {
   require(plenty.code, plenty.error);
   EXPECT(!(plenty.state == before));
   std::size_t made = 0, refused = 0;
-  for (const std::uint64_t memory : {plenty.used / 4, plenty.used / 2, plenty.used - spared, plenty.used}) {
+  for (const std::uint64_t memory : {plenty.used / 4, plenty.used * 5 / 8, plenty.used - spared}) {
     const Answer answer = steps(p, before, input, memory);
     if (answer.code == 0) {
       ++made;
