@@ -134,7 +134,7 @@ function whole(name: string, text: string): number {
 }
 
 /** The GPU that is asked for; ends the program in one line where there is none. */
-function findDevice(name: string): CudaDevice {
+function findDevice(name: string): CudaDevice & { readonly free: number } {
   const index = name === 'cuda' ? 0 : Number(/^cuda:(\d+)$/.exec(name)?.[1] ?? Number.NaN);
   if (Number.isNaN(index)) end(`--device is cuda or cuda:N, got ${name}`);
   const { cuda } = info();
@@ -144,7 +144,9 @@ function findDevice(name: string): CudaDevice {
   if (device.reason !== undefined) end(device.reason);
   if (device.emulated && !given.emulated)
     end(`${device.name} is the emulation: it measures nothing (--emulated tries this program on it)`);
-  return device;
+  // What is free is known of a device that has been used.
+  ops.maximum(fastUnitRows(1, 1, 0), fastUnitRows(1, 1, 0), { device: `cuda:${index}` });
+  return { ...device, free: info().cuda?.devices[index]?.free ?? 0 };
 }
 
 /** `parts`: what a call makes so many of, and is timed for each. */

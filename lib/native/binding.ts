@@ -132,7 +132,7 @@ export interface NativeBinding
   /** Takes what the CUDA module exports as `table`. */
   useCuda(table: unknown): void;
   /** Throws ERR_NO_DEVICE where there is none. The first call starts CUDA. */
-  cudaDevices(measures: boolean): readonly NativeDevice[];
+  cudaDevices(): readonly NativeDevice[];
 
   createDictionary(matrix: NativeMatrix, normalize: boolean): DictionaryHandle;
   /** Another handle of the same dictionary. */

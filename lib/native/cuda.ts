@@ -2,7 +2,7 @@
 //   1. UNSUPERPOSE_CUDA_BINARY, a path, and then nothing else, where it is set;
 //   2. build/Release/unsuperpose_cuda.node, a build on this machine (npm run build:cuda);
 //   3. prebuilds/<platform>-<arch>/unsuperpose_cuda.node.
-// Loading it touches no GPU; asking for devices starts CUDA, and asking what memory is free starts it on each of them.
+// Loading it touches no GPU; asking for devices asks the driver, and starts CUDA on none of them.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isUnsuperposeError, messageOf, UnsuperposeError } from '../call/errors.js';
@@ -69,13 +69,13 @@ function advise(): string {
 }
 
 /**
- * The devices, at least one; those that no call can use say why. With `measures` also how many bytes are free, which starts CUDA on each of them.
+ * The devices, at least one; those that no call can use say why.
  * @throws {UnsuperposeError} `ERR_NO_DEVICE` or `ERR_NATIVE`, with the reason and what to do
  */
-export function cudaDevices(measures = false): readonly NativeDevice[] {
+export function cudaDevices(): readonly NativeDevice[] {
   load();
   try {
-    return native((binding) => binding.cudaDevices(measures));
+    return native((binding) => binding.cudaDevices());
   } catch (error) {
     if (!isUnsuperposeError(error)) throw error;
     const advice = error.code === 'ERR_NO_DEVICE' ? `. ${advise()}` : '';
@@ -97,9 +97,13 @@ export interface CudaDevice {
   readonly name: string;
   /** Such as `'9.0'`. */
   readonly computeCapability: string;
-  /** Bytes in all, and free by now: to ask for these starts CUDA on every device, which takes some hundred MB on each. Calls start it on their own device alone. */
+  /** Bytes in all. */
   readonly memory: number;
-  readonly free: number;
+  /**
+   * Bytes that are free by now, of all processes. Absent where no call of this process has used the device: to ask would start CUDA there, which takes some hundred MB
+   * of it.
+   */
+  readonly free?: number;
   /** A CPU that runs the kernels' source, for tests. */
   readonly emulated: boolean;
   /** Why no call can use it. Absent where calls can. */
@@ -126,7 +130,7 @@ const toDevice = (device: NativeDevice, index: number): CudaDevice => ({
   name: device.name,
   computeCapability: `${device.major}.${device.minor}`,
   memory: device.memory,
-  free: device.free,
+  ...(device.free > 0 && { free: device.free }),
   emulated: device.emulated,
   ...(device.unusable === '' ? {} : { reason: device.unusable }),
 });
@@ -136,7 +140,7 @@ export function cudaInfo(): CudaInfo | null {
   if (locate() === undefined) return null;
   let found: readonly NativeDevice[];
   try {
-    found = cudaDevices(true);
+    found = cudaDevices();
   } catch (error) {
     return { available: false, reason: messageOf(error), devices: [] };
   }

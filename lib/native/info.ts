@@ -21,7 +21,7 @@ export interface Info {
   readonly threads: number;
   /**
    * What the CUDA module says of devices and driver, or why it can use none; null where no CUDA module is installed. To read this is to ask:
-   * it loads the module and starts CUDA, which takes part of a second. Nothing else of this object does.
+   * it loads the module and asks the driver, which takes part of a second. Nothing else of this object does. It takes no memory of any device.
    */
   readonly cuda: CudaInfo | null;
 }

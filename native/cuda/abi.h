@@ -263,9 +263,8 @@ typedef struct UnsuperposeCuda {
   uint32_t struct_size;
 
   int (*count)(int32_t* devices, UnsuperposeCudaError* error);
-  /* `free` is 0 unless `measures`: to ask for it starts CUDA on the device, which takes some hundred MB of its memory. */
-  int (*describe)(int32_t device, int32_t measures, UnsuperposeCudaDescription* out,
-                  UnsuperposeCudaError* error);
+  /* `free` is 0 where no function has used the device yet: to ask would start CUDA there, which takes some hundred MB of its memory. */
+  int (*describe)(int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCudaError* error);
 
   /* Copies rows to a device. They are rounded on first use, and kept. */
   int (*upload)(int32_t device, const UnsuperposeCudaMatrix* rows, UnsuperposeCudaRows** out,

@@ -2,6 +2,7 @@
 // becomes an answer at the table (module.cpp).
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -50,14 +51,19 @@ class OnDevice {
     check(cudaGetDevice(&before_), "asking for the device");
     if (before_ != device) check(cudaSetDevice(device), "choosing the device");
     ++depth_;
+    if (device >= 0 && device < kMostKnown) used_[device] = true;
   }
   ~OnDevice() {
     if (--depth_ > 0) (void)cudaSetDevice(before_);
   }
   OnDevice(const OnDevice&) = delete;
   OnDevice& operator=(const OnDevice&) = delete;
+  /// Has there been a scope of that device in this process? Not known, and so denied, of those with high numbers.
+  static bool used(int device) { return device >= 0 && device < kMostKnown && used_[device]; }
 
  private:
+  static constexpr int kMostKnown = 64;
+  inline static std::atomic<bool> used_[kMostKnown];
   inline static thread_local int depth_ = 0;
   int before_ = 0;
 };

@@ -69,8 +69,7 @@ int count(std::int32_t* devices, UnsuperposeCudaError* error) {
   });
 }
 
-int describe(std::int32_t device, std::int32_t measures, UnsuperposeCudaDescription* out,
-             UnsuperposeCudaError* error) {
+int describe(std::int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCudaError* error) {
   *out = {};
   return guarded(error, [&] {
     cudaDeviceProp properties;
@@ -85,12 +84,14 @@ int describe(std::int32_t device, std::int32_t measures, UnsuperposeCudaDescript
     out->emulated = 1;
 #endif
     out->memory = properties.totalGlobalMem;
-    if (measures == 0) return;
-    const OnDevice here(device);
-    std::size_t free = 0, all = 0;
-    check(cudaMemGetInfo(&free, &all), "asking for free memory");
-    out->memory = all;
-    out->free = free;
+    if (!OnDevice::used(device)) return;
+    try {
+      const OnDevice here(device);
+      std::size_t free = 0, all = 0;
+      check(cudaMemGetInfo(&free, &all), "asking for free memory");
+      out->free = free;
+    } catch (const Failure&) {  // of a device that was lost nothing is known
+    }
   });
 }
 

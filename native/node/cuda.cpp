@@ -23,16 +23,15 @@ Napi::Value use_cuda(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-/// (measures) → [{ name, major, minor, multiprocessors, driver, runtime, emulated, memory, free, unusable }]; throws where there is none. With `measures` `free` is bytes, and CUDA starts on
-/// every device
+/// () → [{ name, major, minor, multiprocessors, driver, runtime, emulated, memory, free, unusable }]; throws where there is none. `free` is bytes, or 0 where
+/// no call has used the device
 Napi::Value cuda_devices(const Napi::CallbackInfo& call) {
-  const bool measures = call[0].ToBoolean();
   int devices = 0;
   require(device::count(devices));
   Napi::Array list = Napi::Array::New(call.Env(), static_cast<std::size_t>(devices));
   for (int index = 0; index < devices; ++index) {
     UnsuperposeCudaDescription found{};
-    Status status = device::describe(index, measures, found);
+    Status status = device::describe(index, found);
     device::Device* unused = nullptr;
     if (status.ok()) status = device::find(index, unused);
     list.Set(static_cast<std::uint32_t>(index),
@@ -56,7 +55,7 @@ Napi::Value cuda_devices(const Napi::CallbackInfo& call) {
 
 void add_cuda(Napi::Object exports) {
   add<use_cuda, 1>(exports, "useCuda");
-  add<cuda_devices, 1>(exports, "cudaDevices");
+  add<cuda_devices, 0>(exports, "cudaDevices");
 }
 
 }  // namespace unsuperpose::node

@@ -53,7 +53,7 @@ Status check(int index) {
                                           : "are " + std::to_string(devices) + ", numbers 0 to " +
                                                 std::to_string(devices - 1)));
   UnsuperposeCudaDescription description{};
-  if (Status status = describe(index, false, description); !status.ok()) return status;
+  if (Status status = describe(index, description); !status.ok()) return status;
   if (description.major >= kOldestMajor) return {};
   return Status::fail(Code::no_device, "CUDA device " + std::to_string(index) + " has compute capability " +
                                            std::to_string(description.major) + "." +
@@ -93,11 +93,11 @@ Status count(int& devices) {
   return {};
 }
 
-Status describe(int index, bool measures, UnsuperposeCudaDescription& description) {
+Status describe(int index, UnsuperposeCudaDescription& description) {
   const UnsuperposeCuda* table = current.load();
   if (!table) return not_loaded();
   UnsuperposeCudaError error{};
-  Status status = status_of(table->describe(index, measures, &description, &error), error);
+  Status status = status_of(table->describe(index, &description, &error), error);
   description.name[sizeof description.name - 1] = 0;
   return status;
 }

@@ -25,8 +25,8 @@ bool loaded();
 
 /// How many devices there are: at least one. ERR_NO_DEVICE otherwise.
 Status count(int& devices);
-/// With `measures` also what memory is free, which starts CUDA on the device.
-Status describe(int index, bool measures, UnsuperposeCudaDescription& description);
+/// Also what memory is free, where a call has used the device; else 0.
+Status describe(int index, UnsuperposeCudaDescription& description);
 
 /// The device of that number. ERR_NO_DEVICE where there is none that the kernels run on, ERR_NATIVE once it has failed.
 Status find(int index, Device*& out);

@@ -67,7 +67,13 @@ describe.skipIf(!there)('a CUDA device', () => {
     const [device] = cuda?.devices ?? [];
     expect(device?.index).toBe(0);
     expect(device?.name.length).toBeGreaterThan(0);
-    expect(device?.memory).toBeGreaterThanOrEqual(device?.free ?? Number.NaN);
+    expect(device?.memory).toBeGreaterThan(0);
+    expect(device?.free).toBeUndefined(); // to ask would start CUDA
+    const one = { data: Float32Array.of(1), shape: [1, 1] as const };
+    ops.maximum(one, one, { device: 'cuda' });
+    const { memory = 0, free = Number.NaN } = info().cuda?.devices[0] ?? {};
+    expect(free).toBeGreaterThan(0);
+    expect(free).toBeLessThanOrEqual(memory);
     expect(device?.computeCapability).toMatch(/^\d+\.\d$/);
   });
 });

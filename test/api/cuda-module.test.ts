@@ -59,16 +59,16 @@ describe.skipIf(!compiled)('a CUDA module', () => {
   });
 
   it('lists its devices, and says of each that cannot be used why', () => {
-    const memory = { memory: 80 * 2 ** 30, free: 79 * 2 ** 30 };
+    const memory = 80 * 2 ** 30;
     const old = 'CUDA device 0 has compute capability 7.5, the kernels need 8.0 or newer';
     expect(ask('', 'log(pkg.info().cuda)')).toEqual({
       available: true,
       driver: '13.1',
       runtime: '12.8',
       devices: [
-        { index: 0, name: 'Old', computeCapability: '7.5', ...memory, emulated: false, reason: old },
-        { index: 1, name: 'Emulated', computeCapability: '9.0', ...memory, emulated: true },
-        { index: 2, name: 'Fine', computeCapability: '9.0', ...memory, emulated: false },
+        { index: 0, name: 'Old', computeCapability: '7.5', memory, emulated: false, reason: old },
+        { index: 1, name: 'Emulated', computeCapability: '9.0', memory, emulated: true },
+        { index: 2, name: 'Fine', computeCapability: '9.0', memory, free: 79 * 2 ** 30, emulated: false },
       ],
     });
     expect(ask('', MAXIMUM('cuda'))).toEqual([

@@ -28,9 +28,8 @@ int count(std::int32_t* devices, UnsuperposeCudaError* error) {
   return UNSUPERPOSE_CUDA_OK;
 }
 
-/// 0: too old; 1: emulated; 2: as devices should be.
-int describe(std::int32_t device, std::int32_t measures, UnsuperposeCudaDescription* out,
-             UnsuperposeCudaError*) {
+/// 0: too old; 1: emulated; 2: as devices should be, and in use.
+int describe(std::int32_t device, UnsuperposeCudaDescription* out, UnsuperposeCudaError*) {
   *out = {};
   const char* const names[] = {"Old", "Emulated", "Fine"};
   std::snprintf(out->name, sizeof out->name, "%s", names[device]);
@@ -41,7 +40,7 @@ int describe(std::int32_t device, std::int32_t measures, UnsuperposeCudaDescript
   out->runtime = 12080;
   out->emulated = device == 1;
   out->memory = std::uint64_t{80} << 30;
-  out->free = measures ? std::uint64_t{79} << 30 : 0;
+  out->free = device == 2 ? std::uint64_t{79} << 30 : 0;
   return UNSUPERPOSE_CUDA_OK;
 }
 

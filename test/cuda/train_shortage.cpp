@@ -53,7 +53,7 @@ Answer steps(const Problem& p, const State& before, const std::vector<float>& in
   }
   UnsuperposeCudaDescription description;
   UnsuperposeCudaError error;
-  require(table.describe(0, 1, &description, &error), error);
+  require(table.describe(0, &description, &error), error);
   answer.used = description.memory - description.free;
   table.trainer_close(trainer);
   return answer;

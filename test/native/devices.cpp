@@ -25,8 +25,7 @@ int count_devices(std::int32_t* out, UnsuperposeCudaError* error) {
   return devices < 0 ? answer(error, UNSUPERPOSE_CUDA_NO_DEVICE, "no driver") : UNSUPERPOSE_CUDA_OK;
 }
 
-int describe_device(std::int32_t index, std::int32_t, UnsuperposeCudaDescription* out,
-                    UnsuperposeCudaError*) {
+int describe_device(std::int32_t index, UnsuperposeCudaDescription* out, UnsuperposeCudaError*) {
   ++asked;
   *out = {};
   std::memset(out->name, 'x', sizeof out->name);  // without an end
@@ -57,7 +56,7 @@ void without_a_table() {
   check::that(!device::loaded(), "a table before there is one");
   says(device::find(0, found), Code::no_device, "no CUDA module is loaded");
   says(device::count(number), Code::no_device, "no CUDA module");
-  says(device::describe(0, false, description), Code::no_device, "no CUDA module");
+  says(device::describe(0, description), Code::no_device, "no CUDA module");
   check::that(found == nullptr && number == 0, "something was found without a table");
 }
 
@@ -99,9 +98,9 @@ void finding() {
   check::that(device::find(1, again).ok() && again->index == 1, "device 1, once it can be used");
 
   UnsuperposeCudaDescription description{};
-  check::that(device::describe(0, false, description).ok() &&
-                  std::strlen(description.name) == sizeof description.name - 1,
-              "a name without an end");
+  check::that(
+      device::describe(0, description).ok() && std::strlen(description.name) == sizeof description.name - 1,
+      "a name without an end");
 }
 
 void answers() {
