@@ -18,10 +18,12 @@ function requireLength(name: string, length: number, count: number, unit: string
     throw new UnsuperposeError('ERR_SHAPE', `${name} must be one ${unit} (${count}), got ${length}`, name);
 }
 
+/** As native code takes them: one number is passed as it is, as an array of one costs a microsecond. */
+export type OneOrEach = number | Float64Array;
+
 /** One number, or as many as there are samples, as a Float64Array of our own. */
-export function readPerSample(name: string, value: unknown, samples: number, range: Range): Float64Array {
-  const orElse = ', or one a sample';
-  if (!isNumbers(value)) return Float64Array.of(checkNumber(name, value, range, orElse));
+export function readPerSample(name: string, value: unknown, samples: number, range: Range): OneOrEach {
+  if (!isNumbers(value)) return checkNumber(name, value, range, ', or one a sample');
   requireLength(name, lengthOf(value), samples, 'a sample');
   return readEntries(Float64Array, value, samples, name, (entry, i) =>
     checkNumber(`${name}[${i}]`, entry, range),
@@ -42,8 +44,13 @@ export function readPerFeature(
 }
 
 /** Counts: one, or as many as there are samples. */
-export function readCounts(name: string, value: unknown, samples: number, range: Range): Uint32Array {
-  if (!isList(value)) return Uint32Array.of(checkInteger(name, value, range, ', or one a sample'));
+export function readCounts(
+  name: string,
+  value: unknown,
+  samples: number,
+  range: Range,
+): number | Uint32Array {
+  if (!isList(value)) return checkInteger(name, value, range, ', or one a sample');
   requireLength(name, lengthOf(value), samples, 'a sample');
   return readEntries(Uint32Array, value, samples, name, (entry, i) =>
     checkInteger(`${name}[${i}]`, entry, range),

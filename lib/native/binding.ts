@@ -1,5 +1,6 @@
 // What the native module exports, as native/node/ writes it. Internal: users see data/, unfold/ and the rest.
 import type { NativeMatrix } from '../call/matrix.js';
+import type { OneOrEach } from '../call/samples.js';
 import type { NativeEvaluation } from './evaluation.js';
 import type { NativeFeatures } from './features.js';
 import type { NativeLearnerOptions, NativeStatistics } from './learning.js';
@@ -57,7 +58,7 @@ export interface NativeKnots extends NativeUnfolding {
 }
 
 export interface NativeCertifyOptions {
-  readonly lambda: Float64Array;
+  readonly lambda: OneOrEach;
   readonly ridge: number;
   readonly weights: Float32Array | undefined;
   readonly nonnegative: boolean;
@@ -235,7 +236,7 @@ export interface NativeBinding
   /** Takes each sample to its next knot; `ends`, one number or one a sample, are read by the first call. */
   pathKnot(
     path: PathHandle,
-    ends: Float64Array,
+    ends: OneOrEach,
     given: Resources,
     onProgress: Report,
     onSettled: Settled<NativeKnots>,

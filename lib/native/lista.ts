@@ -1,5 +1,6 @@
 // What the native module exports about unrolled networks. Internal.
 import type { NativeMatrix } from '../call/matrix.js';
+import type { OneOrEach } from '../call/samples.js';
 import type { NativeCheckpoint } from './sae.js';
 import type { NativeUnfolding } from './unfolding.js';
 import type { GivenCodes, JobId, NativeCodes, Report, Resources, Settled } from './values.js';
@@ -96,7 +97,7 @@ export interface NativeListaUnfoldOptions {
   /** 1 … all */
   readonly layers: number;
   /** one entry or one a sample; empty: there is none, and no gap */
-  readonly lambda: Float64Array;
+  readonly lambda: OneOrEach;
   readonly tolerance: number;
   /** else samples that overflow have no codes */
   readonly refuseOverflow: boolean;

@@ -1,4 +1,5 @@
 // What the native methods of unfolding take: of each its own options, every field there (lib/unfold/ fills in the defaults). Internal.
+import type { OneOrEach } from '../call/samples.js';
 import type { NativeCodes } from './values.js';
 
 /** What all convex methods take. */
@@ -13,7 +14,7 @@ export interface NativeConvexOptions {
 /** One LASSO: P(a) = ½‖x − aD‖² + λ Σ w_j|a_j| + (β/2)‖a‖². */
 export interface NativePenaltyOptions extends NativeConvexOptions {
   readonly method: 'lasso' | 'fista' | 'ista' | 'homotopy';
-  readonly lambda: Float64Array;
+  readonly lambda: OneOrEach;
   readonly ridge: number;
   readonly warmStart: NativeCodes | undefined;
   /** lasso and homotopy: the values of the codes come as a Float64Array */
@@ -24,27 +25,27 @@ export interface NativePenaltyOptions extends NativeConvexOptions {
 
 export interface NativeDenoisingOptions extends NativeConvexOptions {
   readonly method: 'bpdn';
-  readonly epsilon: Float64Array;
+  readonly epsilon: OneOrEach;
 }
 
 export interface NativeBallOptions extends NativeConvexOptions {
   readonly method: 'l1-ball';
-  readonly radius: Float64Array;
+  readonly radius: OneOrEach;
   readonly float64: boolean;
 }
 
 export interface NativeReweightedOptions extends NativeConvexOptions {
   readonly method: 'reweighted';
-  readonly lambda: Float64Array;
+  readonly lambda: OneOrEach;
   /** empty: the default */
-  readonly epsilon: Float64Array;
+  readonly epsilon: OneOrEach;
   readonly reweightings: number;
 }
 
 /** What all greedy methods take. */
 export interface NativeGreedyOptions {
   /** empty: min(dims, features) */
-  readonly sparsity: Uint32Array;
+  readonly sparsity: number | Uint32Array;
   readonly residual: number;
   readonly nonnegative: boolean;
 }
@@ -71,7 +72,7 @@ export interface NativeThresholdingOptions extends NativeGreedyOptions {
 export interface NativeMessagePassingOptions {
   readonly method: 'amp';
   /** empty: by thresholdFactor */
-  readonly lambda: Float64Array;
+  readonly lambda: OneOrEach;
   readonly thresholdFactor: number;
   readonly nonnegative: boolean;
   readonly tolerance: number;

@@ -42,6 +42,14 @@ function begin(): void {
   at = FIRST_BYTE;
 }
 
+/** An array of one number, as that number. */
+function number(): number {
+  taken++;
+  const value = tray.float64[at / ALIGNMENT] as number;
+  at += ALIGNMENT;
+  return value;
+}
+
 /** An unfolding; `wide`: its values are float64. */
 export function takeUnfolding(wide: boolean): NativeUnfolding {
   begin();
@@ -54,7 +62,7 @@ export function takeUnfolding(wide: boolean): NativeUnfolding {
     iterations: uint32(),
     lambda: float64(),
     norm: float64(),
-    variance: float64()[0] as number,
+    variance: number(),
   };
 }
 

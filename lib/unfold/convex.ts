@@ -2,7 +2,13 @@
 import type { CommonOptions } from '../call/common.js';
 import { UnsuperposeError } from '../call/errors.js';
 import type { Options } from '../call/options.js';
-import { type PerFeature, type PerSample, readPenaltyWeights, readPerSample } from '../call/samples.js';
+import {
+  type OneOrEach,
+  type PerFeature,
+  type PerSample,
+  readPenaltyWeights,
+  readPerSample,
+} from '../call/samples.js';
 import type { CodesLike } from '../data/codes.js';
 import type { NativeConvexOptions, NativePenaltyOptions } from '../native/methods.js';
 import type { ObservedOption } from './observed.js';
@@ -87,10 +93,10 @@ export function readFloat64(options: Options, method: string): boolean {
 }
 
 /** λ of one LASSO; least squares, λ = 0, is for the methods that end there. */
-export function readLambda(options: Options, method: string, samples: number): Float64Array {
+export function readLambda(options: Options, method: string, samples: number): OneOrEach {
   const ends = method === 'lasso' || method === 'homotopy';
   const lambda = readPerSample('lambda', options.get('lambda'), samples, { min: 0 });
-  if (!ends && lambda.includes(0))
+  if (!ends && (lambda === 0 || (typeof lambda !== 'number' && lambda.includes(0))))
     throw new UnsuperposeError(
       'ERR_OPTION',
       `lambda must be > 0 for method ${method}, whose steps stop by a gap that λ = 0 has not; methods lasso and homotopy take 0`,

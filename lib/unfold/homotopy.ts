@@ -1,7 +1,7 @@
 // Options of the methods that follow the LASSO path.
 import type { CommonOptions } from '../call/common.js';
 import type { Options } from '../call/options.js';
-import { type PerFeature, type PerSample, readPerSample } from '../call/samples.js';
+import { type OneOrEach, type PerFeature, type PerSample, readPerSample } from '../call/samples.js';
 import type {
   NativeConvexOptions,
   NativeDenoisingOptions,
@@ -109,7 +109,7 @@ export function readPathMethod(
   convex: NativeConvexOptions,
   samples: number,
 ): NativeDenoisingOptions | NativeReweightedOptions {
-  const read = (name: string, range: { min?: number; above?: number }): Float64Array =>
+  const read = (name: string, range: { min?: number; above?: number }): OneOrEach =>
     readPerSample(name, options.get(name), samples, range);
   if (method === 'bpdn') return { ...convex, method, epsilon: read('epsilon', { min: 0 }) };
   return {

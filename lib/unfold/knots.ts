@@ -2,7 +2,7 @@
 import { UnsuperposeError } from '../call/errors.js';
 import type { Options } from '../call/options.js';
 import type { AsyncOptions, Progress } from '../call/progress.js';
-import { type PerSample, readPerSample } from '../call/samples.js';
+import { type OneOrEach, type PerSample, readPerSample } from '../call/samples.js';
 import { Dictionary } from '../data/dictionary.js';
 import type { NativeKnots } from '../native/binding.js';
 import { runCounted, runJob, throwIfAborted } from '../native/job.js';
@@ -29,7 +29,7 @@ export interface KnotOptions extends Omit<ConvexBaseOptions, 'method' | 'maxIter
 export const KNOT_NAMES = ['knots', 'lambda', 'maxKnots'] as const;
 
 /** Where paths end: each sample's λ, or a share of its λ_max. */
-export type KnotEnds = { readonly lambda: Float64Array } | { readonly ratio: number };
+export type KnotEnds = { readonly lambda: OneOrEach } | { readonly ratio: number };
 
 export interface KnotSettings {
   readonly ends: KnotEnds;
@@ -73,7 +73,7 @@ export function shareOf(largest: Float64Array, share: number): Float64Array {
   return largest.map((lambda) => (lambda > 0 ? lambda * share : 1));
 }
 
-async function endsOf(walk: PathWalk, ends: KnotEnds): Promise<Float64Array> {
+async function endsOf(walk: PathWalk, ends: KnotEnds): Promise<OneOrEach> {
   return 'lambda' in ends ? ends.lambda : shareOf(await lambdaMaxOf(walk), ends.ratio);
 }
 

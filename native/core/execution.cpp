@@ -5,11 +5,7 @@
 
 namespace unsuperpose {
 
-void Execution::for_each(std::size_t blocks, const std::function<void(std::size_t)>& body) const {
-  if (threads <= 1 || blocks <= 1) {
-    for (std::size_t block = 0; block < blocks && !cancelled(); ++block) body(block);
-    return;
-  }
+void Execution::in_parallel(std::size_t blocks, const std::function<void(std::size_t)>& body) const {
   ThreadPool::instance().parallel_for(blocks, threads, [&](std::size_t block) {
     if (!cancelled()) body(block);
   });

@@ -30,7 +30,11 @@ struct Execution {
 
   /// Runs body(block) for every block in [0, blocks) on up to `threads` threads (ThreadPool::parallel_for); blocks left once the
   /// call is cancelled are skipped. The caller checks cancelled() afterwards and discards what it has.
-  void for_each(std::size_t blocks, const std::function<void(std::size_t)>& body) const;
+  template <class Body>
+  void for_each(std::size_t blocks, const Body& body) const {
+    if (threads > 1 && blocks > 1) return in_parallel(blocks, std::cref(body));
+    for (std::size_t block = 0; block < blocks && !cancelled(); ++block) body(block);
+  }
 
   /// The same over items, `together` a block: enough to amortise a block, few enough to balance. A cancelled call skips items too.
   template <class Each>
@@ -50,6 +54,9 @@ struct Execution {
       for (std::size_t i = block * together; i < end && !cancelled(); ++i) each(i, scratch);
     });
   }
+
+ private:
+  void in_parallel(std::size_t blocks, const std::function<void(std::size_t)>& body) const;
 };
 
 }  // namespace unsuperpose

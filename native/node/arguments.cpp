@@ -64,6 +64,12 @@ bool is_float64_array(const Napi::Value& value) {
   return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
 }
 
+std::vector<double> one_or_each(const Napi::Value& value, const char* name) {
+  if (value.IsNumber()) return {value.As<Napi::Number>().DoubleValue()};
+  const auto values = doubles(value, name);
+  return {values.begin(), values.end()};
+}
+
 double number(const Napi::Value& value, const char* name) {
   if (!value.IsNumber()) refuse(Code::option, std::string(name) + " must be a number");
   return value.As<Napi::Number>().DoubleValue();

@@ -19,6 +19,8 @@ namespace unsuperpose::node {
 /// The memory of a typed array, as it is now. Valid until JavaScript runs again. ERR_DTYPE for another type.
 std::span<float> floats(const Napi::Value& value, const char* name);
 std::span<double> doubles(const Napi::Value& value, const char* name);
+/// A number, which is one entry, or a Float64Array, copied.
+std::vector<double> one_or_each(const Napi::Value& value, const char* name);
 std::span<std::uint16_t> shorts(const Napi::Value& value, const char* name);
 std::span<std::uint8_t> bytes(const Napi::Value& value, const char* name);
 std::span<std::uint32_t> integers(const Napi::Value& value, const char* name);

@@ -16,8 +16,7 @@ namespace {
 
 CertifyOptions options_of(const Napi::Object& from) {
   CertifyOptions options;
-  const auto lambda = doubles(from.Get("lambda"), "lambda");
-  options.lambda.assign(lambda.begin(), lambda.end());
+  options.lambda = one_or_each(from.Get("lambda"), "lambda");
   options.ridge = number(from.Get("ridge"), "ridge");
   options.weights = weights_of(from.Get("weights"));
   options.nonnegative = from.Get("nonnegative").ToBoolean();

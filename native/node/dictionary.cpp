@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstring>
 
 #include "answers.hpp"
@@ -39,14 +38,11 @@ Napi::Value share_dictionary(const Napi::CallbackInfo& call) {
 /// (handle) → { features, dims, bytes, minNorm, maxNorm }; minNorm is that of atoms that are not zero, 0 if all are
 Napi::Value dictionary_info(const Napi::CallbackInfo& call) {
   const auto dictionary = held_dictionary(call[0]);
-  double smallest = dictionary->max_norm();
-  for (std::size_t j = 0; j < dictionary->features(); ++j)
-    if (dictionary->norm(j) > 0) smallest = std::min(smallest, dictionary->norm(j));
   return object(call.Env(), {
                                 {"features", dictionary->features()},
                                 {"dims", dictionary->dims()},
                                 {"bytes", dictionary->bytes()},
-                                {"minNorm", smallest},
+                                {"minNorm", dictionary->min_norm()},
                                 {"maxNorm", dictionary->max_norm()},
                             });
 }

@@ -28,8 +28,7 @@ ListaUnfoldOptions options_of(const Napi::Object& from) {
   options.layers = count(from.Get("layers"), "layers");
   options.tolerance = number(from.Get("tolerance"), "tolerance");
   options.refuse_overflow = from.Get("refuseOverflow").ToBoolean();
-  const auto lambda = doubles(from.Get("lambda"), "lambda");
-  options.lambda.assign(lambda.begin(), lambda.end());
+  options.lambda = one_or_each(from.Get("lambda"), "lambda");
   return options;
 }
 

@@ -19,8 +19,7 @@ namespace unsuperpose::node {
 namespace {
 
 std::vector<double> numbers(const Napi::Object& from, const char* name) {
-  const auto values = doubles(from.Get(name), name);
-  return {values.begin(), values.end()};
+  return one_or_each(from.Get(name), name);
 }
 
 std::uint32_t whole(const Napi::Object& from, const char* name) {
@@ -61,8 +60,13 @@ void read_penalty(const Napi::Object& from, Penalized& to) {
 }
 
 void read_greedy(const Napi::Object& from, GreedyOptions& to) {
-  const auto sparsity = integers(from.Get("sparsity"), "sparsity");
-  to.sparsity.assign(sparsity.begin(), sparsity.end());
+  const Napi::Value sparsity = from.Get("sparsity");
+  if (sparsity.IsNumber()) {
+    to.sparsity.assign(1, static_cast<std::uint32_t>(count(sparsity, "sparsity")));
+  } else {
+    const auto each = integers(sparsity, "sparsity");
+    to.sparsity.assign(each.begin(), each.end());
+  }
   to.residual = number(from.Get("residual"), "residual");
   to.nonnegative = flag(from, "nonnegative");
 }

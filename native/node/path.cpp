@@ -158,15 +158,10 @@ Napi::Value path_lambda_max(const Napi::CallbackInfo& call) {
       [](Napi::Env env, const Values& values) { return to_value(env, values); });
 }
 
-std::vector<double> copy_lambda(const Napi::Value& value) {
-  const auto lambda = doubles(value, "lambda");
-  return {lambda.begin(), lambda.end()};
-}
-
 /// (path, lambda, resources, onProgress, onSettled) → job. Answers an unfolding.
 Napi::Value path_step(const Napi::CallbackInfo& call) {
   const auto path = held<Path>(call[0]);
-  const auto lambda = copy_lambda(call[1]);
+  const auto lambda = one_or_each(call[1], "lambda");
   using Answer = std::shared_ptr<const Unfolding>;
   return start_job<Answer>(
       call, 2,
@@ -179,7 +174,7 @@ Napi::Value path_step(const Napi::CallbackInfo& call) {
 /// (path, ends, threads, onProgress, onSettled) → job. Answers an unfolding with `ended`.
 Napi::Value path_knot(const Napi::CallbackInfo& call) {
   const auto path = held<Path>(call[0]);
-  const auto ends = copy_lambda(call[1]);
+  const auto ends = one_or_each(call[1], "lambda");
   return start_job<Knot>(
       call, 2,
       [=, turn = path->turns.take("the path")](const Execution& execution, Knot& out) {

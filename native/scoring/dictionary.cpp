@@ -43,10 +43,18 @@ Status Dictionary::make(ConstMatrix32 atoms, bool normalize, std::shared_ptr<con
                           "dictionary row " + std::to_string(j) +
                               " has a norm above 1e18, where float32 scores overflow: scale the dictionary");
     made->norms_[j] = norm;
-    made->max_norm_ = std::max(made->max_norm_, norm);
   }
+  made->find_extremes();
   out = std::move(made);
   return {};
+}
+
+void Dictionary::find_extremes() {
+  max_norm_ = 0;
+  for (const double norm : norms_) max_norm_ = std::max(max_norm_, norm);
+  min_norm_ = max_norm_;
+  for (const double norm : norms_)
+    if (norm > 0) min_norm_ = std::min(min_norm_, norm);
 }
 
 std::size_t Dictionary::bytes() const {

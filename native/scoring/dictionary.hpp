@@ -59,6 +59,8 @@ class Dictionary {
   const scoring::DeviceRows& on_device(device::Device& device) const { return copies_.of(device, atoms()); }
   double norm(std::size_t j) const { return norms_[j]; }
   double max_norm() const { return max_norm_; }
+  /// Of the atoms that are not zero; 0 where all are.
+  double min_norm() const { return min_norm_; }
   /// The Gram matrix in bytes, whose rows are made as they are asked for, and kept.
   const CompressedGram& compressed_gram() const;
 
@@ -68,6 +70,9 @@ class Dictionary {
  private:
   friend class MutableDictionary;  // changes one that nobody else holds yet
 
+  /// From the norms.
+  void find_extremes();
+
   struct Packed {
     product::PackedRows rows;
     std::atomic<bool> ready{false};
@@ -76,7 +81,7 @@ class Dictionary {
   AlignedBuffer<float> atoms_, low_;
   std::vector<double> norms_;
   std::size_t features_ = 0, dims_ = 0, stride_ = 0;
-  double max_norm_ = 0, hidden_ = 0;
+  double min_norm_ = 0, max_norm_ = 0, hidden_ = 0;
 
   mutable std::mutex packed_mutex_;
   mutable Packed packed_[product::kPrecisions];

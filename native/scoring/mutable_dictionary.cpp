@@ -36,6 +36,7 @@ void MutableDictionary::copy(const Dictionary& from, Dictionary& to, std::size_t
   to.features_ = from.features_;
   to.dims_ = from.dims_;
   to.stride_ = from.stride_;
+  to.min_norm_ = from.min_norm_;
   to.max_norm_ = from.max_norm_;
 }
 
@@ -141,8 +142,7 @@ Status MutableDictionary::current(const Execution& execution, const Dictionary*&
       return Dictionary::make(held.atoms(), false, none);  // says why
     }
     held.copies_.follow(held.atoms(), behind);
-    held.max_norm_ = 0;
-    for (const double norm : held.norms_) held.max_norm_ = std::max(held.max_norm_, norm);
+    held.find_extremes();
     changed_ = false;
   }
   out = &held;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../kernels/reduce/reduce.hpp"
 #include "device_bound.hpp"
 #include "exact.hpp"
 
@@ -90,12 +91,12 @@ Scorer::Scorer(const Rows& rows, const std::vector<float>& weights, bool nonnega
 Scorer::Rung& Scorer::measure(std::size_t rung) {
   Rung& measured = ladder_[rung];
   if (measured.measured) return measured;
-  const std::vector<float> errors =
-      measured.device ? rows_.device->moved(*measured.device) : rows_.packed(measured.precision).errors();
-  for (std::size_t j = 0; j < errors.size(); ++j) {
-    const double scale = scale_.empty() ? 1 : 1 / weight(j);
-    measured.rows.moved = std::max(measured.rows.moved, static_cast<double>(errors[j]) * scale);
-  }
+  std::vector<float> moved;
+  if (measured.device) moved = rows_.device->moved(*measured.device);
+  const std::vector<float>& errors = measured.device ? moved : rows_.packed(measured.precision).errors();
+  if (scale_.empty()) measured.rows.moved = reduce::table().max_absolute(errors.data(), errors.size());
+  for (std::size_t j = 0; j < scale_.size(); ++j)
+    measured.rows.moved = std::max(measured.rows.moved, static_cast<double>(errors[j]) * (1 / weight(j)));
   measured.measured = true;
   return measured;
 }

@@ -62,9 +62,9 @@ Status Range::make(const Dictionary& dictionary, std::span<const float> weights,
   out.weights.assign(weights.begin(), weights.end());
   const std::size_t features = dictionary.features();
   Span norms, given;
-  for (std::size_t j = 0; j < features; ++j) norms.take(dictionary.norm(j));
+  norms.take(dictionary.max_norm());
+  if (scaling == Scaling::each) norms.take(dictionary.min_norm());
   for (const float weight : weights) given.take(static_cast<double>(weight));
-  if (scaling == Scaling::common && !norms.empty()) norms.least = norms.largest;
   const bool ordinary = norms.within(kLeastNorm, kLargestNorm);
   if (ordinary && given.within(-kOrdinaryWeight, kOrdinaryWeight)) return {};
 
