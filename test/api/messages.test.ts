@@ -129,6 +129,16 @@ const rows: [string, () => unknown, string | RegExp][] = [
     /^lamda is not an option of unfoldSync \(did you mean lambda\?\); there are: (?!.*(signal|onProgress))/,
   ],
   [
+    'a shape that is no integer',
+    () => unfoldSync({ data: new Float32Array(5), shape: [2.5, 2] }, dictionary, options),
+    /\.shape must be \[rows, cols\], two integers ≥ 0, got \[2\.5, 2\]$/,
+  ],
+  [
+    'a shape that is BigInt',
+    () => unfoldSync({ data: new Float32Array(4), shape: [2, 2n] as Anything }, dictionary, options),
+    /\.shape must be \[rows, cols\], two integers ≥ 0, got \[2, 2n\]$/,
+  ],
+  [
     'a claim about a matrix',
     () => claims.everyFeature({ is: 'norm', above: 0 }, { dictionary: { ...atoms } as Anything }),
     /^data\.dictionary must be a Dictionary \(see Dictionary\.from\), got a matrix/,
