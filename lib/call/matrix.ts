@@ -96,11 +96,13 @@ export function readShape(value: unknown, name: string): [rows: number, cols: nu
   if (!Array.isArray(value)) return fail(describe(value));
   const { length } = value;
   if (length !== 2) return fail(`${length} entries`);
-  const size = (entry: unknown): number => {
-    if (typeof entry === 'number' && Number.isSafeInteger(entry) && entry >= 0) return entry;
-    return fail(`[…${describe(entry)}…]`);
-  };
-  return [size(value[0]), size(value[1])];
+  const entries: readonly unknown[] = [value[0], value[1]];
+  const [rows, cols] = entries.map((entry) =>
+    typeof entry === 'number' && Number.isSafeInteger(entry) && entry >= 0
+      ? entry
+      : fail(`[${entries.map(describe).join(', ')}]`),
+  );
+  return [rows, cols] as [number, number];
 }
 
 /** Refuses data of any other length than the shape's. */

@@ -115,8 +115,33 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** What scikit-learn, SPAMS, SAELens and dictionary_learning call our options: in small letters, without underscores. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  alpha: 'lambda',
+  lambda1: 'lambda',
+  l1coefficient: 'lambda',
+  l1penalty: 'lambda',
+  k: 'sparsity',
+  nnonzerocoefs: 'sparsity',
+  dsae: 'features',
+  dictsize: 'features',
+  ncomponents: 'features',
+  lr: 'learningRate',
+  positive: 'nonnegative',
+  pos: 'nonnegative',
+  positivecode: 'nonnegative',
+  randomstate: 'seed',
+  tol: 'tolerance',
+  maxiter: 'maxIterations',
+  njobs: 'threads',
+  numthreads: 'threads',
+};
+
 /** " (did you mean lambda?)" or nothing */
 function suggestion(name: string, known: readonly string[]): string {
+  const plain = name.toLowerCase().replaceAll('_', '');
+  const ours = Object.hasOwn(ELSEWHERE, plain) ? ELSEWHERE[plain] : undefined;
+  if (ours !== undefined && known.includes(ours)) return ` (did you mean ${ours}?)`;
   const closest = known
     .map((candidate) => ({ candidate, steps: distance(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.steps - b.steps)[0];

@@ -133,11 +133,13 @@ function help(words: readonly string[]): number | Promise<number> {
 /** Letters that two names do not share, roughly: enough to guess what was meant. */
 function near(a: string, b: string): boolean {
   const sorted = (text: string): string => [...text].sort().join('');
+  const shortened = (text: string): string[] => [...text].map((_, i) => text.slice(0, i) + text.slice(i + 1));
   return (
     sorted(a) === sorted(b) ||
     a.startsWith(b) ||
     b.startsWith(a) ||
-    [...a].filter((_, i) => a.slice(0, i) + a.slice(i + 1) === b).length > 0
+    shortened(a).includes(b) ||
+    shortened(b).includes(a)
   );
 }
 

@@ -9,6 +9,7 @@ import {
   lambdaMax,
   ops,
   SparseCodes,
+  trainSparseAutoencoder,
   UnfoldStatus,
   unfold,
   unfoldSync,
@@ -127,6 +128,27 @@ const rows: [string, () => unknown, string | RegExp][] = [
     'a misspelt option of a sync call',
     () => unfoldSync(samples, dictionary, { lamda: 1 } as Anything),
     /^lamda is not an option of unfoldSync \(did you mean lambda\?\); there are: (?!.*(signal|onProgress))/,
+  ],
+  [
+    "scikit-learn's name of an option",
+    () => unfoldSync(samples, dictionary, { n_nonzero_coefs: 1 } as Anything),
+    /^n_nonzero_coefs is not an option of unfoldSync \(did you mean sparsity\?\); /,
+  ],
+  [
+    "SAELens' name of an option",
+    () =>
+      trainSparseAutoencoder(samples, { architecture: 'topk', features: 4, sparsity: 1, lr: 1 } as Anything),
+    /^lr is not an option of trainSparseAutoencoder \(did you mean learningRate\?\); /,
+  ],
+  [
+    'a shape that is no integer',
+    () => unfoldSync({ data: new Float32Array(5), shape: [2.5, 2] }, dictionary, options),
+    /\.shape must be \[rows, cols\], two integers ≥ 0, got \[2\.5, 2\]$/,
+  ],
+  [
+    'a shape that is BigInt',
+    () => unfoldSync({ data: new Float32Array(4), shape: [2, 2n] as Anything }, dictionary, options),
+    /\.shape must be \[rows, cols\], two integers ≥ 0, got \[2, 2n\]$/,
   ],
   [
     'a claim about a matrix',

@@ -198,6 +198,8 @@ it.each([
 
 it.each([
   [['biuld'], 'unknown command: biuld (did you mean build?)'],
+  [['lern'], 'unknown command: lern (did you mean learn?)'],
+  [['encodee'], 'unknown command: encodee (did you mean encode?)'],
   [['nonsense'], 'unknown command: nonsense'],
   [
     ['claims', 'pears'],
