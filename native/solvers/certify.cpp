@@ -3,6 +3,8 @@
 // Gap: θ = s·(r̂, −√β·a) is dual feasible when s·|d_j·r̂ − βa_j| ≤ λw_j for all j, for any vector r̂
 // (certificate.hpp); r̂ is the computed residual, P and the dual value get their rounding errors added.
 //
+// All of a sample is in units of 2^unit, the exponent of its split parts: squares of what float64 holds may leave float64.
+//
 // Support: let I and s be the support and signs of a, G = D_I D_Iᵀ + βI and a* = G⁻¹(D_I x − λws) (Fuchs 2004;
 // Tibshirani 2013, "The lasso problem and uniqueness"). If G is positive definite, sign(a*) = s and
 // |d_j·(x − a*D)| < λw_j off I, then a* is the only minimiser. With ã ≈ a* and e = D_I(x − ãD) − λws − βã,
@@ -105,16 +107,17 @@ class Certifier {
     const double high = dot(dictionary_.atom(j), v, dims_);
     return low_ ? high + dot(dictionary_.low(j), v, dims_) : high;
   }
+  int unit(std::size_t sample) const { return options_.wide ? samples_.exponent(sample) : 0; }
   std::vector<double> read(std::size_t sample) const {
     std::vector<double> x(dims_);
     if (options_.wide)
-      samples_.read(sample, x.data());
+      samples_.read(sample, x.data(), 0);
     else
       std::copy_n(samples_.high.row(sample), dims_, x.data());
     return x;
   }
   double lambda(std::size_t sample) const {
-    return options_.lambda[options_.lambda.size() == 1 ? 0 : sample];
+    return std::ldexp(options_.lambda[options_.lambda.size() == 1 ? 0 : sample], -unit(sample));
   }
 
   /// r = x − Σ a_i d_i; answers a bound of ‖r − its exact value‖.
@@ -138,7 +141,7 @@ class Certifier {
     for (std::size_t k = codes_.indptr[sample]; k < codes_.indptr[sample + 1]; ++k)
       if (const double value = codes_.value(k); value != 0) {
         c.support.push_back(codes_.indices[k]);
-        c.code.push_back(value);
+        c.code.push_back(std::ldexp(value, -unit(sample)));
         c.signs.push_back((value > 0 ? 1 : -1) * weight(codes_.indices[k]));
       }
     const std::vector<double> input = read(sample);
@@ -272,7 +275,7 @@ class Certifier {
     const double rounding =
         gamma64(dims_ + c.support.size() + 16) *
             (objective + s * std::sqrt(squared_input) * c.residual_norm + s * s * curvature) +
-        c.residual_error * (c.residual_norm + c.residual_error);
+        c.residual_error * (c.residual_norm + c.residual_error) + kTiny * l1;
     const double result =
         (std::max(0.0, objective - dual) + rounding * kSlack) / (0.5 * squared_input) * kSlack;
     if (squared_input == 0) return c.support.empty() ? 0 : kInfinity;
@@ -292,7 +295,9 @@ class Certifier {
     const auto margin = [&](double size, double error) {
       return (gamma64(dims_ + 4) * size + error) * atom_bound_ * kSlack + kTiny;
     };
-    out_.gap[sample] = gap(sample, i, given.value, out_.objective[sample]);
+    double objective = 0;
+    out_.gap[sample] = gap(sample, i, given.value, objective);
+    out_.objective[sample] = std::ldexp(objective, 2 * unit(sample));
     const bool full_rank = c.eigenvalue > 0;
     const bool proved =
         c.signs_proved &&
@@ -313,9 +318,13 @@ class Certifier {
         l1 += weight(c.support[k]) * std::fabs(c.polished[k]);
         squared_code += c.polished[k] * c.polished[k];
       }
-      out_.error[sample] = (error + c.code_error) * kSlack;
+      // Up, where the caller's units are too small for float64.
+      out_.error[sample] = std::ldexp((error + c.code_error) * kSlack, unit(sample));
+      if (out_.error[sample] < std::numeric_limits<double>::min() && error + c.code_error > 0)
+        out_.error[sample] = std::nextafter(out_.error[sample], kInfinity);
       out_.polished[sample] =
-          0.5 * c.polished_norm * c.polished_norm + l * l1 + 0.5 * options_.ridge * squared_code;
+          std::ldexp(0.5 * c.polished_norm * c.polished_norm + l * l1 + 0.5 * options_.ridge * squared_code,
+                     2 * unit(sample));
     }
     const bool bounded = out_.gap[sample] <= options_.tolerance;
     out_.verdict[sample] = static_cast<std::uint8_t>(!bounded ? Verdict::none

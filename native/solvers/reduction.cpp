@@ -90,17 +90,17 @@ Status Reduction::make(std::shared_ptr<const Dictionary> whole, const std::vecto
   return status;
 }
 
-std::vector<double> Reduction::read(const Samples& samples, std::size_t i, bool wide) const {
+std::vector<double> Reduction::read(const Samples& samples, std::size_t i, bool wide, int unit) const {
   std::vector<double> x(basis_.dims(), 0);
   if (wide)
-    samples.read(i, x.data());
+    samples.read(i, x.data(), samples.exponent(i) - unit);
   else
     std::copy_n(samples.high.row(i), samples.cols(), x.data());
   return x;
 }
 
-double Reduction::squared_norm(const Samples& samples, std::size_t i, bool wide) const {
-  return sums::squared_norm(read(samples, i, wide).data(), samples.cols());
+double Reduction::squared_norm(const Samples& samples, std::size_t i, bool wide, int unit) const {
+  return sums::squared_norm(read(samples, i, wide, unit).data(), samples.cols());
 }
 
 Samples Reduction::reduce(const Samples& samples, bool wide, const Execution& execution,
@@ -108,11 +108,12 @@ Samples Reduction::reduce(const Samples& samples, bool wide, const Execution& ex
   if (!eliminates()) return samples;
   kept = std::make_unique<SplitSamples>(samples.rows(), basis_.dims());
   execution.for_items(samples.rows(), kBlock, [&](std::size_t i) {
-    std::vector<double> x = read(samples, i, wide);
+    const int unit = Reduction::unit(samples, i, wide);
+    std::vector<double> x = read(samples, i, wide, unit);
     const double before = sums::norm(x.data(), x.size());
     basis_.project(x.data());
     if (!(sums::norm(x.data(), x.size()) > kSpanned * before)) std::fill(x.begin(), x.end(), 0.0);
-    kept->set(i, x.data());
+    kept->set(i, x.data(), unit);
   });
   return kept->view();
 }
@@ -142,9 +143,10 @@ void Reduction::extend(const Samples& samples, bool wide, const Problem& problem
   std::vector<Answer> answers(n);
   execution.for_items(n, kBlock, [&](std::size_t i) {
     Answer& answer = answers[i];
-    std::vector<double> y = read(samples, i, wide), atom(whole_->dims());
+    const int unit = Reduction::unit(samples, i, wide);
+    std::vector<double> y = read(samples, i, wide, unit), atom(whole_->dims());
     const double squared_input = sums::squared_norm(y.data(), y.size());
-    out.norm[i] = std::sqrt(squared_input);
+    out.norm[i] = std::ldexp(std::sqrt(squared_input), unit);
     for (std::size_t k = out.codes.indptr[i]; k < out.codes.indptr[i + 1]; ++k) {
       const std::uint32_t j = origins_[out.codes.indices[k]];
       const double value = out.float64 ? out.values64[k] : out.codes.values[k];
@@ -154,26 +156,28 @@ void Reduction::extend(const Samples& samples, bool wide, const Problem& problem
         whole_->read(j, atom.data());
       else
         std::copy_n(whole_->atom(j), atom.size(), atom.data());
-      for (std::size_t d = 0; d < atom.size(); ++d) y[d] -= value * atom[d];
+      const double scaled = std::ldexp(value, -unit);
+      for (std::size_t d = 0; d < atom.size(); ++d) y[d] -= scaled * atom[d];
     }
     if (!eliminates()) return;
     std::vector<double> free_code(free_.size(), 0);
     const std::vector<double> fitted = basis_.fit(y.data());
     for (std::size_t k = 0; k < fitted.size(); ++k) {
-      const double value = out.float64 ? fitted[k] : static_cast<double>(static_cast<float>(fitted[k]));
-      free_code[basis_.kept()[k]] = value;
+      const double fit = std::ldexp(fitted[k], unit);
+      const double value = out.float64 ? fit : static_cast<double>(static_cast<float>(fit));
+      free_code[basis_.kept()[k]] = std::ldexp(value, -unit);
       if (value != 0) answer.codes.emplace_back(free_[basis_.kept()[k]], value);
     }
     std::sort(answer.codes.begin(), answer.codes.end());
-    std::vector<double> reduced = read(samples, i, wide);
+    std::vector<double> reduced = read(samples, i, wide, unit);
     basis_.project(reduced.data());
     const double share =
         squared_input > 0 ? sums::squared_norm(reduced.data(), reduced.size()) / squared_input : 0;
     double squared_residual = 0;
     const double more = excess(std::move(y), free_code, squared_residual);
-    out.residual[i] = static_cast<float>(std::sqrt(squared_residual));
+    out.residual[i] = static_cast<float>(std::ldexp(std::sqrt(squared_residual), unit));
     if (problem.bounds_fit) return;
-    out.objective[i] += more;
+    out.objective[i] += std::ldexp(more, 2 * unit);
     out.gap[i] = squared_input > 0 ? out.gap[i] * share + more / (0.5 * squared_input) : 0;
     if (out.status[i] == static_cast<std::uint8_t>(Outcome::converged) && !(out.gap[i] <= problem.tolerance))
       out.status[i] = static_cast<std::uint8_t>(Outcome::stalled);
@@ -203,14 +207,15 @@ std::vector<double> Reduction::reduce_codes(const Samples& samples, const Sparse
   std::vector<double> more(n, 0), atom(whole_->dims());
   out.indptr.assign(1, 0);
   for (std::size_t i = 0; i < n; ++i) {
-    std::vector<double> y = read(samples, i, wide), free_code(free_.size(), 0);
+    const int unit = Reduction::unit(samples, i, wide);
+    std::vector<double> y = read(samples, i, wide, unit), free_code(free_.size(), 0);
     for (std::size_t k = codes.indptr[i]; k < codes.indptr[i + 1]; ++k) {
       const std::uint32_t j = codes.indices[k];
       const double value = codes.value(k);
       if (value == 0) continue;
       const auto free = std::lower_bound(free_.begin(), free_.end(), j);
       if (free != free_.end() && *free == j) {
-        free_code[static_cast<std::size_t>(free - free_.begin())] = value;
+        free_code[static_cast<std::size_t>(free - free_.begin())] = std::ldexp(value, -unit);
         continue;
       }
       if (places_[j] == kNone) {
@@ -224,7 +229,8 @@ std::vector<double> Reduction::reduce_codes(const Samples& samples, const Sparse
         whole_->read(j, atom.data());
       else
         std::copy_n(whole_->atom(j), atom.size(), atom.data());
-      for (std::size_t d = 0; d < atom.size(); ++d) y[d] -= value * atom[d];
+      const double scaled = std::ldexp(value, -unit);
+      for (std::size_t d = 0; d < atom.size(); ++d) y[d] -= scaled * atom[d];
     }
     out.indptr.push_back(static_cast<std::uint32_t>(out.indices.size()));
     double squared_residual = 0;

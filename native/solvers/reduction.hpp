@@ -46,16 +46,18 @@ class Reduction {
   void extend(const Samples& samples, bool wide, const Problem& problem, const Execution& execution,
               Unfolding& out) const;
   /// Codes of the reduced problem, and what unpenalised features add to the objective of each sample, relative to the best they can
-  /// do: ∞ for a code of an excluded feature.
+  /// do, in the sample's unit squared: ∞ for a code of an excluded feature.
   std::vector<double> reduce_codes(const Samples& samples, const SparseCodes& codes, bool wide,
                                    SparseCodes& out) const;
   std::uint32_t origin(std::uint32_t reduced) const { return reduced == kNone ? kNone : origins_[reduced]; }
-  /// ‖x‖² of a whole sample.
-  double squared_norm(const Samples& samples, std::size_t i, bool wide) const;
+  /// ‖x‖² of a sample, whole or reduced, in units of 2^unit.
+  double squared_norm(const Samples& samples, std::size_t i, bool wide, int unit) const;
+  /// The exponent of the units in which sample i is summed up: squares in the caller's may leave float64.
+  static int unit(const Samples& samples, std::size_t i, bool wide) { return wide ? samples.exponent(i) : 0; }
 
  private:
   explicit Reduction(std::size_t dims) : basis_(dims) {}
-  std::vector<double> read(const Samples& samples, std::size_t i, bool wide) const;
+  std::vector<double> read(const Samples& samples, std::size_t i, bool wide, int unit) const;
   double excess(std::vector<double> y, const std::vector<double>& free_code, double& squared_residual) const;
 
   std::shared_ptr<const Dictionary> whole_, reduced_;

@@ -33,8 +33,8 @@ struct Samples {
 class SplitSamples {
  public:
   SplitSamples(std::size_t rows, std::size_t cols);
-  /// Of different rows at once, if need be.
-  void set(std::size_t i, const double* sample);
+  /// 2^unit times `sample`. Of different rows at once, if need be.
+  void set(std::size_t i, const double* sample, int unit = 0);
   Samples view() const {
     return {{high_.data(), rows_, cols_}, {low_.data(), rows_, cols_}, exponents_.data()};
   }

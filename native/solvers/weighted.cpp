@@ -91,14 +91,15 @@ Status certify_weighted(const Samples& samples, const SparseCodes& codes,
   Status status = certify(reduced, penalised, *reduction->dictionary(), narrowed, execution, out);
   if (!status.ok()) return status;
   for (std::size_t i = 0; i < samples.rows(); ++i) {
-    const double squared = reduction->squared_norm(samples, i, options.wide);
+    const int unit = Reduction::unit(samples, i, options.wide);
+    const double squared = reduction->squared_norm(samples, i, options.wide, unit);
     const double objective = out.objective[i];
-    out.objective[i] += more[i];
+    out.objective[i] += std::ldexp(more[i], 2 * unit);
     if (squared > 0) {
       double share = 1;
-      if (reduction->eliminates()) share = reduction->squared_norm(reduced, i, true) / squared;
+      if (reduction->eliminates()) share = reduction->squared_norm(reduced, i, true, unit) / squared;
       // Where the unpenalised ones fit the sample, nothing is left for the others: their whole objective is the gap.
-      out.gap[i] = share > 0 ? out.gap[i] * share : objective / (0.5 * squared);
+      out.gap[i] = share > 0 ? out.gap[i] * share : std::ldexp(objective, -2 * unit) / (0.5 * squared);
       out.gap[i] += more[i] / (0.5 * squared);
     } else if (more[i] > 0) {
       out.gap[i] = std::numeric_limits<double>::infinity();
