@@ -212,7 +212,42 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
   });
 });
 
+describe.skipIf(!there)('the order in which a CUDA device works', () => {
+  it('changes no bit of any call', () => {
+    const expected = ask(`log(${ALL})`);
+    for (const [seed, threads] of [
+      [1, 1],
+      [271828, 3],
+    ])
+      expect(ask(`log(${ALL})`, { UNSUPERPOSE_EMULATED_SEED: seed, UNSUPERPOSE_THREADS: threads })).toEqual(
+        expected,
+      );
+  });
+});
+
 describe.skipIf(!there)('a CUDA device that is lost', () => {
+  it.each([
+    'pkg.unfold(samples, dictionary, { lambda: 0.3, device })',
+    'path({ device })',
+    'weights().strongest(2, { device })',
+    'weights().maximum({ device })',
+    "weights().maxima('to', { device })",
+    'pkg.claims.noCircuit(dictionary, ["identity"], dictionary, 1, { device })',
+    'pkg.claims.claimNoPair(dictionary, "identity", dictionary, 2, { device })',
+    'pkg.geometry.coherence(dictionary, { device })',
+    'pkg.geometry.clusters(dictionary, 0.4, { device })',
+    'pkg.geometry.babel(dictionary, 3, { device })',
+  ])('in %s: ERR_NATIVE, and the CPU goes on', (call) => {
+    for (const lost of [1, 4]) {
+      const body = `log({ first: await ${call}.then(() => 'fine', told), later: code(() => omp({ device })), cpu: sound() })`;
+      const { first, later, cpu } = ask(body, { UNSUPERPOSE_EMULATED_LOST: lost });
+      expect(first.code).toBe('ERR_NATIVE');
+      expect(first.message).toContain('an illegal memory access was encountered');
+      expect(later.message).toMatch(/has failed before and cannot be used again in this process/);
+      expect(cpu).toEqual(SOUND);
+    }
+  });
+
   it.each([1, 2, 3, 4, 6, 9, 13, 20, 30, 45, 70, 100])(
     'at operation %d: ERR_NATIVE then and from then on, and the CPU goes on',
     (lost) => {
