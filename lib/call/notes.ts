@@ -11,6 +11,7 @@
  * - `NOTE_STARTED_FROM_ZERO`: codes to start from could not be proposed for samples that overflowed float32 there
  * - `NOTE_NOTHING_LEARNED`: an unrolled network whose codes are no better than no codes at all
  * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
+ * - `NOTE_UPDATED_ON_CPU`: a GPU had no room for what the updates of learned atoms take
  * - `NOTE_LAMBDA_AT_END`: the best λ is the smallest of those that were compared
  */
 export type NoteCode =
@@ -22,6 +23,7 @@ export type NoteCode =
   | 'NOTE_STARTED_FROM_ZERO'
   | 'NOTE_NOTHING_LEARNED'
   | 'NOTE_MEDIAN_UNSETTLED'
+  | 'NOTE_UPDATED_ON_CPU'
   | 'NOTE_LAMBDA_AT_END';
 
 /** Something that the answer is worth reading with. */

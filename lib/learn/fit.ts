@@ -56,11 +56,14 @@ export interface LearnedDictionary extends LearningFigures {
   readonly deadAtoms: Uint32Array;
   /** The seed it was learned with: of the best of several restarts. */
   readonly seed: number;
-  /** Where its steps ran, in part at least where it is a GPU (see the option). A step that fails there is an error of the call: none goes on elsewhere. */
+  /**
+   * Where its steps ran, in part at least where it is a GPU (see the option; `NOTE_UPDATED_ON_CPU` says where its memory was short); `'cpu'` where this call
+   * made none, as a checkpoint had them all. A step that fails on a GPU is an error of the call.
+   */
   readonly device: RanOn;
   /** Of the samples held out, with `holdout`; undefined where there were none. */
   readonly heldOut?: HeldOutCodes | undefined;
-  /** What is worth knowing besides: `NOTE_DEAD_ATOMS`, `NOTE_NOTHING_HELD_OUT`. */
+  /** What is worth knowing besides: `NOTE_DEAD_ATOMS`, `NOTE_NOTHING_HELD_OUT`, `NOTE_UPDATED_ON_CPU`. */
   readonly notes: readonly Note[];
 }
 
@@ -159,12 +162,19 @@ function notesOf(dead: number, { features, lambda, sparsity }: Learning['options
   return [warning('NOTE_DEAD_ATOMS', message)];
 }
 
+/** Of a GPU whose memory does not hold what the updates of the atoms take. */
+const updatedHere = (device: RanOn): Note =>
+  warning(
+    'NOTE_UPDATED_ON_CPU',
+    `${device} has no room for the sums that atoms are updated by (features × (features + dims) floats): the CPU updated them, and ${device} made the codes`,
+  );
+
 async function finish(
   { handle, given }: Learner,
   last: NativeStatistics,
   { options, signal }: Learning,
 ): Promise<LearnedDictionary> {
-  const { dictionary, usage, dead } = await freeze(handle, signal);
+  const { dictionary, usage, dead, usedDevice, lackedRoom } = await freeze(handle, signal);
   native((module) => module.disposeLearner(handle));
   const { steps, samples, replaced } = last;
   return {
@@ -176,8 +186,8 @@ async function finish(
     dead: dead.length,
     deadAtoms: dead,
     seed: options.seed,
-    device: ranOn(given),
-    notes: notesOf(dead.length, options),
+    device: usedDevice ? ranOn(given) : 'cpu',
+    notes: [...notesOf(dead.length, options), ...(lackedRoom ? [updatedHere(ranOn(given))] : [])],
     ...figures(last),
   };
 }

@@ -8,6 +8,10 @@ interface Frozen {
   readonly usage: Float64Array;
   /** Atoms that no sample has used. */
   readonly dead: Uint32Array;
+  /** Whether a GPU made codes of a step of this run. */
+  readonly usedDevice: boolean;
+  /** Whether one had no room for A and B. */
+  readonly lackedRoom: boolean;
 }
 
 export function freeze(learner: LearnerHandle, signal: AbortSignal | undefined): Promise<Frozen> {

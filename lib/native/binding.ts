@@ -279,7 +279,13 @@ export interface NativeBinding
     learner: LearnerHandle,
     threads: number,
     onProgress: undefined,
-    onSettled: Settled<{ dictionary: DictionaryHandle; usage: Float64Array; dead: Uint32Array }>,
+    onSettled: Settled<{
+      dictionary: DictionaryHandle;
+      usage: Float64Array;
+      dead: Uint32Array;
+      usedDevice: boolean;
+      lackedRoom: boolean;
+    }>,
   ): JobId;
   learnerSave(
     learner: LearnerHandle,

@@ -138,7 +138,7 @@ export interface NativeSae {
     trainer: TrainerHandle,
     threads: number,
     onProgress: undefined,
-    onSettled: Settled<readonly { parameters: NativeAutoencoder; usage: Float64Array }[]>,
+    onSettled: Settled<readonly { parameters: NativeAutoencoder; usage: Float64Array; onDevice: boolean }[]>,
   ): JobId;
   trainerSave(
     trainer: TrainerHandle,

@@ -156,8 +156,9 @@ function progressOf(
 
 /** What each learner has made so far. */
 function freeze({ handle }: Trainer, signal: AbortSignal | undefined) {
-  return runJob<readonly { parameters: NativeAutoencoder; usage: Float64Array }[]>(signal, (onSettled) =>
-    binding.trainerFinish(handle, 1, undefined, onSettled),
+  return runJob<readonly { parameters: NativeAutoencoder; usage: Float64Array; onDevice: boolean }[]>(
+    signal,
+    (onSettled) => binding.trainerFinish(handle, 1, undefined, onSettled),
   );
 }
 
@@ -184,10 +185,10 @@ async function finish(
   const made = await freeze(trainer, signal);
   native((module) => module.disposeTrainer(trainer.handle));
   const all: SparseAutoencoder[] = [];
-  for (const [i, { parameters, usage }] of made.entries()) {
+  for (const [i, { parameters, usage, onDevice }] of made.entries()) {
     const { architecture, features, seed } = run.learners[i] as Learner;
     const figures = last[i] as NativeTrainingFigures;
-    const device = ranOn(trainer.on);
+    const device = onDevice ? ranOn(trainer.on) : 'cpu';
     const { steps, samples, dead } = figures;
     const heldOut = await measure(parameters, held, { threads, signal });
     const notes = notesOf(dead, features, holdout !== undefined && heldOut === undefined);

@@ -46,7 +46,9 @@ export interface TrainingSummary extends TrainingFigures {
   /** How many samples used each feature, over all steps: one count a feature. */
   readonly usage: Float64Array;
   readonly seed: number;
-  /** Where its last steps ran; undefined for files of before this was kept. */
+  /**
+   * Where its last steps ran; `'cpu'` where the call made none, as a checkpoint had them all. Undefined for files of before this was kept.
+   */
   readonly device?: RanOn | undefined;
   /** Of the samples held out, with `holdout`; undefined where there were none. */
   readonly heldOut?: HeldOutFigures | undefined;

@@ -30,9 +30,13 @@ enum UnsuperposeCudaCode {
   UNSUPERPOSE_CUDA_CANCELLED = 4
 };
 
+/* Of bytes_free: of memory of which nobody can say how much there is, such as the host's. */
+#define UNSUPERPOSE_CUDA_UNKNOWN UINT64_MAX
+
 typedef struct UnsuperposeCudaError {
   char message[256];
-  uint64_t bytes_wanted, bytes_free;
+  uint64_t bytes_wanted; /* in one piece; 0: it is not known how many */
+  uint64_t bytes_free;   /* after the failure: may be more than was wanted */
 } UnsuperposeCudaError;
 
 typedef struct UnsuperposeCudaDescription {

@@ -26,15 +26,18 @@ struct Failure {
   std::uint64_t wanted = 0, free = 0;  // bytes
 };
 
-inline void check(cudaError_t error, const char* what, std::uint64_t bytes = 0) {
+/// Where memory was wanted.
+enum class Place { device, host };
+
+inline void check(cudaError_t error, const char* what, std::uint64_t bytes = 0, Place place = Place::device) {
   if (error == cudaSuccess) return;
   (void)cudaGetLastError();  // an allocation that failed is not remembered
   const std::string said = std::string(what) + ": " + cudaGetErrorString(error);
   switch (error) {
     case cudaErrorMemoryAllocation: {
       std::size_t free = 0, all = 0;
-      (void)cudaMemGetInfo(&free, &all);
-      throw Failure{UNSUPERPOSE_CUDA_MEMORY, said, bytes, free};
+      const bool known = place == Place::device && cudaMemGetInfo(&free, &all) == cudaSuccess;
+      throw Failure{UNSUPERPOSE_CUDA_MEMORY, said, bytes, known ? free : UNSUPERPOSE_CUDA_UNKNOWN};
     }
     case cudaErrorNoDevice:
     case cudaErrorInsufficientDriver:
@@ -85,7 +88,7 @@ class Memory {
     if (n <= size_) return;
     free();
     if (n > std::numeric_limits<std::size_t>::max() / sizeof(T))
-      throw Failure{UNSUPERPOSE_CUDA_MEMORY, "too large"};
+      throw Failure{UNSUPERPOSE_CUDA_MEMORY, "too large", 0, UNSUPERPOSE_CUDA_UNKNOWN};
     void* made = nullptr;
     check(cudaMalloc(&made, n * sizeof(T)), "taking memory of the device", n * sizeof(T));
     data_ = static_cast<T*>(made);
@@ -125,7 +128,8 @@ class Pinned {
     data_ = nullptr;
     size_ = 0;
     void* made = nullptr;
-    check(cudaMallocHost(&made, n * sizeof(T)), "taking pinned memory of the host", n * sizeof(T));
+    check(cudaMallocHost(&made, n * sizeof(T)), "taking pinned memory of the host", n * sizeof(T),
+          Place::host);
     data_ = static_cast<T*>(made);
     size_ = n;
   }

@@ -16,6 +16,8 @@ namespace {
 
 /// Samples that are left, which are scored in one precision together.
 constexpr std::size_t kFew = 512;
+/// A sample that so many passes find nothing for is another solver's: where λ is beyond float32 beside the scores, no floor comes down to it.
+constexpr unsigned kMostLooks = 64;
 /// Of the first choice's sample, atoms that pass at least: with fewer, how many pass of all would vary much.
 constexpr unsigned kLeastRank = 3;
 /// With fewer features all that exceed λ can be listed.
@@ -245,6 +247,7 @@ void Solver::solve(std::size_t first, std::size_t count) {
   std::vector<std::uint32_t> active(count), group, rough;
   for (std::size_t i = 0; i < count; ++i) active[i] = static_cast<std::uint32_t>(i);
   bool fresh = true;
+  std::vector<unsigned> looks(count);  // passes since the last round
   while (!active.empty()) {
     if (problem_->cancelled && problem_->cancelled(problem_->context))
       throw Failure{UNSUPERPOSE_CUDA_CANCELLED, "cancelled"};
@@ -289,8 +292,10 @@ void Solver::solve(std::size_t first, std::size_t count) {
     }
     stream_.wait();
     timer_.add();
-    std::erase_if(active,
-                  [&](std::uint32_t i) { return stage_[i] != static_cast<std::uint8_t>(Stage::running); });
+    std::erase_if(active, [&](std::uint32_t i) {
+      looks[i] = rounds_[i] == before[i] ? looks[i] + 1 : 0;
+      return stage_[i] != static_cast<std::uint8_t>(Stage::running) || looks[i] == kMostLooks;
+    });
   }
 }
 

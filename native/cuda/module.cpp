@@ -40,7 +40,8 @@ int guarded(UnsuperposeCudaError* error, const Body& body) {
     error->bytes_free = failure.free;
     return failure.code;
   } catch (const std::bad_alloc&) {
-    std::snprintf(error->message, sizeof error->message, "out of memory");
+    std::snprintf(error->message, sizeof error->message, "the host is out of memory");
+    error->bytes_free = UNSUPERPOSE_CUDA_UNKNOWN;
     return UNSUPERPOSE_CUDA_MEMORY;
   } catch (const std::exception& failure) {
     std::snprintf(error->message, sizeof error->message, "%s", failure.what());

@@ -60,7 +60,7 @@ void* take_pinned(int device, std::size_t asked) {
   known.all.reserve(known.all.size() + 1);
   const OnDevice here(device);
   void* made = nullptr;
-  check(cudaMallocHost(&made, bytes), "taking pinned memory of the host", bytes);
+  check(cudaMallocHost(&made, bytes), "taking pinned memory of the host", bytes, Place::host);
   known.all.push_back({static_cast<unsigned char*>(made), bytes, device, true});
   return made;
 }

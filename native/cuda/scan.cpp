@@ -7,7 +7,7 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-/// Lists that a launch may fill: bytes of all.
+/// Lists that a launch may fill: bytes of all, where the device has them.
 constexpr std::size_t kListBytes = std::size_t{512} << 20;
 /// Room of a first listing by above(): few pass, or none.
 constexpr unsigned kFirstRoom = 64;
@@ -27,6 +27,8 @@ float strength(const UnsuperposeCudaEntry& entry, const UnsuperposeCudaSelect& s
 }
 
 }  // namespace
+
+Scan::Scan(Rows& rows) : rows_(rows), upload_(stream_), list_bytes_(kListBytes) {}
 
 void Scan::round(const std::uint32_t* pick, std::size_t count, RoundedRows& to, double* norms,
                  double* moved) {
@@ -130,6 +132,26 @@ void Scan::list(const std::vector<std::uint32_t>& which, const std::vector<float
   stream_.wait();
 }
 
+std::size_t Scan::together(unsigned room) const {
+  return std::max<std::size_t>(1, list_bytes_ / sizeof(UnsuperposeCudaEntry) / room);
+}
+
+bool Scan::listed(const std::vector<std::uint32_t>& which, const std::vector<float>& floors,
+                  unsigned capacity, const UnsuperposeCudaSelect& select) {
+  try {
+    list(which, floors, capacity, select);
+    return true;
+  } catch (const Failure& failure) {
+    if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
+    stream_.wait();
+    if (rows_.free_workspaces()) return false;
+    if (which.size() == 1) throw;
+    lists_.free();
+    list_bytes_ = which.size() / 2 * capacity * sizeof(UnsuperposeCudaEntry);
+    return false;
+  }
+}
+
 void Scan::take(const std::vector<std::uint32_t>& which, const std::vector<std::uint8_t>& done, bool by_index,
                 unsigned most, const UnsuperposeCudaSelect& select) {
   const std::size_t count = which.size(), before = answer_.size();
@@ -201,14 +223,13 @@ void Scan::above(const UnsuperposeCudaSelect& select, std::uint32_t* counts) {
       return needs[a] != needs[b] ? needs[a] < needs[b] : a < b;
     });
     room = needs[open.front()];
-    const std::size_t together = std::max<std::size_t>(1, kListBytes / sizeof(UnsuperposeCudaEntry) / room);
     std::size_t count = 0;
-    while (count < open.size() && count < together && needs[open[count]] <= room) ++count;
+    while (count < open.size() && count < together(room) && needs[open[count]] <= room) ++count;
     const std::vector<std::uint32_t> which(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(count));
-    open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(count));
     std::vector<float> floors(count);
     for (std::size_t i = 0; i < count; ++i) floors[i] = select.floors[which[i]];
-    list(which, floors, room, select);
+    if (!listed(which, floors, room, select)) continue;
+    open.erase(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(count));
     std::vector<std::uint8_t> done(count);
     for (std::size_t i = 0; i < count; ++i) {
       done[i] = found_counts_[i] <= room;
@@ -264,15 +285,17 @@ void Scan::strongest(const UnsuperposeCudaSelect& select, unsigned capacity, std
       room = rounded_up(features);
       for (const std::uint32_t i : open) floors[i] = low[i];
     }
-    const std::size_t together = std::max<std::size_t>(1, kListBytes / sizeof(UnsuperposeCudaEntry) / room);
     std::vector<std::uint32_t> still;
-    for (std::size_t first = 0; first < open.size(); first += together) {
-      const std::size_t end = std::min(open.size(), first + together);
+    for (std::size_t first = 0, end; first < open.size(); first = end) {
+      end = std::min(open.size(), first + together(room));
       const std::vector<std::uint32_t> which(open.begin() + static_cast<std::ptrdiff_t>(first),
                                              open.begin() + static_cast<std::ptrdiff_t>(end));
       std::vector<float> at(which.size());
       for (std::size_t i = 0; i < which.size(); ++i) at[i] = floors[which[i]];
-      list(which, at, room, select);
+      if (!listed(which, at, room, select)) {
+        end = first;
+        continue;
+      }
       std::vector<std::uint8_t> done(which.size());
       for (std::size_t i = 0; i < which.size(); ++i) {
         const std::uint32_t v = which[i];

@@ -9,7 +9,7 @@ namespace unsuperpose::cuda {
 
 class Scan {
  public:
-  explicit Scan(Rows& rows) : rows_(rows), upload_(stream_) {}
+  explicit Scan(Rows& rows);
 
   void set_vectors(const UnsuperposeCudaMatrix& vectors, int precision, double* norms, double* moved);
   void set_rows(const Rows& from, const std::uint32_t* pick, std::size_t count, int precision, double* norms,
@@ -29,6 +29,11 @@ class Scan {
   /// What list() found, sorted; the answer of the vectors `which` that `done` names (by place in `which`).
   void take(const std::vector<std::uint32_t>& which, const std::vector<std::uint8_t>& done, bool by_index,
             unsigned most, const UnsuperposeCudaSelect& select);
+  /// How many vectors lists of so much room are made for together.
+  std::size_t together(unsigned room) const;
+  /// list(), or false where the device's memory does not do: then together() is less. Throws where it is one vector already.
+  bool listed(const std::vector<std::uint32_t>& which, const std::vector<float>& floors, unsigned capacity,
+              const UnsuperposeCudaSelect& select);
   std::vector<float> sampled(const UnsuperposeCudaSelect& select, unsigned wanted);
 
   Rows& rows_;
@@ -49,7 +54,8 @@ class Scan {
   Memory<unsigned> counts_;
   Memory<std::uint64_t> offsets_;
   unsigned capacity_ = 0;
-  bool many_ = false;  // list(): by the product that loses nothing
+  std::size_t list_bytes_;  // that a launch may fill
+  bool many_ = false;       // list(): by the product that loses nothing
   std::vector<unsigned> found_counts_;
   /// The answer: of each vector where its entries start, and how many.
   std::vector<UnsuperposeCudaEntry> answer_;

@@ -317,6 +317,8 @@ std::size_t AutoencoderLearner::bytes() const {
 
 const std::vector<std::uint64_t>& AutoencoderLearner::usage() const { return state_->usage; }
 
+bool AutoencoderLearner::on_device() const { return state_->on_device != nullptr; }
+
 std::uint64_t AutoencoderLearner::steps() const { return state_->steps; }
 
 AutoencoderStatistics AutoencoderLearner::statistics() {

@@ -85,6 +85,8 @@ class AutoencoderLearner final : public LearnerOf<AutoencoderParameters> {
   /// How many samples used each feature, over all steps.
   const std::vector<std::uint64_t>& usage() const;
   std::size_t bytes() const;
+  /// Did a device make the last step of this object?
+  bool on_device() const;
 
  private:
   AutoencoderLearner();

@@ -9,6 +9,7 @@
 #include "../core/aligned.hpp"
 #include "../core/cancellation.hpp"
 #include "../kernels/reduce/reduce.hpp"
+#include "../solvers/lasso.hpp"
 #include "online_state.hpp"
 
 namespace unsuperpose {
@@ -176,6 +177,8 @@ Status OnlineLearner::State::learn(ConstMatrix32 batch, double share, const Exec
     if (Status status = atoms.current(execution, dictionary); !status.ok()) return status;
     lap.ends(seconds.packing);
     Status status = unfold(batch, *dictionary, *method, execution, unfolding);
+    if (const auto* lasso = dynamic_cast<const Lasso*>(method.get()))
+      used_device = used_device || (status.ok() && execution.device && lasso->on_device(*dictionary));
     lap.ends(seconds.codes);
     return status;
   };
@@ -298,6 +301,10 @@ Status OnlineLearner::freeze(const Execution& execution, std::shared_ptr<const D
 const LearningSeconds& OnlineLearner::seconds() const { return state_->seconds; }
 
 const std::vector<double>& OnlineLearner::usage() const { return state_->usage; }
+
+bool OnlineLearner::used_device() const { return state_->used_device; }
+
+bool OnlineLearner::lacked_room() const { return state_->full != nullptr; }
 
 std::vector<std::uint32_t> OnlineLearner::dead() const {
   std::vector<std::uint32_t> found;

@@ -85,6 +85,10 @@ class OnlineLearner final : public LearnerOf<std::shared_ptr<const Dictionary>> 
   const std::vector<double>& usage() const;
   /// The atoms that no sample has used since they were made, ascending.
   std::vector<std::uint32_t> dead() const;
+  /// Has a device made codes of a step? Not what a checkpoint tells of other runs.
+  bool used_device() const;
+  /// Had a device no room for A and B, so that they were updated here?
+  bool lacked_room() const;
 
  private:
   OnlineLearner();

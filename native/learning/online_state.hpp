@@ -50,6 +50,7 @@ struct OnlineLearner::State {
   std::unique_ptr<DeviceStatistics> there;  // A and B where they are on a device; what is here is old then
   std::vector<float> diagonal;              // of A, where it is on a device
   const device::Device* full = nullptr;     // has no room for A and B
+  bool used_device = false;                 // for codes
   double weight = 1;                        // of the current batch in A and B
   std::vector<float> fresh;                 // what A_jj gained since atom j was last updated
   std::vector<double> recent;               // forgetting count of samples that used a feature

@@ -236,12 +236,13 @@ Napi::Value learner_resume(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-/// (learner, threads, onProgress, onSettled) → job. Answers { dictionary, usage, dead }.
+/// (learner, threads, onProgress, onSettled) → job. Answers { dictionary, usage, dead, usedDevice, lackedRoom }.
 Napi::Value learner_finish(const Napi::CallbackInfo& call) {
   struct Finished {
     std::shared_ptr<const Dictionary> dictionary;
     std::vector<double> usage;
     std::vector<std::uint32_t> dead;
+    bool used_device = false, lacked_room = false;
   };
   const auto learner = held<Learner>(call[0]);
   return start_job<Finished>(
@@ -250,6 +251,8 @@ Napi::Value learner_finish(const Napi::CallbackInfo& call) {
         if (Status status = learner->prepare(execution); !status.ok()) return status;
         out.usage = learner->online->usage();
         out.dead = learner->online->dead();
+        out.used_device = learner->online->used_device();
+        out.lacked_room = learner->online->lacked_room();
         return learner->online->freeze({}, out.dictionary);
       },
       [](Napi::Env env, Finished& out) {
@@ -257,6 +260,8 @@ Napi::Value learner_finish(const Napi::CallbackInfo& call) {
                                {"dictionary", Handle<const Dictionary>::wrap(env, std::move(out.dictionary))},
                                {"usage", out.usage},
                                {"dead", out.dead},
+                               {"usedDevice", out.used_device},
+                               {"lackedRoom", out.lacked_room},
                            });
       });
 }

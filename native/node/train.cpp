@@ -275,11 +275,12 @@ Napi::Value trainer_observe(const Napi::CallbackInfo& call) {
   });
 }
 
-/// (trainer, threads, onProgress, onSettled) → job. Answers for each learner { parameters, usage }.
+/// (trainer, threads, onProgress, onSettled) → job. Answers for each learner { parameters, usage, onDevice }.
 Napi::Value trainer_finish(const Napi::CallbackInfo& call) {
   struct Finished {
     std::vector<AutoencoderParameters> parameters;
     std::vector<std::vector<double>> usage;
+    std::vector<bool> on_device;
   };
   const auto trainer = held<Trainer>(call[0]);
   return start_job<Finished>(
@@ -290,6 +291,7 @@ Napi::Value trainer_finish(const Napi::CallbackInfo& call) {
           if (Status status = learner->freeze(execution, out.parameters.emplace_back()); !status.ok())
             return status;
           out.usage.emplace_back(learner->usage().begin(), learner->usage().end());
+          out.on_device.push_back(learner->on_device());
         }
         return Status{};
       },
@@ -297,7 +299,8 @@ Napi::Value trainer_finish(const Napi::CallbackInfo& call) {
         auto list = Napi::Array::New(env, out.parameters.size());
         for (std::uint32_t i = 0; i < out.parameters.size(); ++i)
           list.Set(i, object(env, {{"parameters", parameters_object(env, out.parameters[i])},
-                                   {"usage", out.usage[i]}}));
+                                   {"usage", out.usage[i]},
+                                   {"onDevice", static_cast<bool>(out.on_device[i])}}));
         return list;
       });
 }

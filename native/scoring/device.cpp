@@ -36,6 +36,19 @@ std::string text_of(const UnsuperposeCudaError& error, const char* otherwise) {
   return length == 0 ? otherwise : std::string(error.message, length);
 }
 
+/// What was wanted and what there is, as far as both are known. More may be free than is wanted: a device gives memory in whole pieces and in a row,
+/// and what is free is asked for after the fact.
+std::string shortage_of(const UnsuperposeCudaError& error) {
+  const bool known = error.bytes_free != UNSUPERPOSE_CUDA_UNKNOWN;
+  const std::string free = std::to_string(error.bytes_free);
+  if (error.bytes_wanted == 0) return known && error.bytes_free > 0 ? ": " + free + " bytes are free" : "";
+  const std::string wanted = ": " + std::to_string(error.bytes_wanted) + " bytes are wanted";
+  if (!known) return wanted;
+  if (error.bytes_wanted > error.bytes_free) return wanted + ", " + free + " are free";
+  return wanted + " in one piece, " + free +
+         " are free by now: in smaller pieces, or another process had some of them";
+}
+
 Status lost(int index) {
   return Status::fail(Code::native,
                       "CUDA device " + std::to_string(index) +
@@ -155,10 +168,8 @@ Status status_of(int code, const UnsuperposeCudaError& error) {
     case UNSUPERPOSE_CUDA_NO_DEVICE:
       return Status::fail(Code::no_device, text_of(error, "no usable CUDA device"));
     case UNSUPERPOSE_CUDA_MEMORY:
-      return Status::fail(Code::too_large, text_of(error, "the CUDA device's memory does not suffice") +
-                                               ": " + std::to_string(error.bytes_wanted) +
-                                               " bytes are wanted, " + std::to_string(error.bytes_free) +
-                                               " are free");
+      return Status::fail(Code::too_large,
+                          text_of(error, "the CUDA device's memory does not suffice") + shortage_of(error));
     case UNSUPERPOSE_CUDA_CANCELLED: return Status::cancelled();
     default: return Status::fail(Code::native, text_of(error, "the CUDA device failed"));
   }

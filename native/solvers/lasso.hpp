@@ -31,6 +31,8 @@ struct Lasso final : Method, PenaltyOptions {
   }
   std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }
   Problem problem() const override { return problem_of(*this); }
+  /// Are whole rounds run on a device? If not, it only scores.
+  bool on_device(const Dictionary& dictionary) const;
 
  private:
   /// The samples of a batch but those that are `done` (null: all), from the codes of `warm` (null: zero), whose row `first` is the first
@@ -38,8 +40,6 @@ struct Lasso final : Method, PenaltyOptions {
   Status solve(const ScaledBatch& batch, const Dictionary& dictionary, const Execution& execution,
                const SparseCodes* warm, std::size_t first, const std::vector<std::uint8_t>* done,
                std::vector<SampleResult>& out) const;
-  /// Are whole rounds run on a device? If not, it only scores.
-  bool on_device(const Dictionary& dictionary) const;
   /// What the device leaves unfinished is solved on here, from where it is.
   Status solve_on_device(const ScaledBatch& batch, const Dictionary& dictionary, const Execution& execution,
                          std::vector<SampleResult>& out) const;

@@ -1,7 +1,7 @@
 // A CUDA device that is not there, too old, too small, lost in the middle of a call, or used by many at once: the emulation of test/cuda/,
 // with the faults that its environment asks for, in processes of their own.
 import { describe, expect, it } from 'vitest';
-import { asking, emulationThere } from './cuda.js';
+import { asking, checkShortage, emulationThere } from './cuda.js';
 import { entry } from './package-process.js';
 
 const there = emulationThere();
@@ -117,13 +117,6 @@ describe.skipIf(!there)('a CUDA device that cannot be used', () => {
   });
 });
 
-function checkBytes({ code, message }: { code: string; message: string }, memory: number): void {
-  expect(code).toBe('ERR_TOO_LARGE');
-  const [, wanted, free] = /: (\d+) bytes are wanted, (\d+) are free$/.exec(message) ?? [];
-  expect(Number(wanted), message).toBeGreaterThan(0);
-  expect(Number(free), message).toBeLessThanOrEqual(memory);
-}
-
 /** The answers, or errors, of every kind of call, each with a copy of its own on the device. */
 const ALL = `[
   code(() => bytes(pkg.unfoldSync(samples, pkg.Dictionary.from(atoms), { lambda: 0.3, device }))),
@@ -156,7 +149,7 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
        log({ answers, cpu: sound() })`,
       { UNSUPERPOSE_EMULATED_MEMORY: 2000 },
     );
-    for (const answer of answers) checkBytes(answer, 2000);
+    for (const answer of answers) checkShortage(answer, 2000);
     expect(cpu).toEqual(SOUND);
   });
 
@@ -169,7 +162,7 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
       let right = 0;
       for (const [i, answer] of answers.entries()) {
         if (answer.code === undefined) expect(answer).toEqual(expected[i]);
-        else checkBytes(answer, size);
+        else checkShortage(answer, size);
         if (answer.code === undefined) right++;
       }
       expect(right, `${size} bytes`).toBeGreaterThanOrEqual(sufficed);
@@ -192,7 +185,7 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
     const answers = sizes.map((memory) => ask(body, { UNSUPERPOSE_EMULATED_MEMORY: memory }));
     for (const [i, answer] of answers.entries())
       if (answer.code === undefined) expect(answer).toEqual(plenty);
-      else checkBytes(answer, sizes[i] as number);
+      else checkShortage(answer, sizes[i] as number);
     expect(answers[0].code).toBe('ERR_TOO_LARGE');
     expect(answers.at(-1)).toEqual(plenty);
   });
@@ -203,7 +196,8 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
       const body = `log(code(() => pkg.unfoldSync(matrix(4100, 3, 3), pkg.Dictionary.from(matrix(8, 3, 1)),
          { ${options}, device, threads: 2 })))`;
       // In the copy of the atoms, and after it.
-      for (const memory of [50, 1000]) checkBytes(ask(body, { UNSUPERPOSE_EMULATED_MEMORY: memory }), memory);
+      for (const memory of [50, 1000])
+        checkShortage(ask(body, { UNSUPERPOSE_EMULATED_MEMORY: memory }), memory);
       for (const lost of [1, 2])
         expect(ask(body, { UNSUPERPOSE_EMULATED_LOST: lost }).code).toBe('ERR_NATIVE');
     },
@@ -218,7 +212,42 @@ describe.skipIf(!there)('a CUDA device with little memory', () => {
   });
 });
 
+describe.skipIf(!there)('the order in which a CUDA device works', () => {
+  it('changes no bit of any call', () => {
+    const expected = ask(`log(${ALL})`);
+    for (const [seed, threads] of [
+      [1, 1],
+      [271828, 3],
+    ])
+      expect(ask(`log(${ALL})`, { UNSUPERPOSE_EMULATED_SEED: seed, UNSUPERPOSE_THREADS: threads })).toEqual(
+        expected,
+      );
+  });
+});
+
 describe.skipIf(!there)('a CUDA device that is lost', () => {
+  it.each([
+    'pkg.unfold(samples, dictionary, { lambda: 0.3, device })',
+    'path({ device })',
+    'weights().strongest(2, { device })',
+    'weights().maximum({ device })',
+    "weights().maxima('to', { device })",
+    'pkg.claims.noCircuit(dictionary, ["identity"], dictionary, 1, { device })',
+    'pkg.claims.claimNoPair(dictionary, "identity", dictionary, 2, { device })',
+    'pkg.geometry.coherence(dictionary, { device })',
+    'pkg.geometry.clusters(dictionary, 0.4, { device })',
+    'pkg.geometry.babel(dictionary, 3, { device })',
+  ])('in %s: ERR_NATIVE, and the CPU goes on', (call) => {
+    for (const lost of [1, 4]) {
+      const body = `log({ first: await ${call}.then(() => 'fine', told), later: code(() => omp({ device })), cpu: sound() })`;
+      const { first, later, cpu } = ask(body, { UNSUPERPOSE_EMULATED_LOST: lost });
+      expect(first.code).toBe('ERR_NATIVE');
+      expect(first.message).toContain('an illegal memory access was encountered');
+      expect(later.message).toMatch(/has failed before and cannot be used again in this process/);
+      expect(cpu).toEqual(SOUND);
+    }
+  });
+
   it.each([1, 2, 3, 4, 6, 9, 13, 20, 30, 45, 70, 100])(
     'at operation %d: ERR_NATIVE then and from then on, and the CPU goes on',
     (lost) => {

@@ -116,6 +116,11 @@ describe.skipIf(!there)('learnDictionary on a CUDA device', () => {
     const same = await begun('device', 'cuda', 'cuda');
     expect(atomsOf(same)).toEqual(atomsOf(whole));
     expect([...same.usage]).toEqual([...whole.usage]);
+    // Where nothing is left to be done, nothing ran on the device that is asked for.
+    const done = { ...run, checkpoint: { path: join(folder, 'done.safetensors'), every: 7 } };
+    expect((await learnDictionary(samples, { ...done, device })).device).toBe('cuda:0');
+    const { path } = done.checkpoint;
+    expect((await learnDictionary(samples, { ...run, resume: path, device })).device).toBe('cpu');
     const [away, home] = [await begun('away', 'cpu', 'cuda'), await begun('home', 'cuda', 'cpu')];
     expect([away.device, home.device]).toEqual(['cuda:0', 'cpu']);
     const expected = await objective(cpu.dictionary);

@@ -133,6 +133,14 @@ describe.skipIf(!there)('training on a CUDA device', () => {
     expect(again.parameters()).toEqual(whole.parameters());
   });
 
+  it('says that nothing ran there where a checkpoint has all steps', async () => {
+    const path = fresh('done.safetensors');
+    const run = { steps: 4, checkpoint: { path, every: 4 } };
+    expect((await train(topk, 'cuda', run)).training?.device).toBe('cuda:0');
+    const done = await train(topk, 'cuda', { steps: 4, resume: path });
+    expect(done.training?.device).toBe('cpu');
+  });
+
   it('takes transcoders, masks, streams, what is held out, and several learners', async () => {
     const targets = planted(8, 160, 9);
     const mask = Uint8Array.from({ length: 160 }, (_, i) => Number(i % 5 !== 0));

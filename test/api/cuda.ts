@@ -49,3 +49,16 @@ export function asking(setUp: string): Ask {
     return JSON.parse(out);
   };
 }
+
+/** Whether an answer is want of a device's memory, of so many bytes at most: with what is wanted and what is free, and why where that is no less. */
+export function checkShortage({ code, message }: { code: string; message: string }, memory: number): void {
+  expect(code).toBe('ERR_TOO_LARGE');
+  const [, wanted, whole, free, why] =
+    /: (\d+) bytes are wanted( in one piece)?, (\d+) are free( by now: in smaller pieces, or another process had some of them)?$/.exec(
+      message,
+    ) ?? [];
+  expect(Number(wanted), message).toBeGreaterThan(0);
+  expect(Number(free), message).toBeLessThanOrEqual(memory);
+  const fits = Number(wanted) <= Number(free);
+  expect([whole !== undefined, why !== undefined], message).toEqual([fits, fits]);
+}

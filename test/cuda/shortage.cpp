@@ -111,6 +111,40 @@ void unroll(UnsuperposeCudaRows* rows, const std::vector<float>& samples, Answer
   table.release(forward);
 }
 
+/// `all`: every feature of each vector.
+void strongest(UnsuperposeCudaRows* rows, const std::vector<float>& samples, Answer& out, bool all) {
+  const std::size_t n = out.count.size();
+  const UnsuperposeCudaMatrix vectors{samples.data(), kDims, n, kDims, nullptr};
+  UnsuperposeCudaScan* scan = nullptr;
+  out.code = table.open(rows, &scan, &out.error);
+  if (out.code != 0) return;
+  std::vector<double> norms(n), moved(n);
+  const std::vector<float> floors(n, 0);
+  const UnsuperposeCudaSelect select{UNSUPERPOSE_CUDA_FLOAT16, 0, floors.data(), nullptr};
+  out.code = table.set_vectors(scan, &vectors, select.precision, norms.data(), moved.data(), &out.error);
+  if (out.code == 0)
+    out.code = all ? table.above(scan, &select, out.count.data(), &out.error)
+                   : table.strongest(scan, &select, 512, out.count.data(), &out.error);
+  if (out.code == 0) {
+    std::size_t entries = 0;
+    for (const std::uint32_t count : out.count) entries += count;
+    std::vector<UnsuperposeCudaEntry> found(entries);
+    out.code = table.entries(scan, found.data(), &out.error);
+    out.indices.clear();
+    for (const UnsuperposeCudaEntry& entry : found) {
+      out.indices.push_back(entry.index);
+      out.values.push_back(entry.value);
+    }
+  }
+  table.close(scan);
+}
+void strongest(UnsuperposeCudaRows* rows, const std::vector<float>& samples, Answer& out) {
+  strongest(rows, samples, out, false);
+}
+void above(UnsuperposeCudaRows* rows, const std::vector<float>& samples, Answer& out) {
+  strongest(rows, samples, out, true);
+}
+
 /// Of a device with so much memory, as if the process had just begun.
 Answer ask(Call call, std::size_t samples, std::uint64_t memory) {
   unsuperpose::cuda::emulation::faults().memory = memory;
@@ -189,5 +223,7 @@ int main() {
   scan("lasso", lasso, 24, 2'400'000, 4'800'000);
   scan("pursuit", pursue, 24, 400'000, 1'400'000);
   scan("layers", unroll, 24, 1'000'000, 3'400'000);
+  scan("strongest", strongest, 24, 300'000, 1'400'000);
+  scan("above", above, 24, 300'000, 1'400'000);
   return ended();
 }

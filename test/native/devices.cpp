@@ -103,6 +103,14 @@ void finding() {
       "a name without an end");
 }
 
+/// Want of memory says this and no more.
+void ends(UnsuperposeCudaError error, const char* text, std::uint64_t wanted, std::uint64_t free) {
+  error.bytes_wanted = wanted;
+  error.bytes_free = free;
+  const Status status = device::status_of(UNSUPERPOSE_CUDA_MEMORY, error);
+  check::that(status.message == text, "expected '%s', got '%s'", text, status.message.c_str());
+}
+
 void answers() {
   UnsuperposeCudaError error{};
   check::that(device::status_of(UNSUPERPOSE_CUDA_OK, error).ok(), "ok");
@@ -113,6 +121,15 @@ void answers() {
   error.bytes_free = 12;
   says(device::status_of(UNSUPERPOSE_CUDA_MEMORY, error), Code::too_large,
        "the dictionary: 5000000000 bytes are wanted, 12 are free");
+  error.bytes_free = error.bytes_wanted;
+  says(device::status_of(UNSUPERPOSE_CUDA_MEMORY, error), Code::too_large,
+       "the dictionary: 5000000000 bytes are wanted in one piece, 5000000000 are free by now: in smaller "
+       "pieces, or another process had "
+       "some of them");
+  ends(error, "the dictionary: 5000000000 bytes are wanted", 5'000'000'000, UNSUPERPOSE_CUDA_UNKNOWN);
+  ends(error, "the dictionary: 7 bytes are free", 0, 7);
+  ends(error, "the dictionary", 0, UNSUPERPOSE_CUDA_UNKNOWN);
+  ends(error, "the dictionary", 0, 0);
   std::memset(error.message, 'y', sizeof error.message);
   check::that(device::status_of(99, error).message.size() == sizeof error.message,
               "a message without an end");
