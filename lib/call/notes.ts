@@ -9,7 +9,7 @@
  * - `NOTE_NOTHING_HELD_OUT`: a share of the samples was to be held out, and no sample was drawn
  * - `NOTE_HELD_OUT_OVERFLOWED`: held-out samples that overflow float32 in the trained network: their codes count as zeros in the figures
  * - `NOTE_STARTED_FROM_ZERO`: codes to start from could not be proposed for samples that overflowed float32 there
- * - `NOTE_NOTHING_LEARNED`: an unrolled network whose codes are no better than no codes at all
+ * - `NOTE_NOTHING_LEARNED`: an unrolled network whose codes are no better than no codes at all, an autoencoder that makes less of the samples than their mean
  * - `NOTE_MEDIAN_UNSETTLED`: the geometric median was cut off before its bound
  * - `NOTE_UPDATED_ON_CPU`: a GPU had no room for what the updates of learned atoms take
  * - `NOTE_LAMBDA_AT_END`: the best λ is the smallest of those that were compared

@@ -189,9 +189,9 @@ async function finish(
     const { architecture, features, seed } = run.learners[i] as Learner;
     const figures = last[i] as NativeTrainingFigures;
     const device = onDevice ? ranOn(trainer.on) : 'cpu';
-    const { steps, samples, dead } = figures;
+    const { steps, samples } = figures;
     const heldOut = await measure(parameters, held, { threads, signal });
-    const notes = notesOf(dead, features, holdout !== undefined && heldOut === undefined);
+    const notes = notesOf(figures, features, holdout !== undefined && heldOut === undefined);
     all.push(
       SparseAutoencoder.adopt(parameters, {
         ...{ architecture, steps, samples, usage, seed, device, notes },

@@ -71,8 +71,16 @@ export function figuresOf(native: NativeTrainingFigures): TrainingFigures {
   return { objective, explainedVariance, l0, gradientNorm, dead };
 }
 
-export function notesOf(dead: number, features: number, noneHeldOut: boolean): Note[] {
+export function notesOf(
+  { dead, explainedVariance }: Pick<NativeTrainingFigures, 'dead' | 'explainedVariance'>,
+  features: number,
+  noneHeldOut: boolean,
+): Note[] {
   const notes: Note[] = [];
+  if (explainedVariance < 0) {
+    const message = `what the autoencoder makes of the last samples is further from them than their mean is (explained variance ${explainedVariance.toPrecision(3)}): more steps, or a smaller learningRate where it was larger before`;
+    notes.push(warning('NOTE_NOTHING_LEARNED', message));
+  }
   if (dead > 0) {
     const message = `${dead} of ${features} features were used by no sample at the end of training: fewer features, more active ones (sparsity, or a smaller lambda), or more steps leave fewer of them`;
     notes.push(warning('NOTE_DEAD_FEATURES', message));

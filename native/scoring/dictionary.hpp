@@ -46,6 +46,8 @@ class Dictionary {
   const float* low(std::size_t j) const { return low_.data() + j * stride_; }
   /// At least ‖low(j)‖ of any atom.
   double hidden() const { return hidden_; }
+  /// Do two float32 parts hold every float64 atom to 2^−47 of its largest entry? Those of norms below some 1e-30 have too few bits left.
+  bool holds_float64() const { return holds_float64_; }
   /// Atom j with its low part, dims entries.
   void read(std::size_t j, double* out) const;
   /// The atoms packed for the selecting product, made on first use and kept. A precision other than float32 must
@@ -82,6 +84,7 @@ class Dictionary {
   std::vector<double> norms_;
   std::size_t features_ = 0, dims_ = 0, stride_ = 0;
   double min_norm_ = 0, max_norm_ = 0, hidden_ = 0;
+  bool holds_float64_ = true;
 
   mutable std::mutex packed_mutex_;
   mutable Packed packed_[product::kPrecisions];

@@ -106,6 +106,7 @@ class BallBatch final : public PathBatch {
 
 Status LassoBall::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
   Status status = check_path(samples, dictionary);
+  if (status.ok()) status = check_atoms(dictionary, float64 || wide);
   if (status.ok()) status = check_per_sample("radius", radius.size(), samples.rows);
   for (const double one : radius)
     if (status.ok() && (!(one >= 0) || !std::isfinite(one)))

@@ -359,6 +359,7 @@ Status certify(const Samples& samples, const SparseCodes& codes, const Dictionar
       (!options.weights.empty() && options.weights.size() != dictionary.features()))
     return Status::fail(Code::shape,
                         "certify: activations, codes, lambda, weights and dictionary do not fit");
+  if (Status status = check_atoms(dictionary, options.wide); !status.ok()) return status;
   execution.set_total(n);
   for (auto* values :
        {&out.gap, &out.fuchs, &out.eigenvalue, &out.correlation, &out.objective, &out.polished, &out.error})

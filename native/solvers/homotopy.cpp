@@ -86,6 +86,7 @@ class HomotopyBatch final : public PathBatch {
 
 Status Homotopy::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
   Status status = check_path(samples, dictionary);
+  if (status.ok()) status = check_atoms(dictionary, float64 || wide);
   if (status.ok()) status = check_lambda(lambda, samples.rows, true);
   if (status.ok()) status = check_warm_start(warm_start.get(), samples.rows, dictionary);
   return status;

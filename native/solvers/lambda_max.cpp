@@ -19,6 +19,7 @@ Status lambda_max(const Samples& samples, const Dictionary& dictionary, const st
                   bool nonnegative, bool wide, const Execution& execution, std::vector<double>& out) {
   Status status = check_dims(samples.high, dictionary);
   if (status.ok()) status = check_weights(weights, dictionary);
+  if (status.ok()) status = check_atoms(dictionary, wide);
   if (!status.ok()) return status;
 
   wide = wide && (samples.split() || dictionary.split());

@@ -381,7 +381,8 @@ Status Lasso::solve(const ScaledBatch& batch, const Dictionary& dictionary, cons
 }
 
 Status Lasso::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
-  const Status status = check_penalty(*this, samples, dictionary, true);
+  Status status = check_penalty(*this, samples, dictionary, true);
+  if (status.ok()) status = check_atoms(dictionary, float64 || wide);
   return status.ok() ? check_warm_start(warm_start.get(), samples.rows, dictionary) : status;
 }
 

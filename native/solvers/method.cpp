@@ -44,6 +44,14 @@ Status check_weights(const std::vector<float>& weights, const Dictionary& dictio
   return {};
 }
 
+Status check_atoms(const Dictionary& dictionary, bool wide) {
+  if (!wide || dictionary.holds_float64()) return {};
+  return fail(
+      Code::option,
+      "the dictionary has atoms of so small a norm (below about 1e-30) that two float32 parts do not hold "
+      "them to 48 bits, as precision 'float64' and weights of 0 need: scale the dictionary");
+}
+
 Status check_penalty(const PenaltyOptions& options, ConstMatrix32 samples, const Dictionary& dictionary,
                      bool with_zero) {
   Status status = check_dims(samples, dictionary);

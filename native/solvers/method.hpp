@@ -189,6 +189,8 @@ Status check_per_sample(const char* name, std::size_t size, std::size_t samples)
 /// `with_zero`: of a method that answers least squares at λ = 0.
 Status check_lambda(std::span<const double> lambda, std::size_t samples, bool with_zero = false);
 Status check_weights(const std::vector<float>& weights, const Dictionary& dictionary);
+/// ERR_OPTION where `wide` asks for float64 atoms of which float32 parts have lost bits: no certificate would be of the given ones.
+Status check_atoms(const Dictionary& dictionary, bool wide);
 Status check_penalty(const PenaltyOptions& options, ConstMatrix32 samples, const Dictionary& dictionary,
                      bool with_zero = false);
 /// Null, or codes with one row a sample.

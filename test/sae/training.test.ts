@@ -180,6 +180,7 @@ describe('a transcoder', () => {
     expect(sae.dims).toBe(DIMS);
     expect(sae.outputDims).toBe(outputs);
     expect(sae.training?.explainedVariance).toBeGreaterThan(0.99);
+    expect(sae.training?.notes.map(({ code }) => code)).not.toContain('NOTE_NOTHING_LEARNED');
     const { skip, subtractDecoderBias } = sae.parameters();
     expect(subtractDecoderBias).toBe(false);
     expect(skip?.shape).toEqual([outputs, DIMS]);
@@ -390,4 +391,19 @@ describe('bad input', () => {
     await expect(running).rejects.toBe(reason);
     await expect(run({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
+});
+
+test('training that leaves less than the mean of the samples says so', async () => {
+  const random = makeRandom(17);
+  const activations = {
+    data: Float32Array.from({ length: 400 * 8 }, () => random.normal()),
+    shape: [400, 8] as const,
+  };
+  const options = { architecture: 'topk', features: 32, sparsity: 4, steps: 40, batchSize: 50 } as const;
+  const { training } = await trainSparseAutoencoder(activations, { ...options, learningRate: 1e4 });
+  expect(training?.explainedVariance).toBeLessThan(0);
+  const note = training?.notes.find(({ code }) => code === 'NOTE_NOTHING_LEARNED');
+  expect(note?.message).toMatch(
+    /further from them than their mean is \(explained variance -.*smaller learningRate/,
+  );
 });
