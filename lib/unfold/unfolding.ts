@@ -28,8 +28,8 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   /** samples × features. */
   readonly codes: SparseCodes<V>;
   /**
-   * The certificate: (objective − dual value) / ½‖x‖², in float64. NaN for pursuits and for a `Lista` without λ, 0 for a zero sample. bpdn: relative to its own objective,
-   * see `DenoisingOptions`.
+   * The certificate: (objective − dual value) / ½‖x‖², in float64. What float64 rounds in these sums is not in it (`certify` adds it). NaN for pursuits and
+   * for a `Lista` without λ, 0 for a zero sample. bpdn: relative to its own objective, see `DenoisingOptions`.
    */
   readonly gap: Float64Array;
   /** P(a) in float64; pursuits, l1-ball and a `Lista` without λ: ½‖x − aD‖²; bpdn: Σ w_j|a_j|. */
