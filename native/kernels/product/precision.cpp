@@ -91,9 +91,12 @@ void RoundedRows::assign(const LeftRows& rows, Precision precision, Isa isa, con
       std::uint32_t* const to = data_.data() + i * words_;
       round(rows.row(i), dims, most, to, &rounding);
       if (kernels.row_multiple > 0) std::fill(to + words, to + words_, 0);
-      constexpr std::int32_t kOffset = 128;
+      // Modulo 2^32, as the kernels sum up: the whole fits, this part alone may not.
+      constexpr std::uint32_t kOffset = 128;
       scales_[i] = rounding.scale;
-      starts_[i] = kernels.offset ? -kOffset * rounding.sum : 0;
+      starts_[i] = kernels.offset
+                       ? static_cast<std::int32_t>(0 - kOffset * static_cast<std::uint32_t>(rounding.sum))
+                       : 0;
       norms_[i] = rounding.norm;
       errors_[i] = rounding.error;
     }
