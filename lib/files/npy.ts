@@ -149,10 +149,12 @@ export async function openNpy(bytes: Bytes): Promise<StoredArray> {
     const width = major === 1 ? 2 : 4;
     const size = Buffer.from(await take(width, 'the length of its header')).readUIntLE(0, width);
     const begin = 8 + width + size;
-    if (size > MOST_HEADER_BYTES || begin > length)
+    if (size > MOST_HEADER_BYTES)
+      broken(where, `says that its header has ${size} bytes; ${MOST_HEADER_BYTES} are read at most`);
+    if (begin > length)
       broken(
         where,
-        `says that its header has ${size} bytes; ${Math.min(MOST_HEADER_BYTES, length - 8 - width)} are possible`,
+        `is cut short: it says that its header has ${size} bytes, and ends after ${length - 8 - width} of them`,
       );
     const header = await take(size, 'its header');
     const text =

@@ -85,10 +85,10 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   const front = Buffer.alloc(8);
   await file.read(0, front);
   const size = front.readBigUInt64LE();
-  if (size > BigInt(Math.min(MOST_HEADER_BYTES, file.length - 8)))
-    refuse(
-      `it says that its header has ${size} bytes; ${Math.min(MOST_HEADER_BYTES, file.length - 8)} are possible`,
-    );
+  if (size > BigInt(MOST_HEADER_BYTES))
+    refuse(`it says that its header has ${size} bytes; ${MOST_HEADER_BYTES} are read at most`);
+  if (size > BigInt(file.length - 8))
+    refuse(`it says that its header has ${size} bytes, and ends after ${file.length - 8} of them`);
   const bytes = new Uint8Array(Number(size));
   await file.read(8, bytes);
   if (bytes[0] !== 0x7b) refuse('its header does not begin with {');

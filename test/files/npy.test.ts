@@ -121,7 +121,7 @@ describe('refuses', () => {
     [
       'a header longer than the file',
       concat('\x93NUMPY\x01\0', u16(500), '{}'),
-      /header has 500 bytes; 2 are/,
+      /cut short: .*header has 500 bytes, and ends after 2 of them/,
     ],
     ['a header of 4 GB', concat('\x93NUMPY\x02\0', u32(0xfffffff0), '{}'), /header has 4294967280 bytes/],
     ['a header of 10,001 bytes', npyWith(' '.repeat(10_001), Buffer.alloc(0), 2), /10001 bytes; 10000/],

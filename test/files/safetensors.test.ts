@@ -94,10 +94,14 @@ describe('refuses', () => {
     [
       'a header of 2⁶⁴ − 1 bytes',
       concat(u64(2n ** 64n - 1n), '{}'),
-      /header has 18446744073709551615 bytes; 2 are/,
+      /header has 18446744073709551615 bytes; \d+ are read at most/,
     ],
     ['a header of 2⁶³ bytes', concat(u64(2n ** 63n), '{}'), /header has 9223372036854775808 bytes/],
-    ['a header that is longer than the file', concat(u64(3), '{}'), /header has 3 bytes; 2 are possible/],
+    [
+      'a header that is longer than the file',
+      concat(u64(3), '{}'),
+      /header has 3 bytes, and ends after 2 of them/,
+    ],
     ['an empty header', concat(u64(0), DATA), /does not begin with \{/],
     ['a header that begins with a space', safetensors(' {}', Buffer.alloc(0)), /does not begin with \{/],
     ['a header that is an array', safetensors('[]', Buffer.alloc(0)), /does not begin with \{/],
