@@ -105,7 +105,7 @@ list(APPEND targets unsuperpose_cuda)
 
 # The programs of test/cuda/ that a GPU can run (npm run gpu-check): those that are not about the emulation. The published package has none.
 file(GLOB gpu_programs CONFIGURE_DEPENDS test/cuda/*.cpp)
-list(FILTER gpu_programs EXCLUDE REGEX "/(emulation|faults|shortage)\\.cpp$")
+list(FILTER gpu_programs EXCLUDE REGEX "/(emulation|faults|(train_)?shortage)\\.cpp$")
 if(NOT "90a" IN_LIST UNSUPERPOSE_CUDA_ARCHITECTURES)
   list(FILTER gpu_programs EXCLUDE REGEX "/hopper\\.cpp$")
 endif()
