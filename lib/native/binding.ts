@@ -132,7 +132,7 @@ export interface NativeBinding
   tray(): NativeTray;
   /** Takes what the CUDA module exports as `table`. */
   useCuda(table: unknown): void;
-  /** Throws ERR_NO_DEVICE where there is none. The first call starts CUDA. */
+  /** Throws ERR_NO_DEVICE where there is none. Starts CUDA on none of them. */
   cudaDevices(): readonly NativeDevice[];
 
   createDictionary(matrix: NativeMatrix, normalize: boolean): DictionaryHandle;

@@ -128,8 +128,8 @@ class Trainer {
   Memory<double> input_squares_, target_squares_, squares_, dead_squares_, norms_, moved_;
   Memory<float> weakest_;
   Memory<unsigned> actives_, failed_, counts_;
-  EntryMemory active_, revived_,
-      crowd_;  // the last: what is above a floor, of which the strongest become active_
+  EntryMemory active_, revived_;
+  EntryMemory crowd_;  // what is above a floor, of which the strongest become active_
   Memory<float> floors_;
   Memory<Cut> cut_;
   Memory<unsigned> greater_, alike_;

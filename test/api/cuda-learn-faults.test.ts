@@ -54,6 +54,18 @@ describe.skipIf(!there)('learning and unrolling on a CUDA device', () => {
     expect(updatedOnCpu.at(-1)).toBe(false);
   });
 
+  it('says that A and B had no room, and goes on with codes of the device', () => {
+    // A takes 5.8 MB.
+    const body = `const wide = { features: 1200, steps: 2, initial: matrix(1200, 12, 1) };
+      const { code, device, updatedOnCpu } = await learn(wide);
+      console.log(JSON.stringify([code ?? null, device, updatedOnCpu]))`;
+    const found = [4e6, 1e8].map((memory) => ask(body, { UNSUPERPOSE_EMULATED_MEMORY: memory }));
+    expect(found).toEqual([
+      [null, 'cuda:0', true],
+      [null, 'cuda:0', false],
+    ]);
+  });
+
   it.each([2, 30, 90, 150, 400])('lost at operation %d: ERR_NATIVE, and the CPU goes on', (lost) => {
     const { answers, cpu } = ask(
       `const answers = [];

@@ -122,11 +122,7 @@ void test_faults() {
   // The fault is told again, and no step is made after it.
   {
     UnsuperposeCudaError error;
-    UnsuperposeCudaTrainer* trainer = nullptr;
-    const UnsuperposeCudaTraining training = options_of(p);
-    require(table.trainer_open(0, &training, &trainer, &error), error);
-    UnsuperposeCudaTrained view = state.view();
-    require(table.trainer_write(trainer, &view, &error), error);
+    UnsuperposeCudaTrainer* const trainer = opened(p, state);
     const std::vector<float> good(p.samples * p.inputs, 1.0f);
     UnsuperposeCudaReport report{};
     for (std::uint64_t number = kStep; number < kStep + 4; ++number) {

@@ -40,16 +40,32 @@ inline UnsuperposeCudaStep step_of(const Problem& p, const std::vector<float>& i
   return step;
 }
 
-/// `steps` of them from `state` on; the last one's report.
-inline UnsuperposeCudaReport train(const Problem& p, State& state, const std::vector<float>& input,
-                                   const std::vector<float>& target, std::uint64_t steps,
-                                   std::vector<double>& sums) {
+/// A trainer that begins with `state`.
+inline UnsuperposeCudaTrainer* opened(const Problem& p, State& state) {
   UnsuperposeCudaError error;
   UnsuperposeCudaTrainer* trainer = nullptr;
   const UnsuperposeCudaTraining training = options_of(p);
   require(table.trainer_open(0, &training, &trainer, &error), error);
   UnsuperposeCudaTrained view = state.view();
   require(table.trainer_write(trainer, &view, &error), error);
+  return trainer;
+}
+
+/// What it has come to.
+inline void read(UnsuperposeCudaTrainer* trainer, const Problem& p, State& state) {
+  UnsuperposeCudaError error;
+  state.dead.resize(p.features);
+  UnsuperposeCudaTrained view = state.view();
+  require(table.trainer_read(trainer, &view, &error), error);
+  state.dead.resize(view.dead_count);
+}
+
+/// `steps` of them from `state` on; the last one's report.
+inline UnsuperposeCudaReport train(const Problem& p, State& state, const std::vector<float>& input,
+                                   const std::vector<float>& target, std::uint64_t steps,
+                                   std::vector<double>& sums) {
+  UnsuperposeCudaError error;
+  UnsuperposeCudaTrainer* const trainer = opened(p, state);
   UnsuperposeCudaReport report{};
   sums.assign(p.outputs, 0);
   report.target_sums = sums.data();
@@ -60,10 +76,7 @@ inline UnsuperposeCudaReport train(const Problem& p, State& state, const std::ve
   }
   require(table.trainer_settle(trainer, &report, &error), error);
   EXPECT(report.number == kStep + steps - 1);
-  state.dead.resize(p.features);
-  view = state.view();
-  require(table.trainer_read(trainer, &view, &error), error);
-  state.dead.resize(view.dead_count);
+  read(trainer, p, state);
   table.trainer_close(trainer);
   return report;
 }

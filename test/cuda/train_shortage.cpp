@@ -19,6 +19,7 @@ struct Answer {
   State state;
   UnsuperposeCudaReport report{};
   std::uint64_t used = 0;  // bytes of the device, at the end
+  bool untouched = false;  // the first step was refused, and what is read then is what was written
 };
 
 /// Steps on batches of different samples.
@@ -33,6 +34,8 @@ Answer steps(const Problem& p, const State& before, const std::vector<float>& in
   answer.code = table.trainer_open(0, &options, &trainer, &answer.error);
   UnsuperposeCudaTrained view = answer.state.view();
   if (answer.code == 0) answer.code = table.trainer_write(trainer, &view, &answer.error);
+  const bool begun = answer.code == 0;
+  std::uint64_t made = 0;
   std::vector<double> sums(p.outputs);
   answer.report.target_sums = sums.data();
   std::vector<float> own = input;
@@ -40,16 +43,19 @@ Answer steps(const Problem& p, const State& before, const std::vector<float>& in
     const UnsuperposeCudaStep step = step_of(p, own, own, kStep + i);
     answer.code = table.trainer_step(trainer, &step, &answer.report, &answer.error);
     if (answer.code == 0) EXPECT(answer.report.number == (i == 0 ? 0 : kStep + i - 1));
+    made += answer.code == 0 ? 1 : 0;
     std::rotate(own.begin(), own.begin() + 1,
                 own.end());  // the samples may change as soon as the call is over
   }
   if (answer.code == 0) answer.code = table.trainer_settle(trainer, &answer.report, &answer.error);
   if (answer.code == 0) {
     EXPECT(answer.report.number == kStep + kSteps - 1 && answer.report.fault == UNSUPERPOSE_CUDA_FINE);
-    answer.state.dead.resize(p.features);
-    view = answer.state.view();
-    answer.code = table.trainer_read(trainer, &view, &answer.error);
-    answer.state.dead.resize(view.dead_count);
+    read(trainer, p, answer.state);
+  } else if (begun && made == 0) {
+    State now = before;
+    read(trainer, p, now);
+    EXPECT(now == before);
+    answer.untouched = true;
   }
   UnsuperposeCudaDescription description;
   UnsuperposeCudaError error;
@@ -58,6 +64,8 @@ Answer steps(const Problem& p, const State& before, const std::vector<float>& in
   table.trainer_close(trainer);
   return answer;
 }
+
+unsigned untouched = 0;
 
 /// From little memory to what the steps take where there is plenty; `spared`: bytes that they can do without.
 void scan(const Problem& p, std::uint64_t spared) {
@@ -80,6 +88,7 @@ void scan(const Problem& p, std::uint64_t spared) {
       continue;
     }
     ++refused;
+    untouched += answer.untouched ? 1 : 0;
     EXPECT(memory < plenty.used - spared);
     EXPECT(answer.code == UNSUPERPOSE_CUDA_MEMORY && answer.error.bytes_wanted > 0);
   }
@@ -111,5 +120,6 @@ int main() {
   }
   Problem transcoder{"pairs", kMany, 60, kDims, kDims, 3, true};
   scan(transcoder, 2 * kMany * kDims * 4);
+  EXPECT(untouched > 0);
   return ended();
 }
