@@ -11,6 +11,11 @@ constexpr std::size_t kArriving = std::size_t{8} << 20;
 /// Floats that rows of A are padded to, so that four are read at once.
 constexpr std::size_t kPadding = 16;
 
+/// Rows of that size that arrive together.
+std::size_t rows_together(std::size_t stride) {
+  return std::max<std::size_t>(1, kArriving / sizeof(float) / stride);
+}
+
 std::size_t padded(std::size_t n) { return (n + kPadding - 1) / kPadding * kPadding; }
 
 }  // namespace
@@ -51,7 +56,7 @@ void Learning::get(float* a, std::size_t a_stride, float* b, std::size_t b_strid
 
 void Learning::download(const float* from, std::size_t row_stride, std::size_t count, std::size_t width,
                         float* to, std::size_t stride, const std::uint32_t* pick) {
-  const std::size_t together = std::max<std::size_t>(1, kArriving / sizeof(float) / row_stride);
+  const std::size_t together = rows_together(row_stride);
   const auto send = [&](std::size_t first, std::size_t turn) {
     const std::size_t rows = std::min(together, count - first);
     arriving_[turn].reserve(together * row_stride);
@@ -119,7 +124,10 @@ void Learning::improve(Rows& atoms, const std::uint32_t* due, std::size_t count,
   parts_.reserve(std::size_t{chunks_of_product(rows)} * kTurn * dims_);
   numerator_.reserve(kTurn * dims_);
   changes_.reserve(kTurn * dims_);
-  gathered_.reserve(count * dims_);  // before an atom changes
+  // All memory is taken before an atom changes.
+  gathered_.reserve(count * dims_);
+  sizes_.reserve(2 * count);
+  for (Pinned<float>& buffer : arriving_) buffer.reserve(rows_together(dims_) * dims_);
   constexpr std::size_t kAsked = 8;  // turns between questions whether the call is cancelled
   std::size_t asked = 0;
   for (std::size_t first = 0; first < count; first += kTurn) {
@@ -137,7 +145,7 @@ void Learning::improve(Rows& atoms, const std::uint32_t* due, std::size_t count,
   gather_rows(atoms.data(), due_.data(), count, static_cast<unsigned>(dims_), gathered_.data(),
               stream_.get());
   download(gathered_.data(), dims_, count, dims_, out, stride, due);
-  atoms.changed(due_.data(), due, count);
+  atoms.changed(due_.data(), due, count, sizes_);
 }
 
 }  // namespace unsuperpose::cuda

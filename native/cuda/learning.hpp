@@ -75,6 +75,7 @@ class Learning {
   Stream stream_;
   Upload upload_;
   Memory<float> a_, b_, samples_, values_, parts_, numerator_, changes_, gathered_;
+  Memory<double> sizes_;
   Memory<std::uint32_t> begin_, indices_, owners_, touched_, first_, users_, due_;
   Pinned<float> arriving_[2];
   Event arrived_[2];

@@ -148,17 +148,18 @@ void Rows::replace(const UnsuperposeCudaMatrix& from, const std::uint32_t* at) {
   Upload upload(stream);
   Memory<float> rows(from.count * dims_);
   Memory<std::uint32_t> which(from.count);
+  const Memory<double> sizes(2 * from.count);
   upload.rows(rows.data(), from);
   stream.to_device(which.data(), at, from.count);
   scatter_rows(rows.data(), which.data(), from.count, dims_, data_.data(), stream.get());
   stream.wait();
-  changed(which.data(), at, from.count);
+  changed(which.data(), at, from.count, sizes);
 }
 
-void Rows::changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count) {
+void Rows::changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count,
+                   const Memory<double>& sizes) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const Stream stream;
-  Memory<double> sizes(2 * count);
   std::vector<double> exact(2 * count);
   for (int precision = 0; precision <= kLowHalf; ++precision) {
     Rounded& rounded = rounded_[precision];

@@ -56,9 +56,10 @@ class Rows {
   const Rounded& rounded(int precision);
   /// Row at[i] becomes row i of `from`, also where it is rounded.
   void replace(const UnsuperposeCudaMatrix& from, const std::uint32_t* at);
-  /// The rows, to be changed by kernels; then changed() is told which were, there and here.
+  /// The rows, to be changed by kernels; then changed() is told which were, there and here, and given two numbers for each.
   float* changing() { return data_.data(); }
-  void changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count);
+  void changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count,
+               const Memory<double>& sizes);
   /// Memory that a call used and another of its kind may use; null where there is none. One call has it at a time.
   enum Workspace : unsigned { kLasso, kPursuit, kFold, kLayers, kWorkspaces };
   std::shared_ptr<void> take_workspace(Workspace kind = kLasso);

@@ -176,7 +176,7 @@ Status OnlineLearner::State::learn(ConstMatrix32 batch, double share, const Exec
     const Dictionary* dictionary = nullptr;
     if (Status status = atoms.current(execution, dictionary); !status.ok()) return status;
     lap.ends(seconds.packing);
-    Status status = unfold(batch, *dictionary, *method, execution, unfolding);
+    Status status = unfold_with_room(batch, *dictionary, *method, execution, unfolding);
     if (const auto* lasso = dynamic_cast<const Lasso*>(method.get()))
       used_device = used_device || (status.ok() && execution.device && lasso->on_device(*dictionary));
     lap.ends(seconds.codes);

@@ -88,6 +88,23 @@ void OnlineLearner::State::place(device::Device& device) {
   }
 }
 
+/// A and B come back, and stay: the device has no room for them.
+void OnlineLearner::State::bring_back() {
+  fetch();
+  full = &there->device();
+  there.reset();
+}
+
+/// Where a device has no room for what codes take beside A and B, those come back: codes gain more from a device.
+Status OnlineLearner::State::unfold_with_room(ConstMatrix32 batch, const Dictionary& dictionary,
+                                              const Method& method, const Execution& execution,
+                                              Unfolding& out) {
+  Status status = unfold(batch, dictionary, method, execution, out);
+  if (!there || status.code != Code::too_large) return status;
+  bring_back();
+  return unfold(batch, dictionary, method, execution, out);
+}
+
 /// A and B go where the call runs.
 void OnlineLearner::State::settle(const Execution& execution) {
   const bool wanted = execution.device && options.method == LearningMethod::online;
@@ -99,7 +116,8 @@ void OnlineLearner::State::settle(const Execution& execution) {
   if (!there) here();
 }
 
-void OnlineLearner::State::teach_device(ConstMatrix32 batch, const SparseCodes& codes) {
+/// Whether it did: where the device has no room for the codes, nothing changes but that A and B come back.
+bool OnlineLearner::State::teach_device(ConstMatrix32 batch, const SparseCodes& codes) {
   const std::vector<std::uint32_t> sample_of = samples_of(codes);
   std::vector<std::uint32_t> first{0}, users;
   users.reserve(codes.indices.size());
@@ -107,9 +125,6 @@ void OnlineLearner::State::teach_device(ConstMatrix32 batch, const SparseCodes& 
   for (const std::uint32_t j : touched) {
     users.insert(users.end(), users_by_feature[j].begin(), users_by_feature[j].end());
     first.push_back(static_cast<std::uint32_t>(users.size()));
-    // As A has it.
-    for (const std::uint32_t at : users_by_feature[j]) diagonal[j] += w * codes.values[at] * codes.values[at];
-    count_users(j, codes);
   }
   UnsuperposeCudaLesson lesson{};
   lesson.samples = {batch.data, batch.stride, batch.rows, dims, nullptr};
@@ -122,24 +137,41 @@ void OnlineLearner::State::teach_device(ConstMatrix32 batch, const SparseCodes& 
   lesson.first = first.data();
   lesson.users = users.data();
   lesson.weight = w;
-  there->teach(lesson);
+  try {
+    there->teach(lesson);
+  } catch (const device::Failed& failure) {
+    if (failure.status.code != Code::too_large) throw;
+    bring_back();
+    return false;
+  }
+  for (const std::uint32_t j : touched) {
+    // As A has it.
+    for (const std::uint32_t at : users_by_feature[j]) diagonal[j] += w * codes.values[at] * codes.values[at];
+    count_users(j, codes);
+  }
+  return true;
 }
 
-Status OnlineLearner::State::improve_on_device(const Execution& execution) {
+/// Where the device has no room for it, no atom changes, and A and B come back.
+Status OnlineLearner::State::improve_on_device(const Execution& execution, bool& improved) {
+  improved = true;
   const Dictionary* dictionary = nullptr;
   if (Status status = atoms.current(execution, dictionary); !status.ok()) return status;
   if (due.empty()) return {};
-  const scoring::DeviceRows& copy = atoms.on_device(*execution.device);
-  for (const std::uint32_t j : due) atoms.edit_after(j);
-  const Matrix32 out{atoms.edit_after(due.front()) - due.front() * stride, atoms.features(), dims, stride};
   try {
+    const scoring::DeviceRows& copy = atoms.on_device(*execution.device);
+    for (const std::uint32_t j : due) atoms.edit_after(j);
+    const Matrix32 out{atoms.edit_after(due.front()) - due.front() * stride, atoms.features(), dims, stride};
     if (!there->improve(copy, due, out, execution)) {
       atoms.drop_copies();
       return Status::cancelled();
     }
-  } catch (const device::Failed&) {
+  } catch (const device::Failed& failure) {
     atoms.drop_copies();
-    throw;
+    if (failure.status.code != Code::too_large) throw;
+    bring_back();
+    improved = false;
+    return {};
   }
   for (const std::uint32_t j : due) fresh[j] = 0;
   columns_behind = true;

@@ -118,9 +118,8 @@ Status OnlineLearner::State::exchange(ConstMatrix32 batch, const Unfolding& unfo
   const Dictionary* dictionary = nullptr;
   if (Status status = atoms.current(execution, dictionary); !status.ok()) return status;
   Unfolding again;
-  if (Status status =
-          unfold(ConstMatrix32(rows.data(), concerned.size(), dims), *dictionary, method, execution, again);
-      !status.ok())
+  const ConstMatrix32 those(rows.data(), concerned.size(), dims);
+  if (Status status = unfold_with_room(those, *dictionary, method, execution, again); !status.ok())
     return status;
   double after = 0;
   for (const double objective : again.objective) after += objective;

@@ -92,8 +92,11 @@ struct OnlineLearner::State {
   void place(device::Device& device);
   void settle(const Execution& execution);
   void fetch();
-  void teach_device(ConstMatrix32 batch, const SparseCodes& codes);
-  Status improve_on_device(const Execution& execution);
+  void bring_back();
+  Status unfold_with_room(ConstMatrix32 batch, const Dictionary& dictionary, const Method& method,
+                          const Execution& execution, Unfolding& out);
+  bool teach_device(ConstMatrix32 batch, const SparseCodes& codes);
+  Status improve_on_device(const Execution& execution, bool& improved);
   void count_users(std::uint32_t j, const SparseCodes& codes);
   void set_atom(std::size_t j, const float* from);
   void add_atom(const float* from);

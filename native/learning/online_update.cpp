@@ -57,7 +57,7 @@ void OnlineLearner::State::count_users(std::uint32_t j, const SparseCodes& codes
 /// A += weighted aᵀa, B += weighted aᵀx of codes that are grouped, a feature's row at a time so that rows can go in parallel.
 void OnlineLearner::State::accumulate(ConstMatrix32 batch, const SparseCodes& codes,
                                       const Execution& execution) {
-  if (there) return teach_device(batch, codes);
+  if (there && teach_device(batch, codes)) return;
   const auto& users = users_by_feature;
   const std::vector<std::uint32_t> sample_of = samples_of(codes);
   const float w = static_cast<float>(weight);
@@ -106,7 +106,11 @@ void OnlineLearner::State::multiply_out(const std::uint32_t* members, std::size_
 /// is carried to those after it.
 Status OnlineLearner::State::update_atoms(const Execution& execution) {
   choose_due();
-  if (there) return improve_on_device(execution);
+  if (there) {
+    bool improved = false;
+    const Status status = improve_on_device(execution, improved);
+    if (improved || !status.ok()) return status;
+  }
   const std::size_t block = atom_block();
   AlignedBuffer<float> products(block * stride), changes(block * stride), numerator(stride);
   std::vector<const float*> changed(block);

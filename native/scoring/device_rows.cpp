@@ -71,7 +71,12 @@ void DeviceCopies::follow(ConstMatrix32 rows, std::span<const std::uint32_t> whi
                 [&](const auto& copy) { return !copy.second || copy.second->count() != rows.rows; });
   for (auto& [device, copy] : kept_->copies) {
     std::unique_ptr<DeviceRows> following = std::move(copy);  // gone where it fails
-    following->replace(rows, which);
+    try {
+      following->replace(rows, which);
+    } catch (const device::Failed& failure) {
+      if (failure.status.code != Code::too_large) throw;
+      continue;  // made anew by who asks for it
+    }
     copy = std::move(following);
   }
 }

@@ -24,6 +24,7 @@ export function run(body: string, env: Record<string, string | undefined> = {}, 
   const child = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', source], {
     env: environment,
     encoding: 'utf8',
+    maxBuffer: 2 ** 26,
   });
   return { status: child.status, out: child.stdout, err: child.stderr };
 }

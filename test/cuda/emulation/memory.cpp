@@ -26,6 +26,8 @@ cudaError_t take(void** memory, std::size_t bytes, int device) {
   Runtime& r = runtime();
   *memory = nullptr;
   if (bytes == 0) return cudaSuccess;
+  if (r.faults.refused > 0 && r.draw.below(static_cast<std::uint32_t>(r.faults.refused)) == 0)
+    return cudaErrorMemoryAllocation;
   // As a device does it: in pieces of 2 MiB for what is large, of 512 bytes else.
   const std::uint64_t piece = bytes >= std::size_t{1} << 20 ? std::uint64_t{2} << 20 : 512;
   if (device >= 0) {

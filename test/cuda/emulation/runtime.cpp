@@ -35,6 +35,7 @@ Faults from_environment() {
   f.driver = static_cast<int>(number("UNSUPERPOSE_EMULATED_DRIVER", 13000));
   f.capability = static_cast<int>(number("UNSUPERPOSE_EMULATED_CC", 90));
   f.memory = number("UNSUPERPOSE_EMULATED_MEMORY", f.memory);
+  f.refused = number("UNSUPERPOSE_EMULATED_REFUSED", 0);
   f.lost_at = number("UNSUPERPOSE_EMULATED_LOST", 0);
   f.seed = number("UNSUPERPOSE_EMULATED_SEED", 0);
   return f;

@@ -3,6 +3,7 @@
 //   UNSUPERPOSE_EMULATED_DRIVER   version of the driver (13000), 0 for none
 //   UNSUPERPOSE_EMULATED_CC       compute capability (90)
 //   UNSUPERPOSE_EMULATED_MEMORY   bytes of a device (8 GiB)
+//   UNSUPERPOSE_EMULATED_REFUSED  one in so many of those who ask for memory gets none, as if another process had it by then (0: none)
 //   UNSUPERPOSE_EMULATED_LOST     the device is lost at this launch, copy or clearing, counted from 1
 //   UNSUPERPOSE_EMULATED_SEED     of everything that is left to chance (0)
 #pragma once
@@ -131,7 +132,7 @@ namespace unsuperpose::cuda::emulation {
 /// What the environment says, and what a test may set before it uses the device.
 struct Faults {
   int devices = 1, driver = 13000, capability = 90;
-  std::uint64_t memory = std::uint64_t{8} << 30, lost_at = 0, seed = 0;
+  std::uint64_t memory = std::uint64_t{8} << 30, lost_at = 0, refused = 0, seed = 0;
 };
 Faults& faults();
 /// Has the process a context on that device, which takes some hundred MB of a real one?
