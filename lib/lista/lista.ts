@@ -13,7 +13,7 @@ import { checkPreparation, type Preparation, preparationOf } from '../data/prepa
 import { type Path, readPath } from '../files/refuse.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import type { ListaHandle, NativeLista, NativeListaUnfoldOptions } from '../native/lista.js';
-import { ranOn, resources } from '../native/resources.js';
+import { resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import type { NativeUnfolding } from '../native/unfolding.js';
 import type { Resources } from '../native/values.js';
@@ -229,7 +229,7 @@ export class Lista {
   }
 
   #answer(result: NativeUnfolding, { samples, given, preparation }: Call): Unfolding {
-    return toUnfolding(result, samples.rows, this.features, { notes: [], preparation, device: ranOn(given) });
+    return toUnfolding(result, samples.rows, this.features, { notes: [], preparation, given });
   }
 
   /**

@@ -63,6 +63,7 @@ export function takeUnfolding(wide: boolean): NativeUnfolding {
     lambda: float64(),
     norm: float64(),
     variance: number(),
+    usedDevice: false,
   };
 }
 

@@ -22,6 +22,8 @@ export interface NativeUnfolding {
   readonly norm: Float64Array;
   /** Σ‖x − mean‖² over all samples */
   readonly variance: number;
+  /** Whether part of it at least was computed on the device of the call. */
+  readonly usedDevice: boolean;
   /** with `profile` */
   readonly stages?: NativeStages;
   /** bpdn, amp and knots: one a sample; empty otherwise */

@@ -10,7 +10,7 @@ import { readThreads } from '../call/threads.js';
 import { checkDims, Dictionary } from '../data/dictionary.js';
 import { checkPreparation, preparationOf } from '../data/prepared.js';
 import { runJob, throwIfAborted } from '../native/job.js';
-import { ranOn, resources } from '../native/resources.js';
+import { resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import type { NativeUnfolding } from '../native/unfolding.js';
 import { CONVEX_NAMES, type ConvexBaseOptions, readFloat64, readPenalty } from './convex.js';
@@ -212,7 +212,7 @@ export function unfoldPath(
     }),
   );
   const given = resources(threads, wanted, rows * matrix.cols * features);
-  const besides = { notes: notesOf(dictionary, method, read), preparation, device: ranOn(given) };
+  const besides = { notes: notesOf(dictionary, method, read), preparation, given };
   const walk: PathWalk = { dictionary, path, rows, given, signal, onProgress, besides };
   return settings !== undefined ? walkKnots(walk, settings) : walkGrid(walk, grid as Grid);
 }

@@ -10,7 +10,7 @@ import { checkDims, Dictionary } from '../data/dictionary.js';
 import { checkPreparation, type Preparation, preparationOf } from '../data/prepared.js';
 import { runCounted, throwIfAborted } from '../native/job.js';
 import type { NativeUnfoldOptions } from '../native/methods.js';
-import { ranOn, resources } from '../native/resources.js';
+import { resources } from '../native/resources.js';
 import { binding, native } from '../native/runtime.js';
 import { takeUnfolding } from '../native/tray.js';
 import type { NativeUnfolding } from '../native/unfolding.js';
@@ -179,7 +179,7 @@ function answer(
 ): Unfolding {
   const finds = method === 'bpdn' || method === 'l1-ball' || method === 'amp';
   const lambda = finds ? result.lambda : undefined;
-  return toUnfolding(result, matrix.rows, features, { notes, preparation, lambda, device: ranOn(given) });
+  return toUnfolding(result, matrix.rows, features, { notes, preparation, lambda, given });
 }
 
 /**

@@ -3,10 +3,10 @@ import { printsAs } from '../call/inspect.js';
 import type { Note } from '../call/notes.js';
 import { type CodeValues, SparseCodes } from '../data/codes.js';
 import type { Preparation } from '../data/prepared.js';
-import type { RanOn } from '../native/resources.js';
+import { type RanOn, ranOn } from '../native/resources.js';
 import { nativeInfo } from '../native/runtime.js';
 import type { NativeUnfolding } from '../native/unfolding.js';
-import type { Isa } from '../native/values.js';
+import type { Isa, Resources } from '../native/values.js';
 import { UnfoldStatus } from './status.js';
 import { summarise, summaryText, type UnfoldingSummary } from './summary.js';
 
@@ -48,7 +48,7 @@ export interface Unfolding<V extends CodeValues = Float32Array> {
   readonly converged: boolean;
   /** lasso: working-set solves (a scoring pass before each and one after the last); fista and ista: steps; omp: atoms tried; homotopy, bpdn and l1-ball: knots; mp, gradient-pursuit, iht, htp, nhtp, cosamp, amp: rounds; reweighted: problems solved; `Lista`: layers. */
   readonly iterations: Uint32Array;
-  /** Where it was computed. On a GPU, what the GPU left unfinished the CPU has finished. */
+  /** Where it was computed, in part at least where it is a GPU: what the GPU left unfinished the CPU has finished. */
   readonly device: RanOn;
   readonly isa: Isa;
   /** What the answer is worth reading with: nothing is printed. Empty where all is as usual. */
@@ -90,7 +90,7 @@ class Answer implements Unfolding {
   constructor(
     codes: SparseCodes,
     figures: NativeUnfolding,
-    { notes, preparation, lambda, device = 'cpu' }: Besides,
+    { notes, preparation, lambda, given = 1 }: Besides,
   ) {
     this.codes = codes;
     this.gap = figures.gap;
@@ -102,7 +102,7 @@ class Answer implements Unfolding {
     this.status = figures.status;
     this.converged = allConverged(figures.status);
     this.iterations = figures.iterations;
-    this.device = device;
+    this.device = figures.usedDevice ? ranOn(given) : 'cpu';
     this.notes = notes;
     if (preparation !== undefined) this.preparation = preparation;
   }
@@ -120,8 +120,8 @@ export interface Besides {
   readonly preparation: Preparation | undefined;
   /** Where λ is part of the answer. */
   readonly lambda?: Float64Array | undefined;
-  /** Default `'cpu'`. */
-  readonly device?: RanOn;
+  /** What the call got to run on. Default: one thread. */
+  readonly given?: Resources;
 }
 
 export function toUnfolding(

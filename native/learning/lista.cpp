@@ -53,6 +53,10 @@ class Unrolled final : public Method {
   double tolerance_of_gap() const override {
     return options_.lambda.empty() ? std::numeric_limits<double>::infinity() : options_.tolerance;
   }
+  /// The network runs there, or its codes are judged there.
+  bool uses_device(const Dictionary&) const override {
+    return on_devices_.in_range() || !options_.lambda.empty();
+  }
   BatchSolver start(const Dictionary& dictionary, std::size_t, const Execution& execution) const override {
     return
         [&, this, ahead = std::make_shared<Ahead>(),

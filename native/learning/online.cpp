@@ -177,8 +177,7 @@ Status OnlineLearner::State::learn(ConstMatrix32 batch, double share, const Exec
     if (Status status = atoms.current(execution, dictionary); !status.ok()) return status;
     lap.ends(seconds.packing);
     Status status = unfold_with_room(batch, *dictionary, *method, execution, unfolding);
-    if (const auto* lasso = dynamic_cast<const Lasso*>(method.get()))
-      used_device = used_device || (status.ok() && execution.device && lasso->on_device(*dictionary));
+    used_device = used_device || (status.ok() && unfolding.used_device);
     lap.ends(seconds.codes);
     return status;
   };

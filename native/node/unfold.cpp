@@ -61,6 +61,7 @@ Napi::Object unfolding_object(Napi::Env env, const Unfolding& unfolding) {
                     {"lambda", unfolding.lambda},
                     {"norm", unfolding.norm},
                     {"variance", unfolding.variance},
+                    {"usedDevice", unfolding.used_device},
                 });
 }
 
@@ -89,7 +90,8 @@ Napi::Value unfold_sync(const Napi::CallbackInfo& call) {
     require(check_and_unfold(samples, observed, dictionary, *method, execution, unfolding));
   }
   const Profile* profile = method->profiled();
-  if (!profile && lay(Environment::of(call.Env()).tray(), unfolding)) return call.Env().Undefined();
+  if (!profile && !unfolding.used_device && lay(Environment::of(call.Env()).tray(), unfolding))
+    return call.Env().Undefined();
   Napi::Object result = unfolding_object(call.Env(), unfolding);
   if (profile) result.Set("stages", stages_object(call.Env(), *profile));
   return result;

@@ -388,9 +388,7 @@ Status Lasso::check(ConstMatrix32 samples, const Dictionary& dictionary) const {
 
 BatchSolver Lasso::start(const Dictionary& dictionary, std::size_t samples,
                          const Execution& execution) const {
-  // λ = 0 is the end of the path, and no working set's.
-  if (float64 || wide || std::find(lambda.begin(), lambda.end(), 0.0) != lambda.end())
-    return start_float64(dictionary, samples, execution);
+  if (float64 || wide || least_squares()) return start_float64(dictionary, samples, execution);
   return [&, this](const ScaledBatch& batch, std::size_t first, std::vector<SampleResult>& out) {
     if (execution.device && on_device(dictionary)) return solve_on_device(batch, dictionary, execution, out);
     return solve(batch, dictionary, execution, warm_start.get(), first, nullptr, out);

@@ -1,5 +1,7 @@
 // LASSO by working sets: the method of choice.
 #pragma once
+#include <algorithm>
+
 #include "method.hpp"
 #include "profile.hpp"
 
@@ -31,10 +33,13 @@ struct Lasso final : Method, PenaltyOptions {
   }
   std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }
   Problem problem() const override { return problem_of(*this); }
-  /// Are whole rounds run on a device? If not, it only scores.
-  bool on_device(const Dictionary& dictionary) const;
+  bool uses_device(const Dictionary&) const override { return !least_squares(); }
 
  private:
+  /// Is a λ zero? That is the end of the path, and no working set's.
+  bool least_squares() const { return std::find(lambda.begin(), lambda.end(), 0.0) != lambda.end(); }
+  /// Are whole rounds run on a device? If not, it only scores.
+  bool on_device(const Dictionary& dictionary) const;
   /// The samples of a batch but those that are `done` (null: all), from the codes of `warm` (null: zero), whose row `first` is the first
   /// sample's.
   Status solve(const ScaledBatch& batch, const Dictionary& dictionary, const Execution& execution,

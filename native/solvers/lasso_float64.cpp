@@ -38,7 +38,7 @@ BatchSolver Lasso::start_float64(const Dictionary& dictionary, std::size_t sampl
   path->max_iterations = max_iterations;
   path->float64 = float64;
   path->wide = float64 || wide;
-  if (std::find(lambda.begin(), lambda.end(), 0.0) != lambda.end())
+  if (least_squares())
     return [&dictionary, &execution, path](const ScaledBatch& batch, std::size_t first,
                                            std::vector<SampleResult>& out) {
       return path->start(dictionary, out.size(), execution)(batch, first, out);

@@ -68,6 +68,8 @@ class Method {
   virtual bool reports_lambda() const { return false; }
   /// Are its codes in float64?
   virtual bool in_float64() const { return false; }
+  /// Does a call with a device score on it, or solve there?
+  virtual bool uses_device(const Dictionary& /*dictionary*/) const { return false; }
   /// Starts a call over `samples` samples, in batches. Dictionary and execution must outlive the solver.
   virtual BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                             const Execution& execution) const = 0;

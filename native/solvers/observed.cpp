@@ -177,6 +177,7 @@ Status unfold_observed(const Samples& samples, const Observed& observed,
   out.codes.indptr.push_back(0);
   out.float64 = method.in_float64();
   out.variance = variance_of(samples, groups);
+  for (const Unfolding& part : parts) out.used_device = out.used_device || part.used_device;
   for (const auto& [g, i] : places_of(groups, rows)) {
     const Unfolding& part = parts[g];
     for (std::size_t k = part.codes.indptr[i]; k < part.codes.indptr[i + 1]; ++k) {

@@ -351,6 +351,10 @@ Status OrthogonalMatchingPursuit::check(ConstMatrix32 samples, const Dictionary&
   return check_greedy(samples, dictionary);
 }
 
+bool OrthogonalMatchingPursuit::uses_device(const Dictionary& dictionary) const {
+  return dictionary.dims() <= kMostDeviceDims;
+}
+
 BatchSolver OrthogonalMatchingPursuit::start(const Dictionary& dictionary, std::size_t samples,
                                              const Execution& execution) const {
   double atoms = static_cast<double>(std::min(dictionary.dims(), dictionary.features()));
@@ -368,7 +372,7 @@ BatchSolver OrthogonalMatchingPursuit::start(const Dictionary& dictionary, std::
   return [&, this, pays, wanted, together](const ScaledBatch& batch, std::size_t first,
                                            std::vector<SampleResult>& out) {
     OmpStart left;
-    const bool on_device = execution.device && dictionary.dims() <= kMostDeviceDims;
+    const bool on_device = execution.device && uses_device(dictionary);
     if (on_device) {
       const Status status = solve_on_device(batch, dictionary, first, execution, left, out);
       if (!status.ok() || left.left == 0) return status;

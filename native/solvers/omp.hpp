@@ -24,6 +24,7 @@ struct OrthogonalMatchingPursuit final : Method, GreedyOptions {
   std::shared_ptr<Method> narrowed(const Narrowing& to) const override { return narrowed_of(*this, to); }
   BatchSolver start(const Dictionary& dictionary, std::size_t samples,
                     const Execution& execution) const override;
+  bool uses_device(const Dictionary& dictionary) const override;
 
   /// How a sample has ended whose code was rounded to float32, with `size` atoms. With a residual asked for, running out of atoms first is no
   /// success, and float32 codes may not come as close.

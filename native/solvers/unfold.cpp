@@ -124,6 +124,7 @@ Status unfold(const Samples& samples, const Dictionary& dictionary, const Method
     return std::make_unique<const ScaledBatch>(part(first), method.lambdas(), first,
                                                range.ordinary() ? nullptr : &range, execution);
   };
+  out.used_device = rows > 0 && execution.device && method.uses_device(atoms);
   if (rows > 0) batch = prepare(0);
   for (std::size_t first = 0; first < rows; first += together, batch = std::move(next)) {
     if (!batch) batch = prepare(first);

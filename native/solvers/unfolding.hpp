@@ -39,6 +39,7 @@ struct Unfolding {
   std::vector<std::uint32_t> iterations;
   std::vector<double> norm;  // ‖x‖
   double variance = 0;       // Σ‖x − mean‖² over all samples
+  bool used_device = false;  // part of it at least was computed there
 };
 
 /// Σ‖x − mean‖² = Σ‖x‖² − ‖Σx‖²/n of samples that come in blocks.

@@ -97,7 +97,7 @@ describe.skipIf(!there).each(CASES)('$name', (each) => {
       ...given(each),
       device: 'cuda',
     } as UnfoldSyncOptions);
-    expect(found.device).toBe('cuda:0');
+    expect(found.device).toBe(problem.samples.shape[0] > 0 ? 'cuda:0' : 'cpu');
     judge(each, found, cpu);
     // Again, from another copy of the dictionary, and on another number of threads.
     const other = Dictionary.from(problem.atoms);
