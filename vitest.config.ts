@@ -29,7 +29,7 @@ if (missing.length > 0)
 
 // Processes that are killed, options that are refused, and types are the same at every level.
 const SAME_ANYWHERE = [
-  'test/learning/{resume,interrupt,lista-refusals,lista-types}.test.ts',
+  'test/learning/{resume,interrupt,lista-refusals,lista-refusals-inputs,lista-types}.test.ts',
   'test/learning/lista-file.test.ts',
 ];
 const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const;
