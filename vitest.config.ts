@@ -27,10 +27,12 @@ const missing = LEVELS.filter((level) => !supported.includes(level));
 if (missing.length > 0)
   console.warn(`SKIPPED: no tests on level ${missing.join(', ')}: not on this machine or in this build`);
 
-// Processes that are killed, options that are refused, and types are the same at every level.
+// Processes that are killed, options that are refused, files that are read, and types are the same at every level.
 const SAME_ANYWHERE = [
-  'test/learning/{resume,interrupt,lista-refusals,lista-refusals-inputs,lista-types}.test.ts',
-  'test/learning/lista-file.test.ts',
+  'test/learning/{resume,resume-streams,interrupt,lista-file,lista-types}.test.ts',
+  'test/learning/{lista-refusals,lista-refusals-inputs,toy-refusals}.test.ts',
+  'test/sae/formats-{probe,refused,save}.test.ts',
+  'test/features/{claims-tampered,hostile-claims}.test.ts',
 ];
 const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const;
 const again = supported
