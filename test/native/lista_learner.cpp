@@ -28,8 +28,8 @@ void for_each_setting(const std::function<void(const char*, const ListaOptions&)
         options.ridge = kind == ListaWeights::hyper || lambda > 0 ? 0.2 : 0;
         if (layer_wise) {
           options.schedule = ListaSchedule::layer_wise;
-          options.planned = 5;
-          options.validate_every = 3;
+          options.planned = 3;
+          options.validate_every = 2;
         }
         if (kind == ListaWeights::hyper) options.planned = 12;
         body(name_of(kind), options);
@@ -40,15 +40,14 @@ void threads_and_memory() {
   const std::vector<float> dictionary = atoms();
   const ListaPrior prior = prior_of();
   for_each_setting([&](const char* name, const ListaOptions& options) {
-    const std::uint64_t steps = options.schedule == ListaSchedule::layer_wise ? 33 : 14;
+    const std::uint64_t steps = options.schedule == ListaSchedule::layer_wise ? 20 : 14;
     const auto one = make(options, &prior, dictionary);
     run(*one, steps);
     const Checkpoint expected = state_of(*one);
-    for (const unsigned threads : {2u, 3u}) {
-      const auto other = make(options, &prior, dictionary);
-      run(*other, steps, threads);
-      that(same(state_of(*other), expected), "%s, %u threads", name, threads);
-    }
+    // Work is cut by its size, so one number of threads that divides nothing shows what any would.
+    const auto shared = make(options, &prior, dictionary);
+    run(*shared, steps, 3);
+    that(same(state_of(*shared), expected), "%s, 3 threads", name);
     // Residuals of no layer, and of some.
     for (const std::size_t memory : {std::size_t{0}, 2 * kBatch * 32 * sizeof(float)}) {
       ListaOptions little = options;
@@ -63,13 +62,15 @@ void threads_and_memory() {
 void resumes() {
   const std::vector<float> dictionary = atoms();
   const ListaPrior prior = prior_of();
-  for_each_setting([&](const char* name, const ListaOptions& options) {
+  for_each_setting([&](const char* name, ListaOptions options) {
+    if (options.weights != ListaWeights::hyper && options.schedule != ListaSchedule::layer_wise)
+      options.planned = 20;
     const bool layer_wise = options.schedule == ListaSchedule::layer_wise;
-    const std::uint64_t steps = layer_wise ? 60 : options.planned;
+    const std::uint64_t steps = layer_wise ? 36 : options.planned;
     const auto whole = make(options, &prior, dictionary);
     // Inside each of a layer's stages, at their ends, and before the first step.
     std::vector<std::uint64_t> stops = {0, 1, 6, 7, 11};
-    if (layer_wise) stops = {0, 2, 5, 7, 10, 13, 15, 16, 22, 27, 45, 59};
+    if (layer_wise) stops = {0, 1, 3, 4, 6, 8, 9, 10, 14, 17, 27, 35};
     std::vector<Checkpoint> saved;
     for (std::uint64_t step = 0; step <= steps; ++step) {
       if (std::find(stops.begin(), stops.end(), step) != stops.end()) saved.push_back(state_of(*whole));
@@ -148,26 +149,31 @@ void ends() {
 void cancelled_start() {
   const std::vector<float> dictionary = atoms();
   const ListaPrior prior = prior_of();
+  using Clock = std::chrono::steady_clock;
   for (const ListaWeights kind : kKinds) {
     const auto whole = make(options_of(kind), &prior, dictionary);
-    run(*whole, 2);
+    const Clock::time_point begin = Clock::now();
+    run(*whole, 1);
+    const Clock::duration taken = Clock::now() - begin;
+    run(*whole, 1);
     const Checkpoint expected = state_of(*whole);
     const ListaParameters sizes = frozen(*whole);
-    for (int microseconds = 0; microseconds < 1000000; microseconds = microseconds * 5 / 4 + 20) {
+    constexpr int kParts = 12;
+    for (int part = 0; part < kParts + 4; ++part) {
       const auto learner = make(options_of(kind), &prior, dictionary);
       Monitor monitor;
       Execution cancelled;
       cancelled.monitor = &monitor;
-      if (microseconds == 0) monitor.cancel();
+      if (part == 0) monitor.cancel();
       std::thread canceller([&] {
-        std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
+        std::this_thread::sleep_for(taken * part / kParts);
         monitor.cancel();
       });
       const bool stepped = learner->feed({}, cancelled).ok();
       canceller.join();
       ListaParameters out;
       if (learner->freeze({}, out).ok()) {
-        that(microseconds > 0 && out.forward.size() == sizes.forward.size() &&
+        that(part > 0 && out.forward.size() == sizes.forward.size() &&
                  out.recurrent.size() == sizes.recurrent.size() && out.weights == kind,
              "%s: begun is begun wholly", name_of(kind));
       } else {
