@@ -29,6 +29,7 @@ export function sanitizedEnvironment(list) {
     ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=8',
     UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
     TSAN_OPTIONS: 'halt_on_error=1',
+    UNSUPERPOSE_SANITIZED: list,
     UNSUPERPOSE_BINARY: join(buildFolder(list), 'Release', 'unsuperpose.node'),
   };
 }

@@ -3,21 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
-import { afterAll, expect, it } from 'vitest';
-import { Dictionary, trainLista } from '../../lib/index.js';
-import { drawCodes, unitAtoms } from '../reference/unrolled.js';
-
-const DIMS = 6;
-const FEATURES = 9;
-const atoms = unitAtoms(3, FEATURES, DIMS);
-const dictionary = Dictionary.from(atoms);
-afterAll(() => dictionary.dispose());
-const { samples, codes } = drawCodes(4, atoms, { samples: 40, active: 2, snr: 30 });
-const prior = { active: 2 };
-const short = { layers: 2, steps: 2, batchSize: 8 };
-
-const train = (x: unknown, options: object, on: unknown = dictionary) =>
-  trainLista(x as never, on as never, { ...short, ...options } as never);
+import { expect, it } from 'vitest';
+import { codes, DIMS, prior, samples, train } from './lista-training.js';
 
 it.each([Number.NaN, Number.NEGATIVE_INFINITY])('%d is refused by its row', async (strange) => {
   for (const row of [0, 17, 39]) {

@@ -13,13 +13,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { files, learnDictionary, trainSparseAutoencoder } from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const CHILD = join(ROOT, 'test', 'learning', 'resume-child.ts');
 const folder = mkdtempSync(join(tmpdir(), 'unsuperpose-resume-'));
+/** Compiled once: some fifty processes run it. */
+const child = join(folder, 'resume-child.mjs');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Outcome {
@@ -35,27 +37,29 @@ const versionOf = (path: string): string => {
 
 /** Runs the child; it is killed so many milliseconds after the first checkpoint that it writes. */
 function train(name: string, kind: string, path: string, killAfter?: number): Promise<Outcome> {
-  const child = spawn(
+  const running = spawn(
     process.execPath,
-    ['--import', 'tsx', CHILD, join(ROOT, 'dist', 'index.js'), path, join(folder, name), kind],
+    [child, join(ROOT, 'dist', 'index.js'), path, join(folder, name), kind],
     { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   let error = '';
-  child.stderr.on('data', (text: Buffer) => {
+  running.stderr.on('data', (text: Buffer) => {
     error += text.toString();
   });
-  const ended = new Promise<Outcome>((resolve) => child.on('close', (code) => resolve({ code, error })));
+  const ended = new Promise<Outcome>((resolve) => running.on('close', (code) => resolve({ code, error })));
   if (killAfter !== undefined)
     void (async () => {
       const before = versionOf(path);
-      while (versionOf(path) === before && child.exitCode === null) await wait(2);
+      while (versionOf(path) === before && running.exitCode === null) await wait(2);
       await wait(killAfter);
-      child.kill('SIGKILL');
+      running.kill('SIGKILL');
     })();
   return ended;
 }
 
 beforeAll(async () => {
+  const source = join(ROOT, 'test', 'learning', 'resume-child.ts');
+  await build({ entryPoints: [source], outfile: child, format: 'esm', platform: 'node', target: 'node20' });
   const random = makeRandom(19);
   const data = Float32Array.from(
     { length: 2000 * 24 },

@@ -60,9 +60,21 @@ export function dualPoint(p: LassoProblem, code: ArrayLike<number>): { value: nu
   return { value: scale * linear - 0.5 * scale * scale * curvature, scale };
 }
 
+const grams = new WeakMap<Rows, Rows>();
+/** All inner products of the atoms, made once. */
+function gramOf(atoms: Rows): Rows {
+  let gram = grams.get(atoms);
+  if (gram === undefined) {
+    gram = atoms.map((a) => Float64Array.from(atoms, (b) => dot(a, b)));
+    grams.set(atoms, gram);
+  }
+  return gram;
+}
+
 /**
  * Solves to a gap of `accuracy`·½‖x‖², or as near as float64 comes. x and λ are brought to unit scale first, so that
- * extreme samples are no harder than others.
+ * extreme samples are no harder than others. Between checks of the gap, sweeps go over all atoms first, and then again and again over
+ * those that are active, whose correlations alone they keep.
  */
 export function solveLasso(
   problem: LassoProblem,
@@ -75,30 +87,36 @@ export function solveLasso(
   const p = { ...problem, x: problem.x.map((v) => v / size), lambda: problem.lambda / size };
   const n = p.atoms.length;
   const beta = p.ridge ?? 0;
-  const gram = p.atoms.map((a) => Float64Array.from(p.atoms, (b) => dot(a, b)));
+  const gram = gramOf(p.atoms);
   const code = start ? Float64Array.from(start, (v) => v / size) : new Float64Array(n);
-  const sweepsBetweenChecks = 50;
-  const mostChecks = 4000;
+  const all = Array.from({ length: n }, (_, j) => j);
+  let c: Float64Array = new Float64Array(n);
+  const sweep = (atoms: readonly number[]): void => {
+    for (const j of atoms) {
+      const row = rowAt(gram, j);
+      const diagonal = at(row, j);
+      if (diagonal === 0) continue;
+      const rho = at(c, j) + diagonal * at(code, j);
+      const t = p.lambda * weightOf(p, j);
+      let next = 0;
+      if (rho > t) next = (rho - t) / (diagonal + beta);
+      else if (rho < -t && !p.nonnegative) next = (rho + t) / (diagonal + beta);
+      const delta = next - at(code, j);
+      if (delta === 0) continue;
+      code[j] = next;
+      for (const k of atoms) c[k] = (c[k] as number) - delta * (row[k] as number);
+    }
+  };
+  const sweepsOverAll = 10;
+  const sweepsOverActive = 100;
+  const mostChecks = 2000;
   let best = { gap: Number.POSITIVE_INFINITY, code: code.slice(), dual: 0, objective: 0 };
   let dual = Number.NEGATIVE_INFINITY;
   for (let check = 0; check < mostChecks; check++) {
-    const c = correlations({ ...p, ridge: 0 }, code);
-    for (let sweep = 0; sweep < sweepsBetweenChecks; sweep++) {
-      for (let j = 0; j < n; j++) {
-        const row = rowAt(gram, j);
-        const diagonal = at(row, j);
-        if (diagonal === 0) continue;
-        const rho = at(c, j) + diagonal * at(code, j);
-        const t = p.lambda * weightOf(p, j);
-        let next = 0;
-        if (rho > t) next = (rho - t) / (diagonal + beta);
-        else if (rho < -t && !p.nonnegative) next = (rho + t) / (diagonal + beta);
-        const delta = next - at(code, j);
-        if (delta === 0) continue;
-        code[j] = next;
-        for (let k = 0; k < n; k++) c[k] = (c[k] as number) - delta * (row[k] as number);
-      }
-    }
+    c = correlations({ ...p, ridge: 0 }, code);
+    for (let i = 0; i < sweepsOverAll; i++) sweep(all);
+    const active = all.filter((j) => code[j] !== 0);
+    for (let i = 0; i < sweepsOverActive; i++) sweep(active);
     const value = objective(p, code);
     dual = Math.max(dual, dualPoint(p, code).value);
     const gap = value - dual;
