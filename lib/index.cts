@@ -1,7 +1,5 @@
 // What `require('unsuperpose')` gives: the module that `import` gives, not a second copy of it. Its types are those of index.ts
 // (scripts/types.mjs).
-import nodeModule = require('node:module');
-import nodePath = require('node:path');
 
 /** The loader of Node.js itself: where a test runner has put its own in place of `require`, this one still knows ES modules. */
 interface Loader {
@@ -11,7 +9,14 @@ interface Loader {
 /** Does the error say that ES modules cannot be required, or not be read, here? */
 function isRefusal(error: unknown): boolean {
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
-  return code === 'ERR_REQUIRE_ESM' || name === 'SyntaxError';
+  // The last is of Node.js 20 and 22.12 where hooks load CommonJS (tsx does): the files that an ES module imports are not found.
+  return code === 'ERR_REQUIRE_ESM' || name === 'SyntaxError' || code === 'ERR_VM_MODULE_LINK_FAILURE';
+}
+
+/** Asks Node.js's own loader. What it takes is required here, not above: bundles of esbuild that are ES modules have no require(). */
+function loadByNode(): unknown {
+  const { join } = require('node:path') as typeof import('node:path');
+  return (require('node:module') as Loader)._load(join(__dirname, 'index.js'), null, false);
 }
 
 function load(): unknown {
@@ -21,7 +26,7 @@ function load(): unknown {
     if (!isRefusal(error)) throw error;
   }
   try {
-    return (nodeModule as unknown as Loader)._load(nodePath.join(__dirname, 'index.js'), null, false);
+    return loadByNode();
   } catch (error) {
     if (!isRefusal(error)) throw error;
     throw new Error(
