@@ -29,8 +29,12 @@ function load(): unknown {
     return loadByNode();
   } catch (error) {
     if (!isRefusal(error)) throw error;
+    if (typeof (require('node:zlib') as { crc32?: unknown }).crc32 !== 'function')
+      throw new Error(`unsuperpose needs Node.js 20.19, 22.12 or newer, and this is ${process.version}`, {
+        cause: error,
+      });
     throw new Error(
-      `unsuperpose is an ES module, which require() cannot load here (Node.js ${process.version}; it can from 20.19 on). ` +
+      `unsuperpose is an ES module, which require() cannot load here (Node.js ${process.version}; it can from 20.19 and 22.12 on). ` +
         "Load it with await import('unsuperpose'); in Jest, run tests as ES modules: NODE_OPTIONS=--experimental-vm-modules npx jest",
       { cause: error },
     );

@@ -62,6 +62,12 @@ describe('require', () => {
     expect(node(['-e', source], app).out).toBe('true\n');
   });
 
+  it('where Node.js is too old, says so and nothing else', () => {
+    const source = `require('node:zlib').crc32 = undefined; try { require('unsuperpose') } catch (error) { console.log(error.message) }`;
+    const { out } = node(['--no-experimental-require-module', '-e', source], app);
+    expect(out).toBe(`unsuperpose needs Node.js 20.19, 22.12 or newer, and this is ${process.version}\n`);
+  });
+
   it('passes on why the module does not load', () => {
     const source = `try { require('unsuperpose') } catch (error) { console.log(error.code) }`;
     const { out } = run(process.execPath, ['-e', source], app, {
@@ -107,6 +113,6 @@ describe.each(['esm', 'cjs'] as const)('esbuild, %s', (format) => {
     expect(status).not.toBe(0);
     expect(err).toContain('ERR_NATIVE');
     expect(err).toContain(`This code was bundled into ${join(elsewhere, 'bundle')}`);
-    expect(err).toContain("esbuild: external: ['unsuperpose']");
+    expect(err).toContain("esbuild and Bun: external: ['unsuperpose']");
   });
 });
