@@ -116,3 +116,15 @@ describe.each(['esm', 'cjs'] as const)('esbuild, %s', (format) => {
     expect(err).toContain("esbuild and Bun: external: ['unsuperpose']");
   });
 });
+
+it('a bundle that has the address of the machine that made it finds the package installed beside it', async () => {
+  const outfile = join(app, 'moved.cjs');
+  await build({
+    stdin: { contents: IMPORT, resolveDir: app },
+    ...{ bundle: true, platform: 'node', format: 'cjs', outfile, logLevel: 'error' },
+    define: { 'import.meta.url': '"file:///nowhere/dist/native/root.js"' }, // as webpack writes
+  });
+  const { out, err } = node([outfile], app);
+  expect(err).toBe('');
+  expect(out).toBe(PRINTED);
+});

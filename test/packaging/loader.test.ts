@@ -1,5 +1,5 @@
 // What the loader tries, and what it says when nothing loads. Runs copies of dist/ in a folder without a native module.
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
@@ -78,6 +78,14 @@ it('a copy of what somebody saw was needed is told what it lacks', () => {
   expect(error?.message).toContain(
     "outputFileTracingIncludes: { '/*': ['./node_modules/unsuperpose/prebuilds/**'] }",
   );
+});
+
+it('what copies only the needed files can read off the source where prebuilt modules are', () => {
+  const text = readFileSync(join(copy, 'dist', 'native', 'root.js'), 'utf8');
+  expect(text).toContain("    return join(fileURLToPath(import.meta.url), '../../../prebuilds');\n");
+  const source = "console.log((await import('./dist/native/root.js')).whereInstalled())";
+  const { out } = run(process.execPath, ['--input-type=module', '-e', source], copy);
+  expect(out.trim()).toBe(join(copy, 'prebuilds'));
 });
 
 const permission = process.allowedNodeEnvironmentFlags.has('--permission')
