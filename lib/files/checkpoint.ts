@@ -1,6 +1,6 @@
 // A learner's state between two steps, as a safetensors file: any tool can look into it, and a wrong bit is found before it is learned from.
 import { types } from 'node:util';
-import { crc32 } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { UnsuperposeError } from '../call/errors.js';
 import { bytesOf, type Dtype } from './dtypes.js';
 import { isRecord, parseJSON } from './json.js';
@@ -28,10 +28,10 @@ const VERSION = 1;
 
 /** Of names, values and metadata, in the order of names: where in the file a tensor lies does not matter. */
 function checksum(arrays: ReadonlyMap<string, StateArray>, metadata: string): string {
-  let crc = crc32(metadata);
+  let crc = zlib.crc32(metadata);
   for (const name of [...arrays.keys()].sort()) {
-    crc = crc32(name, crc);
-    crc = crc32(bytesOf(arrays.get(name) as StateArray), crc);
+    crc = zlib.crc32(name, crc);
+    crc = zlib.crc32(bytesOf(arrays.get(name) as StateArray), crc);
   }
   return crc.toString(16).padStart(8, '0');
 }

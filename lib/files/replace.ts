@@ -1,8 +1,10 @@
 // The one way in which the package writes a file: whole, or not at all.
 import { randomBytes } from 'node:crypto';
+import { fsync } from 'node:fs';
 import { type FileHandle, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { throwIfAborted } from '../native/job.js';
 import { PIECE } from './bytes.js';
 import { fileError } from './refuse.js';
@@ -79,12 +81,15 @@ async function sweep(folder: string, name: string): Promise<void> {
   }
 }
 
+/** Puts what was written on the disk. By the file's number: the handles that Yarn's Plug'n'Play gives have no `sync`. */
+const toDisk = promisify(fsync);
+
 /** Makes the folder's new entry last. Where folders cannot be opened or synced there is nothing to be done. */
 export async function syncFolder(path: string): Promise<void> {
   let folder: FileHandle | undefined;
   try {
     folder = await open(path, 'r');
-    await folder.sync();
+    await toDisk(folder.fd);
   } catch {
   } finally {
     await folder?.close();
@@ -118,7 +123,7 @@ export async function replaceFile(
       if (mode !== undefined) await file.chmod(mode);
       await write(new FileSink(file, signal));
       throwIfAborted(signal);
-      await file.sync();
+      await toDisk(file.fd);
     } finally {
       await file.close();
     }

@@ -1,7 +1,7 @@
 // Writing zip archives, as far as .npz files are ones.
 import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
-import { crc32, createDeflateRaw } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { PIECE } from './bytes.js';
 import type { Sink } from './replace.js';
 import { CENTRAL, ELSEWHERE, END, END64, FLAGS, LOCAL, LOCATOR, METHODS, ZIP64_FIELD } from './zip.js';
@@ -124,12 +124,12 @@ export class ZipWriter {
     const begin = this.#sink.at;
     const crcOf = function* (): Generator<Uint8Array> {
       for (const piece of piecesOf(parts)) {
-        entry.crc = crc32(piece, entry.crc);
+        entry.crc = zlib.crc32(piece, entry.crc);
         yield piece;
       }
     };
     const pieces = compress
-      ? Readable.from(crcOf(), { objectMode: false }).pipe(createDeflateRaw())
+      ? Readable.from(crcOf(), { objectMode: false }).pipe(zlib.createDeflateRaw())
       : crcOf();
     for await (const piece of pieces) await this.#sink.write(piece as Uint8Array);
     entry.compressed = this.#sink.at - begin;

@@ -3,7 +3,7 @@
 // or have one name, each must say of itself what the directory says, and what is read whole must have its checksum.
 import { Buffer } from 'node:buffer';
 import { Readable } from 'node:stream';
-import { crc32, createInflateRaw } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { type ByteStream, type Bytes, type FileBytes, slice, streamOf } from './bytes.js';
 import { decodeText } from './json.js';
 import { broken } from './refuse.js';
@@ -208,7 +208,7 @@ function checked(stream: ByteStream, entry: Listed, where: string): ByteStream {
     if (done + into.length > entry.size)
       broken(where, `ends at byte ${entry.size}, ${done + into.length - entry.size} too early`);
     await stream.read(into);
-    crc = crc32(into, crc);
+    crc = zlib.crc32(into, crc);
     done += into.length;
   };
   return {
@@ -247,7 +247,7 @@ function inflate(compressed: Bytes & Required<Pick<Bytes, 'read'>>, size: number
     }
   };
   const source = Readable.from(input(), { objectMode: false, highWaterMark: INPUT });
-  const inflater = createInflateRaw({ chunkSize: INPUT });
+  const inflater = zlib.createInflateRaw({ chunkSize: INPUT });
   source.on('error', (error) => inflater.destroy(error));
   // Heard by the iterator once it runs; before and after, an error must not fall through to the process.
   inflater.on('error', () => undefined);

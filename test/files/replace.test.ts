@@ -13,9 +13,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { replaceFile } from '../../lib/files/replace.js';
 import { files } from '../../lib/index.js';
 import { refused } from './fixtures.js';
@@ -170,4 +171,19 @@ it('a folder is not replaced', async () => {
     /a\.npy cannot be written: it is a folder/,
   );
   expect(readdirSync(dirname(path))).toEqual(['a.npy']);
+});
+
+it("needs no `sync` of file handles, which those of Yarn's Plug'n'Play lack", async () => {
+  const path = join(folder(), 'a.npy');
+  const handle = await open(import.meta.filename);
+  await handle.close();
+  const lacking = vi.spyOn(Object.getPrototypeOf(handle), 'sync').mockImplementation(() => {
+    throw new Error('Method not implemented.');
+  });
+  try {
+    await files.writeMatrix(path, matrix(2));
+  } finally {
+    lacking.mockRestore();
+  }
+  expect((await files.readMatrix(path)).shape).toEqual([2, 1024]);
 });

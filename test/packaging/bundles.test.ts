@@ -1,5 +1,5 @@
 // require('unsuperpose'), and what bundlers make of the package: the native module is found, or the error names what mends it.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -48,6 +48,26 @@ describe('require', () => {
     expect(out).toMatch(/^unsuperpose is an ES module.*20\.19.*await import\('unsuperpose'\).*in Jest/);
   });
 
+  it('works in CommonJS that tsx loads', () => {
+    const file = join(app, 'required.cts');
+    writeFileSync(file, REQUIRE);
+    const { out, err } = node(['--import', import.meta.resolve('tsx'), file], app);
+    expect(err).toBe('');
+    expect(out).toBe(PRINTED);
+  });
+
+  it('finds the package by main, where exports are not known', () => {
+    const { main } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const source = `console.log(require('./node_modules/unsuperpose/${main}') === require('unsuperpose'))`;
+    expect(node(['-e', source], app).out).toBe('true\n');
+  });
+
+  it('where Node.js is too old, says so and nothing else', () => {
+    const source = `require('node:zlib').crc32 = undefined; try { require('unsuperpose') } catch (error) { console.log(error.message) }`;
+    const { out } = node(['--no-experimental-require-module', '-e', source], app);
+    expect(out).toBe(`unsuperpose needs Node.js 20.19, 22.12 or newer, and this is ${process.version}\n`);
+  });
+
   it('passes on why the module does not load', () => {
     const source = `try { require('unsuperpose') } catch (error) { console.log(error.code) }`;
     const { out } = run(process.execPath, ['-e', source], app, {
@@ -68,9 +88,12 @@ describe.each(['esm', 'cjs'] as const)('esbuild, %s', (format) => {
     });
     return outfile;
   };
-  const sources = { import: IMPORT, ...(format === 'cjs' ? { require: REQUIRE } : {}) };
+  const sources = { import: IMPORT, require: REQUIRE };
 
-  it.each(Object.entries(sources))('kept out of the bundle: %s', async (_, source) => {
+  // What is required from outside an ES module esbuild does not know how to ask for.
+  const outside = format === 'cjs' ? sources : { import: IMPORT };
+
+  it.each(Object.entries(outside))('kept out of the bundle: %s', async (_, source) => {
     const { out, err } = node([await bundle(source, app, ['unsuperpose'])], app);
     expect(err).toBe('');
     expect(out).toBe(PRINTED);
@@ -90,6 +113,18 @@ describe.each(['esm', 'cjs'] as const)('esbuild, %s', (format) => {
     expect(status).not.toBe(0);
     expect(err).toContain('ERR_NATIVE');
     expect(err).toContain(`This code was bundled into ${join(elsewhere, 'bundle')}`);
-    expect(err).toContain("esbuild: external: ['unsuperpose']");
+    expect(err).toContain("esbuild and Bun: external: ['unsuperpose']");
   });
+});
+
+it('a bundle that has the address of the machine that made it finds the package installed beside it', async () => {
+  const outfile = join(app, 'moved.cjs');
+  await build({
+    stdin: { contents: IMPORT, resolveDir: app },
+    ...{ bundle: true, platform: 'node', format: 'cjs', outfile, logLevel: 'error' },
+    define: { 'import.meta.url': '"file:///nowhere/dist/native/root.js"' }, // as webpack writes
+  });
+  const { out, err } = node([outfile], app);
+  expect(err).toBe('');
+  expect(out).toBe(PRINTED);
 });

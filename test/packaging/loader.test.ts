@@ -1,5 +1,5 @@
 // What the loader tries, and what it says when nothing loads. Runs copies of dist/ in a folder without a native module.
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
@@ -20,6 +20,12 @@ beforeEach(() => {
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What only a whole copy of the package has: the means to build a module. */
+function withSources(): void {
+  mkdirSync(join(copy, 'scripts'));
+  copyFileSync(join(ROOT, 'scripts', 'build.mjs'), join(copy, 'scripts', 'build.mjs'));
+}
 
 function place(path: string, content: 'module' | 'rubbish'): void {
   mkdirSync(dirname(join(copy, path)), { recursive: true });
@@ -54,6 +60,7 @@ function load(
 }
 
 it('says what was tried, what the package has, and what to do', () => {
+  withSources();
   mkdirSync(join(copy, 'prebuilds', 'plan9-mips'), { recursive: true });
   const { error } = load();
   expect(error?.code).toBe('ERR_NATIVE');
@@ -62,6 +69,62 @@ it('says what was tried, what the package has, and what to do', () => {
   expect(error?.message).toContain(`${join(...PREBUILD.split('/'))}: not there`);
   expect(error?.message).toContain('has prebuilt modules for plan9-mips');
   expect(error?.message).toContain('run: npx unsuperpose build');
+});
+
+it('a copy of what somebody saw was needed is told what it lacks', () => {
+  const { error } = load();
+  expect(error?.code).toBe('ERR_NATIVE');
+  expect(error?.message).toContain('This copy of the package is not whole');
+  expect(error?.message).toContain(
+    "outputFileTracingIncludes: { '/*': ['./node_modules/unsuperpose/prebuilds/**'] }",
+  );
+});
+
+it('what copies only the needed files can read off the source where prebuilt modules are', () => {
+  const text = readFileSync(join(copy, 'dist', 'native', 'root.js'), 'utf8');
+  expect(text).toContain("    return join(fileURLToPath(import.meta.url), '../../../prebuilds');\n");
+  const source = "console.log((await import('./dist/native/root.js')).whereInstalled())";
+  const { out } = run(process.execPath, ['--input-type=module', '-e', source], copy);
+  expect(out.trim()).toBe(join(copy, 'prebuilds'));
+});
+
+const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+  ? '--permission'
+  : '--experimental-permission'; // Node.js 20
+
+it.each([['--no-addons'], [permission, '--allow-fs-read=*']])(
+  'where Node.js loads no native modules (%s), says what lets it',
+  (...flags) => {
+    place(PREBUILD, 'module');
+    const { error } = load({}, flags);
+    expect(error?.code).toBe('ERR_NATIVE');
+    expect(error?.message).toMatch(
+      /start it with --allow-addons beside --permission, and without --no-addons$/,
+    );
+  },
+);
+
+it('inside an archive, says that it has to be unpacked', () => {
+  const archive = join(folder, 'unsuperpose.zip', 'node_modules', 'unsuperpose');
+  cpSync(copy, archive, { recursive: true });
+  mkdirSync(dirname(join(archive, PREBUILD)), { recursive: true });
+  writeFileSync(join(archive, PREBUILD), 'not a shared library');
+  const { err } = run(process.execPath, [join(archive, 'dist', 'index.js')], folder, {
+    ...process.env,
+    UNSUPERPOSE_BINARY: '',
+  });
+  expect(err).toContain('have the package unpacked');
+  expect(err).toContain('dependenciesMeta: { unsuperpose: { unplugged: false } }');
+});
+
+it('of a Node.js that is too old, says so', () => {
+  const old =
+    "import zlib from 'node:zlib'; import { syncBuiltinESMExports } from 'node:module'; zlib.crc32 = undefined; syncBuiltinESMExports();";
+  const { error } = load({}, ['--import', `data:text/javascript,${encodeURIComponent(old)}`]);
+  expect(error?.code).toBe('ERR_NATIVE');
+  expect(error?.message).toBe(
+    `unsuperpose needs Node.js 20.19, 22.12 or newer, and this is ${process.version}`,
+  );
 });
 
 it('a module that does not load is named with the reason', () => {
@@ -104,6 +167,7 @@ it('UNSUPERPOSE_BINARY is used, and nothing else', () => {
 });
 
 it.runIf(process.platform === 'linux')('a system with musl is named, and told what the package has', () => {
+  withSources();
   place(PREBUILD, 'module'); // of another C library
   const musl = `process.report.getReport = () => ({ header: {} });`;
   const { error } = load({}, ['--import', `data:text/javascript,${encodeURIComponent(musl)}`]);
