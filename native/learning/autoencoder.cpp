@@ -178,6 +178,16 @@ void gather_steps(const MatchingSteps& steps, SparseCodes& out) {
   }
 }
 
+/// Refuses codes that do not fit float32.
+Status check_codes(const SparseCodes& codes, std::size_t first) {
+  for (std::size_t i = 0; i + 1 < codes.indptr.size(); ++i)
+    if (!reduce::table().all_finite(codes.values.data() + codes.indptr[i],
+                                    codes.indptr[i + 1] - codes.indptr[i]))
+      return Status::fail(Code::not_finite,
+                          "sample " + std::to_string(first + i) + " overflows float32 as it is encoded");
+  return {};
+}
+
 }  // namespace
 
 /// The same of a few samples, of which `first` is the first one's number.
@@ -210,9 +220,13 @@ Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execut
     if (Status status = matching_steps(left, *encoder_, options, execution, steps); !status.ok())
       return status;
     gather_steps(steps, out);
-    return {};
+    return check_codes(out, first);
   }
-  if (p.activation == Activation::top_k) return encoding::strongest(rows, *encoder_, p.k, execution, out);
+  if (p.activation == Activation::top_k) {
+    if (Status status = encoding::strongest(rows, *encoder_, p.k, execution, out); !status.ok())
+      return status;
+    return check_codes(out, first);
+  }
   if (Status status = encoding::above(rows, *encoder_, 0, p.inputs + 1, execution, out); !status.ok())
     return status;
   // What is active and yet zero is no code.
@@ -222,42 +236,59 @@ Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execut
     for (; next < end; ++next) {
       const std::uint32_t j = out.indices[next];
       double value = out.values[next];
+      // From the product itself: the gate's value is rounded, and its bias may be far larger.
       if (p.activation == Activation::gated)
-        value = static_cast<double>(expf(p.log_scale[j])) * (value - static_cast<double>(p.encoder_bias[j])) +
+        value = static_cast<double>(expf(p.log_scale[j])) *
+                    dots::table().dot(p.encoder.data() + j * p.inputs, rows.row(i), p.inputs) +
                 static_cast<double>(p.magnitude_bias[j]);
-      if (!(value > 0)) continue;
+      const auto rounded = static_cast<float>(value);
+      if (rounded <= 0) continue;
       out.indices[kept] = j;
-      out.values[kept++] = static_cast<float>(value);
+      out.values[kept++] = rounded;
     }
     out.indptr[i + 1] = static_cast<std::uint32_t>(kept);
   }
   out.indices.resize(kept);
   out.values.resize(kept);
-  return {};
+  return check_codes(out, first);
 }
 
 void Autoencoder::decode(const SparseCodes& codes, ConstMatrix32 x, const Execution& execution,
                          Matrix32 out) const {
   const AutoencoderParameters& p = parameters_;
-  const auto& sparse = sparse_rows::table();
-  const auto& dots = dots::table();
+  // What is neither scaled nor added to is rounded once by the kernel; the rest stays in float64 until all of it is there.
+  const bool plain = p.norm == InputNorm::none && p.skip.empty();
+  struct Scratch {
+    std::vector<float> negative;
+    std::vector<double> sums;
+  };
   execution.for_items(
-      out.rows, kBlock, [] { return std::vector<float>(); },
-      [&](std::size_t i, std::vector<float>& negative) {
+      out.rows, kBlock, [] { return Scratch(); },
+      [&](std::size_t i, Scratch& scratch) {
         const std::uint32_t first = codes.indptr[i], count = codes.indptr[i + 1] - first;
-        negative.resize(count);
-        for (std::uint32_t e = 0; e < count; ++e) negative[e] = -codes.values[first + e];
+        const std::uint32_t* indices = codes.indices.data() + first;
+        const float* values = codes.values.data() + first;
         float* to = out.row(i);
-        sparse.residual(p.decoder_bias.data(), codes.indices.data() + first, negative.data(), count,
-                        p.decoder.data(), p.outputs, p.outputs, to);
-        if (p.norm != InputNorm::none) {
-          const Normal normal = normal_of(p.norm, x.row(i), p.inputs);
-          for (std::size_t d = 0; d < p.outputs; ++d)
-            to[d] = static_cast<float>(static_cast<double>(to[d]) * normal.back + normal.shift);
+        if (plain) {
+          scratch.negative.resize(count);
+          for (std::uint32_t e = 0; e < count; ++e) scratch.negative[e] = -values[e];
+          sparse_rows::table().residual(p.decoder_bias.data(), indices, scratch.negative.data(), count,
+                                        p.decoder.data(), p.outputs, p.outputs, to);
+          return;
         }
-        if (p.skip.empty()) return;
-        for (std::size_t d = 0; d < p.outputs; ++d)
-          to[d] += static_cast<float>(dots.dot(p.skip.data() + d * p.inputs, x.row(i), p.inputs));
+        scratch.sums.assign(p.decoder_bias.begin(), p.decoder_bias.end());
+        double* sums = scratch.sums.data();
+        for (std::uint32_t e = 0; e < count; ++e) {
+          const auto value = static_cast<double>(values[e]);
+          const float* row = p.decoder.data() + indices[e] * p.outputs;
+          for (std::size_t d = 0; d < p.outputs; ++d) sums[d] += value * static_cast<double>(row[d]);
+        }
+        const Normal normal = p.norm == InputNorm::none ? Normal() : normal_of(p.norm, x.row(i), p.inputs);
+        for (std::size_t d = 0; d < p.outputs; ++d) {
+          double sum = sums[d] * normal.back + normal.shift;
+          if (!p.skip.empty()) sum += dots::table().dot(p.skip.data() + d * p.inputs, x.row(i), p.inputs);
+          to[d] = static_cast<float>(sum);
+        }
       });
 }
 
