@@ -24,7 +24,7 @@ export interface WideLista {
 export interface Layer {
   /** dense */
   readonly codes: Float64Array;
-  /** per feature: 0 zero, ±1 shrunk, ±2 selected */
+  /** per feature a letter: 0 zero, + or - shrunk, P or N selected */
   readonly pattern: string;
   /** how near a decision was: the smallest distance of a strength to what it is compared with */
   readonly margin: number;
@@ -81,22 +81,29 @@ export function unroll(p: WideLista, x: Float64Array): Layer[] {
   let before = new Float64Array(p.features);
   for (let k = 0; k < p.layers; k++) {
     const z = preActivation(p, k, x, before);
-    const strength = z.map((value) => (p.nonnegative ? value : Math.abs(value)));
+    const strength = new Float64Array(p.features);
+    for (let j = 0; j < p.features; j++)
+      strength[j] = p.nonnegative ? (z[j] as number) : Math.abs(z[j] as number);
     const most = Math.floor(((p.selection[k] as number) / 100) * p.features + 1e-6);
-    const limit = most === 0 ? Infinity : ([...strength].sort((a, b) => b - a)[most] ?? -Infinity);
+    const limit = most === 0 ? Infinity : (strength.toSorted()[p.features - 1 - most] ?? -Infinity);
     let margin = Infinity;
-    const marks: number[] = [];
-    const codes = z.map((value, j) => {
+    let pattern = '';
+    const codes = new Float64Array(p.features);
+    for (let j = 0; j < p.features; j++) {
+      const [value, size] = [z[j] as number, strength[j] as number];
       const own =
         (p.threshold[k] as number) / (p.adaptive > 0 ? 1 + Math.abs(before[j] as number) / p.adaptive : 1);
-      margin = Math.min(margin, Math.abs((strength[j] as number) - own));
-      if (!((strength[j] as number) > own)) return marks.push(0) * 0;
-      if (strength[j] !== limit) margin = Math.min(margin, Math.abs((strength[j] as number) - limit));
-      const kept = (strength[j] as number) > limit;
-      marks.push(Math.sign(value) * (kept ? 2 : 1));
-      return kept ? value : value - Math.sign(value) * own;
-    });
-    layers.push({ codes, pattern: marks.join(), margin });
+      margin = Math.min(margin, Math.abs(size - own));
+      if (!(size > own)) {
+        pattern += '0';
+        continue;
+      }
+      if (size !== limit) margin = Math.min(margin, Math.abs(size - limit));
+      const kept = size > limit;
+      pattern += value > 0 ? (kept ? 'P' : '+') : kept ? 'N' : '-';
+      codes[j] = kept ? value : value - Math.sign(value) * own;
+    }
+    layers.push({ codes, pattern, margin });
     before = codes;
   }
   return layers;
@@ -119,21 +126,21 @@ export function listaLoss(
   let margin = Infinity;
   const patterns: string[] = [];
   samples.forEach((sample, i) => {
-    const x = sample.map((value) => p.scale * value);
+    const x = Float64Array.from(sample);
+    for (let d = 0; d < p.dims; d++) x[d] = p.scale * (x[d] as number);
     const layers = unroll(p, x);
     const counted = every ? layers : layers.slice(-1);
     for (const { codes } of counted) {
       let one = 0;
       if (lambda > 0) {
         for (const value of residual(p, x, codes)) one += (value * value) / 2;
-        codes.forEach((a, j) => {
-          one += ((p.scale * lambda) / (p.norms[j] as number)) * Math.abs(a);
-        });
+        for (let j = 0; j < p.features; j++)
+          one += ((p.scale * lambda) / (p.norms[j] as number)) * Math.abs(codes[j] as number);
       } else {
-        codes.forEach((a, j) => {
+        for (let j = 0; j < p.features; j++) {
           const wanted = ((truth[i] as Float64Array)[j] as number) * p.scale * (p.norms[j] as number);
-          one += (a - wanted) ** 2 / 2;
-        });
+          one += ((codes[j] as number) - wanted) ** 2 / 2;
+        }
       }
       loss += one / counted.length / samples.length;
     }

@@ -11,14 +11,14 @@ const THREADS = [2, 7];
 it.each([
   { method: 'lasso', lambda: 0.05, tolerance: 1e-5 },
   { method: 'lasso', lambda: 0.05, nonnegative: true, ridge: 0.01 },
-  { method: 'fista', lambda: 0.1 },
-  { method: 'ista', lambda: 0.3, maxIterations: 200 },
+  { method: 'fista', lambda: 0.1, maxIterations: 100 },
+  { method: 'ista', lambda: 0.3, maxIterations: 60 },
   { method: 'omp', sparsity: 6 },
   { method: 'omp', residual: 0.8, nonnegative: true },
   { method: 'homotopy', lambda: 0.05 },
-  { method: 'homotopy', lambda: 0.05, nonnegative: true, ridge: 0.01 },
+  { method: 'homotopy', lambda: 0.15, nonnegative: true, ridge: 0.01 },
   { method: 'bpdn', epsilon: 0.5 },
-  { method: 'reweighted', lambda: 0.05, reweightings: 2 },
+  { method: 'reweighted', lambda: 0.1, reweightings: 2 },
 ] as const)('$method (%#)', async (options) => {
   const one = unfoldSync(problem.samples, dictionary, { ...options, threads: 1 });
   for (const threads of THREADS) {
