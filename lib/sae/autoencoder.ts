@@ -25,7 +25,7 @@ import {
   type SaeActivation,
   showParameters,
 } from './parameters.js';
-import type { TrainingSummary } from './training.js';
+import { ofTraining, type TrainingSummary } from './training.js';
 
 /** Options of {@link SparseAutoencoder.encodeSync}. */
 export interface EncodeSyncOptions extends DeviceOptions {
@@ -194,7 +194,7 @@ export class SparseAutoencoder {
 
   /** @internal */
   static adopt(own: NativeAutoencoder, training: TrainingSummary): SparseAutoencoder {
-    return new SparseAutoencoder(own, training);
+    return ofTraining(() => new SparseAutoencoder(own, training));
   }
 
   #use(): AutoencoderHandle {

@@ -5,6 +5,7 @@ import { runJob } from '../native/job.js';
 import { binding, native } from '../native/runtime.js';
 import type { NativeAutoencoder } from '../native/sae.js';
 import type { NativeCodes } from '../native/values.js';
+import { ofTraining } from './training.js';
 
 /** Undefined where there are no samples. `held`: activations, and targets where these are something else. */
 export async function measure(
@@ -15,7 +16,7 @@ export async function measure(
   if (activations === undefined || targets === undefined) return undefined;
   const { outputs, features } = parameters;
   const { threads, signal } = how;
-  const handle = native((module) => module.createAutoencoder(parameters));
+  const handle = ofTraining(() => native((module) => module.createAutoencoder(parameters)));
   const code = async (first: number, rows: number) => {
     const input = rowsOf(activations, first, rows);
     const codes = await runJob<NativeCodes>(signal, (onSettled) =>

@@ -1,4 +1,5 @@
 // What training tells, while it runs and afterwards.
+import { UnsuperposeError } from '../call/errors.js';
 import type { Note } from '../call/notes.js';
 import { warning } from '../call/notes.js';
 import type { HeldOutFigures } from '../data/held-out-scores.js';
@@ -87,4 +88,23 @@ export function notesOf(
   }
   if (noneHeldOut) notes.push(nothingHeldOut());
   return notes;
+}
+
+/** What training has made is taken by `make`, unless its parameters are too large for float32 in the units of what was given. */
+export function ofTraining<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (
+      !(cause instanceof UnsuperposeError) ||
+      (cause.code !== 'ERR_NOT_FINITE' && cause.code !== 'ERR_OPTION')
+    )
+      throw cause;
+    throw new UnsuperposeError(
+      'ERR_OPTION',
+      `training made parameters that are too large for float32 in the units of the activations (${cause.message}): try a smaller learningRate, or scale activations and targets to norms near 1`,
+      'learningRate',
+      { cause },
+    );
+  }
 }

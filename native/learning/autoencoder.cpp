@@ -109,7 +109,7 @@ Status Autoencoder::make(AutoencoderParameters parameters, std::shared_ptr<const
   }
   int exponent = 0;
   if (largest > 0) std::frexp(largest, &exponent);
-  exponent = std::clamp(exponent, -60, 60);
+  exponent = std::clamp(exponent, -120, 120);
   made->constant_ = std::ldexp(1.0f, exponent);
   AlignedBuffer<float> rows(p.features * dims);
   for (std::size_t j = 0; j < p.features; ++j) {

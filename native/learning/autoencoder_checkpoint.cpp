@@ -90,7 +90,7 @@ void AutoencoderLearner::save(Checkpoint& to) const {
          std::vector<std::uint64_t>{state.started, state.steps, state.samples, since.samples, since.steps});
   to.put("scales", std::vector<double>{state.input_scale, state.target_scale, state.power1, state.power2,
                                        state.weakest, state.weakest_weight, state.guess});
-  to.put("sums", std::vector<double>{since.loss, since.squared_residual, since.squared_target, since.active,
+  to.put("sums", std::vector<double>{since.loss, since.squared_residual, since.squared_apart, since.active,
                                      since.gradient_norm});
   to.put("mean", since.mean);
   to.put("lastUsed", state.last_used);

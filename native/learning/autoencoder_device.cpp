@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "../core/spread.hpp"
+
 namespace unsuperpose {
 
 namespace autoencoder {
@@ -194,11 +196,11 @@ void AutoencoderLearner::State::use(device::Device* device) {
 }
 
 void AutoencoderLearner::State::observe(const DeviceReport& report) {
+  since.mean.resize(outputs, 0);
+  spread::merge(report.target_sums, report.squared_target, static_cast<double>(report.samples),
+                static_cast<double>(since.samples), outputs, since.mean.data(), since.squared_apart);
   count(report.outcome, report.number, report.samples);
   since.gradient_norm += report.gradient_norm;
-  since.squared_target += report.squared_target;
-  since.mean.resize(outputs, 0);
-  for (std::size_t d = 0; d < outputs; ++d) since.mean[d] += report.target_sums[d];
   dead_count = report.dead;
 }
 

@@ -7,6 +7,7 @@
 
 #include "../core/cancellation.hpp"
 #include "../core/random.hpp"
+#include "../core/spread.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "autoencoder_device.hpp"
 #include "autoencoder_state.hpp"
@@ -27,6 +28,10 @@ constexpr double kRecent = 10;
 /// Rounds of Weiszfeld's algorithm, and the distance below which a sample counts as this far away, relative to the mean distance.
 constexpr int kRounds = 50;
 constexpr double kNearest = 1e-6;
+/// Samples that lie nearer to their median than this, in units of their size, are equal: float64 rounds their sums by less, and float32 cannot
+/// tell them apart.
+constexpr double kEqual = 0x1p-40;
+
 /// Samples of one unit of work.
 constexpr std::size_t kBlock = 64;
 
@@ -164,13 +169,14 @@ void AutoencoderLearner::State::initialise(ConstMatrix32 decoder) {
 
 void AutoencoderLearner::State::begin(ConstMatrix32 input, ConstMatrix32 target) {
   const std::vector<double> median = geometric_median(target);
-  const double size = mean_distance(target, median);
+  const double own = mean_distance(input, std::vector<double>(inputs, 0));
+  double size = mean_distance(target, median);
+  // Equal samples are their median, but for its rounding: their size is that of all of them, or of the input where they are zero.
+  const double whole = mean_distance(target, std::vector<double>(outputs, 0));
+  if (!(size > kEqual * whole)) size = whole > 0 ? whole : own;
   target_scale = size > 0 ? std::sqrt(static_cast<double>(outputs)) / size : 1;
   input_scale = target_scale;
-  if (!options.subtract_bias) {
-    const double own = mean_distance(input, std::vector<double>(inputs, 0));
-    input_scale = own > 0 ? std::sqrt(static_cast<double>(inputs)) / own : 1;
-  }
+  if (!options.subtract_bias && own > 0) input_scale = std::sqrt(static_cast<double>(inputs)) / own;
   for (std::size_t d = 0; d < outputs; ++d)
     weights.decoder_bias.data[d] = static_cast<float>(median[d] * target_scale);
   started = true;
@@ -212,12 +218,11 @@ void AutoencoderLearner::State::count(const Outcome& outcome, std::uint64_t numb
 }
 
 void AutoencoderLearner::State::observe(ConstMatrix32 target, const Outcome& outcome) {
-  count(outcome, steps + 1, target.rows);
   since.mean.resize(outputs, 0);
-  for (std::size_t i = 0; i < target.rows; ++i) {
-    since.squared_target += reduce::table().squared_norm(target.row(i), outputs);
-    for (std::size_t d = 0; d < outputs; ++d) since.mean[d] += static_cast<double>(target.row(i)[d]);
-  }
+  for (std::size_t i = 0; i < target.rows; ++i)
+    spread::add(target.row(i), outputs, 1, static_cast<double>(since.samples + i + 1), since.mean.data(),
+                since.squared_apart);
+  count(outcome, steps + 1, target.rows);
   ++steps;
   samples += target.rows;
   dead.clear();
@@ -331,13 +336,11 @@ AutoencoderStatistics AutoencoderLearner::statistics() {
   const State::Sums& since = state.since;
   if (since.samples > 0) {
     const double n = static_cast<double>(since.samples);
-    double mean = 0;
-    for (const double sum : since.mean) mean += sum / n * (sum / n);
     result.objective = since.loss / n;
     result.l0 = since.active / n;
     result.gradient_norm = since.gradient_norm / static_cast<double>(since.steps);
-    const double variance = since.squared_target - n * mean;
-    result.explained_variance = variance > 0 ? 1 - since.squared_residual / variance : 0;
+    result.explained_variance =
+        since.squared_apart > 0 ? 1 - since.squared_residual / since.squared_apart : 0;
   }
   state.since = {};
   return result;

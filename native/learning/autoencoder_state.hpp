@@ -28,9 +28,9 @@ struct AutoencoderLearner::State {
     AlignedBuffer<float> encoder, decoder, decoder_bias, threshold, log_scale, magnitude_bias, skip;
   };
   struct Sums {
-    double loss = 0, squared_residual = 0, squared_target = 0, active = 0, gradient_norm = 0;
+    double loss = 0, squared_residual = 0, squared_apart = 0, active = 0, gradient_norm = 0;
     std::uint64_t samples = 0, steps = 0;
-    std::vector<double> mean;
+    std::vector<double> mean;  // of the targets; squared_apart is Σ‖y − mean‖²
   };
 
   AutoencoderOptions options;

@@ -8,6 +8,7 @@
 
 #include "../core/aligned.hpp"
 #include "../core/cancellation.hpp"
+#include "../core/spread.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../solvers/lasso.hpp"
 #include "online_state.hpp"
@@ -121,12 +122,11 @@ void OnlineLearner::State::observe_fit(ConstMatrix32 batch, const std::vector<do
     }
     since.objective += squared * objective;
     since.squared_residual += squared * left;
-    since.squared_input += squared * energy;
     since.active += codes.indptr[i + 1] - codes.indptr[i];
-    for (std::size_t k = 0; k < dims; ++k) since.mean[k] += unit * static_cast<double>(batch.row(i)[k]);
+    spread::add(batch.row(i), dims, unit, static_cast<double>(++since.samples), since.mean.data(),
+                since.squared_apart);
     if (energy > 0) candidates.push_back({left / energy, static_cast<std::uint32_t>(i)});
   }
-  since.samples += batch.rows;
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& x, const Candidate& y) { return x.unexplained > y.unexplained; });
 }
@@ -223,8 +223,10 @@ Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& executio
         !status.ok())
       return status;
   } else {
-    since.samples += batch.rows;  // all of them zero
-    since.mean.resize(dims, 0);
+    since.mean.resize(dims, 0);  // all of them zero
+    spread::merge(std::vector<double>(dims, 0).data(), 0, static_cast<double>(batch.rows),
+                  static_cast<double>(since.samples), dims, since.mean.data(), since.squared_apart);
+    since.samples += batch.rows;
   }
   ++steps;
   samples += batch.rows;
@@ -323,12 +325,10 @@ LearningStatistics OnlineLearner::statistics() {
   const State::Sums& since = state.since;
   if (since.samples > 0) {
     const double n = static_cast<double>(since.samples);
-    double mean = 0;
-    for (double sum : since.mean) mean += sum / n * (sum / n);
     result.objective = since.objective / n;
     result.l0 = since.active / n;
-    const double variance = since.squared_input - n * mean;
-    result.explained_variance = variance > 0 ? 1 - since.squared_residual / variance : 0;
+    result.explained_variance =
+        since.squared_apart > 0 ? 1 - since.squared_residual / since.squared_apart : 0;
   }
   state.since = {};
   return result;

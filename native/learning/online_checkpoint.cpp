@@ -23,7 +23,7 @@ void OnlineLearner::save(Checkpoint& to) const {
   to.put("counts", std::vector<std::uint64_t>{state.steps, state.samples, state.replaced, state.since.samples,
                                               state.eased});
   to.put("sums", std::vector<double>{state.since.objective, state.since.squared_residual,
-                                     state.since.squared_input, state.since.active});
+                                     state.since.squared_apart, state.since.active});
   to.put("mean", state.since.mean);
 }
 

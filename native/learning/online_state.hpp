@@ -35,9 +35,9 @@ struct OnlineLearner::State {
   };
 
   struct Sums {
-    double objective = 0, squared_residual = 0, squared_input = 0, active = 0;
+    double objective = 0, squared_residual = 0, squared_apart = 0, active = 0;
     std::uint64_t samples = 0;
-    std::vector<double> mean;
+    std::vector<double> mean;  // of the samples; squared_apart is Σ‖x − mean‖²
   };
 
   OnlineOptions options;

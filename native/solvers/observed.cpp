@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "../core/spread.hpp"
+
 namespace unsuperpose {
 
 namespace {
@@ -132,8 +134,7 @@ double variance_of(const Samples& samples, const std::vector<Group>& groups) {
     }
   }
   double variance = 0;
-  for (std::size_t k = 0; k < cols; ++k)
-    if (count[k] > 0) variance += std::max(0.0, squares[k] - sum[k] * sum[k] / count[k]);
+  for (std::size_t k = 0; k < cols; ++k) variance += spread::of_sums(squares[k], sum[k] * sum[k], count[k]);
   return variance;
 }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../core/spread.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
 #include "../scoring/device.hpp"
@@ -62,13 +63,9 @@ void Variance::add(const Samples& samples, const Execution& execution) {
 }
 
 double Variance::value() const {
-  if (samples_ == 0) return 0;
-  double mean = 0;
-  for (const double sum : sum_) mean += sum * sum;
-  const double value = squares_ - mean / static_cast<double>(samples_);
-  // What is left of equal samples is rounding.
-  const double rounding = squares_ * 0x1p-52 * std::sqrt(static_cast<double>(samples_));
-  return value > rounding ? value : 0;
+  double squared = 0;
+  for (const double sum : sum_) squared += sum * sum;
+  return spread::of_sums(squares_, squared, static_cast<double>(samples_));
 }
 
 Status append(const ScaledBatch& batch, const std::vector<SampleResult>& results, bool reports_lambda,
