@@ -90,8 +90,8 @@ void AutoencoderLearner::save(Checkpoint& to) const {
          std::vector<std::uint64_t>{state.started, state.steps, state.samples, since.samples, since.steps});
   to.put("scales", std::vector<double>{state.input_scale, state.target_scale, state.power1, state.power2,
                                        state.weakest, state.weakest_weight, state.guess});
-  to.put("sums", std::vector<double>{since.loss, since.squared_residual, since.squared_apart, since.active,
-                                     since.gradient_norm});
+  to.put("figures", std::vector<double>{since.loss, since.squared_residual, since.squared_apart, since.active,
+                                        since.gradient_norm});
   to.put("mean", since.mean);
   to.put("lastUsed", state.last_used);
   to.put("usage", state.usage);
@@ -103,12 +103,14 @@ Status AutoencoderLearner::resume(const Checkpoint& from) {
   const std::size_t features = state.options.features;
   const auto* counts = from.find<std::uint64_t>("counts", 5);
   const auto* scales = from.find<double>("scales", 7);
-  const auto* sums = from.find<double>("sums", 5);
+  const auto* sums = from.find<double>("figures", 5);
+  // Before there was `figures`, `sums` had other ones: the next report begins anew.
+  const bool anew = !sums && from.find<double>("sums", 5);
   const auto* mean = from.find<double>("mean");
   const auto* last_used = from.find<std::uint64_t>("lastUsed", features);
   const auto* usage = from.find<std::uint64_t>("usage", features);
   const auto* dead = from.find<std::uint32_t>("dead");
-  bool fits = counts && scales && sums && mean && last_used && usage && dead &&
+  bool fits = counts && scales && (sums || anew) && mean && last_used && usage && dead &&
               (mean->empty() || mean->size() == state.outputs) &&
               std::all_of(dead->begin(), dead->end(), [=](std::uint32_t j) { return j < features; });
   const std::vector<State::Tensor> tensors = state.tensors();
@@ -134,8 +136,10 @@ Status AutoencoderLearner::resume(const Checkpoint& from) {
   state.weakest = (*scales)[4];
   state.weakest_weight = (*scales)[5];
   state.guess = (*scales)[6];
-  state.since = {(*sums)[0], (*sums)[1],   (*sums)[2],   (*sums)[3],
-                 (*sums)[4], (*counts)[3], (*counts)[4], *mean};
+  state.since = {};
+  if (!anew)
+    state.since = {(*sums)[0], (*sums)[1],   (*sums)[2],   (*sums)[3],
+                   (*sums)[4], (*counts)[3], (*counts)[4], *mean};
   state.last_used = *last_used;
   state.usage = *usage;
   state.dead = *dead;

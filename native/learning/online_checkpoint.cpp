@@ -22,8 +22,8 @@ void OnlineLearner::save(Checkpoint& to) const {
   state.scale.save(to);
   to.put("counts", std::vector<std::uint64_t>{state.steps, state.samples, state.replaced, state.since.samples,
                                               state.eased});
-  to.put("sums", std::vector<double>{state.since.objective, state.since.squared_residual,
-                                     state.since.squared_apart, state.since.active});
+  to.put("figures", std::vector<double>{state.since.objective, state.since.squared_residual,
+                                        state.since.squared_apart, state.since.active});
   to.put("mean", state.since.mean);
 }
 
@@ -40,11 +40,13 @@ Status OnlineLearner::resume(const Checkpoint& from) {
   const auto* used = from.find<double>("used", features);
   const auto* pool = from.find<float>("pool");
   const auto* counts = from.find<std::uint64_t>("counts", 5);
-  const auto* sums = from.find<double>("sums", 4);
+  const auto* sums = from.find<double>("figures", 4);
+  // Before there was `figures`, `sums` had other ones: the next report begins anew.
+  const bool anew = !sums && from.find<double>("sums", 4);
   const auto* mean = from.find<double>("mean");
-  if (!atoms || !a || !b || !weight || !fresh || !recent || !usage || !used || !pool || !counts || !sums ||
-      !mean || atoms->size() % dims != 0 || atoms->size() > features * dims || pool->size() % dims != 0 ||
-      (!mean->empty() && mean->size() != dims) || !state.scale.resume(from))
+  if (!atoms || !a || !b || !weight || !fresh || !recent || !usage || !used || !pool || !counts ||
+      !(sums || anew) || !mean || atoms->size() % dims != 0 || atoms->size() > features * dims ||
+      pool->size() % dims != 0 || (!mean->empty() && mean->size() != dims) || !state.scale.resume(from))
     return Checkpoint::refuse("online dictionary learning with so many features and dims");
   state.there.reset();
   state.here();
@@ -64,7 +66,8 @@ Status OnlineLearner::resume(const Checkpoint& from) {
   state.samples = (*counts)[1];
   state.replaced = (*counts)[2];
   state.eased = (*counts)[4] != 0;
-  state.since = {(*sums)[0], (*sums)[1], (*sums)[2], (*sums)[3], (*counts)[3], *mean};
+  state.since = {};
+  if (!anew) state.since = {(*sums)[0], (*sums)[1], (*sums)[2], (*sums)[3], (*counts)[3], *mean};
   return {};
 }
 
