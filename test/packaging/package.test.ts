@@ -58,6 +58,13 @@ it('holds the build for this machine, the sources to build others, and nothing t
   expect([...folders].sort()).toEqual(['dist', 'native', 'prebuilds', 'scripts']);
 });
 
+it('has no `this` outside of functions, of which Rollup warns', () => {
+  const scripts = packed.files.filter((file) => /^dist\/(?!cli\/libraries).*\.js$/.test(file));
+  expect(scripts.length).toBeGreaterThan(100);
+  const asking = scripts.filter((file) => readFileSync(join(ROOT, file), 'utf8').includes('(this && this.'));
+  expect(asking).toEqual([]);
+});
+
 it('installs offline into an empty folder, without scripts or dependencies, and unfolds', () => {
   runOrThrow('npm', ['install', '--offline', '--foreground-scripts', packed.tarball], app, env);
   const installed = join(app, 'node_modules', 'unsuperpose');
