@@ -5,6 +5,7 @@ import {
   Dictionary,
   learnDictionary,
   SparseAutoencoder,
+  trainLista,
   trainSparseAutoencoder,
   unfoldSync,
 } from '../../lib/index.js';
@@ -70,6 +71,16 @@ describe('far from 0, the variance is that of two passes', () => {
     const expected = 1 - (2 * objective * samples) / variance;
     expect(Math.abs(explainedVariance - expected)).toBeLessThan(1e-6 * (1 - expected));
   });
+});
+
+it('networks that saw nothing but zeros have no figures, and say why', async () => {
+  const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
+  const zeros = { data: new Float32Array(20), shape: [10, 2] as const };
+  const { training } = await trainLista(zeros, dictionary, { lambda: 0.1, steps: 3, layers: 2, threads: 1 });
+  expect(training?.loss).toBeNaN();
+  expect(training?.notes.map(({ message }) => message)).toContainEqual(
+    expect.stringMatching(/^the samples are all zero, so there is nothing to compare codes with/),
+  );
 });
 
 describe('one sample, or equal ones', () => {

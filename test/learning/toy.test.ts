@@ -2,7 +2,7 @@
 // against their distribution, seeds, threads, refusals.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type Matrix, toy, UnsuperposeError } from '../../lib/index.js';
+import { type Matrix, SparseCodes, toy, UnsuperposeError } from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 import { adamW, type Loss, lossAndGradient } from '../reference/toy.js';
 import { bits } from '../reference/verify.js';
@@ -458,6 +458,25 @@ describe('applyToyModel', () => {
       }
     },
   );
+
+  it.each(['a matrix', 'codes'])('names the row of x that overflows, given as %s', (how) => {
+    const large = {
+      weights: { data: Float32Array.of(1e17), shape: [1, 1] as const },
+      bias: Float32Array.of(0),
+    };
+    const codes = { indptr: Uint32Array.of(0, 1, 2), indices: Uint32Array.of(0, 0) };
+    const values = Float32Array.of(1, 1e22);
+    const x =
+      how === 'codes'
+        ? SparseCodes.from({ ...codes, values, shape: [2, 1] as const })
+        : { data: values, shape: [2, 1] as const };
+    expect(() => toy.applyToyModel(large, x)).toThrow(
+      expect.objectContaining({
+        ...{ code: 'ERR_NOT_FINITE', argument: 'x' },
+        message: 'x overflows float32 in the hidden layer: row 1',
+      }),
+    );
+  });
 });
 
 describe('measureSuperposition', () => {
