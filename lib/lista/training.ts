@@ -7,7 +7,7 @@ import type { ListaSchedule, ListaVariant } from './variants.js';
 /**
  * Figures of training. With true codes a*, a figure is the normalised error of codes a, 10·log₁₀(Σ‖a − a*‖² / Σ‖a*‖²) in dB: 0 for no codes at all, the
  * lower the better. With `lambda` it is the mean of ½‖x − aD‖² + λ‖a‖₁ relative to that of ½‖x‖²: 1 for no codes at all, the lower the
- * better. Codes count times the norms of their atoms.
+ * better. Codes count times the norms of their atoms. Where there is nothing to compare with, as all samples are zero or all true codes, a figure is NaN.
  */
 export interface ListaFigures {
   /** The figure after the last trained layer, of the batches since the last report (of the stream's last item). */
@@ -112,9 +112,8 @@ const NOTHING = { supervised: -1e-3, unsupervised: 1 - 1e-6 } as const;
 export function notesOf(last: number, supervised: boolean, nothingHeldOut: boolean): Note[] {
   const notes: Note[] = [];
   if (!(last < NOTHING[supervised ? 'supervised' : 'unsupervised'])) {
-    const nothing = supervised && !Number.isFinite(last);
-    const none = nothing
-      ? 'the true codes are all zero, so there is nothing to compare codes with'
+    const none = !Number.isFinite(last)
+      ? `the ${supervised ? 'true codes' : 'samples'} are all zero, so there is nothing to compare codes with`
       : supervised
         ? `the codes are no nearer to the true ones than no codes at all (${last.toFixed(2)} dB)`
         : `the codes have no smaller objective than no codes at all (${last.toFixed(4)} of it)`;

@@ -160,6 +160,13 @@ export function applyToyModel(model: ToyParameters, x: MatrixLike | CodesLike): 
       shape: [dims, features],
     });
   }
+  const beyond = hidden.data.findIndex((value) => !Number.isFinite(value));
+  if (beyond >= 0)
+    throw new UnsuperposeError(
+      'ERR_NOT_FINITE',
+      `x overflows float32 in the hidden layer: row ${Math.floor(beyond / dims)}`,
+      'x',
+    );
   // The bias is one more dim, which is always 1.
   const output = correlate(
     withColumn(hidden, () => 1),

@@ -197,8 +197,15 @@ void AutoencoderLearner::State::use(device::Device* device) {
 
 void AutoencoderLearner::State::observe(const DeviceReport& report) {
   since.mean.resize(outputs, 0);
-  spread::merge(report.target_sums, report.squared_target, static_cast<double>(report.samples),
-                static_cast<double>(since.samples), outputs, since.mean.data(), since.squared_apart);
+  const auto of = static_cast<double>(report.samples);
+  std::vector<double> mean(report.target_sums, report.target_sums + outputs);
+  double squared = 0;
+  for (double& entry : mean) {
+    squared += entry * entry;
+    entry /= of;
+  }
+  spread::join(mean.data(), spread::of_sums(report.squared_target, squared, of), of,
+               static_cast<double>(since.samples), outputs, since.mean.data(), since.squared_apart);
   count(report.outcome, report.number, report.samples);
   since.gradient_norm += report.gradient_norm;
   dead_count = report.dead;

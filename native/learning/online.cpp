@@ -224,8 +224,8 @@ Status OnlineLearner::State::step(ConstMatrix32 given, const Execution& executio
       return status;
   } else {
     since.mean.resize(dims, 0);  // all of them zero
-    spread::merge(std::vector<double>(dims, 0).data(), 0, static_cast<double>(batch.rows),
-                  static_cast<double>(since.samples), dims, since.mean.data(), since.squared_apart);
+    spread::join(std::vector<double>(dims, 0).data(), 0, static_cast<double>(batch.rows),
+                 static_cast<double>(since.samples), dims, since.mean.data(), since.squared_apart);
     since.samples += batch.rows;
   }
   ++steps;

@@ -122,19 +122,14 @@ std::vector<std::pair<std::uint32_t, std::uint32_t>> places_of(const std::vector
 /// Σ (x − mean)² over what was observed, each column about the mean of what was observed of it.
 double variance_of(const Samples& samples, const std::vector<Group>& groups) {
   const std::size_t cols = samples.cols();
-  std::vector<double> sum(cols, 0), squares(cols, 0), count(cols, 0), x(cols);
+  std::vector<double> mean(cols, 0), count(cols, 0), x(cols);
+  double variance = 0;
   for (const Group& group : groups) {
     for (const std::uint32_t i : group.samples) {
       samples.read(i, x.data());
-      for (const std::uint32_t k : group.columns) {
-        sum[k] += x[k];
-        squares[k] += x[k] * x[k];
-        ++count[k];
-      }
+      for (const std::uint32_t k : group.columns) spread::add(&x[k], 1, 1, ++count[k], &mean[k], variance);
     }
   }
-  double variance = 0;
-  for (std::size_t k = 0; k < cols; ++k) variance += spread::of_sums(squares[k], sum[k] * sum[k], count[k]);
   return variance;
 }
 

@@ -32,40 +32,29 @@ void grow(std::vector<T>& values, std::size_t size) {
 
 void Variance::add(const Samples& samples, const Execution& execution) {
   const std::size_t rows = samples.rows(), cols = samples.cols();
-  sum_.resize(cols, 0);
-  samples_ += rows;
+  mean_.resize(cols, 0);
   if (samples.split()) {
     std::vector<double> wide(cols);
     for (std::size_t i = 0; i < rows; ++i) {
       samples.read(i, wide.data());
-      for (std::size_t k = 0; k < cols; ++k) {
-        squares_ += wide[k] * wide[k];
-        sum_[k] += wide[k];
-      }
+      spread::add(wide.data(), cols, 1, static_cast<double>(++samples_), mean_.data(), squares_);
     }
     return;
   }
-  // Sums of blocks, which are then added up in their order, whoever made them.
+  // Of blocks, which are then joined in their order, whoever made them.
   const std::size_t blocks = (rows + kRowsSummed - 1) / kRowsSummed;
-  std::vector<double> sums(blocks * cols), squares(blocks);
+  const auto count = [&](std::size_t block) { return std::min(rows - block * kRowsSummed, kRowsSummed); };
+  std::vector<double> means(blocks * cols), squares(blocks);
   execution.for_each(blocks, [&](std::size_t block) {
-    double* sum = sums.data() + block * cols;
-    for (std::size_t i = block * kRowsSummed; i < std::min(rows, (block + 1) * kRowsSummed); ++i) {
-      const float* row = samples.high.row(i);
-      squares[block] += reduce::table().squared_norm(row, cols);
-      for (std::size_t k = 0; k < cols; ++k) sum[k] += static_cast<double>(row[k]);
-    }
+    for (std::size_t i = 0; i < count(block); ++i)
+      spread::add(samples.high.row(block * kRowsSummed + i), cols, 1, static_cast<double>(i + 1),
+                  means.data() + block * cols, squares[block]);
   });
   for (std::size_t block = 0; block < blocks; ++block) {
-    squares_ += squares[block];
-    for (std::size_t k = 0; k < cols; ++k) sum_[k] += sums[block * cols + k];
+    spread::join(means.data() + block * cols, squares[block], static_cast<double>(count(block)),
+                 static_cast<double>(samples_), cols, mean_.data(), squares_);
+    samples_ += count(block);
   }
-}
-
-double Variance::value() const {
-  double squared = 0;
-  for (const double sum : sum_) squared += sum * sum;
-  return spread::of_sums(squares_, squared, static_cast<double>(samples_));
 }
 
 Status append(const ScaledBatch& batch, const std::vector<SampleResult>& results, bool reports_lambda,

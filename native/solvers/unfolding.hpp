@@ -46,10 +46,10 @@ struct Unfolding {
 class Variance {
  public:
   void add(const Samples& samples, const Execution& execution = {});
-  double value() const;
+  double value() const { return squares_; }
 
  private:
-  std::vector<double> sum_;
+  std::vector<double> mean_;
   double squares_ = 0;
   std::size_t samples_ = 0;
 };

@@ -1,7 +1,14 @@
 // Figures of training where plain sums in float64 tell nothing: samples that are all equal, and samples far from 0; and the size that equal samples
 // are scaled by.
 import { describe, expect, it } from 'vitest';
-import { learnDictionary, SparseAutoencoder, trainSparseAutoencoder } from '../../lib/index.js';
+import {
+  Dictionary,
+  learnDictionary,
+  SparseAutoencoder,
+  trainLista,
+  trainSparseAutoencoder,
+  unfoldSync,
+} from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 
 const DIMS = 5;
@@ -43,6 +50,16 @@ describe('far from 0, the variance is that of two passes', () => {
   ).map((sum) => sum / samples);
   const variance = data.reduce((sum, v, i) => sum + (v - 8192 - (mean[i % DIMS] as number)) ** 2, 0);
 
+  // Welford's bound (Chan & Lewis 1979): n·u·κ to first order, κ the size of the samples in their deviations, 2²⁴ here at most.
+  const bound = samples * 2 ** -53 * 2 ** 24;
+
+  it.each([true, false])('of unfold, all observed: %s', (all) => {
+    const dictionary = Dictionary.from({ data: new Float32Array(DIMS).fill(1), shape: [1, DIMS] });
+    const observed = { data: new Uint8Array(samples * DIMS).fill(1), shape: [samples, DIMS] as const };
+    const unfolding = unfoldSync(x, dictionary, { lambda: 1e5, ...(!all && { observed }) });
+    expect(Math.abs(unfolding.variance - variance)).toBeLessThanOrEqual(bound * variance);
+  });
+
   it('of learnDictionary', async () => {
     // One step that codes every sample by the same atom: what is left is known from the objective.
     const { objective, explainedVariance, l0 } = await learnDictionary(x, {
@@ -54,6 +71,16 @@ describe('far from 0, the variance is that of two passes', () => {
     const expected = 1 - (2 * objective * samples) / variance;
     expect(Math.abs(explainedVariance - expected)).toBeLessThan(1e-6 * (1 - expected));
   });
+});
+
+it('networks that saw nothing but zeros have no figures, and say why', async () => {
+  const dictionary = Dictionary.from({ data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] });
+  const zeros = { data: new Float32Array(20), shape: [10, 2] as const };
+  const { training } = await trainLista(zeros, dictionary, { lambda: 0.1, steps: 3, layers: 2, threads: 1 });
+  expect(training?.loss).toBeNaN();
+  expect(training?.notes.map(({ message }) => message)).toContainEqual(
+    expect.stringMatching(/^the samples are all zero, so there is nothing to compare codes with/),
+  );
 });
 
 describe('one sample, or equal ones', () => {

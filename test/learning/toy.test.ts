@@ -1,6 +1,6 @@
 // Toy models: loss and gradient against float64, AdamW against its algorithm, seeds, threads, progress, the model applied.
 import { describe, expect, it } from 'vitest';
-import { type Matrix, toy } from '../../lib/index.js';
+import { type Matrix, SparseCodes, toy, UnsuperposeError } from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 import { adamW, type Loss, lossAndGradient } from '../reference/toy.js';
 import { bits } from '../reference/verify.js';
@@ -242,4 +242,23 @@ describe('applyToyModel', () => {
       }
     },
   );
+
+  it.each(['a matrix', 'codes'])('names the row of x that overflows, given as %s', (how) => {
+    const large = {
+      weights: { data: Float32Array.of(1e17), shape: [1, 1] as const },
+      bias: Float32Array.of(0),
+    };
+    const codes = { indptr: Uint32Array.of(0, 1, 2), indices: Uint32Array.of(0, 0) };
+    const values = Float32Array.of(1, 1e22);
+    const x =
+      how === 'codes'
+        ? SparseCodes.from({ ...codes, values, shape: [2, 1] as const })
+        : { data: values, shape: [2, 1] as const };
+    expect(() => toy.applyToyModel(large, x)).toThrow(
+      expect.objectContaining({
+        ...{ code: 'ERR_NOT_FINITE', argument: 'x' },
+        message: 'x overflows float32 in the hidden layer: row 1',
+      }),
+    );
+  });
 });
