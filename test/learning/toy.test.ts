@@ -1,6 +1,6 @@
 // Toy models: loss and gradient against float64, AdamW against its algorithm, seeds, threads, progress, the model applied.
 import { describe, expect, it } from 'vitest';
-import { type Matrix, SparseCodes, toy, UnsuperposeError } from '../../lib/index.js';
+import { type Matrix, SparseCodes, toy } from '../../lib/index.js';
 import { makeRandom } from '../reference/random.js';
 import { adamW, type Loss, lossAndGradient } from '../reference/toy.js';
 import { bits } from '../reference/verify.js';
