@@ -309,7 +309,9 @@ export function estimate(
 }
 
 /**
- * All entries of `a · bᵀ` that are > `threshold` (with `absolute`: in absolute value), as sparse rows with ascending indices.
+ * All entries of `a · bᵀ` that are > `threshold` (with `absolute`: in absolute value), as sparse rows with ascending indices. The entries are those
+ * that {@link correlate} gives; on a GPU (`device`) they are float64 sums, rounded to float32, so that one within rounding of the threshold may be kept
+ * on one device and not on the other.
  *
  * @param a rows × dims, finite
  * @param b features × dims, finite
@@ -345,7 +347,7 @@ export function above(
 }
 
 /**
- * The largest entry of each row of `a · bᵀ` (with `absolute`: the largest absolute value); −Infinity if b has no rows.
+ * The largest entry of each row of `a · bᵀ` (with `absolute`: the largest absolute value); −Infinity if b has no rows. Entries as {@link above} has them.
  *
  * @param a rows × dims, finite
  * @param b features × dims, finite
