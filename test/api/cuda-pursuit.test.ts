@@ -122,7 +122,7 @@ describe.skipIf(!there).each(CASES)('$name', ({ problem, at }) => {
       if (problem.name.startsWith('2,105') && name === 'everything') return;
       const options = optionsOf(problem);
       const found = solve(problem, options, 'cuda');
-      expect(found.device).toBe('cuda:0');
+      expect(found.device).toBe(problem.samples.shape[0] > 0 ? 'cuda:0' : 'cpu');
       expectAlike(found, solve(problem, options, 'cpu'), problem.samples);
       expectSame(solve(problem, options, 'cuda', 1), found);
     },
