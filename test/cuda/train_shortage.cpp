@@ -101,7 +101,7 @@ void scan(const Problem& p, std::uint64_t spared) {
 
 int main() {
   // Lists have room for 512 features of a sample or more, of 8 bytes each: three in four can go.
-  constexpr std::size_t kSamples = 64, kLists = kSamples * 512 * 8;
+  constexpr std::size_t kSamples = 32, kLists = kSamples * 512 * 8;
   for (const auto architecture :
        {UNSUPERPOSE_CUDA_TOP_K, UNSUPERPOSE_CUDA_BATCH_TOP_K, UNSUPERPOSE_CUDA_JUMP_RELU}) {
     Problem p{"lists", kSamples, 2048, 12, 12, 3};
