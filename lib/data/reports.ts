@@ -1,10 +1,14 @@
 // When runs over a matrix report.
 
-/** Reports of a run, at most. The cut is fixed, so that figures do not depend on who listens, or on checkpoints. */
+/**
+ * Reports of a run, and steps between two at most: who watches a long run is not to wait for a fiftieth of it. The cut is fixed, so that figures do
+ * not depend on who listens, or on checkpoints.
+ */
 const REPORTS = 50;
+const MOST_STEPS = 500;
 
 /** Steps from one report to the next. */
-export const strideOf = (steps: number): number => Math.ceil(steps / REPORTS);
+export const strideOf = (steps: number): number => Math.min(Math.ceil(steps / REPORTS), MOST_STEPS);
 
 /** Which steps are made now, of how many. */
 export interface Stretch {
