@@ -10,7 +10,6 @@
 #include "../core/cancellation.hpp"
 #include "../core/spread.hpp"
 #include "../kernels/reduce/reduce.hpp"
-#include "../solvers/lasso.hpp"
 #include "online_state.hpp"
 
 namespace unsuperpose {

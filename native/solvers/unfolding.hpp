@@ -42,7 +42,7 @@ struct Unfolding {
   bool used_device = false;  // part of it at least was computed there
 };
 
-/// Σ‖x − mean‖² = Σ‖x‖² − ‖Σx‖²/n of samples that come in blocks.
+/// Σ‖x − mean‖² of samples that come in blocks.
 class Variance {
  public:
   void add(const Samples& samples, const Execution& execution = {});
