@@ -11,10 +11,13 @@
 #include "../../native/core/random.hpp"
 #include "../../native/learning/online.hpp"
 #include "../../native/learning/toy_model.hpp"
+#include "same.hpp"
 
 using namespace unsuperpose;
 
 namespace {
+
+using check::same;
 
 long compared = 0, wrong = 0;
 
@@ -22,26 +25,6 @@ void expect(bool holds, const char* what) {
   ++compared;
   if (holds) return;
   if (++wrong <= 10) std::printf("not so: %s\n", what);
-}
-
-template <class T>
-bool same(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
-}
-
-/// Every array, bit by bit.
-bool same(const Checkpoint& a, const Checkpoint& b) {
-  if (a.arrays().size() != b.arrays().size()) return false;
-  for (const auto& [name, values] : a.arrays()) {
-    const auto other = b.arrays().find(name);
-    if (other == b.arrays().end() || other->second.index() != values.index()) return false;
-    const bool equal = std::visit(
-        [&](const auto& all) { return same(all, std::get<std::decay_t<decltype(all)>>(other->second)); },
-        values);
-    if (!equal) std::printf("  %s differs\n", name.c_str());
-    if (!equal) return false;
-  }
-  return true;
 }
 
 bool same(const std::vector<Figure>& a, const std::vector<Figure>& b) {

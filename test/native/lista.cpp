@@ -17,9 +17,6 @@ using namespace check;
 
 namespace {
 
-constexpr double kU = check::kUnit;
-using Doubles = std::vector<double>;
-
 /// How many entries were compared, and how many rounding leaves open.
 struct Counts {
   std::size_t compared = 0, open = 0;

@@ -2,15 +2,14 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <memory>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "../../native/core/random.hpp"
 #include "../../native/learning/lista_learner.hpp"
 #include "count.hpp"
+#include "same.hpp"
 
 namespace unsuperpose::check {
 
@@ -68,24 +67,6 @@ inline std::unique_ptr<ListaLearner> make(const ListaOptions& options, const Lis
   const Status status = ListaLearner::make(view(dictionary, kDims), options, prior, made);
   that(status.ok(), "a learner is made: %s", status.message.c_str());
   return made;
-}
-
-template <class T>
-bool same(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
-}
-
-inline bool same(const Checkpoint& a, const Checkpoint& b) {
-  if (a.arrays().size() != b.arrays().size()) return false;
-  for (const auto& [name, values] : a.arrays()) {
-    const auto other = b.arrays().find(name);
-    if (other == b.arrays().end() || other->second.index() != values.index()) return false;
-    const bool equal = std::visit(
-        [&](const auto& all) { return same(all, std::get<std::decay_t<decltype(all)>>(other->second)); },
-        values);
-    if (!equal) return that(false, "  %s differs", name.c_str());
-  }
-  return true;
 }
 
 inline bool same(const ListaParameters& a, const ListaParameters& b) {

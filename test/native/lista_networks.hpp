@@ -12,6 +12,9 @@
 
 namespace unsuperpose::check {
 
+inline constexpr double kU = kUnit;
+using Doubles = std::vector<double>;
+
 struct Shape {
   ListaWeights weights = ListaWeights::fixed;
   bool nonnegative = false;

@@ -12,9 +12,6 @@ using namespace check;
 
 namespace {
 
-constexpr double kU = check::kUnit;
-using Doubles = std::vector<double>;
-
 /// S by Gauss–Jordan on the Gram matrix with a pinch of regularisation-free pivoting; full rank only.
 Doubles inverse_gram(const std::vector<float>& d, std::size_t n, std::size_t m, double ridge) {
   Doubles g(m * 2 * m);
