@@ -370,37 +370,3 @@ it('tells how far the search of hyperlista is, in a prior and in a stream', asyn
   };
   await expect(trainLista(PRIOR, dictionary, { ...run, onProgress: throws })).rejects.toBe(reason);
 });
-
-it('notes that nothing was learned, or held out', async () => {
-  const few = rowsOf(train.samples, 0, 300);
-  const run = { layers: 2, steps: 5, batchSize: 32, validation: { share: 1e-9 } };
-  // Above λ_max of every sample no codes at all are best.
-  const lista = await trainLista(few, dictionary, { ...run, lambda: 100 });
-  expect(lista.training?.notes.map(({ code }) => code)).toEqual([
-    'NOTE_NOTHING_LEARNED',
-    'NOTE_NOTHING_HELD_OUT',
-  ]);
-  // The first threshold is above what some of the samples had: few others pass it.
-  expect((await lista.unfold(few)).codes.indices.length).toBeLessThan(30);
-  const other = await trainLista(few, dictionary, { ...run, lambda: 0.1, validation: { share: 0.2 } });
-  expect(other.training?.notes).toEqual([]);
-});
-
-it('scores what is held out also where a sample is too large for it: codes of zeros', async () => {
-  const data = drawn.samples.data.slice(0, 2 * DIMS).fill(1e38, DIMS);
-  const validation = { activations: { data, shape: [2, DIMS] as const }, every: 1000 };
-  const lista = await trainLista([train.samples], dictionary, { layers: 3, lambda: 0.1, validation });
-  const { codes } = await lista.unfold({ data: data.subarray(0, DIMS), shape: [1, DIMS] });
-  const heldOut = lista.training?.heldOut;
-  expect(heldOut?.samples).toBe(2);
-  // Of the sample that overflows all is left: 1e38² a dim. The other's squares are nothing beside that.
-  expect(heldOut?.squaredError).toBeCloseTo((DIMS * Math.fround(1e38) ** 2) / 2, -66);
-  expect(heldOut?.l0).toBe(codes.indices.length / 2);
-  expect(lista.training?.notes).toEqual([
-    {
-      ...{ code: 'NOTE_HELD_OUT_OVERFLOWED', level: 'warning' },
-      message:
-        '1 of 2 samples that were held out (1 is the first) overflow float32 in the layers of the network: their codes count as zeros in heldOut',
-    },
-  ]);
-});
