@@ -1,6 +1,7 @@
 #include "autoencoder.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -196,6 +197,7 @@ Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execut
   const AutoencoderParameters& p = parameters_;
   const std::size_t dims = encoder_->dims(), stride = round_up(dims, kCacheLine / sizeof(float));
   AlignedBuffer<float> prepared(x.rows * stride);
+  std::atomic<std::size_t> overflows{x.rows};  // the first sample that does
   execution.for_items(x.rows, kBlock, [&](std::size_t i) {
     const float* from = x.row(i);
     float* to = prepared.data() + i * stride;
@@ -207,12 +209,16 @@ Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execut
       to[d] = p.subtract_bias ? value - p.decoder_bias[d] : value;
     }
     for (std::size_t d = p.inputs; d < dims; ++d) to[d] = constant_;
+    if (reduce::table().all_finite(to, dims)) return;
+    std::size_t known = overflows;
+    while (i < known && !overflows.compare_exchange_weak(known, i)) {
+    }
   });
+  if (execution.cancelled()) return Status::cancelled();
   const ConstMatrix32 rows{prepared.data(), x.rows, dims, stride};
-  for (std::size_t i = 0; i < x.rows; ++i)
-    if (!reduce::table().all_finite(rows.row(i), dims))
-      return Status::fail(Code::not_finite,
-                          "sample " + std::to_string(first + i) + " overflows float32 once it is normalised");
+  if (overflows < x.rows)
+    return Status::fail(Code::not_finite, "sample " + std::to_string(first + overflows) +
+                                              " overflows float32 once it is normalised");
   if (p.activation == Activation::matching_pursuit) {
     MatchingSteps steps;
     const MatchingOptions options{p.k, p.residual, p.stop_on_repeat, first};
@@ -229,22 +235,27 @@ Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execut
   }
   if (Status status = encoding::above(rows, *encoder_, 0, p.inputs + 1, execution, out); !status.ok())
     return status;
+  // From the product itself: the gate's value is rounded, and its bias may be far larger.
+  if (p.activation == Activation::gated)
+    execution.for_items(x.rows, kBlock, [&](std::size_t i) {
+      for (std::size_t e = out.indptr[i]; e < out.indptr[i + 1]; ++e) {
+        const std::uint32_t j = out.indices[e];
+        const double value = static_cast<double>(expf(p.log_scale[j])) *
+                                 dots::table().dot(p.encoder.data() + j * p.inputs, rows.row(i), p.inputs) +
+                             static_cast<double>(p.magnitude_bias[j]);
+        out.values[e] = static_cast<float>(value);
+      }
+    });
+  if (execution.cancelled()) return Status::cancelled();
   // What is active and yet zero is no code.
   std::size_t kept = 0, next = 0;
   for (std::size_t i = 0; i < x.rows; ++i) {
     const std::size_t end = out.indptr[i + 1];
     for (; next < end; ++next) {
-      const std::uint32_t j = out.indices[next];
-      double value = out.values[next];
-      // From the product itself: the gate's value is rounded, and its bias may be far larger.
-      if (p.activation == Activation::gated)
-        value = static_cast<double>(expf(p.log_scale[j])) *
-                    dots::table().dot(p.encoder.data() + j * p.inputs, rows.row(i), p.inputs) +
-                static_cast<double>(p.magnitude_bias[j]);
-      const auto rounded = static_cast<float>(value);
-      if (rounded <= 0) continue;
-      out.indices[kept] = j;
-      out.values[kept++] = rounded;
+      const float value = out.values[next];
+      if (value <= 0) continue;
+      out.indices[kept] = out.indices[next];
+      out.values[kept++] = value;
     }
     out.indptr[i + 1] = static_cast<std::uint32_t>(kept);
   }
