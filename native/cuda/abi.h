@@ -82,6 +82,16 @@ typedef struct UnsuperposeCudaSelect {
   const float* scale;  /* one a row, or null for 1 */
 } UnsuperposeCudaSelect;
 
+/* Pairs of a scan's vectors and its rows: those of vector which[i] are entries begin[i] to begin[i + 1] of `indices`, which name rows. */
+typedef struct UnsuperposeCudaPairs {
+  uint64_t count;
+  const uint32_t* which;
+  const uint64_t* begin; /* count + 1 */
+  const uint32_t* indices;
+  uint64_t dims;   /* so many entries of both count: the first ones */
+  uint32_t chains; /* 4, 8 or 16: native/kernels/dots/dots.hpp */
+} UnsuperposeCudaPairs;
+
 /* What the lasso is asked: min 1/2 |x - aD|^2 + lambda sum_j w_j |a_j| + ridge/2 |a|^2 (a >= 0 when nonnegative). */
 typedef struct UnsuperposeCudaLasso {
   UnsuperposeCudaMatrix samples; /* of norms 0, or from 1/2 to 1 */
@@ -354,6 +364,10 @@ typedef struct UnsuperposeCuda {
   /* Codes after all layers, of atoms D (rows of any norm). */
   int (*unroll)(UnsuperposeCudaRows* atoms, const UnsuperposeCudaLayers* network,
                 UnsuperposeCudaError* error);
+
+  /* out[e]: the product of pair e of the scan's vectors, in float64: sums of exact products, bit for bit as the CPU has them. */
+  int (*multiply)(UnsuperposeCudaScan* scan, const UnsuperposeCudaPairs* pairs, double* out,
+                  UnsuperposeCudaError* error);
 } UnsuperposeCuda;
 
 #ifdef __cplusplus

@@ -25,7 +25,8 @@ KERNEL deliver_kernel(Batch batch, unsigned* counts, double* objective, double* 
     const float code = k < size ? batch.code[sample * kSet + k] : 0.0f;
     shared.code[k] = code;
     // The index above, the place of its code below.
-    shared.keys[k] = code != 0 ? static_cast<std::uint64_t>(batch.set[sample * kSet + k]) << 32 | k : kLastKey;
+    shared.keys[k] =
+        code != 0 ? static_cast<std::uint64_t>(batch.set[sample * kSet + k]) << 32 | k : kLastKey;
     if (code != 0) atomic_add(&shared.count, 1u);
   }
   sort_keys(shared.keys, nullptr, keys);

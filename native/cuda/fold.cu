@@ -19,7 +19,8 @@ KERNEL fold_kernel(Fold fold) {
   SHARED(memory);
   Shared& shared = *reinterpret_cast<Shared*>(memory);
   const unsigned dims = fold.dims, thread = threadIdx.x;
-  const std::uint32_t begin = fold.indptr[blockIdx.x] - fold.base, end = fold.indptr[blockIdx.x + 1] - fold.base;
+  const std::uint32_t begin = fold.indptr[blockIdx.x] - fold.base,
+                      end = fold.indptr[blockIdx.x + 1] - fold.base;
   float* out = fold.out + static_cast<std::size_t>(blockIdx.x) * dims;
   for (unsigned first = 0; first < dims; first += kTogether * kThreads) {
     double sums[kTogether];

@@ -13,7 +13,7 @@ namespace unsuperpose::cuda {
 
 namespace {
 
-constexpr unsigned kStep = 64;  // dims of a stage in shared memory
+constexpr unsigned kStep = 64;                // dims of a stage in shared memory
 constexpr float kResidualScale = 0x1.0p-14f;  // its norm is at most 1
 
 /// What lies before the tiles.

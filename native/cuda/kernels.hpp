@@ -67,6 +67,17 @@ void sort_lists(const Sort& sort, cudaStream_t stream);
 void ranked(const float* values, std::size_t rows, unsigned columns, unsigned rank, float* out,
             cudaStream_t stream);
 
+/// out[e] = vector · row of `count` lists of pairs, in float64 and in the order of the CPU: those of list i are entries begin[i] … begin[i + 1] − 1, of vector
+/// pick[which[i]] (which[i] where `pick` is null). Vectors and rows are dense, `stride` entries, of which the first `dims` count.
+struct Products {
+  const float *rows = nullptr, *vectors = nullptr;
+  const std::uint32_t* pick = nullptr;
+  const std::uint32_t *which = nullptr, *begin = nullptr, *indices = nullptr;
+  unsigned dims = 0, stride = 0, chains = 0;
+  double* out = nullptr;
+};
+void multiply_pairs(const Products& products, unsigned count, cudaStream_t stream);
+
 /// out (count x dims) = Σ code · atom of each of `count` sparse rows, in float64 in the order of the entries. indptr is relative to `base`; of
 /// `values` and `wide` one is there.
 struct Fold {

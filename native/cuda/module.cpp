@@ -1,6 +1,7 @@
 // The table of the CUDA module: what is thrown inside becomes an answer here.
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 #include <optional>
 
@@ -17,7 +18,8 @@ struct UnsuperposeCudaRows {
   Rows rows;
 };
 struct UnsuperposeCudaScan {
-  Scan scan;
+  std::shared_ptr<Scan> scan;
+  bool sound = true;  // nothing has failed
 };
 struct UnsuperposeCudaTrainer {
   Trainer trainer;
@@ -120,37 +122,60 @@ int open(UnsuperposeCudaRows* rows, UnsuperposeCudaScan** out, UnsuperposeCudaEr
   *out = nullptr;
   return guarded(error, [&] {
     const OnDevice here(rows->rows.device().index);
-    *out = new UnsuperposeCudaScan{Scan(rows->rows)};
+    auto kept = std::static_pointer_cast<Scan>(rows->rows.take_workspace(Rows::kScan));
+    if (!kept) kept = std::make_shared<Scan>(rows->rows);
+    *out = new UnsuperposeCudaScan{std::move(kept)};
   });
 }
 
+/// What a scan does; its memory is not kept after a failure.
+template <class Body>
+int with(UnsuperposeCudaScan* scan, UnsuperposeCudaError* error, const Body& body) {
+  const int code = guarded(error, [&] { body(*scan->scan); });
+  scan->sound = scan->sound && code == UNSUPERPOSE_CUDA_OK;
+  return code;
+}
+
 void close(UnsuperposeCudaScan* scan) {
-  if (scan) let_go(scan, scan->scan.rows().device().index);
+  if (!scan) return;
+  Rows& rows = scan->scan->rows();
+  const int device = rows.device().index;
+  UnsuperposeCudaError ignored;
+  (void)guarded(&ignored, [&] {
+    const OnDevice here(device);
+    if (scan->sound && scan->scan->rest()) rows.keep_workspace(std::move(scan->scan), Rows::kScan);
+  });
+  let_go(scan, device);
 }
 
 int set_vectors(UnsuperposeCudaScan* scan, const UnsuperposeCudaMatrix* vectors, std::int32_t precision,
                 double* norms, double* moved_, UnsuperposeCudaError* error) {
-  return guarded(error, [&] { scan->scan.set_vectors(*vectors, precision, norms, moved_); });
+  return with(scan, error, [&](Scan& own) { own.set_vectors(*vectors, precision, norms, moved_); });
 }
 
 int set_rows(UnsuperposeCudaScan* scan, const UnsuperposeCudaRows* from, const std::uint32_t* pick,
              std::uint64_t n, std::int32_t precision, double* norms, double* moved_,
              UnsuperposeCudaError* error) {
-  return guarded(error, [&] { scan->scan.set_rows(from->rows, pick, n, precision, norms, moved_); });
+  return with(scan, error, [&](Scan& own) { own.set_rows(from->rows, pick, n, precision, norms, moved_); });
 }
 
 int above(UnsuperposeCudaScan* scan, const UnsuperposeCudaSelect* select, std::uint32_t* counts,
           UnsuperposeCudaError* error) {
-  return guarded(error, [&] { scan->scan.above(*select, counts); });
+  return with(scan, error, [&](Scan& own) { own.above(*select, counts); });
 }
 
 int strongest(UnsuperposeCudaScan* scan, const UnsuperposeCudaSelect* select, std::uint32_t capacity,
               std::uint32_t* counts, UnsuperposeCudaError* error) {
-  return guarded(error, [&] { scan->scan.strongest(*select, capacity, counts); });
+  return with(scan, error, [&](Scan& own) { own.strongest(*select, capacity, counts); });
 }
 
 int entries(UnsuperposeCudaScan* scan, UnsuperposeCudaEntry* out, UnsuperposeCudaError* error) {
-  return guarded(error, [&] { scan->scan.entries(out); });
+  return with(scan, error, [&](Scan& own) { own.entries(out); });
+}
+
+int multiply(UnsuperposeCudaScan* scan, const UnsuperposeCudaPairs* pairs, double* out,
+             UnsuperposeCudaError* error) {
+  return with(scan, error, [&](Scan& own) { own.multiply(*pairs, out); });
 }
 
 int lasso(UnsuperposeCudaRows* rows, const UnsuperposeCudaLasso* problem, UnsuperposeCudaCodes* out,
@@ -310,7 +335,8 @@ const UnsuperposeCuda kTable = {UNSUPERPOSE_CUDA_ABI_VERSION,
                                 forget_feature,
                                 teach,
                                 improve,
-                                unroll};
+                                unroll,
+                                multiply};
 
 }  // namespace
 

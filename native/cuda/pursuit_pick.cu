@@ -105,10 +105,9 @@ KERNEL pick_kernel(Pursuit pursuit, int precision) {
   }
   most = block_max(most, shared.sums);
   // The scored residual is one rounded to float32.
-  const double error =
-      scoring::device_error(!finest, dims, pursuit.norms[place], pursuit.moved[place],
-                            pursuit.row_norm[precision], pursuit.row_moved[precision], 1) +
-      (1 + kSlack) * (0x1.0p-24 * pursuit.left[sample]) * pursuit.row_norm[precision];
+  const double error = scoring::device_error(!finest, dims, pursuit.norms[place], pursuit.moved[place],
+                                             pursuit.row_norm[precision], pursuit.row_moved[precision], 1) +
+                       (1 + kSlack) * (0x1.0p-24 * pursuit.left[sample]) * pursuit.row_norm[precision];
   const double least = (most - 2 * error) * (1 - kSlack);
   if (!(most > 0)) {
     if (thread == 0) {

@@ -61,7 +61,7 @@ class Rows {
   void changed(const std::uint32_t* which, const std::uint32_t* which_here, std::size_t count,
                const Memory<double>& sizes);
   /// Memory that a call used and another of its kind may use; null where there is none. One call has it at a time.
-  enum Workspace : unsigned { kLasso, kPursuit, kFold, kLayers, kWorkspaces };
+  enum Workspace : unsigned { kLasso, kPursuit, kFold, kLayers, kScan, kWorkspaces };
   std::shared_ptr<void> take_workspace(Workspace kind = kLasso);
   void keep_workspace(std::shared_ptr<void> workspace, Workspace kind = kLasso);
   /// Frees what no call has. Answers whether there was any.

@@ -17,7 +17,10 @@ class Scan {
   void above(const UnsuperposeCudaSelect& select, std::uint32_t* counts);
   void strongest(const UnsuperposeCudaSelect& select, unsigned capacity, std::uint32_t* counts);
   void entries(UnsuperposeCudaEntry* out) const;
-  const Rows& rows() const { return rows_; }
+  void multiply(const UnsuperposeCudaPairs& pairs, double* out);
+  /// The call that used it has ended, without a failure. Answers whether its memory is worth keeping for the next.
+  bool rest();
+  Rows& rows() const { return rows_; }
 
  private:
   /// Rounds the vectors of `source_` that `pick` names.
@@ -35,6 +38,8 @@ class Scan {
   bool listed(const std::vector<std::uint32_t>& which, const std::vector<float>& floors, unsigned capacity,
               const UnsuperposeCudaSelect& select);
   std::vector<float> sampled(const UnsuperposeCudaSelect& select, unsigned wanted);
+  /// Lists first … end − 1 of `pairs`, whose products go to `out`.
+  void multiply_some(const UnsuperposeCudaPairs& pairs, std::size_t first, std::size_t end, double* out);
 
   Rows& rows_;
   Stream stream_;
@@ -54,8 +59,11 @@ class Scan {
   Memory<unsigned> counts_;
   Memory<std::uint64_t> offsets_;
   unsigned capacity_ = 0;
-  std::size_t list_bytes_;  // that a launch may fill
-  bool many_ = false;       // list(): by the product that loses nothing
+  std::size_t list_bytes_;                            // that a launch may fill
+  bool many_ = false;                                 // list(): by the product that loses nothing
+  unsigned usual_;                                    // above(): room that was enough for most vectors
+  Memory<std::uint32_t> lists_of_, begin_, indices_;  // multiply(), as the next
+  Memory<double> products_;
   std::vector<unsigned> found_counts_;
   /// The answer: of each vector where its entries start, and how many.
   std::vector<UnsuperposeCudaEntry> answer_;

@@ -12,9 +12,9 @@ namespace {
 
 constexpr unsigned kThreads = 384, kStages = 4;
 [[maybe_unused]] constexpr unsigned kMultipliers = 8;  // warps
-constexpr unsigned kFactors = 8;   // right blocks whose factors are kept: more than can be on their way
+constexpr unsigned kFactors = 8;  // right blocks whose factors are kept: more than can be on their way
 [[maybe_unused]] constexpr unsigned kLead = 2;  // chunks
-constexpr unsigned kQueue = 1536;  // entries that pass of one tile; there are two queues
+constexpr unsigned kQueue = 1536;               // entries that pass of one tile; there are two queues
 
 [[maybe_unused]] constexpr unsigned kFactorBytes = kRightRows * sizeof(float);
 

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "../core/cancellation.hpp"
+#include "../kernels/dots/dots.hpp"
 
 namespace unsuperpose::scoring {
 
@@ -130,6 +131,16 @@ void DeviceScan::strongest(const float* floors, const float* scale, bool positiv
                                           counts_.data(), &error),
           error);
   fetch();
+}
+
+void DeviceScan::multiply(std::span<const std::uint32_t> which, const std::size_t* starts,
+                          const std::uint32_t* atoms, std::size_t dims, double* out) const {
+  const std::vector<std::uint64_t> begin(starts, starts + which.size() + 1);
+  const UnsuperposeCudaPairs pairs{which.size(), which.data(),
+                                   begin.data(), atoms,
+                                   dims,         static_cast<std::uint32_t>(dots::table().chains)};
+  UnsuperposeCudaError error;
+  require(rows_.device(), rows_.device().table->multiply(handle_, &pairs, out, &error), error);
 }
 
 void DeviceScan::fetch() {

@@ -76,6 +76,11 @@ class DeviceScan {
   std::size_t count(std::size_t vector) const { return counts_[vector]; }
   const product::Entry* entries(std::size_t vector) const { return entries_.data() + starts_[vector]; }
 
+  /// out[e] = atoms[e] · vector which[i], starts[i] ≤ e < starts[i + 1], of the vectors that were set last: over their first `dims` entries, in the bits of
+  /// dots::Table::dot.
+  void multiply(std::span<const std::uint32_t> which, const std::size_t* starts, const std::uint32_t* atoms,
+                std::size_t dims, double* out) const;
+
  private:
   void fetch();
 

@@ -20,18 +20,25 @@ struct Scratch {
 
 void ExactPairs::clear() {
   rows.clear();
+  scan_ = nullptr;
+  vectors_.clear();
   starts.assign(1, 0);
   atoms.clear();
 }
 
-void ExactPairs::end(const float* row) {
+void ExactPairs::end(const float* row, const Scored* scored) {
+  const DeviceScan* scan = scored ? scored->scan : nullptr;
+  scan_ = rows.empty() || scan == scan_ ? scan : nullptr;
+  vectors_.push_back(scored ? scored->vector : 0);
   rows.push_back(row);
   starts.push_back(atoms.size());
 }
 
 void ExactPairs::multiply(const Dictionary& dictionary, std::size_t dims, const Execution& execution) {
   products.resize(atoms.size());
-  if (atoms.size() < kWorthSorting * dictionary.features() || atoms.size() > 0xffffffff)
+  if (scan_)
+    scan_->multiply(vectors_, starts.data(), atoms.data(), dims, products.data());
+  else if (atoms.size() < kWorthSorting * dictionary.features() || atoms.size() > 0xffffffff)
     by_row(dictionary, dims, execution);
   else
     by_atom(dictionary, dims, execution);

@@ -157,6 +157,13 @@ const Scorer::Rung& Scorer::gather_all(std::size_t rung, ConstMatrix32 vectors,
   return at;
 }
 
+/// Where a device scores it.
+void Scorer::locate(Scored& scored, const Rung& rung, std::size_t member) {
+  if (!rung.device) return;
+  scored.scan = &scan(rung);
+  scored.vector = static_cast<std::uint32_t>(member);
+}
+
 DeviceScan& Scorer::scan(const Rung& rung) {
   std::unique_ptr<DeviceScan>& scan = scans_[static_cast<std::size_t>(&rung - ladder_.data())];
   if (!scan) scan = std::make_unique<DeviceScan>(*rows_.device);
@@ -237,12 +244,13 @@ void Scorer::climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_e
       }
     }
     // Where signs count, a score below 0 may be one above 0 that the error has moved.
-    const bool below = to_exact && nonnegative_ && !rung.device;
+    const bool below = to_exact && nonnegative_;
     const double lowest = below ? -std::numeric_limits<double>::infinity() : 0;
     members_.floors.resize(members_.requests.size());
     for (std::size_t m = 0; m < members_.requests.size(); ++m) {
       const Request& request = requests[members_.requests[m]];
       Scored& scored = found_[members_.requests[m]];
+      locate(scored, rung, m);
       scored.error = error_of(rung, request, m);
       const double floor = std::max(lowest, request.threshold * (1 - kSlack) - scored.error);
       members_.floors[m] = std::nextafter(static_cast<float>(floor), static_cast<float>(lowest));
@@ -301,6 +309,7 @@ void Scorer::list(std::size_t rung, ConstMatrix32 vectors, std::span<Request> re
   if (execution.cancelled()) return;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     requests[i].rung = static_cast<std::uint8_t>(rung);
+    locate(found_[i], at, i);
     found_[i].error = error_of(at, requests[i], i);
   }
   if (!select(rung, at, vectors, nullptr, capacity, execution)) return;

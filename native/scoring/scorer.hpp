@@ -40,6 +40,8 @@ struct Scored {
   double error = 0;        // of every strength, listed or not
   double unlisted = 0;     // what is not listed has at most this strength, error included
   bool undecided = false;  // above(), contend(): no precision could tell, or this one; nothing is listed
+  const DeviceScan* scan = nullptr;  // where a device scored it: by which scan, and as which of its vectors
+  std::uint32_t vector = 0;
 };
 
 /// Precisions to score in, cheapest first; the last is float32.
@@ -89,7 +91,7 @@ class Scorer {
              const Execution& execution);
 
   /// The same without a capacity, each list ascending by index. A request that even float32's bound leaves open is undecided. Rough
-  /// requests may have the threshold 0 only where scores have signs (`nonnegative`) and no device scores.
+  /// requests may have the threshold 0 only where scores have signs (`nonnegative`).
   void above(ConstMatrix32 vectors, std::span<Request> requests, const Execution& execution);
 
   /// For each request its `capacity` strongest rows as one precision scores them, whatever the threshold.
@@ -136,6 +138,7 @@ class Scorer {
   void climb(ConstMatrix32 vectors, std::span<Request> requests, bool to_exact, const Execution& execution,
              const Pass& pass);
   DeviceScan& scan(const Rung& rung);
+  void locate(Scored& scored, const Rung& rung, std::size_t member);
   /// The `capacity` strongest of the members, from floors (or null), as what was found of them.
   bool select(std::size_t step, const Rung& rung, ConstMatrix32 vectors, const float* floors,
               std::size_t capacity, const Execution& execution);

@@ -16,6 +16,8 @@ namespace {
 
 /// Rows scored together, on the CPU and on a device, and rows of one unit of work.
 constexpr std::size_t kBatch = 512, kDeviceBatch = 8192, kBlock = 16;
+/// Pairs decided together by above_in_float64(), where there are very many.
+constexpr std::size_t kMostPairs = std::size_t{1} << 22;
 /// Rows that tell whether a precision is worth its while for all.
 constexpr std::size_t kProbed = 64;
 /// Entries listed beyond k, for what lies within the error of the k-th: to list one costs far less than to score its row again.
@@ -127,13 +129,19 @@ double TopK::worth(std::size_t i, std::vector<double>& strengths) const {
   return *kth;
 }
 
-/// Ranks rows by the products of their candidates, those that score highest first. Number `i` of `rows` is request requests[i].
+/// Ranks rows by the products of their candidates, those that score highest first; a device multiplies all of them, which costs it less than to be asked
+/// twice. Number `i` of `rows` is request requests[i].
 void TopK::decide(const std::vector<std::uint32_t>& rows, const std::vector<std::uint32_t>& requests) {
   first_.clear();
   std::vector<float> scores;
   std::vector<double> strengths;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const scoring::Scored& scored = scorer_[requests[i]];
+    if (scored.scan) {
+      for (std::size_t e = 0; e < scored.count; ++e) first_.atoms.push_back(scored.entries[e].index);
+      first_.end(rows_.row(rows[i]), &scored);
+      continue;
+    }
     scores.clear();
     for (std::size_t e = 0; e < scored.count; ++e) scores.push_back(strength(scored.entries[e]));
     const float below = exceeded(scores, k_);
@@ -146,6 +154,10 @@ void TopK::decide(const std::vector<std::uint32_t>& rows, const std::vector<std:
   rest_.clear();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const scoring::Scored& scored = scorer_[requests[i]];
+    if (scored.scan) {  // all are in the first
+      rest_.end(rows_.row(rows[i]));
+      continue;
+    }
     const double floor = worth(i, strengths) - scored.error;
     // Both lists ascend by index where a CPU scored, and are looked through as they are: what is in the first is not in the rest.
     std::size_t taken = first_.starts[i];
@@ -244,7 +256,22 @@ Status above_in_float64(ConstMatrix32 rows, const Dictionary& dictionary, float 
   const std::vector<float> no_weights;
   scoring::Scorer scorer(dictionary.rows(execution.device), no_weights, !absolute, scoring::Ladder::finest);
   std::vector<scoring::Request> requests;
-  std::size_t total = 0;
+  scoring::ExactPairs pairs;
+  std::size_t total = 0, next = 0;  // entries; the first row whose pairs are not multiplied
+  const auto decide = [&] {
+    pairs.multiply(dictionary, dictionary.dims(), execution);
+    if (execution.cancelled()) return;
+    execution.for_items(pairs.rows.size(), kBlock, [&](std::size_t i) {
+      for (std::size_t e = pairs.starts[i]; e < pairs.starts[i + 1]; ++e) {
+        const auto value = static_cast<float>(pairs.products[e]);
+        if ((absolute ? std::fabs(value) : value) > threshold)
+          out[next + i].push_back({value, pairs.atoms[e]});
+      }
+    });
+    for (std::size_t i = 0; i < pairs.rows.size(); ++i) total += out[next + i].size();
+    next += pairs.rows.size();
+    pairs.clear();
+  };
   for (std::size_t first = 0; first < rows.rows; first += kDeviceBatch) {
     requests.assign(std::min(kDeviceBatch, rows.rows - first), {});
     for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -255,20 +282,19 @@ Status above_in_float64(ConstMatrix32 rows, const Dictionary& dictionary, float 
     }
     scorer.above(rows, requests, execution);
     if (execution.cancelled()) return Status::cancelled();
-    execution.for_items(requests.size(), kBlock, [&](std::size_t i) {
+    for (std::size_t i = 0; i < requests.size(); ++i) {
       const scoring::Scored& scored = scorer[i];
       const std::size_t count = scored.undecided ? dictionary.features() : scored.count;
-      for (std::size_t e = 0; e < count; ++e) {
-        const auto j = scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index;
-        const double exact = dots::table().dot(dictionary.atom(j), rows.row(first + i), dictionary.dims());
-        const auto value = static_cast<float>(exact);
-        if ((absolute ? std::fabs(value) : value) > threshold) out[first + i].push_back({value, j});
-      }
-    });
-    for (std::size_t i = 0; i < requests.size(); ++i) total += out[first + i].size();
-    if (total > limit)
-      return Status::fail(Code::too_large,
-                          "more than " + std::to_string(limit) + " entries lie above the threshold");
+      for (std::size_t e = 0; e < count; ++e)
+        pairs.atoms.push_back(scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index);
+      pairs.end(rows.row(first + i), &scored);
+      if (i + 1 < requests.size() && pairs.atoms.size() < kMostPairs) continue;
+      decide();
+      if (execution.cancelled()) return Status::cancelled();
+      if (total > limit)
+        return Status::fail(Code::too_large,
+                            "more than " + std::to_string(limit) + " entries lie above the threshold");
+    }
   }
   return {};
 }

@@ -14,8 +14,8 @@ namespace unsuperpose::encoding {
 
 namespace {
 
-/// Rows scored together, and pairs decided together, where there are very many.
-constexpr std::size_t kBatch = 512, kDeviceBatch = 4096, kMostPairs = std::size_t{1} << 22;
+/// Rows scored together, and of one unit of work; pairs decided together, where there are very many.
+constexpr std::size_t kBatch = 512, kDeviceBatch = 4096, kBlock = 16, kMostPairs = std::size_t{1} << 22;
 constexpr std::size_t kMostEntries = std::numeric_limits<std::uint32_t>::max();
 /// Rows that tell where the weakest of all may lie, where nothing is known.
 constexpr std::size_t kProbed = 32;
@@ -29,16 +29,25 @@ Status too_large() {
   return Status::fail(Code::too_large, "more than 2³² − 1 features are active in these samples together");
 }
 
+/// In place of a feature that is not above the floor.
+constexpr std::uint32_t kDropped = 0xffffffff;
+
 /// Appends the pairs above the floor, row by row. A score is the product and what the entries after `value_dims` add to it.
-Status keep_above(const scoring::ExactPairs& pairs, const Dictionary& dictionary, double floor,
-                  std::size_t value_dims, SparseCodes& out) {
-  for (std::size_t i = 0; i < pairs.rows.size(); ++i) {
+Status keep_above(scoring::ExactPairs& pairs, const Dictionary& dictionary, double floor,
+                  std::size_t value_dims, const Execution& execution, SparseCodes& out) {
+  execution.for_items(pairs.rows.size(), kBlock, [&](std::size_t i) {
     for (std::size_t e = pairs.starts[i]; e < pairs.starts[i + 1]; ++e) {
       double score = pairs.products[e];
       const float* atom = dictionary.atom(pairs.atoms[e]);
       for (std::size_t d = value_dims; d < dictionary.dims(); ++d)
         score += static_cast<double>(atom[d]) * static_cast<double>(pairs.rows[i][d]);
-      if (!(score > floor)) continue;
+      if (!(score > floor)) pairs.atoms[e] = kDropped;
+    }
+  });
+  if (execution.cancelled()) return Status::cancelled();
+  for (std::size_t i = 0; i < pairs.rows.size(); ++i) {
+    for (std::size_t e = pairs.starts[i]; e < pairs.starts[i + 1]; ++e) {
+      if (pairs.atoms[e] == kDropped) continue;
       out.indices.push_back(pairs.atoms[e]);
       out.values.push_back(static_cast<float>(pairs.products[e]));
     }
@@ -56,13 +65,13 @@ Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std
   const scoring::Rows atoms = dictionary.rows(execution.device);
   scoring::Scorer scorer(atoms, no_weights, true, scoring::Ladder::finest);
   // No error is small beside a floor of 0; what lies within the error of it is decided below with all others.
-  const bool rough = floor == 0 && !atoms.device && scorer.reliable();
-  const std::size_t together = atoms.device ? kDeviceBatch : kBatch;
+  const bool rough = floor == 0 && scorer.reliable();
+  std::size_t together = kBatch;
   std::vector<scoring::Request> requests;
   scoring::ExactPairs pairs;
   out = {};
   out.indptr.assign(1, 0);
-  for (std::size_t first = 0; first < rows.rows; first += together) {
+  for (std::size_t first = 0; first < rows.rows;) {
     requests.assign(std::min(together, rows.rows - first), {});
     for (std::size_t i = 0; i < requests.size(); ++i) {
       requests[i].row = static_cast<std::uint32_t>(first + i);
@@ -72,18 +81,25 @@ Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std
     }
     scorer.above(rows, requests, execution);
     if (execution.cancelled()) return Status::cancelled();
+    std::size_t listed = 0;
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const scoring::Scored& scored = scorer[i];
       const std::size_t count = scored.undecided ? dictionary.features() : scored.count;
+      listed += count;
       for (std::size_t e = 0; e < count; ++e)
         pairs.atoms.push_back(scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index);
-      pairs.end(rows.row(first + i));
+      pairs.end(rows.row(first + i), &scored);
       if (i + 1 < requests.size() && pairs.atoms.size() < kMostPairs) continue;
       pairs.multiply(dictionary, value_dims, execution);
       if (execution.cancelled()) return Status::cancelled();
-      if (Status status = keep_above(pairs, dictionary, floor, value_dims, out); !status.ok()) return status;
+      if (Status status = keep_above(pairs, dictionary, floor, value_dims, execution, out); !status.ok())
+        return status;
       pairs.clear();
     }
+    first += requests.size();
+    // A device takes more rows at a time, unless their lists are long.
+    if (atoms.device)
+      together = std::clamp(kMostPairs * requests.size() / (listed + 1), kBatch, kDeviceBatch);
   }
   return {};
 }

@@ -72,13 +72,13 @@ describe.skipIf(!there)('encoding on a CUDA device: the bits of the CPU', () => 
       const { kinds, x } = made(71 + at, shape, scale);
       for (const parameters of kinds) {
         // Samples are prepared on the CPU.
-        for (const more of shape.outputs
+        for (const more of shape.outputs || at > 0
           ? [{}]
           : [{}, { subtractDecoderBias: true }, { inputNorm: 'layer' as const }]) {
           const sae = SparseAutoencoder.from({ ...parameters, ...more });
           const cpu = sae.encodeSync(x);
           expect(sae.encodeSync(x, { device })).toEqual(cpu);
-          expect(await sae.encode(x, { device, threads: 1 })).toEqual(cpu);
+          if (at === 0) expect(await sae.encode(x, { device, threads: 1 })).toEqual(cpu);
           sae.dispose();
         }
       }

@@ -161,4 +161,4 @@ void correlate32(const float* const* rows, std::size_t count, const float* x, st
   for (; i < count; ++i) correlate32_rows<1>(rows + i, x, dims, out + i);
 }
 
-constexpr Table kTable = {gram, correlate, correlate32, dot};
+constexpr Table kTable = {gram, correlate, correlate32, dot, kLanes};

@@ -42,6 +42,10 @@ struct Table {
 
   /// Σ a_i b_i in float64, as in correlate.
   double (*dot)(const float* a, const float* b, std::size_t dims);
+
+  /// The order of these float64 sums, for who must have the same bits elsewhere: chain c < chains adds up entries c, c + chains, …; then the upper
+  /// half of the chains is added to the lower, until one is left. A power of two.
+  std::size_t chains;
 };
 
 UNSUPERPOSE_DISPATCH(Table, table)
