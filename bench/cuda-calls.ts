@@ -74,18 +74,35 @@ export function path(samples: Samples, dictionary: Dictionary): Call {
   };
 }
 
-/** Codes by a TopK autoencoder whose encoder and decoder are the atoms. */
-export function encoding(samples: Samples, atoms: Samples, k: number): Timed {
+/** Samples whose weakest of k features says where thresholds have to be. */
+const PROBED = 64;
+
+/**
+ * Codes by autoencoders whose encoder and decoder are the atoms: TopK, and JumpReLU with one threshold for all, above which about as many features
+ * of a sample are.
+ */
+export function encoding(samples: Samples, atoms: Samples, k: number): (Timed & { readonly name: string })[] {
   const [features, dims] = atoms.shape;
-  const sae = SparseAutoencoder.from({
-    ...{ activation: 'topk', k, encoder: atoms, encoderBias: new Float32Array(features) },
+  const shared = {
+    ...{ encoder: atoms, encoderBias: new Float32Array(features) },
     ...{ decoder: atoms, decoderBias: new Float32Array(dims) },
-  });
-  const call: Call = async (on, count) => {
-    const { values } = await sae.encode(firstRows(samples, count), { device: on });
-    return { k, active: values.length / count };
   };
-  return { call, end: () => sae.dispose() };
+  const topk = SparseAutoencoder.from({ ...shared, activation: 'topk', k });
+  const probed = topk.encodeSync(firstRows(samples, Math.min(PROBED, samples.shape[0])));
+  let weakest = 0;
+  for (let i = 0; i < probed.shape[0]; i++)
+    weakest += Math.min(...probed.values.subarray(probed.indptr[i], probed.indptr[i + 1])) / probed.shape[0];
+  const threshold = new Float32Array(features).fill(weakest);
+  const jumprelu = SparseAutoencoder.from({ ...shared, activation: 'jumprelu', threshold });
+  const timed = (sae: SparseAutoencoder, name: string) => ({
+    name,
+    call: (async (on, count) => {
+      const { values } = await sae.encode(firstRows(samples, count), { device: on });
+      return { k, active: values.length / count };
+    }) satisfies Call,
+    end: () => sae.dispose(),
+  });
+  return [timed(topk, `topk, k = ${k}`), timed(jumprelu, `jumprelu, some ${k} active`)];
 }
 
 /** Certificates of the codes that lasso finds for this λ. */

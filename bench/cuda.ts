@@ -291,10 +291,10 @@ async function timeCalls(
       path(samples, dictionary),
     );
   if (asked('encode')) {
-    const k = Math.min(TOP, features);
-    const { call, end: free } = encoding(samples, atoms, k);
-    await compare({ task: `encode topk, k = ${k}`, ...size }, fewer(batch, features * dims), call);
-    free();
+    for (const { name, call, end: free } of encoding(samples, atoms, Math.min(TOP, features))) {
+      await compare({ task: `encode ${name}`, ...size }, fewer(batch, features * dims), call);
+      free();
+    }
   }
   if (asked('certify'))
     await compare(
