@@ -11,6 +11,7 @@
 #include "../kernels/dots/dots.hpp"
 #include "../kernels/reduce/reduce.hpp"
 #include "../kernels/sparse_rows/sparse_rows.hpp"
+#include "../scoring/device.hpp"
 #include "../solvers/encoding.hpp"
 #include "../solvers/matching_steps.hpp"
 
@@ -196,7 +197,7 @@ Status Autoencoder::encode_some(ConstMatrix32 x, std::size_t first, const Execut
                                 SparseCodes& out) const {
   const AutoencoderParameters& p = parameters_;
   const std::size_t dims = encoder_->dims(), stride = round_up(dims, kCacheLine / sizeof(float));
-  AlignedBuffer<float> prepared(x.rows * stride);
+  const device::Room prepared(execution.device, x.rows * stride);
   std::atomic<std::size_t> overflows{x.rows};  // the first sample that does
   execution.for_items(x.rows, kBlock, [&](std::size_t i) {
     const float* from = x.row(i);

@@ -15,6 +15,10 @@ void require(device::Device& device, int code, const UnsuperposeCudaError& error
 }
 
 UnsuperposeCudaMatrix matrix_of(ConstMatrix32 rows, std::span<const std::uint32_t> pick) {
+  // Rows one after the other are copied at once where they lie in memory that copies reach.
+  std::size_t next = 0;
+  while (next < pick.size() && pick[next] == pick[0] + next) ++next;
+  if (!pick.empty() && next == pick.size()) return {rows.row(pick[0]), rows.stride, next, rows.cols, nullptr};
   return {rows.data, rows.stride, pick.empty() ? rows.rows : pick.size(), rows.cols,
           pick.empty() ? nullptr : pick.data()};
 }
