@@ -1,16 +1,8 @@
 // Σ‖x − mean‖² of samples as they stream by.
 #pragma once
-#include <cmath>
 #include <cstddef>
 
 namespace unsuperpose::spread {
-
-/// From Σ‖x‖² and ‖Σx‖² of n samples. What is left of equal samples is rounding, and counts as nothing.
-inline double of_sums(double squares, double squared_sum, double n) {
-  if (!(n > 0)) return 0;
-  const double value = squares - squared_sum / n;
-  return value > squares * 0x1p-52 * std::sqrt(n) ? value : 0;
-}
 
 /// Takes sample number n (from 1) of dims entries, in these units, into mean and Σ‖x − mean‖² of those before (Welford 1962). No difference of large
 /// sums is taken: samples far from 0 lose nothing, and equal ones leave exactly 0.

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Another number for every change that is not an addition at the end of the table. */
-#define UNSUPERPOSE_CUDA_ABI_VERSION 3u
+#define UNSUPERPOSE_CUDA_ABI_VERSION 4u
 
 /* The type tag of the external `table` that the CUDA module exports. Random: no other external has it. */
 #define UNSUPERPOSE_CUDA_TAG_LOWER 0x5b8e02d94c71fa36u
@@ -226,8 +226,8 @@ typedef struct UnsuperposeCudaReport {
   uint64_t number; /* of the step that this is about; 0: of none */
   uint64_t samples, active, dead;
   double loss, squared_residual, weakest, gradient_norm; /* in the units of training */
-  double squared_target;                                 /* as given */
-  double* target_sums;                                   /* outputs, as given: the caller's memory, or null */
+  double squared_apart; /* sum of |y - mean|^2 over the targets as given, */
+  double* target_mean;  /* and the mean: outputs, the caller's memory, or null */
   int32_t fault;                                         /* UnsuperposeCudaFault */
   /* seconds on the device: copy, prepare, sample, select, choose, again, decode, revive, sort, measure, update, all */
   double stages[12];

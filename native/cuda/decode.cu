@@ -88,22 +88,22 @@ KERNEL decode_kernel(Training t, Decoding to) {
 
 constexpr unsigned kConcluding = 1024;
 
-/// One block: every thread takes samples a block apart.
+/// One block: every thread takes samples, and columns, a block apart.
 KERNEL conclude_kernel(Training t) {
   SHARED(memory);
   double* const sums = reinterpret_cast<double*>(memory);
-  double squares = 0, dead = 0, target = 0, active = 0, weakest = -INFINITY;
+  double squares = 0, dead = 0, apart = 0, active = 0, weakest = -INFINITY;
   for (unsigned i = threadIdx.x; i < t.samples; i += kConcluding) {
     squares += t.squares[i];
     if (t.revives) dead += t.dead_squares[i];
-    target += t.target_squares[i];
     active += static_cast<double>(t.actives[i]);
     const double own = -static_cast<double>(t.weakest[i]);
     weakest = own > weakest ? own : weakest;
   }
+  for (unsigned d = threadIdx.x; d < t.outputs; d += kConcluding) apart += t.target_apart[d];
   squares = block_sum(squares, sums);
   dead = block_sum(dead, sums);
-  target = block_sum(target, sums);
+  apart = block_sum(apart, sums);
   active = block_sum(active, sums);
   weakest = block_max(weakest, sums);
   if (threadIdx.x != 0) return;
@@ -115,7 +115,7 @@ KERNEL conclude_kernel(Training t) {
     out.price = static_cast<float>(target > 0 ? 2 * t.lambda * off / target : t.lambda);
   }
   out.squared_residual = squares;
-  out.squared_target = target;
+  out.squared_apart = apart;
   out.active = static_cast<unsigned>(active);
   out.weakest = active > 0 ? -weakest : 0;
   if (out.fault == kNone && !isfinite(out.loss)) out.fault = kLoss;

@@ -46,7 +46,7 @@ enum Fault : unsigned { kNone, kTooLarge, kLoss, kEncoder, kDecoder, kBias, kThr
 
 /// What a step comes to, kept on the device and read at its end.
 struct Outcome {
-  double loss, squared_residual, squared_target, gradient_norm, weakest;
+  double loss, squared_residual, squared_apart, gradient_norm, weakest;
   double bound;                        // of the gradient's norm
   double largest_norm, largest_moved;  // of the encoder's rows as rounded
   float factor;                        // of the gradient
@@ -80,30 +80,33 @@ struct Training {
   float* input = nullptr;     // samples x width: x', 1
   float* residual = nullptr;  // samples x depth: y − b_dec until it is decoded
   float* dead_residual = nullptr;
-  double *input_squares = nullptr, *target_squares = nullptr, *squares = nullptr, *dead_squares = nullptr;
-  float* weakest = nullptr;  // one a sample, as the four before it
+  double *input_squares = nullptr, *squares = nullptr, *dead_squares = nullptr;
+  float* weakest = nullptr;  // one a sample, as the three before it
   unsigned* actives = nullptr;
   Entries active, revived;
   bool revives = false;
   float dead_share = 0;
 
-  double* partial = nullptr;                              // column_sums()
-  double* target_sums = nullptr;                          // outputs: Σ of the targets as given
-  float* bias_parts = nullptr;                            // (features / kTogether) x depth
-  double* square_parts = nullptr;                         // the same x 3: encoder, decoder, thresholds
-  double* bound_parts = nullptr;                          // the same x 3
-  double *residual_sums = nullptr, *bias_sums = nullptr;  // outputs
+  double* partial = nullptr;                               // column_sums(), column_spreads()
+  double *target_mean = nullptr, *target_apart = nullptr;  // outputs: of the targets as given
+  float* bias_parts = nullptr;                             // (features / kTogether) x depth
+  double* square_parts = nullptr;                          // the same x 3: encoder, decoder, thresholds
+  double* bound_parts = nullptr;                           // the same x 3
+  double *residual_sums = nullptr, *bias_sums = nullptr;   // outputs
   Outcome* outcome = nullptr;
 };
 
 /// Features that a block of the updating kernel goes through, and rows that a part of column_sums() adds up.
 inline constexpr unsigned kFeaturesTogether = 8, kRowsTogether = 128;
 
-/// input, y − b_dec and the squares of both, from what is given.
+/// input with its squares, and y − b_dec, from what is given.
 void prepare(const Training& training, cudaStream_t stream);
 /// out[d]: Σ over `count` rows of entry d, d < columns. `partial` holds ⌈count / kRowsTogether⌉ x columns.
 void column_sums(const float* rows, std::size_t count, unsigned stride, unsigned columns, double* partial,
                  double* out, cudaStream_t stream);
+/// means[d] and apart[d]: of entry d over `count` rows (of `columns` entries) their mean, and Σ (entry − mean)². `partial` holds twice as much as above.
+void column_spreads(const float* rows, std::size_t count, unsigned columns, double* partial, double* means,
+                    double* apart, cudaStream_t stream);
 
 /// scores[g · features + j] = h of sample which[g] (first + g where null) and feature pick[j] (j where null), in float64.
 struct Scores {

@@ -124,18 +124,20 @@ Trainer::Trainer(const Device& device, const UnsuperposeCudaTraining& options)
   bias_parts_.reserve(blocks * t.depth);
   square_parts_.reserve(3 * blocks);
   bound_parts_.reserve(3 * blocks);
-  for (Memory<double>* one : {&target_sums_, &residual_sums_, &bias_sums_}) one->reserve(options.outputs);
+  for (Memory<double>* one : {&target_mean_, &target_apart_, &residual_sums_, &bias_sums_})
+    one->reserve(options.outputs);
   outcome_.reserve(1);
   t.bias_parts = bias_parts_.data();
   t.square_parts = square_parts_.data();
   t.bound_parts = bound_parts_.data();
-  t.target_sums = target_sums_.data();
+  t.target_mean = target_mean_.data();
+  t.target_apart = target_apart_.data();
   t.residual_sums = residual_sums_.data();
   t.bias_sums = bias_sums_.data();
   t.outcome = outcome_.data();
   seen_.reserve(1);
   failed_seen_.reserve(1);
-  sums_seen_.reserve(options.outputs);
+  mean_seen_.reserve(options.outputs);
 }
 
 /// What is on its way uses the memory that goes.
@@ -217,16 +219,15 @@ void Trainer::reserve(std::size_t n) {
   t.samples = static_cast<unsigned>(n);
   input_.reserve(n * t.width);
   residual_.reserve(n * t.depth);
-  for (Memory<double>* one : {&input_squares_, &target_squares_, &squares_, &norms_, &moved_})
-    one->reserve(n);
+  for (Memory<double>* one : {&input_squares_, &squares_, &norms_, &moved_}) one->reserve(n);
   weakest_.reserve(n);
   for (Memory<unsigned>* one : {&actives_, &failed_, &counts_}) one->reserve(n);
   const std::size_t blocks = (t.features + kFeaturesTogether - 1) / kFeaturesTogether;
-  partial_.reserve((std::max(n, blocks) + kRowsTogether - 1) / kRowsTogether * t.outputs);
+  const auto parts = [](std::size_t rows) { return (rows + kRowsTogether - 1) / kRowsTogether; };
+  partial_.reserve(std::max(2 * parts(n), parts(blocks)) * t.outputs);
   t.input = input_.data();
   t.residual = residual_.data();
   t.input_squares = input_squares_.data();
-  t.target_squares = target_squares_.data();
   t.squares = squares_.data();
   t.weakest = weakest_.data();
   t.actives = actives_.data();
@@ -291,8 +292,8 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
     mark(stage);  // where none comes later
   stream_.zero(t.outcome, 1);
   prepare(t, stream);
-  column_sums(t.given_target ? t.given_target : t.given, t.samples, t.outputs, t.outputs, t.partial,
-              t.target_sums, stream);
+  column_spreads(t.given_target ? t.given_target : t.given, t.samples, t.outputs, t.partial, t.target_mean,
+                 t.target_apart, stream);
   t.lambda = step.lambda;
   const Side all{nullptr, t.features, t.tiles, t.factors, true};
   const auto k = static_cast<unsigned>(std::min<std::uint64_t>(step.k, t.features));
@@ -329,7 +330,7 @@ void Trainer::step(const UnsuperposeCudaStep& step, UnsuperposeCudaReport& befor
   update(t, adam, step.number, stream);
   mark(kStages);
   stream_.to_host(seen_.data(), t.outcome, 1);
-  stream_.to_host(sums_seen_.data(), t.target_sums, t.outputs);
+  stream_.to_host(mean_seen_.data(), t.target_mean, t.outputs);
   done_.record(stream);
   begun_ = step.number;
   begun_samples_ = step.samples.count;
@@ -352,9 +353,9 @@ void Trainer::collect(UnsuperposeCudaReport& report) {
   report.squared_residual = seen.squared_residual;
   report.weakest = guess_ = seen.weakest;
   report.gradient_norm = seen.gradient_norm;
-  report.squared_target = seen.squared_target;
+  report.squared_apart = seen.squared_apart;
   report.fault = static_cast<std::int32_t>(seen.fault);
-  if (report.target_sums) std::copy_n(sums_seen_.data(), options_.outputs, report.target_sums);
+  if (report.target_mean) std::copy_n(mean_seen_.data(), options_.outputs, report.target_mean);
   for (int stage = 0; stage < kStages; ++stage)
     report.stages[stage] = stages_[stage + 1].since(stages_[stage]);
   report.stages[kStages] = stages_[kStages].since(stages_[0]);

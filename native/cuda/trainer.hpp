@@ -125,7 +125,7 @@ class Trainer {
 
   // Of a batch.
   Memory<float> given_[2], given_target_[2], input_, residual_, dead_residual_;
-  Memory<double> input_squares_, target_squares_, squares_, dead_squares_, norms_, moved_;
+  Memory<double> input_squares_, squares_, dead_squares_, norms_, moved_;
   Memory<float> weakest_;
   Memory<unsigned> actives_, failed_, counts_;
   EntryMemory active_, revived_;
@@ -139,7 +139,8 @@ class Trainer {
   // Samples that lists are made of at a time, and bytes of exact scores at a time; less where memory is short.
   std::size_t together_ = kAllTogether, score_bytes_ = kScoreBytes;
   bool alternates_ = true;  // the next batch is copied while the step before is computed
-  Memory<double> scores_, partial_, target_sums_, residual_sums_, bias_sums_, square_parts_, bound_parts_;
+  Memory<double> scores_, partial_, target_mean_, target_apart_, residual_sums_, bias_sums_, square_parts_,
+      bound_parts_;
   Memory<float> bias_parts_;
   Memory<Outcome> outcome_;
   Thresholds thresholds_;
@@ -147,7 +148,7 @@ class Trainer {
 
   // Of the step that is on its way.
   Pinned<Outcome> seen_;
-  Pinned<double> sums_seen_;
+  Pinned<double> mean_seen_;
   Pinned<unsigned> failed_seen_;
   Event stages_[kStages + 1], done_;
   std::uint64_t begun_ = 0;  // its number; 0: there is none

@@ -67,7 +67,7 @@ std::string not_on_devices(std::size_t inputs, std::size_t outputs, const Autoen
 
 DeviceTrainer::DeviceTrainer(device::Device& device, std::size_t inputs, std::size_t outputs,
                              const AutoencoderOptions& options, Observe observe)
-    : device_(device), observe_(std::move(observe)), sums_(outputs) {
+    : device_(device), observe_(std::move(observe)), mean_(outputs) {
   UnsuperposeCudaTraining training{};
   training.architecture = architecture_of(options.architecture);
   training.subtract_bias = options.subtract_bias;
@@ -106,7 +106,7 @@ void DeviceTrainer::read(Trained& to) {
 
 void DeviceTrainer::step(UnsuperposeCudaStep step) {
   UnsuperposeCudaReport before{};
-  before.target_sums = sums_.data();
+  before.target_mean = mean_.data();
   UnsuperposeCudaError error{};
   const Status status =
       device::status_of(device_, device_.table->trainer_step(handle_, &step, &before, &error), error);
@@ -116,7 +116,7 @@ void DeviceTrainer::step(UnsuperposeCudaStep step) {
 
 void DeviceTrainer::settle() {
   UnsuperposeCudaReport last{};
-  last.target_sums = sums_.data();
+  last.target_mean = mean_.data();
   UnsuperposeCudaError error{};
   const Status status =
       device::status_of(device_, device_.table->trainer_settle(handle_, &last, &error), error);
@@ -136,8 +136,8 @@ void DeviceTrainer::take(const UnsuperposeCudaReport& from) {
   report.outcome.weakest = from.weakest;
   report.outcome.active = from.active;
   report.gradient_norm = from.gradient_norm;
-  report.squared_target = from.squared_target;
-  report.target_sums = sums_.data();
+  report.squared_apart = from.squared_apart;
+  report.target_mean = mean_.data();
   observe_(report);
 }
 
@@ -197,14 +197,7 @@ void AutoencoderLearner::State::use(device::Device* device) {
 
 void AutoencoderLearner::State::observe(const DeviceReport& report) {
   since.mean.resize(outputs, 0);
-  const auto of = static_cast<double>(report.samples);
-  std::vector<double> mean(report.target_sums, report.target_sums + outputs);
-  double squared = 0;
-  for (double& entry : mean) {
-    squared += entry * entry;
-    entry /= of;
-  }
-  spread::join(mean.data(), spread::of_sums(report.squared_target, squared, of), of,
+  spread::join(report.target_mean, report.squared_apart, static_cast<double>(report.samples),
                static_cast<double>(since.samples), outputs, since.mean.data(), since.squared_apart);
   count(report.outcome, report.number, report.samples);
   since.gradient_norm += report.gradient_norm;

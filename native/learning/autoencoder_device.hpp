@@ -16,8 +16,8 @@ std::string not_on_devices(std::size_t inputs, std::size_t outputs, const Autoen
 struct DeviceReport {
   std::uint64_t number = 0, samples = 0, dead = 0;
   Outcome outcome;
-  double gradient_norm = 0, squared_target = 0;
-  const double* target_sums = nullptr;
+  double gradient_norm = 0, squared_apart = 0;  // the last of the targets as given, as their mean
+  const double* target_mean = nullptr;
 };
 
 class DeviceTrainer {
@@ -44,7 +44,7 @@ class DeviceTrainer {
 
   device::Device& device_;
   Observe observe_;
-  std::vector<double> sums_;
+  std::vector<double> mean_;
   UnsuperposeCudaTrainer* handle_ = nullptr;
 };
 

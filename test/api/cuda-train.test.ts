@@ -214,3 +214,33 @@ describe.skipIf(!there)('training on a CUDA device', () => {
     expect(String(error)).toMatch(/training exploded in step \d+: .*try a smaller learningRate/);
   });
 });
+
+describe.skipIf(!there)('far from 0, the variance that training explains is that of two passes', () => {
+  const [count, dims] = [300, 5]; // more than the rows of two parts (native/cuda/batch.cu)
+  const random = makeRandom(17);
+  // Small integers beside 2²³: all that float32 holds there, and sums of their squares are exact.
+  const data = Float32Array.from({ length: count * dims }, () => 2 ** 23 + Math.round(3 * random.normal()));
+  const mean = Array.from({ length: dims }, (_, d) =>
+    data.reduce((sum, v, i) => (i % dims === d ? sum + (v - 2 ** 23) / count : sum), 0),
+  );
+  const variance = data.reduce((sum, v, i) => sum + (v - 2 ** 23 - Number(mean[i % dims])) ** 2, 0);
+  const kappa = 2 ** 23 / Math.sqrt(variance / (count * dims));
+
+  it.each([
+    ['cpu', 1, 1],
+    ['cuda', 1, 2 ** 97],
+    ['cuda', 3, -(2 ** -97)],
+  ] as const)('on %s, in %d batches, times %d', async (device, batches, unit) => {
+    const stream = [{ data: data.map((v) => unit * v), shape: [count, dims] as const }];
+    const options = { architecture: 'topk', features: 4, sparsity: 1, auxiliary: 0 } as const;
+    const { training } = await trainSparseAutoencoder(stream, {
+      ...{ ...options, batchSize: count / batches, device },
+    });
+    expect(training?.samples).toBe(count);
+    // What is left is known from the objective.
+    const left = 2 * Number(training?.objective) * count;
+    const found = left / (1 - Number(training?.explainedVariance)) / unit ** 2;
+    // Welford's bound (Chan & Lewis 1979), n·u·κ to first order; a device joins parts, and is off by less.
+    expect(Math.abs(found - variance)).toBeLessThanOrEqual(count * 2 ** -53 * kappa * variance);
+  });
+});

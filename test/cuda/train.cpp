@@ -42,6 +42,34 @@ void near(const Problem& p, const char* what, double found, double expected, dou
               expected);
 }
 
+/// The mean of a batch's targets and Σ‖y − mean‖², in two passes over differences from the first sample. Bounds, in 2⁻⁵³: of a part of r rows 3 r (r + 1)
+/// (native/cuda/batch.cu); of the means, which parts are joined by, 4 roundings of their size for each part. Such an error e of means is one of 2 e √(n V)
+/// in the spread V, 2 e κ of it, where κ is the size of all samples in √V.
+void check_spread(const Problem& p, const std::vector<float>& given, const UnsuperposeCudaReport& report,
+                  const std::vector<double>& mean) {
+  const auto n = static_cast<long double>(p.samples);
+  const double parts = std::ceil(static_cast<double>(p.samples) / 128);
+  long double apart = 0, size = 0;
+  for (std::size_t d = 0; d < p.outputs; ++d) {
+    const auto at = [&](std::size_t i) { return static_cast<long double>(given[i * p.outputs + d]); };
+    long double sum = 0, largest = 0;
+    for (std::size_t i = 0; i < p.samples; ++i) {
+      sum += at(i) - at(0);
+      size += at(i) * at(i);
+      largest = std::max(largest, std::fabs(at(i)));
+    }
+    for (std::size_t i = 0; i < p.samples; ++i) {
+      const long double off = at(i) - at(0) - sum / n;
+      apart += off * off;
+    }
+    EXPECT(std::fabs(static_cast<double>(at(0) + sum / n) - mean[d]) <=
+           (4 * parts + 2 * 129) * 0x1p-53 * static_cast<double>(largest));
+  }
+  const double kappa = apart > 0 ? std::sqrt(static_cast<double>(size / apart)) : 0;
+  near(p, "spread", report.squared_apart, static_cast<double>(apart),
+       (3.0 * 128 * 129 + (8 * parts + 4) * kappa) * 0x1p-53);
+}
+
 void test(const Problem& p) {
   std::mt19937 random(p.seed);
   std::normal_distribution<float> normal;
@@ -51,8 +79,8 @@ void test(const Problem& p) {
   for (float& v : target) v = normal(random);
   const Expected expected = expect(p, before, input, target);
   State found = before;
-  std::vector<double> sums;
-  const UnsuperposeCudaReport report = train(p, found, input, target, 1, sums);
+  std::vector<double> mean;
+  const UnsuperposeCudaReport report = train(p, found, input, target, 1, mean);
   EXPECT(report.fault == UNSUPERPOSE_CUDA_FINE);
   EXPECT(report.samples == p.samples);
   EXPECT(report.active == expected.active);
@@ -62,18 +90,9 @@ void test(const Problem& p) {
   EXPECT(found.dead == expected.dead);
   near(p, "loss", report.loss, expected.loss, 1e-6);
   near(p, "residual", report.squared_residual, expected.squared_residual, 1e-9);
-  near(p, "target", report.squared_target, expected.squared_target, 1e-12);
   near(p, "norm", report.gradient_norm, expected.gradient_norm, 1e-5);
   near(p, "weakest", report.weakest, expected.weakest, 1e-15);
-  const std::vector<float>& given = p.transcoder ? target : input;
-  for (std::size_t d = 0; d < p.outputs; ++d) {
-    double sum = 0, size = 0;
-    for (std::size_t i = 0; i < p.samples; ++i) {
-      sum += static_cast<double>(given[i * p.outputs + d]);
-      size += std::fabs(static_cast<double>(given[i * p.outputs + d]));
-    }
-    EXPECT(std::fabs(sums[d] - sum) <= 1e-13 * size);
-  }
+  check_spread(p, p.transcoder ? target : input, report, mean);
   const auto tensor = [&](const char* what, const Tensor& own, const Expected::Values& other) {
     const std::string name = what;
     compare(p, name.c_str(), own.values, other.values, other.values_off);
@@ -84,6 +103,39 @@ void test(const Problem& p) {
   tensor("decoder", found.decoder, expected.decoder);
   tensor("bias", found.bias, expected.bias);
   if (p.jumps()) tensor("threshold", found.threshold, expected.threshold);
+}
+
+/// Samples far from 0, of any size, whole and broken parts of them; and equal ones.
+void test_far() {
+  std::mt19937 random(8);
+  std::normal_distribution<float> normal;
+  std::vector<double> mean;
+  const auto run = [&](std::size_t samples, const auto& fill) {
+    const Problem p{"far", samples, 3, 5, 5, 1};
+    std::vector<float> input(p.samples * p.inputs);
+    fill(input);
+    State state = start(p, random);
+    const UnsuperposeCudaReport report = train(p, state, input, input, 1, mean);
+    check_spread(p, input, report, mean);
+    return report.squared_apart;
+  };
+  const auto far = [&](float unit) {
+    return [&, unit](std::vector<float>& input) {
+      for (float& v : input) v = unit * (0x1p23f + std::round(3 * normal(random)));
+    };
+  };
+  run(1, far(1));
+  run(128, far(0x1p100f));
+  run(129, far(-0x1p-100f));
+  // Where the one that a part is counted from is far from the others.
+  run(33, [&](std::vector<float>& input) {
+    far(1)(input);
+    input[0] = 0;
+  });
+  const double equal = run(129, [](std::vector<float>& input) {
+    for (std::size_t i = 0; i < input.size(); ++i) input[i] = 0.1f * static_cast<float>(i % 5);
+  });
+  EXPECT(equal == 0);
 }
 
 /// The same bits whatever chance decides: several steps, with dead features.
@@ -97,15 +149,15 @@ void test_again(UnsuperposeCudaArchitecture architecture) {
   const State before = start(p, random);
   std::vector<float> input(p.samples * p.inputs);
   for (float& v : input) v = normal(random);
-  std::vector<double> sums;
+  std::vector<double> mean;
   State first = before;
-  (void)train(p, first, input, input, 3, sums);
+  (void)train(p, first, input, input, 3, mean);
   for (unsigned seed = 1; seed <= 3; ++seed) {
 #ifdef UNSUPERPOSE_CUDA_EMULATED
     unsuperpose::cuda::emulation::faults().seed = seed;
 #endif
     State next = before;
-    (void)train(p, next, input, input, 3, sums);
+    (void)train(p, next, input, input, 3, mean);
     EXPECT(next == first);
   }
 }
@@ -116,9 +168,9 @@ void test_faults() {
   std::mt19937 random(6);
   State state = start(p, random);
   std::vector<float> input(p.samples * p.inputs, 1.0f);
-  std::vector<double> sums;
+  std::vector<double> mean;
   input[13] = 3e38f;  // beyond float32 once it is scaled
-  EXPECT(train(p, state, input, input, 1, sums).fault == UNSUPERPOSE_CUDA_TOO_LARGE);
+  EXPECT(train(p, state, input, input, 1, mean).fault == UNSUPERPOSE_CUDA_TOO_LARGE);
   // The fault is told again, and no step is made after it.
   {
     UnsuperposeCudaError error;
@@ -138,7 +190,7 @@ void test_faults() {
   State large = start(p, random);
   std::fill(input.begin(), input.end(), 1e18f);
   for (float& v : large.encoder.values) v *= 1e20f;
-  const UnsuperposeCudaReport report = train(p, large, input, input, 1, sums);
+  const UnsuperposeCudaReport report = train(p, large, input, input, 1, mean);
   EXPECT(report.fault != UNSUPERPOSE_CUDA_FINE && report.fault != UNSUPERPOSE_CUDA_TOO_LARGE);
 }
 
@@ -150,8 +202,8 @@ void test_overflow() {
   State state = before;
   std::vector<float> input(p.samples * p.inputs, 1e20f);
   for (std::size_t i = 0; i < input.size(); i += 3) input[i] = -2e20f;
-  std::vector<double> sums;
-  const UnsuperposeCudaReport report = train(p, state, input, input, 1, sums);
+  std::vector<double> mean;
+  const UnsuperposeCudaReport report = train(p, state, input, input, 1, mean);
   EXPECT(report.fault != UNSUPERPOSE_CUDA_FINE && report.fault != UNSUPERPOSE_CUDA_LENGTH);
   EXPECT(state.encoder.values == before.encoder.values && state.decoder.values == before.decoder.values);
 }
@@ -225,6 +277,7 @@ int main() {
   for (const auto architecture :
        {UNSUPERPOSE_CUDA_TOP_K, UNSUPERPOSE_CUDA_BATCH_TOP_K, UNSUPERPOSE_CUDA_JUMP_RELU})
     test_again(architecture);
+  test_far();
   test_faults();
   test_overflow();
   return ended();

@@ -21,7 +21,7 @@ struct Expected {
   Values encoder, decoder, bias, threshold;
   std::vector<std::uint64_t> last_used, usage;
   std::vector<std::uint32_t> dead;
-  double loss = 0, squared_residual = 0, squared_target = 0, gradient_norm = 0, weakest = 0;
+  double loss = 0, squared_residual = 0, gradient_norm = 0, weakest = 0;
   std::uint64_t active = 0;
 };
 
@@ -173,7 +173,6 @@ inline Expected expect(const Problem& p, const State& s, const std::vector<float
     std::vector<double> residual(out);
     for (std::size_t d = 0; d < out; ++d) {
       const float given = p.transcoder ? target[i * out + d] : input[i * in + d];
-      e.squared_target += static_cast<double>(given) * static_cast<double>(given);
       const auto y = static_cast<float>(static_cast<double>(given) * target_scale);
       residual[d] = static_cast<double>(y - s.bias.values[d]);
     }

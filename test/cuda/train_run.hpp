@@ -60,15 +60,15 @@ inline void read(UnsuperposeCudaTrainer* trainer, const Problem& p, State& state
   state.dead.resize(view.dead_count);
 }
 
-/// `steps` of them from `state` on; the last one's report.
+/// `steps` of them from `state` on; the last one's report, and the mean of its targets.
 inline UnsuperposeCudaReport train(const Problem& p, State& state, const std::vector<float>& input,
                                    const std::vector<float>& target, std::uint64_t steps,
-                                   std::vector<double>& sums) {
+                                   std::vector<double>& mean) {
   UnsuperposeCudaError error;
   UnsuperposeCudaTrainer* const trainer = opened(p, state);
   UnsuperposeCudaReport report{};
-  sums.assign(p.outputs, 0);
-  report.target_sums = sums.data();
+  mean.assign(p.outputs, 0);
+  report.target_mean = mean.data();
   for (std::uint64_t number = kStep; number < kStep + steps; ++number) {
     const UnsuperposeCudaStep step = step_of(p, input, target, number);
     require(table.trainer_step(trainer, &step, &report, &error), error);

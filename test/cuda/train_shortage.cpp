@@ -19,6 +19,7 @@ struct Answer {
   State state;
   UnsuperposeCudaReport report{};
   std::uint64_t used = 0;  // bytes of the device, at the end
+  std::vector<double> mean;
   bool untouched = false;  // the first step was refused, and what is read then is what was written
 };
 
@@ -36,8 +37,8 @@ Answer steps(const Problem& p, const State& before, const std::vector<float>& in
   if (answer.code == 0) answer.code = table.trainer_write(trainer, &view, &answer.error);
   const bool begun = answer.code == 0;
   std::uint64_t made = 0;
-  std::vector<double> sums(p.outputs);
-  answer.report.target_sums = sums.data();
+  answer.mean.resize(p.outputs);
+  answer.report.target_mean = answer.mean.data();
   std::vector<float> own = input;
   for (std::uint64_t i = 0; i < kSteps && answer.code == 0; ++i) {
     const UnsuperposeCudaStep step = step_of(p, own, own, kStep + i);
@@ -84,6 +85,7 @@ void scan(const Problem& p, std::uint64_t spared) {
       ++made;
       EXPECT(answer.state == plenty.state);
       EXPECT(answer.report.loss == plenty.report.loss && answer.report.active == plenty.report.active);
+      EXPECT(answer.report.squared_apart == plenty.report.squared_apart && answer.mean == plenty.mean);
       EXPECT(answer.used <= memory);
       continue;
     }
