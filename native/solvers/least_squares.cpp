@@ -1,6 +1,7 @@
 #include "least_squares.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include "../core/cancellation.hpp"
 #include "../core/sums.hpp"

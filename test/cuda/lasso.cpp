@@ -2,6 +2,7 @@
 // objective and residual are those of its code; and two runs agree to the bit. Runs on the emulation, and on a GPU (npm run gpu-check).
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <random>
 #include <vector>

@@ -3,6 +3,8 @@
 // does not finish is what it may leave. Runs on the emulation, and on a GPU (npm run gpu-check).
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <random>
 #include <vector>

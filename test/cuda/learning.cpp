@@ -3,6 +3,7 @@
 // gpu-check).
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <vector>
 

@@ -3,8 +3,10 @@
 // on the emulation, and on a GPU (npm run gpu-check).
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "mixtures.hpp"

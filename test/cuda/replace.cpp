@@ -2,6 +2,7 @@
 // rounded before, and in those that are rounded after. Runs on the emulation, and on a GPU (npm run gpu-check).
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <vector>
 

@@ -2,6 +2,7 @@
 // device states. Runs on the emulation, and on a GPU (npm run gpu-check).
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <vector>
 

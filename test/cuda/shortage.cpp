@@ -1,6 +1,7 @@
 // Little memory of a device: at each size of a fine scan a call answers with the bits that it has where there is plenty, or that memory is wanting; it
 // never fails otherwise, and the device is not lost. On the emulation, whose memory may be of any size.
 #include <cmath>
+#include <cstdint>
 #include <random>
 #include <vector>
 

@@ -2,6 +2,7 @@
 #include "devices.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace unsuperpose::cuda::emulation {
 
