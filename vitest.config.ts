@@ -57,6 +57,8 @@ const again = supported
     resolve,
     test: {
       ...common,
+      // What only computes leaves nothing behind: a process takes file after file, and loads Vitest and the package once.
+      isolate: false,
       name: level,
       include: NUMERICAL,
       exclude: SAME_ANYWHERE,

@@ -102,30 +102,29 @@ auto goes_on(const char* name, const Make& make, ConstMatrix32 samples, std::uin
   };
   Pair<typename decltype(make())::element_type> pair{make(), nullptr};
   ShuffledBatches all(samples, kBatch, kSeed);
-  go(*pair.whole, all, steps);
-  Checkpoint end;
-  pair.whole->save(end);
-  all.save(end);
-  for (const std::uint64_t stop : stops) {
-    Checkpoint saved, again, after;
-    {
-      const auto first = make();
-      ShuffledBatches some(samples, kBatch, kSeed);
-      go(*first, some, stop);
-      first->save(saved);
-      some.save(saved);
-    }
+  std::vector<Checkpoint> saved;  // at each of the stops, and at the end
+  std::vector<std::uint64_t> at(stops);
+  at.push_back(steps);
+  for (std::size_t s = 0; s < at.size(); ++s) {
+    go(*pair.whole, all, at[s] - (s == 0 ? 0 : at[s - 1]));
+    saved.emplace_back();
+    pair.whole->save(saved.back());
+    all.save(saved.back());
+  }
+  // From each stop to the next, which is to have the same state: what a state lacked would show up to the end.
+  for (std::size_t s = 0; s < stops.size(); ++s) {
+    Checkpoint again, after;
     pair.resumed = make();
     ShuffledBatches rest(samples, kBatch, kSeed + 1);
-    const Checkpoint read = through_file(saved);
+    const Checkpoint read = through_file(saved[s]);
     expect(pair.resumed->resume(read).ok() && rest.resume(read).ok(), name);
     pair.resumed->save(again);
     rest.save(again);
-    expect(same(again, saved), "saved again at once");
-    go(*pair.resumed, rest, steps - stop);
+    expect(same(again, saved[s]), "saved again at once");
+    go(*pair.resumed, rest, at[s + 1] - at[s]);
     pair.resumed->save(after);
     rest.save(after);
-    expect(same(after, end), name);
+    expect(same(after, saved[s + 1]), name);
   }
   expect(same(pair.resumed->figures(), pair.whole->figures()), name);
   return pair;

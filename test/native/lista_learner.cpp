@@ -78,13 +78,16 @@ void resumes() {
     }
     const Checkpoint end = state_of(*whole);
     const ListaStatistics statistics = whole->statistics();
+    // From each stop to the next, which is to have the same state: what a state lacked would show up to the end.
     for (std::size_t s = 0; s < saved.size(); ++s) {
+      const bool last = s + 1 == saved.size();
       const auto other = make(options, &prior, dictionary);
       that(other->resume(saved[s]).ok(), "%s, resumed", name);
       that(same(state_of(*other), saved[s]), "%s, saved again at once", name);
-      run(*other, steps - stops[s]);
-      that(same(state_of(*other), end), "%s, from step %d on", name, static_cast<int>(stops[s]));
-      if (s + 1 < saved.size()) continue;
+      run(*other, (last ? steps : stops[s + 1]) - stops[s]);
+      that(same(state_of(*other), last ? end : saved[s + 1]), "%s, from step %d on", name,
+           static_cast<int>(stops[s]));
+      if (!last) continue;
       that(same(other->statistics().layers, statistics.layers), "%s, figures", name);
       that(same(frozen(*other), frozen(*whole)), "%s, frozen", name);
     }

@@ -2,11 +2,14 @@
 #pragma once
 #include <cstddef>
 
+// Some of these files are compiled without the address sanitizer for programs with it: the build says so by EMULATION_ASAN.
+#ifndef EMULATION_ASAN
 #if defined(__SANITIZE_ADDRESS__)
 #define EMULATION_ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define EMULATION_ASAN 1
+#endif
 #endif
 #endif
 #ifndef EMULATION_ASAN
@@ -31,6 +34,11 @@ class Fiber {
 
   /// Leaves `from`, the one that runs, and goes on here. Orders no memory: a race detector sees two threads.
   void continue_from(Fiber& from);
+  /// It is soon gone on with.
+  void prefetch() const {
+    for (unsigned line = 0; line < 6; ++line)
+      __builtin_prefetch(static_cast<const unsigned char*>(position_) + 64 * line);
+  }
 
  private:
   static void arrive();

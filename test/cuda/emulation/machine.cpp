@@ -68,7 +68,7 @@ void report_waiting() {
 }
 
 /// Whether the operation of a warp, or of the block, that threads wait for is the one that another comes to.
-bool same(Place a, Place b) {
+inline bool same(Place a, Place b) {
   return a.line == b.line && (a.file == b.file || std::strcmp(a.file, b.file) == 0);
 }
 
@@ -107,11 +107,11 @@ void run_block(dim3 block) {
   Machine& m = machine();
   m.count = block.x * block.y * block.z;
   while (m.threads.size() < m.count) m.threads.push_back(std::make_unique<Thread>(&live));
-  m.warps.assign((m.count + 31) / 32, Warp{});
+  m.warps.resize((m.count + 31) / 32);
+  for (Warp& warp : m.warps) warp.begin();
   for (unsigned t = 0; t < m.count; ++t) {
     Thread& thread = *m.threads[t];
     thread.index = {t % block.x, t / block.x % block.y, t / block.x / block.y};
-    thread.waits_for = nullptr;
     thread.ended = false;
     thread.barrier = nullptr;
     thread.copies.clear();
@@ -195,18 +195,18 @@ void wait_here(const char* what, Place at) {
   go_to(next);
 }
 
-void make_ready(unsigned t) {
-  Machine& m = machine();
-  m.threads[t]->waits_for = nullptr;
-  m.warps[t / 32].ready |= 1u << t % 32;
-}
+void make_ready(unsigned t) { machine().warps[t / 32].ready |= 1u << t % 32; }
 
 void go_to(unsigned next) {
   Machine& m = machine();
   const unsigned from = m.current;
   m.current = next;
   threadIdx = m.threads[next]->index;
-  if (next != from) m.threads[next]->fiber.continue_from(m.threads[from]->fiber);
+  if (next == from) return;
+  // As a rule the lane after it comes next: its stack is on its way into the cache by then.
+  const unsigned after = (next & ~31u) | ((next + 1) & 31u);
+  if (after < m.count) m.threads[after]->fiber.prefetch();
+  m.threads[next]->fiber.continue_from(m.threads[from]->fiber);
 }
 
 void together(const char* what, Place at, void* argument, Operation operation) {
@@ -226,8 +226,7 @@ void together(const char* what, Place at, void* argument, Operation operation) {
   if (warp.arrived != 0xFFFFFFFFu) return wait_here(what, at);
   warp.arrived = 0;
   operation(warp.arguments);
-  for (unsigned l = 0; l < 32; ++l)
-    if (l != lane) make_ready(32 * (m.current / 32) + l);
+  warp.ready = warp.lanes;
   // Now and then another warp, or what was begun, goes first.
   if (m.draw.below(8) != 0) return;
   if (m.draw.below(2) == 0) (void)happen();
@@ -288,7 +287,7 @@ void sync_block(Place at) {
   } else {
     m.at_barrier = 0;
     const unsigned self = m.current;
-    for (unsigned t = 0; t < m.count; ++t) make_ready(t);
+    for (Warp& warp : m.warps) warp.ready = warp.lanes;
     const unsigned w = m.draw.below(static_cast<unsigned>(m.warps.size()));
     if (w != self / 32) go_to(32 * w);
   }

@@ -48,7 +48,7 @@ struct Thread {
   explicit Thread(void (*entry)()) : fiber(entry) {}
   Fiber fiber;
   uint3 index;
-  const char* waits_for = nullptr;  // null: it can go on
+  const char* waits_for = nullptr;  // or has waited for
   Place at;
   const void* barrier = nullptr;  // of hopper.cuh, that it waits for
   bool ended = false;
@@ -75,6 +75,14 @@ struct Warp {
   unsigned group = 0;            // its products are put into
   bool begun = false;            // begin_products() was called
   std::uint64_t described = 0;   // a hash of the products so far, to compare with the warpgroup's other warps
+
+  /// As a block begins, before it has its lanes. The queue keeps its memory.
+  void begin() {
+    lanes = ready = arrived = group = 0;
+    products.clear();
+    begun = false;
+    described = 0;
+  }
 };
 
 using Operation = void (*)(void* const (&arguments)[32]);
