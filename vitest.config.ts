@@ -48,7 +48,7 @@ const built = {
 };
 const resolve = { alias: process.env.CI ? [built] : [] };
 const common = {
-  ...({ pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const),
+  ...({ pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const),
   server: { deps: { external: [/\/dist\//] } },
 };
 const again = supported

@@ -47,10 +47,10 @@ describe.skipIf(!there).each([16_384])('%d dims on a CUDA device', (dims) => {
   });
 
   it('learning and unrolled networks run there too', async () => {
-    const initial = { data: atoms.data.slice(0, 8 * dims), shape: [8, dims] } as const;
+    const initial = { data: atoms.data.slice(0, 4 * dims), shape: [4, dims] } as const;
     const learn = (on: 'cpu' | 'cuda') =>
       learnDictionary(samples, {
-        features: 8,
+        features: 4,
         lambda,
         steps: 1,
         batchSize: 4,
