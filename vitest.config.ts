@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 
 const LEVELS = ['scalar', 'avx2', 'avx512', 'neon'];
 /**
- * What computes, and so runs once more on every level but the one that this machine would choose. With sanitizers autoencoders do not: their
+ * What computes, and so runs once more on every level but the one that this machine would choose (learning: on the next best alone). With sanitizers autoencoders do not: their
  * kernels go through the levels in test/native/, and what is left of them is the same code at each.
  */
 const NUMERICAL = ['kernels', 'solvers', 'learning', 'sae', 'features']
@@ -51,9 +51,11 @@ const common = {
   ...({ pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const),
   server: { deps: { external: [/\/dist\//] } },
 };
+/** What learns is kernels and solvers at work: it runs on the two best levels, and its C++ programs (test/native/) on the lowest too. */
+const LEARNING = ['test/learning/**/*.test.ts', 'test/sae/**/*.test.ts'];
 const again = supported
   .filter((level) => level !== best)
-  .map((level) => ({
+  .map((level, i, others) => ({
     resolve,
     test: {
       ...common,
@@ -61,7 +63,7 @@ const again = supported
       isolate: false,
       name: level,
       include: NUMERICAL,
-      exclude: SAME_ANYWHERE,
+      exclude: i === others.length - 1 ? SAME_ANYWHERE : [...SAME_ANYWHERE, ...LEARNING],
       env: { UNSUPERPOSE_ISA: level },
     },
   }));
