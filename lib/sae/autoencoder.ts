@@ -234,7 +234,7 @@ export class SparseAutoencoder {
   /**
    * Codes of samples. Does not block the JavaScript thread; a copy of the samples is made before this returns.
    *
-   * With `device` an NVIDIA GPU scores all features, where the encoder stays, and the CPU decides in float64 what the scores leave open: the same bits as on
+   * With `device` an NVIDIA GPU scores all features, where the encoder stays, and multiplies out in float64 what the scores leave open: the same bits as on
    * the CPU. Autoencoders by matching pursuit run on the CPU only.
    *
    * @param activations samples × dims, finite

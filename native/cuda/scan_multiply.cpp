@@ -53,7 +53,11 @@ void Scan::multiply(const UnsuperposeCudaPairs& pairs, double* out) {
       if (failure.code != UNSUPERPOSE_CUDA_MEMORY) throw;
       stream_.wait();
       const std::size_t asked = pairs.begin[end] - pairs.begin[first];
-      if (!rows_.free_workspaces()) {
+      // Lists have been copied out.
+      const bool freed = lists_.size() + sorted_.size() > 0;
+      lists_.free();
+      sorted_.free();
+      if (!rows_.free_workspaces() && !freed) {
         if (end == first + 1) throw;
         indices_.free();
         products_.free();

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "../core/execution.hpp"
+#include "../core/status.hpp"
+#include "../core/view.hpp"
 #include "dictionary.hpp"
 #include "scorer.hpp"
 
@@ -37,5 +39,31 @@ struct ExactPairs {
   std::vector<std::size_t> first_;      // of each atom's pairs in order_
   std::vector<std::uint32_t> order_, row_of_;  // pairs by atom; of each pair
 };
+
+/// Multiplies out what the scorer's last scoring, of rows first … first + count − 1, leaves open: of each its entries, or all features where it is
+/// undecided. take(pairs) gets some of the rows at a time, in order, and may answer with a failure. Answers how many pairs there were in `listed`.
+template <class Take>
+Status multiply_listed(const Scorer& scorer, ConstMatrix32 rows, std::size_t first, std::size_t count,
+                       const Dictionary& dictionary, std::size_t dims, const Execution& execution,
+                       ExactPairs& pairs, std::size_t& listed, const Take& take) {
+  /// Pairs that are decided together, where there are very many.
+  constexpr std::size_t kMostPairs = std::size_t{1} << 22;
+  listed = 0;
+  pairs.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Scored& scored = scorer[i];
+    const std::size_t open = scored.undecided ? dictionary.features() : scored.count;
+    listed += open;
+    for (std::size_t e = 0; e < open; ++e)
+      pairs.atoms.push_back(scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index);
+    pairs.end(rows.row(first + i), &scored);
+    if (i + 1 < count && pairs.atoms.size() < kMostPairs) continue;
+    pairs.multiply(dictionary, dims, execution);
+    if (execution.cancelled()) return Status::cancelled();
+    if (Status status = take(pairs); !status.ok()) return status;
+    pairs.clear();
+  }
+  return {};
+}
 
 }  // namespace unsuperpose::scoring

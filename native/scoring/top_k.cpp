@@ -16,8 +16,6 @@ namespace {
 
 /// Rows scored together, on the CPU and on a device, and rows of one unit of work.
 constexpr std::size_t kBatch = 512, kDeviceBatch = 8192, kBlock = 16;
-/// Pairs decided together by above_in_float64(), where there are very many.
-constexpr std::size_t kMostPairs = std::size_t{1} << 22;
 /// Rows that tell whether a precision is worth its while for all.
 constexpr std::size_t kProbed = 64;
 /// Entries listed beyond k, for what lies within the error of the k-th: to list one costs far less than to score its row again.
@@ -257,20 +255,20 @@ Status above_in_float64(ConstMatrix32 rows, const Dictionary& dictionary, float 
   scoring::Scorer scorer(dictionary.rows(execution.device), no_weights, !absolute, scoring::Ladder::finest);
   std::vector<scoring::Request> requests;
   scoring::ExactPairs pairs;
-  std::size_t total = 0, next = 0;  // entries; the first row whose pairs are not multiplied
-  const auto decide = [&] {
-    pairs.multiply(dictionary, dictionary.dims(), execution);
-    if (execution.cancelled()) return;
-    execution.for_items(pairs.rows.size(), kBlock, [&](std::size_t i) {
-      for (std::size_t e = pairs.starts[i]; e < pairs.starts[i + 1]; ++e) {
-        const auto value = static_cast<float>(pairs.products[e]);
+  std::size_t total = 0, next = 0;  // entries; the first row that is not decided
+  const auto decide = [&](const scoring::ExactPairs& some) {
+    execution.for_items(some.rows.size(), kBlock, [&](std::size_t i) {
+      for (std::size_t e = some.starts[i]; e < some.starts[i + 1]; ++e) {
+        const auto value = static_cast<float>(some.products[e]);
         if ((absolute ? std::fabs(value) : value) > threshold)
-          out[next + i].push_back({value, pairs.atoms[e]});
+          out[next + i].push_back({value, some.atoms[e]});
       }
     });
-    for (std::size_t i = 0; i < pairs.rows.size(); ++i) total += out[next + i].size();
-    next += pairs.rows.size();
-    pairs.clear();
+    for (std::size_t i = 0; i < some.rows.size(); ++i) total += out[next + i].size();
+    next += some.rows.size();
+    if (total <= limit) return Status{};
+    return Status::fail(Code::too_large,
+                        "more than " + std::to_string(limit) + " entries lie above the threshold");
   };
   for (std::size_t first = 0; first < rows.rows; first += kDeviceBatch) {
     requests.assign(std::min(kDeviceBatch, rows.rows - first), {});
@@ -282,19 +280,10 @@ Status above_in_float64(ConstMatrix32 rows, const Dictionary& dictionary, float 
     }
     scorer.above(rows, requests, execution);
     if (execution.cancelled()) return Status::cancelled();
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      const scoring::Scored& scored = scorer[i];
-      const std::size_t count = scored.undecided ? dictionary.features() : scored.count;
-      for (std::size_t e = 0; e < count; ++e)
-        pairs.atoms.push_back(scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index);
-      pairs.end(rows.row(first + i), &scored);
-      if (i + 1 < requests.size() && pairs.atoms.size() < kMostPairs) continue;
-      decide();
-      if (execution.cancelled()) return Status::cancelled();
-      if (total > limit)
-        return Status::fail(Code::too_large,
-                            "more than " + std::to_string(limit) + " entries lie above the threshold");
-    }
+    std::size_t listed = 0;
+    const Status status = scoring::multiply_listed(scorer, rows, first, requests.size(), dictionary,
+                                                   dictionary.dims(), execution, pairs, listed, decide);
+    if (!status.ok()) return status;
   }
   return {};
 }

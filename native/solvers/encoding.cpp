@@ -14,8 +14,8 @@ namespace unsuperpose::encoding {
 
 namespace {
 
-/// Rows scored together, and of one unit of work; pairs decided together, where there are very many.
-constexpr std::size_t kBatch = 512, kDeviceBatch = 4096, kBlock = 16, kMostPairs = std::size_t{1} << 22;
+/// Rows scored together, and of one unit of work; pairs that a device lists together, about.
+constexpr std::size_t kBatch = 512, kDeviceBatch = 4096, kBlock = 16, kMostListed = std::size_t{1} << 22;
 constexpr std::size_t kMostEntries = std::numeric_limits<std::uint32_t>::max();
 /// Rows that tell where the weakest of all may lie, where nothing is known.
 constexpr std::size_t kProbed = 32;
@@ -82,24 +82,16 @@ Status above(ConstMatrix32 rows, const Dictionary& dictionary, double floor, std
     scorer.above(rows, requests, execution);
     if (execution.cancelled()) return Status::cancelled();
     std::size_t listed = 0;
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      const scoring::Scored& scored = scorer[i];
-      const std::size_t count = scored.undecided ? dictionary.features() : scored.count;
-      listed += count;
-      for (std::size_t e = 0; e < count; ++e)
-        pairs.atoms.push_back(scored.undecided ? static_cast<std::uint32_t>(e) : scored.entries[e].index);
-      pairs.end(rows.row(first + i), &scored);
-      if (i + 1 < requests.size() && pairs.atoms.size() < kMostPairs) continue;
-      pairs.multiply(dictionary, value_dims, execution);
-      if (execution.cancelled()) return Status::cancelled();
-      if (Status status = keep_above(pairs, dictionary, floor, value_dims, execution, out); !status.ok())
-        return status;
-      pairs.clear();
-    }
+    const Status status =
+        scoring::multiply_listed(scorer, rows, first, requests.size(), dictionary, value_dims, execution,
+                                 pairs, listed, [&](scoring::ExactPairs& some) {
+                                   return keep_above(some, dictionary, floor, value_dims, execution, out);
+                                 });
+    if (!status.ok()) return status;
     first += requests.size();
     // A device takes more rows at a time, unless their lists are long.
     if (atoms.device)
-      together = std::clamp(kMostPairs * requests.size() / (listed + 1), kBatch, kDeviceBatch);
+      together = std::clamp(kMostListed * requests.size() / (listed + 1), kBatch, kDeviceBatch);
   }
   return {};
 }
