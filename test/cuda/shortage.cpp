@@ -137,6 +137,21 @@ void strongest(UnsuperposeCudaRows* rows, const std::vector<float>& samples, Ans
       out.values.push_back(entry.value);
     }
   }
+  if (out.code == 0) {
+    // And what is listed, in float64.
+    std::vector<std::uint32_t> which(n);
+    std::vector<std::uint64_t> begin(n + 1);
+    for (std::uint32_t i = 0; i < n; ++i) {
+      which[i] = i;
+      begin[i + 1] = begin[i] + out.count[i];
+    }
+    const UnsuperposeCudaPairs pairs{n, which.data(), begin.data(), out.indices.data(), kDims, 8};
+    std::vector<double> products(out.indices.size());
+    out.code = table.multiply(scan, &pairs, products.data(), &out.error);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::uint64_t e = begin[i]; e < begin[i + 1]; ++e)
+        out.figures[0][i] += static_cast<double>(e + 1) * products[e];
+  }
   table.close(scan);
 }
 void strongest(UnsuperposeCudaRows* rows, const std::vector<float>& samples, Answer& out) {
